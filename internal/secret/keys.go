@@ -1,0 +1,164 @@
+package secret
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+)
+
+// RootBytes is the size of a root key and of the pepper.
+const RootBytes = 32
+
+// ErrSealed says that sealed bytes could not be opened: foreign key, foreign place, or changed bytes.
+var ErrSealed = errors.New("secret: sealed value cannot be opened")
+
+// Keys are the deployment's keys. Immutable, safe for concurrent use.
+// The first root key seals; the others only open and find what older ones sealed.
+type Keys struct {
+	roots  []root
+	pepper []byte
+}
+
+type root struct {
+	id    byte // first byte of everything made with this key
+	aead  cipher.AEAD
+	index []byte
+	code  []byte
+	csrf  []byte
+}
+
+// NewKeys derives all keys. Each root and the pepper must be RootBytes long;
+// at least one root is needed.
+func NewKeys(pepper []byte, roots ...[]byte) (*Keys, error) {
+	if len(roots) == 0 {
+		return nil, errors.New("secret: no root key")
+	}
+	if len(pepper) != RootBytes {
+		return nil, fmt.Errorf("secret: the pepper has %d bytes, want %d", len(pepper), RootBytes)
+	}
+	k := &Keys{pepper: append([]byte(nil), pepper...)}
+	seen := map[byte]bool{}
+	for _, b := range roots {
+		r, err := newRoot(b)
+		if err != nil {
+			return nil, err
+		}
+		if seen[r.id] {
+			return nil, errors.New("secret: two root keys share an id; generate another one")
+		}
+		seen[r.id] = true
+		k.roots = append(k.roots, r)
+	}
+	return k, nil
+}
+
+func newRoot(b []byte) (root, error) {
+	if len(b) != RootBytes {
+		return root{}, fmt.Errorf("secret: a root key has %d bytes, want %d", len(b), RootBytes)
+	}
+	derive := func(purpose string) []byte {
+		key, err := hkdf.Key(sha256.New, b, nil, "parvis/"+purpose, 32)
+		if err != nil {
+			panic("secret: hkdf: " + err.Error()) // only for lengths beyond 255 hashes
+		}
+		return key
+	}
+	block, err := aes.NewCipher(derive("seal"))
+	if err != nil {
+		return root{}, fmt.Errorf("secret: %w", err)
+	}
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		return root{}, fmt.Errorf("secret: %w", err)
+	}
+	return root{id: derive("id")[0], aead: aead, index: derive("index"), code: derive("code"), csrf: derive("csrf")}, nil
+}
+
+// place is the additional data that ties a sealed value to its column and row.
+func place(table, column, row string) []byte { return []byte(table + "|" + column + "|" + row) }
+
+// Seal encrypts a value for one column of one row: AES-256-GCM, key id first.
+func (k *Keys) Seal(table, column, row string, plain []byte) []byte {
+	r := k.roots[0]
+	return r.aead.Seal([]byte{r.id}, nil, plain, place(table, column, row))
+}
+
+// Open decrypts what Seal made for the same column and row; ErrSealed otherwise.
+func (k *Keys) Open(table, column, row string, sealed []byte) ([]byte, error) {
+	if len(sealed) == 0 {
+		return nil, ErrSealed
+	}
+	for _, r := range k.roots {
+		if r.id != sealed[0] {
+			continue
+		}
+		plain, err := r.aead.Open(nil, nil, sealed[1:], place(table, column, row))
+		if err != nil {
+			return nil, ErrSealed
+		}
+		return plain, nil
+	}
+	return nil, ErrSealed
+}
+
+// Index is the blind index of a value under the active root key: key id, then
+// HMAC-SHA256, in hex. Purpose keeps the indexes of different things apart.
+func (k *Keys) Index(purpose, value string) string { return k.roots[0].indexOf(purpose, value) }
+
+// Indexes are the indexes under every root key, the active one first: what to
+// look for while root keys are being changed.
+func (k *Keys) Indexes(purpose, value string) []string {
+	out := make([]string, len(k.roots))
+	for i, r := range k.roots {
+		out[i] = r.indexOf(purpose, value)
+	}
+	return out
+}
+
+func (r root) indexOf(purpose, value string) string {
+	return hex.EncodeToString(append([]byte{r.id}, mac(r.index, purpose, value)...))
+}
+
+// CodeMAC is what is stored of a short code: key id and HMAC over the code and the id of its row.
+func (k *Keys) CodeMAC(row, code string) []byte {
+	r := k.roots[0]
+	return append([]byte{r.id}, mac(r.code, row, code)...)
+}
+
+// CodeMatches compares a typed code with a stored CodeMAC in constant time.
+func (k *Keys) CodeMatches(row, code string, stored []byte) bool {
+	if len(stored) == 0 {
+		return false
+	}
+	for _, r := range k.roots {
+		if r.id == stored[0] {
+			return Equal(append([]byte{r.id}, mac(r.code, row, code)...), stored)
+		}
+	}
+	return false
+}
+
+// FormToken is the token of a form for one browser: HMAC over the browser's secret and the form's name.
+func (k *Keys) FormToken(browser, form string) []byte { return mac(k.roots[0].csrf, browser, form) }
+
+// Pepper mixes the pepper into a password before it is hashed, so that a copy
+// of the database alone cannot be attacked (SP 800-63B-4, 3.1.1.2).
+func (k *Keys) Pepper(password string) []byte { return mac(k.pepper, "password", password) }
+
+// mac is HMAC-SHA256 over its parts, each preceded by its length so that parts cannot run into each other.
+func mac(key []byte, parts ...string) []byte {
+	h := hmac.New(sha256.New, key)
+	var size [8]byte
+	for _, p := range parts {
+		binary.BigEndian.PutUint64(size[:], uint64(len(p)))
+		_, _ = h.Write(size[:]) // hash.Hash never fails
+		_, _ = h.Write([]byte(p))
+	}
+	return h.Sum(nil)
+}
