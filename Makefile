@@ -1,0 +1,64 @@
+# Parvis. Every target installs what it needs and says what it installs.
+# Needed beforehand: Go, git, make and a Debian-like machine.
+
+export CGO_ENABLED ?= 0
+GOFLAGS := -buildvcs=false
+export GOFLAGS
+POSTGRES := .cache/postgres
+
+.PHONY: help demo build test check bench fuzz e2e interop generate lint format
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+demo: build ## serve the demonstration on http://localhost:8080
+	@bin/parvis demo
+
+build: ## the one static binary, bin/parvis
+	@go build -trimpath -ldflags="-s -w" -o bin/parvis ./cmd/parvis
+
+test: build ## all tests on SQLite and PostgreSQL, and the journeys in Chromium
+	@PARVIS_TEST_POSTGRES="$$(scripts/postgres.sh start $(POSTGRES))" && export PARVIS_TEST_POSTGRES && \
+	  go vet ./... && go test -shuffle=on ./... ; code=$$? ; scripts/postgres.sh stop $(POSTGRES) ; exit $$code
+	@$(MAKE) --no-print-directory e2e
+
+check: lint ## lint, the race detector where concurrency lives, every axe state, foreign clients
+	@PARVIS_TEST_POSTGRES="$$(scripts/postgres.sh start $(POSTGRES))" && export PARVIS_TEST_POSTGRES && \
+	  CGO_ENABLED=1 go test -race -shuffle=on $(RACE) ; code=$$? ; scripts/postgres.sh stop $(POSTGRES) ; exit $$code
+	@$(MAKE) --no-print-directory e2e AXE=all
+	@$(MAKE) --no-print-directory interop
+
+# Where goroutines meet. (The race detector slows the embedded database sixteen times.)
+RACE := ./internal/db/... ./internal/job/... ./internal/ratelimit/... ./internal/keyring/... ./internal/notify/... \
+	./internal/relyingparty/... ./internal/authenticator/... ./internal/web/kit/... ./internal/app/...
+
+bench: build ## rates as ratios, on SQLite and PostgreSQL
+	@PARVIS_TEST_POSTGRES="$$(scripts/postgres.sh start $(POSTGRES))" && export PARVIS_TEST_POSTGRES && \
+	  bin/parvis bench ; code=$$? ; scripts/postgres.sh stop $(POSTGRES) ; exit $$code
+
+fuzz: ## each fuzz target for FUZZTIME (10s)
+	@scripts/fuzz.sh $(or $(FUZZTIME),10s)
+
+e2e: build ## the journeys in Chromium; AXE=all checks every screen, language and state
+	@scripts/need.sh chromium=chromium
+	@scripts/npm.sh test/e2e
+	@AXE=$(AXE) node --test test/e2e/*.test.mjs
+
+interop: build ## sign-ins by foreign clients: openid-client, oauth4webapi, go-oidc, mod_auth_openidc
+	@scripts/npm.sh test/e2e
+	@scripts/interop.sh
+
+generate: ## rebuild what is generated and committed
+	@scripts/npm.sh web
+	@cd web && npm run --silent build
+	@go generate ./...
+
+lint: ## golangci-lint, go fix and generated files
+	@cd tools && go build -o ../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@bin/golangci-lint run ./...
+	@out=$$(go fix -diff ./... 2>&1) || { echo "$$out" | head -100; echo "go fix would change the above"; exit 1; }
+	@scripts/generated.sh
+
+format: ## gofumpt and gci through golangci-lint
+	@cd tools && go build -o ../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@bin/golangci-lint fmt ./...

@@ -1,0 +1,163 @@
+package archtest
+
+import (
+	"go/ast"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// owners says which package owns a table: its name stands in that package's SQL only.
+var owners = map[string]string{
+	"audit_event": "internal/audit", "audit_checkpoint": "internal/audit",
+	"job":        "internal/job",
+	"rate_limit": "internal/ratelimit",
+}
+
+// statementCallers are the functions that may use db.WriteStatement: single
+// conditional updates and upserts that no SELECT decides.
+var statementCallers = map[string]bool{}
+
+var (
+	createTable = regexp.MustCompile(`(?i)create table (?:if not exists )?([a-z_]+)`)
+	columnLine  = regexp.MustCompile(`^\s+([a-z_]+)\s+(BIGINT|TEXT|BYTEA)\b`)
+	marked      = regexp.MustCompile(`-- (public|personal|secret)\b`)
+	sqlWords    = regexp.MustCompile(`(?i)\b(select|insert|update|delete)\b`)
+)
+
+func migrations(t *testing.T) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(root, "internal/db/migrations/*.sql"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no migrations found: %v", err)
+	}
+	out := map[string]string{}
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[filepath.Base(f)] = string(b)
+	}
+	return out
+}
+
+func TestEachColumnIsMarkedPublicPersonalOrSecret(t *testing.T) {
+	for name, text := range migrations(t) {
+		for i, line := range strings.Split(text, "\n") {
+			if columnLine.MatchString(line) && !marked.MatchString(line) {
+				t.Errorf("%s:%d: the column is not marked -- public, -- personal or -- secret: %s", name, i+1, strings.TrimSpace(line))
+			}
+		}
+	}
+}
+
+func TestMigrationsGoForwardOnly(t *testing.T) {
+	for name, text := range migrations(t) {
+		if strings.Contains(text, "+goose Down") {
+			t.Errorf("%s has a Down part: migrations are forward only", name)
+		}
+		for _, word := range []string{"BOOLEAN", "SERIAL", "TIMESTAMP", "AUTOINCREMENT", "now()", "JSONB"} {
+			if strings.Contains(strings.ToUpper(text), strings.ToUpper(word)) {
+				t.Errorf("%s uses %s, which is not the same on both engines", name, word)
+			}
+		}
+	}
+}
+
+// tables are all tables of the migrations.
+func tables(t *testing.T) []string {
+	t.Helper()
+	var out []string
+	for _, text := range migrations(t) {
+		for _, m := range createTable.FindAllStringSubmatch(text, -1) {
+			out = append(out, m[1])
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func TestATableIsNamedInTheSQLOfItsOwnerOnly(t *testing.T) {
+	all := tables(t)
+	for _, name := range all {
+		if owners[name] == "" {
+			t.Errorf("table %s has no owner: name the package that owns it", name)
+		}
+	}
+	for _, s := range tree(t) {
+		if !s.product() || s.pkg == "internal/db" {
+			continue
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			l, ok := n.(*ast.BasicLit)
+			if !ok || l.Kind != token.STRING {
+				return true
+			}
+			text, err := strconv.Unquote(l.Value)
+			if err != nil || !sqlWords.MatchString(text) {
+				return true
+			}
+			for _, name := range all {
+				if owners[name] != s.pkg && regexp.MustCompile(`(?i)\b(from|into|update|join|table) `+name+`\b`).MatchString(text) {
+					t.Errorf("%s: table %s belongs to %s", s.at(l), name, owners[name])
+				}
+			}
+			return true
+		})
+	}
+}
+
+func TestTheCallersOfWriteStatementAreKnown(t *testing.T) {
+	for _, s := range tree(t) {
+		if !s.product() || s.pkg == "internal/db" {
+			continue
+		}
+		for _, d := range s.file.Decls {
+			f, ok := d.(*ast.FuncDecl)
+			if !ok || f.Body == nil {
+				continue
+			}
+			ast.Inspect(f.Body, func(n ast.Node) bool {
+				sel, ok := n.(*ast.SelectorExpr)
+				if !ok || sel.Sel.Name != "WriteStatement" {
+					return true
+				}
+				if name := s.pkg + "." + f.Name.Name; !statementCallers[name] {
+					t.Errorf("%s: %s calls WriteStatement and is not in the list: is it one conditional statement that no SELECT decides?", s.at(sel), name)
+				}
+				return true
+			})
+		}
+	}
+}
+
+func TestPlaceholdersComeInOrder(t *testing.T) {
+	placeholder := regexp.MustCompile(`\$(\d+)`)
+	for _, s := range tree(t) {
+		if !s.product() {
+			continue
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			l, ok := n.(*ast.BasicLit)
+			if !ok || l.Kind != token.STRING || !sqlWords.MatchString(l.Value) {
+				return true
+			}
+			highest := 0
+			for _, m := range placeholder.FindAllStringSubmatch(l.Value, -1) {
+				n, err := strconv.Atoi(m[1])
+				if err != nil || n > highest+1 {
+					t.Errorf("%s: $%s comes before $%d: placeholders are numbered in the order of their first use", s.at(l), m[1], highest+1)
+					return true
+				}
+				highest = max(highest, n)
+			}
+			return true
+		})
+	}
+}
