@@ -2,6 +2,7 @@ package flow
 
 import (
 	"log/slog"
+	"time"
 
 	"parvis/internal/id"
 )
@@ -17,34 +18,55 @@ const (
 	TaskUnlock Task = "unlock" // lift the lock of the password
 )
 
+// Notice is one thing a page tells a person who has just come back from a detour.
+type Notice string
+
+// The notices. The zero value says nothing.
+const (
+	NoticeReset    Notice = "password-changed" // a new password was chosen; sign in with it
+	NoticeUnlocked Notice = "unlocked"         // the password works again
+	NoticeLocked   Notice = "locked"           // too many wrong passwords: unlock first
+	NoticeLinkOld  Notice = "link-ended"       // the link or code was used or replaced; ask for another
+)
+
 // Progress is what has happened in a journey so far. It holds facts only; which
 // step comes next is named by signin.Next. Going back clears the facts of later
-// steps: see Restart.
+// steps: see Restart. Instants are Unix milliseconds.
 type Progress struct {
 	Task     Task       `json:"task,omitempty"`     // the branch that is under way
 	Address  string     `json:"address,omitempty"`  // address as typed on this branch
 	Proof    id.Proof   `json:"proof,omitempty"`    // message last sent; its code may be typed here
-	SentAt   int64      `json:"sent_at,omitempty"`  // when it was sent, Unix ms
+	SentAt   int64      `json:"sentAt,omitempty"`   // when it was sent
 	Sends    int        `json:"sends,omitempty"`    // how many were sent on this branch
 	Proven   id.Account `json:"proven,omitempty"`   // account whose address was proven in this browser for the task
-	ProvenAt int64      `json:"provenAt,omitempty"` // when, Unix ms
-	Taken    bool       `json:"taken,omitempty"`    // the proven address has an account already
-	Done     bool       `json:"done,omitempty"`     // the task ended well: what follows is a page that says so
-	Locked   string     `json:"locked,omitempty"`   // address (as typed) whose password route was found locked
+	ProvenAt int64      `json:"provenAt,omitempty"` // when it was proven
+	Taken    bool       `json:"taken,omitempty"`    // the proven address belongs to an active account already
+	Notice   Notice     `json:"notice,omitempty"`   // what the next page tells
 
 	Account   id.Account `json:"account,omitempty"`   // who signed in on this flow
 	Session   id.Session `json:"session,omitempty"`   // the session that came of it
 	Confirmed id.Session `json:"confirmed,omitempty"` // session the person chose to continue with (prompt=select_account)
-	Consented int64      `json:"consented,omitempty"` // when consent was given on this flow, Unix ms
+	Consented int64      `json:"consented,omitempty"` // when consent was given on this flow
 	Detached  bool       `json:"detached,omitempty"`  // begun by a link of another browser: ends on a page, never at Finish
-	Cancelled bool       `json:"cancelled,omitempty"` // declined or given up; leads back to the service
+	Cancelled bool       `json:"cancelled,omitempty"` // declined or given up: leads back to the service
 }
 
 // Restart begins a branch and clears the facts of every later step. The address
-// stays as a suggestion; who signed in and what was consented do not.
+// stays as a suggestion; who signed in and what was agreed to do not.
 func (p Progress) Restart(task Task, address string) Progress {
 	return Progress{Task: task, Address: address, Detached: p.Detached}
 }
 
 // LogValue keeps addresses out of the log.
-func (p Progress) LogValue() slog.Value { return slog.StringValue("progress of " + string(p.Task)) }
+func (p Progress) LogValue() slog.Value { return slog.StringValue("progress:" + string(p.Task)) }
+
+// Cookies are the secrets a browser is given when a person has signed in. An
+// empty one is left as it is.
+type Cookies struct {
+	Session     string        // token of the new session; any older one is dead
+	Device      string        // token of the known device, "" when the browser keeps the one it has
+	DeviceLasts time.Duration // how long the known device is remembered
+}
+
+// LogValue keeps the secrets out of the log.
+func (Cookies) LogValue() slog.Value { return slog.StringValue("cookies") }

@@ -1,0 +1,125 @@
+package signin
+
+import (
+	"time"
+
+	"parvis/internal/flow"
+	"parvis/internal/id"
+)
+
+// View is everything the page of a step may show. Personal values are those of
+// the person who holds the flow's browser, or typed by them.
+type View struct {
+	Flow         id.Flow
+	Kind         flow.Kind       // sign-in or sign-out
+	Step         Step            // where the dispatcher sends
+	Task         flow.Task       // the branch under way
+	RelyingParty id.RelyingParty // the service that waits, "" for a direct sign-in
+	Reference    string          // short code a person can quote
+	Address      string          // address typed on this branch, or the service's login_hint; may be ""
+	Notice       flow.Notice     // what the page tells first
+	Detached     bool            // begun by a link of another browser: "Continue to the service" starts afresh
+	Reauth       bool            // the person signed in must prove it again: the address is fixed
+	SentAt       time.Time       // when the last mail of this branch went out
+	ResendAt     time.Time       // from when another one may be asked for
+	Finish       string          // local path that completes the request
+	Cancel       string          // local path that gives the request up
+	ReturnOrigin string          // for the form-action of this flow's pages
+	Person       *Person         // who is signed in in this browser, nil for nobody
+}
+
+// Person is who is signed in in a browser.
+type Person struct {
+	Account       id.Account
+	Session       id.Session
+	Address       string    // main address, as written
+	Locale        string    // language of the account
+	Authenticated time.Time // when they last proved who they are
+	IdleEnds      time.Time // when the session ends if nothing happens
+	Ends          time.Time // when it ends whatever happens
+}
+
+// PasswordForm is what the sign-in page sends.
+type PasswordForm struct {
+	Address  string // ignored when View.Reauth
+	Password string
+}
+
+// Outcome says how an attempt ended. It tells nothing about whether an account exists.
+type Outcome string
+
+// The outcomes of Password.
+const (
+	SignedIn Outcome = "signed-in" // go to the dispatcher with the cookies
+	Wrong    Outcome = "wrong"     // one generic error for every cause
+	Locked   Outcome = "locked"    // the password route of this address is closed: go to the dispatcher, which names StepUnlock
+)
+
+// Result is what came of an attempt.
+type Result struct {
+	Outcome Outcome
+	Cookies flow.Cookies // for SignedIn
+}
+
+// ConsentView is what a person is asked to share with a service.
+type ConsentView struct {
+	RelyingParty id.RelyingParty
+	Items        []SharedItem
+	Again        bool // agreed before; asked again because more is asked for or the time is over
+}
+
+// SharedItem is one thing a service receives, with its value.
+type SharedItem struct {
+	Attribute string // claim name: "email", "sub" …
+	Value     string // as the service receives it
+	New       bool   // not agreed to before
+}
+
+// Link is what opening a mailed link shows. Opening consumes nothing.
+type Link struct {
+	Purpose      LinkPurpose
+	Status       LinkStatus
+	RelyingParty id.RelyingParty // the service the person came from, "" for none; known in every status but LinkUnknown
+	Address      string          // masked; only while LinkLive
+	Ends         time.Time       // when a live link ends
+	Here         bool            // this browser holds the flow the mail was asked for in
+	Resend       bool            // another mail can still be asked for
+}
+
+// LinkPurpose says what a link is for.
+type LinkPurpose string
+
+// The purposes; they decide which journey's ConfirmLink takes the link.
+const (
+	LinkActivate LinkPurpose = "activate" // enrollment.ConfirmLink
+	LinkReset    LinkPurpose = "reset"    // recovery.ConfirmLink
+	LinkUnlock   LinkPurpose = "unlock"   // recovery.ConfirmLink
+)
+
+// LinkStatus says what became of a link.
+type LinkStatus string
+
+// The statuses.
+const (
+	LinkLive     LinkStatus = "live"     // the button works
+	LinkUsed     LinkStatus = "used"     // used already
+	LinkReplaced LinkStatus = "replaced" // a newer mail was sent
+	LinkExpired  LinkStatus = "expired"  // too old; another can be asked for when Resend
+	LinkRemoved  LinkStatus = "removed"  // the account was not activated in time and is gone
+	LinkUnknown  LinkStatus = "unknown"  // no such link
+)
+
+// ServiceEntry is one line of My connected services.
+type ServiceEntry struct {
+	RelyingParty id.RelyingParty
+	Since        time.Time // first agreement
+	LastUsed     time.Time
+	Attributes   []string // claim names shared
+}
+
+// Starts is how a journey begins without a service's request.
+type Starts struct {
+	RelyingParty id.RelyingParty // known service to continue to afterwards; usually ""
+	Task         flow.Task       // TaskCreate begins at "create account"
+	Next         string          // local path to land on instead of My connected services, e.g. "/settings"
+}

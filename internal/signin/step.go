@@ -1,0 +1,29 @@
+package signin
+
+// Step is a place in the journey. Its value is the last part of the page's
+// address: /signin/{flow}/{step}.
+type Step string
+
+// The steps a dispatcher can name.
+const (
+	StepSignIn         Step = "sign-in"            // address and password
+	StepCreate         Step = "create-account"     // address of a new account, accepted terms
+	StepConfirmEmail   Step = "confirm-email"      // activation mail sent; its code may be typed
+	StepAlready        Step = "already-registered" // the proven address has an account: sign in, reset, or another address
+	StepChoosePassword Step = "choose-password"    // after proof: first password (task create) or new one (task reset)
+	StepForgot         Step = "forgot-password"    // address of the account to reset
+	StepUnlock         Step = "unlock"             // address of the account to unlock
+	StepCheckEmail     Step = "check-email"        // reset or unlock mail sent; its code may be typed
+	StepContinue       Step = "continue"           // already signed in as …: continue or switch
+	StepConsent        Step = "consent"            // what is shared with the service
+	StepSignOut        Step = "sign-out"           // a service asked to sign out
+	StepCancelled      Step = "cancelled"          // declined or given up
+	StepReady          Step = "account-ready"      // signed in by a link opened here: continue afresh to the service
+	StepExpired        Step = "expired"            // the flow has ended: start again at the service
+	StepServices       Step = "services"           // direct sign-in done: leave for My connected services
+	StepFinish         Step = "finish"             // nothing left to ask: leave for flow.State.Finish
+)
+
+// Page reports whether a step is a page under /signin/{flow}/; StepServices and
+// StepFinish leave the journey.
+func (s Step) Page() bool { return s != StepServices && s != StepFinish && s != "" }
