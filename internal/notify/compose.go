@@ -1,0 +1,258 @@
+package notify
+
+import "strings"
+
+// Paths of our own site that mails lead to, beside /link/<token>.
+const (
+	pathSignIn   = "/signin"
+	pathServices = "/services"
+	pathHelp     = "/help"
+	pathContact  = "/contact"
+)
+
+func (d Activate) compose(w *writer) {
+	w.open("activate", "duration", w.tr.Duration(d.Proof.Valid))
+	w.named("activate.why", d.Service)
+	w.proof("activate.button", d.Proof, d.Asked)
+	w.aside("notasked.title", "activate.ignore")
+	w.asked("asked", d.Asked)
+}
+
+func (d ActivateAgain) compose(w *writer) {
+	why := d.Why
+	if why == "" {
+		why = WhyResend
+	}
+	w.open("again", "duration", w.tr.Duration(d.Proof.Valid))
+	w.say("again." + string(why))
+	if label := w.service(d.Service); label != "" {
+		w.say("again.service", "service", label)
+	}
+	w.proof("activate.button", d.Proof, d.Asked)
+	w.whisper("again.earlier")
+	if d.Removal > 0 {
+		w.whisper("again.removal", "duration", w.tr.Duration(d.Removal))
+	}
+	w.aside("notasked.title", "activate.ignore")
+	w.asked("asked", d.Asked)
+}
+
+func (d AlreadyRegistered) compose(w *writer) {
+	w.open("already")
+	w.named("already.why", d.Service)
+	if d.Proof.Token != "" {
+		w.say("already.choose")
+		w.proof("already.continue", d.Proof, d.Asked)
+	} else {
+		w.say("already.signin")
+		w.button("button.signin", pathSignIn)
+	}
+	w.aside("notasked.title", "already.ignore")
+	w.asked("asked", d.Asked)
+}
+
+func (d Activated) compose(w *writer) {
+	w.open("activated")
+	w.say("activated.one")
+	if label := w.service(d.Service); label != "" {
+		w.say("activated.service", "service", label)
+	}
+	w.button("button.services", pathServices)
+	w.aside("notyou.title", "activated.notyou")
+	w.asked("done", d.Asked)
+}
+
+func (d Removed) compose(w *writer) {
+	w.open("removed")
+	switch d.By {
+	case RemovedByOperator:
+		w.say("removed.operator")
+	case RemovedByOwner:
+		w.say("removed.owner")
+	default:
+		w.say("removed.not-activated", "duration", w.tr.Duration(d.Removal))
+	}
+	w.say("removed.gone")
+	if d.By == RemovedByOperator {
+		w.aside("unexpected.title", "unexpected.contact")
+	} else {
+		w.say("removed.new")
+		w.button("button.signin", pathSignIn)
+	}
+	w.asked("done", Asked{At: d.At})
+}
+
+func (d ResetPassword) compose(w *writer) {
+	w.open("reset", "duration", w.tr.Duration(d.Proof.Valid))
+	w.named("reset.why", d.Service)
+	w.proof("reset.button", d.Proof, d.Asked)
+	w.aside("notasked.title", "reset.ignore")
+	w.asked("asked", d.Asked)
+}
+
+func (d ResetNoAccount) compose(w *writer) {
+	w.open("reset-none")
+	w.named("reset-none.why", d.Service)
+	w.none(d.Asked)
+}
+
+func (d UnlockNoAccount) compose(w *writer) {
+	w.open("unlock-none")
+	w.named("unlock-none.why", d.Service)
+	w.none(d.Asked)
+}
+
+// none is what somebody can do whose address has no account.
+func (w *writer) none(asked Asked) {
+	w.out.Body = append(w.out.Body, block{Items: [][]span{spans(w.t("none.other")), spans(w.t("none.create"))}})
+	w.button("button.signin", pathSignIn)
+	w.aside("notasked.title", "none.ignore")
+	w.asked("asked", asked)
+}
+
+func (d ResetLocked) compose(w *writer) {
+	w.open("reset-locked")
+	w.named("reset-locked.why", d.Service)
+	w.say("reset-locked.then")
+	w.proof("unlock.button", d.Proof, d.Asked)
+	w.aside("notasked.title", "unlock.ignore")
+	w.asked("asked", d.Asked)
+}
+
+func (d PasswordChanged) compose(w *writer) {
+	w.open("changed")
+	if d.Reset {
+		w.say("changed.reset")
+	} else {
+		w.say("changed.signed-in")
+	}
+	if d.SessionsEnded {
+		w.say("changed.sessions")
+	}
+	w.steps("notyou.title", "notyou.mailbox", "notyou.password", "notyou.contact")
+	w.asked("done", d.Asked)
+}
+
+func (d Locked) compose(w *writer) {
+	w.open("locked", "count", d.Failures)
+	w.say("locked.why", "count", d.Failures)
+	w.say("locked.how")
+	w.button("button.signin", pathSignIn)
+	w.aside("notyou.title", "locked.notyou")
+	w.asked("done", d.Asked)
+}
+
+func (d Unlock) compose(w *writer) {
+	w.open("unlock", "duration", w.tr.Duration(d.Proof.Valid))
+	w.named("unlock.why", d.Service)
+	w.proof("unlock.button", d.Proof, d.Asked)
+	w.aside("notasked.title", "unlock.ignore")
+	w.asked("asked", d.Asked)
+}
+
+func (d UnlockNotLocked) compose(w *writer) {
+	w.open("unlock-open")
+	w.named("unlock-open.why", d.Service)
+	w.say("unlock-open.how")
+	w.button("button.signin", pathSignIn)
+	w.aside("notasked.title", "unlock-open.ignore")
+	w.asked("asked", d.Asked)
+}
+
+func (d Unlocked) compose(w *writer) {
+	w.open("unlocked")
+	if d.ByOperator {
+		w.say("unlocked.operator")
+	} else {
+		w.say("unlocked.mail")
+	}
+	w.say("unlocked.how")
+	w.button("button.signin", pathSignIn)
+	w.steps("notyou.title", "notyou.mailbox", "notyou.password", "notyou.contact")
+	w.asked("done", d.Asked)
+}
+
+func (d NewSignIn) compose(w *writer) {
+	w.open("new-sign-in")
+	w.named("new-sign-in.what", d.Service)
+	w.facts(d.Asked)
+	w.say("new-sign-in.you")
+	w.steps("notyou.title", "notyou.password", "notyou.mailbox", "notyou.contact")
+}
+
+// facts adds when, with what and near where as labelled lines.
+func (w *writer) facts(a Asked) {
+	list := []fact{{Name: w.t("fact.when"), Value: w.when(a.At)}}
+	if device := w.device(a.Device); device != "" {
+		list = append(list, fact{Name: w.t("fact.device"), Value: device})
+	}
+	if place := clean(a.Place); place != "" {
+		list = append(list, fact{Name: w.t("fact.place"), Value: place})
+	}
+	w.out.Body = append(w.out.Body, block{Facts: list})
+}
+
+func (d ServiceConnected) compose(w *writer) {
+	w.open("connected", "service", clean(w.in(d.Service.Name)))
+	w.say("connected.what", "service", w.service(d.Service))
+	items := make([][]span, 0, len(d.Shared))
+	for _, shared := range d.Shared {
+		items = append(items, []span{{Text: clean(w.in(shared))}})
+	}
+	if len(items) > 0 {
+		w.say("connected.shared")
+		w.out.Body = append(w.out.Body, block{Items: items})
+	}
+	w.say("connected.never")
+	w.button("button.services", pathServices)
+	w.steps("notyou.title", "notyou.disconnect", "notyou.password", "notyou.contact")
+	w.asked("done", d.Asked)
+}
+
+func (d ServiceDisconnected) compose(w *writer) {
+	w.open("disconnected", "service", clean(w.in(d.Service.Name)))
+	w.say("disconnected.what", "service", w.service(d.Service))
+	w.say("disconnected.kept")
+	w.say("disconnected.again")
+	w.button("button.services", pathServices)
+	w.steps("notyou.title", "notyou.password", "notyou.contact")
+	w.asked("done", d.Asked)
+}
+
+func (d ContactReceived) compose(w *writer) {
+	w.open("received")
+	w.named("received.thanks", d.Service)
+	w.say("received.reference", "reference", strong(d.Reference))
+	w.say("received.never")
+	w.aside("notwritten.title", "received.ignore")
+	w.asked("sent", Asked{At: d.At})
+}
+
+func (d ContactDesk) compose(w *writer) {
+	w.open("desk", "reference", clean(d.Reference))
+	w.out.ReplyTo = d.From
+	list := []fact{
+		{Name: w.t("desk.reference"), Value: clean(d.Reference)},
+		{Name: w.t("desk.from"), Value: clean(d.From)},
+	}
+	more := []fact{
+		{Name: w.t("desk.language"), Value: clean(d.FromLocale)},
+		{Name: w.t("desk.service"), Value: plain(w.service(d.Service))},
+		{Name: w.t("desk.topic"), Value: clean(d.Topic)},
+		{Name: w.t("desk.page"), Value: clean(d.PageReference)},
+		{Name: w.t("fact.device"), Value: w.device(d.Asked.Device)},
+	}
+	for _, f := range more {
+		if f.Value != "" {
+			list = append(list, f)
+		}
+	}
+	w.out.Body = append(w.out.Body, block{Facts: list}, block{Head: w.t("desk.message")})
+	var quote []string
+	for line := range strings.SplitSeq(strings.ReplaceAll(d.Body, "\r\n", "\n"), "\n") {
+		quote = append(quote, cleanTo(line, 4000))
+	}
+	w.out.Body = append(w.out.Body, block{Quote: quote})
+	w.say("desk.answer")
+	w.asked("sent", Asked{At: d.Asked.At})
+}

@@ -1,0 +1,146 @@
+package notify
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"parvis/internal/i18n"
+)
+
+// Mails knows what every mail needs beside its own data. Immutable, safe for concurrent use.
+type Mails struct {
+	Bundle    *i18n.Bundle
+	Languages []i18n.Lang    // the deployment's languages; the first is for unknown locales
+	BaseURL   string         // public address of this deployment, without a slash at the end; the only one in links
+	Product   i18n.Text      // the deployment's name
+	Owner     i18n.Text      // who runs it
+	Zone      *time.Location // of every clock time
+	Theme     Theme          // zero value: DefaultTheme
+	Answered  bool           // somebody reads what is sent back to the mails' address
+}
+
+// Colours are the colours of a deployment's theme that mails use, as #rrggbb.
+type Colours struct {
+	Brand       string // head of the sheet
+	OnBrand     string // text on Brand
+	OnBrandSoft string // quieter text on Brand
+	Lamp        string // the lit door of the mark
+	Link        string
+	Act         string // button
+	OnAct       string // text of the button
+}
+
+// Theme is a deployment's colours for light and dark screens.
+type Theme struct{ Light, Dark Colours }
+
+// DefaultTheme is the look of Parvis.
+func DefaultTheme() Theme {
+	return Theme{
+		Light: Colours{
+			Brand: "#0a524c", OnBrand: "#ffffff", OnBrandSoft: "#ddeeeb", Lamp: "#f2b84b",
+			Link: "#0a524c", Act: "#0a524c", OnAct: "#ffffff",
+		},
+		Dark: Colours{
+			Brand: "#0f4b46", OnBrand: "#ffffff", OnBrandSoft: "#ddeeeb", Lamp: "#ffd591",
+			Link: "#86d5ca", Act: "#86d5ca", OnAct: "#06211e",
+		},
+	}
+}
+
+// Check refuses a configuration that mails cannot be made with.
+func (m *Mails) Check() error {
+	base, err := url.Parse(m.BaseURL)
+	if err != nil {
+		return fmt.Errorf("notify: base URL: %w", err)
+	}
+	if base.Scheme != "https" && base.Scheme != "http" || base.Host == "" || strings.HasSuffix(m.BaseURL, "/") {
+		return fmt.Errorf("notify: base URL %q: want https://host without a slash at the end", m.BaseURL)
+	}
+	if m.Bundle == nil || len(m.Languages) == 0 || m.Zone == nil || m.Product.Empty() {
+		return errors.New("notify: catalogues, languages, time zone and the deployment's name are needed")
+	}
+	return m.theme().check()
+}
+
+func (m *Mails) theme() Theme {
+	if m.Theme == (Theme{}) {
+		return DefaultTheme()
+	}
+	return m.Theme
+}
+
+func (t Theme) check() error {
+	for _, c := range []Colours{t.Light, t.Dark} {
+		for _, value := range []string{c.Brand, c.OnBrand, c.OnBrandSoft, c.Lamp, c.Link, c.Act, c.OnAct} {
+			if !isColour(value) {
+				return fmt.Errorf("notify: theme colour %q: want #rrggbb", value)
+			}
+		}
+	}
+	return nil
+}
+
+func isColour(s string) bool {
+	return len(s) == 7 && s[0] == '#' && strings.Trim(s[1:], "0123456789abcdefABCDEF") == ""
+}
+
+// url is the address of a path of our own site. Nothing else ever stands in a link.
+func (m *Mails) url(path string) string { return m.BaseURL + path }
+
+// lang is the language for a locale: the deployment's first one when it does not speak it.
+func (m *Mails) lang(locale string) i18n.Lang {
+	if l, ok := i18n.Parse(locale); ok && slices.Contains(m.Languages, l) {
+		return l
+	}
+	return m.Languages[0]
+}
+
+// Render makes the letter of a mail for one address. It does no I/O and reads no clock.
+func (m *Mails) Render(to, locale string, data Data) (Letter, error) {
+	if err := checkAddress(to); err != nil {
+		return Letter{}, err
+	}
+	w := &writer{m: m, tr: m.Bundle.Tr(m.lang(locale))}
+	data.compose(w)
+	if w.out.ReplyTo != "" {
+		if err := checkAddress(w.out.ReplyTo); err != nil {
+			return Letter{}, err
+		}
+	}
+	page := w.page()
+	html, err := page.html()
+	if err != nil {
+		return Letter{}, fmt.Errorf("notify: %s: %w", data.Kind(), err)
+	}
+	return Letter{
+		Kind: data.Kind(), To: to, Lang: string(w.tr.Lang()), FromName: w.product(), ReplyTo: w.out.ReplyTo,
+		Subject: w.out.Subject, Text: page.text(), HTML: html, Links: page.links(), Codes: w.out.Codes,
+	}, nil
+}
+
+// ErrAddress says that something cannot be the address of a mail.
+var ErrAddress = errors.New("notify: not an address that a mail can be sent to")
+
+// checkAddress is the last guard in front of headers and the envelope: the address was
+// parsed by its owner package before. It refuses whatever could end a header or add a
+// recipient (RFC 5321, 4.1.2 and 4.5.3.1).
+func checkAddress(address string) error {
+	at := strings.LastIndexByte(address, '@')
+	if at < 1 || at > 64 || len(address) > 254 || at == len(address)-1 {
+		return ErrAddress
+	}
+	for _, r := range address {
+		if r <= ' ' || r == 0x7f || r == '\ufffd' || strings.ContainsRune("<>()[],;:\\\"", r) || !isPlain(r) {
+			return ErrAddress
+		}
+	}
+	if strings.ContainsRune(address[:at], '@') || strings.Contains(address, "..") ||
+		address[0] == '.' || address[0] == '-' || address[at-1] == '.' || address[at+1] == '.' {
+		return ErrAddress
+	}
+	return nil
+}

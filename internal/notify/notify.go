@@ -1,0 +1,94 @@
+// Package notify tells people what happened to their account.
+//
+// It owns every e-mail: its words (catalogue mail.json), its twins of text and
+// HTML, the outbox it waits in and the worker that delivers it. A journey calls
+// Outbox.Queue with the transaction of what the mail tells about, so that a mail
+// is sent exactly when its cause is committed; the worker delivers after the
+// commit, on any node, and wipes what it delivered.
+//
+// Refused here: a mail that carries a link from anywhere but the configured base
+// URL (callers give tokens, never addresses), a code in a subject, a line break
+// in a header, and text of a person or a partner that is not escaped.
+//
+// Delivery is at least once: a node that dies between the mail server's "accepted"
+// and the commit sends again, under the same Message-ID.
+package notify
+
+import (
+	"context"
+	"time"
+
+	"parvis/internal/id"
+)
+
+// Channel is the way a message goes out.
+type Channel string
+
+// Email is the only channel of this slice.
+const Email Channel = "email"
+
+// Message is one mail that a journey asks for.
+type Message struct {
+	To      string     // address as its owner wrote it
+	Locale  string     // "en" or "fr"; anything else means the deployment's first language
+	Data    Data       // one of the typed mails of this package: Activate, ResetPassword …
+	Account id.Account // whose account it is about; "" when there is none
+	Expires time.Time  // not delivered after this instant; zero: Settings.Expire after it was queued
+	Once    string     // when set, further messages with the same value are dropped while the first is on record
+}
+
+// Letter is a mail as it goes out: rendered, complete, in one language.
+type Letter struct {
+	ID       id.Message `json:"-"`
+	Kind     Kind       `json:"-"`
+	To       string     `json:"-"`
+	At       time.Time  `json:"-"`        // when it was queued
+	Lang     string     `json:"lang"`     // language of its words
+	FromName string     `json:"fromName"` // the deployment's name in that language
+	ReplyTo  string     `json:"replyTo"`  // "" means the transport's own setting
+	Subject  string     `json:"subject"`
+	Text     string     `json:"text"`
+	HTML     string     `json:"html"`
+	Links    []string   `json:"links"` // every address in it, in order, once
+	Codes    []string   `json:"codes"` // one-time codes in it, digits only
+}
+
+// Transport hands letters to the outside.
+//
+// Deliver returns nil when the letter was accepted for good. An error made by
+// Refused ends the letter; one made by Down says that nothing can be delivered at
+// the moment; every other error is about this letter and may pass.
+type Transport interface {
+	Deliver(ctx context.Context, letter Letter) error
+}
+
+// DeliveryError says why a letter was not accepted.
+type DeliveryError struct {
+	Permanent bool   // it will never be accepted
+	Down      bool   // the way out is closed for every letter
+	Code      string // the server's reply code or a word of ours; no address, no free text
+	Err       error  // the cause, for the log
+}
+
+// Error is the text for the log.
+func (e *DeliveryError) Error() string {
+	text := "notify: delivery (" + e.Code + ")"
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text
+}
+
+// Unwrap returns the cause.
+func (e *DeliveryError) Unwrap() error { return e.Err }
+
+// Refused makes the error of a letter that will never be accepted.
+func Refused(code string, err error) error {
+	return &DeliveryError{Permanent: true, Code: code, Err: err}
+}
+
+// Later makes the error of a letter that was not accepted this time.
+func Later(code string, err error) error { return &DeliveryError{Code: code, Err: err} }
+
+// Down makes the error of a way out that is closed for every letter.
+func Down(code string, err error) error { return &DeliveryError{Down: true, Code: code, Err: err} }
