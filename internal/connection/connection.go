@@ -1,0 +1,236 @@
+// Package connection holds which services an account is connected to, what the
+// person agreed to share with each, and the identifier by which each knows them.
+//
+// It owns the tables connection and subject. A connection exists from the first
+// consent, so a service is on "My connected services" from the very first
+// sign-in, and is deleted when the person disconnects it. A consent names each
+// claim; values are read when they are released and are never kept here, so a
+// changed e-mail address needs no new consent. Consent is asked again when more
+// is requested, when it has run out and after a disconnect.
+//
+// A subject is random, stored, and outlives disconnecting and even the account:
+// it is never deleted, changed or given to somebody else.
+//
+// Journeys ask Needed and call Give; the OpenID endpoints call Used and Subject.
+// Ending what was given to a service is grant's part: whoever calls Withdraw
+// calls grant.EndConnection in the same transaction.
+package connection
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"parvis/internal/audit"
+	"parvis/internal/db"
+	"parvis/internal/id"
+	"parvis/internal/secret"
+)
+
+// Settings are the numbers of consent.
+type Settings struct {
+	// ConsentLife is how long an agreement to share lasts before it is asked for again; a partner may shorten it.
+	ConsentLife time.Duration `yaml:"consent_life"`
+}
+
+// Preset returns the numbers of a preset; they are the same in all of them.
+func Preset(string) Settings { return Settings{ConsentLife: 365 * 24 * time.Hour} }
+
+// Problems lists what is wrong with the settings.
+func (s Settings) Problems() []string {
+	if s.ConsentLife < time.Hour || s.ConsentLife > 10*365*24*time.Hour {
+		return []string{"consent_life: must be between 1h and 87600h"}
+	}
+	return nil
+}
+
+// Connection is one service of one account.
+type Connection struct {
+	Account      id.Account
+	RelyingParty id.RelyingParty
+	Claims       []string  // what the person agreed to share, in the order of the consent page
+	Since        time.Time // first agreement since the service was last disconnected
+	ConsentedAt  time.Time // latest agreement
+	LastUsed     time.Time // latest sign-in at the service; zero before the first has finished
+}
+
+// Reason says why consent must be asked.
+type Reason string
+
+// The reasons. The zero value is: it need not be asked.
+const (
+	NotNeeded Reason = ""
+	First     Reason = "first"    // the first visit, or the first after a disconnect
+	More      Reason = "more"     // the service asks for something new
+	Lapsed    Reason = "lapsed"   // the agreement has run out
+	Demanded  Reason = "demanded" // the service asked that the person be asked
+)
+
+// Asked is what a service wants, put to one account.
+type Asked struct {
+	Account      id.Account
+	RelyingParty id.RelyingParty
+	Claims       []string      // names, e.g. "email"; empty: only the subject
+	Period       time.Duration // the partner's own limit; 0: Settings.ConsentLife
+}
+
+// Connections gives and reads consents and subjects. Stateless and safe for concurrent use.
+type Connections struct {
+	Settings Settings
+	Audit    *audit.Log
+}
+
+// Get reads one connection; the second result says whether there is one.
+func (c Connections) Get(tx *db.Tx, account id.Account, rp id.RelyingParty) (Connection, bool, error) {
+	row := tx.QueryRow(`SELECT account, relying_party, claims, since, consented_at, last_used_at
+		FROM connection WHERE account = $1 AND relying_party = $2`, string(account), string(rp))
+	conn, err := scan(row.Scan)
+	if errors.Is(err, db.ErrNoRows) {
+		return Connection{}, false, nil
+	}
+	if err != nil {
+		return Connection{}, false, fmt.Errorf("connection: get: %w", err)
+	}
+	return conn, true, nil
+}
+
+// Needed says whether the person must be asked before the service gets what it wants, and why.
+func (c Connections) Needed(tx *db.Tx, a Asked) (Reason, error) {
+	conn, ok, err := c.Get(tx, a.Account, a.RelyingParty)
+	if err != nil {
+		return First, err
+	}
+	if !ok {
+		return First, nil
+	}
+	life := c.Settings.ConsentLife
+	if a.Period > 0 && a.Period < life {
+		life = a.Period
+	}
+	if !tx.Now().Before(conn.ConsentedAt.Add(life)) {
+		return Lapsed, nil
+	}
+	for _, claim := range a.Claims {
+		if !slices.Contains(conn.Claims, claim) {
+			return More, nil
+		}
+	}
+	return NotNeeded, nil
+}
+
+// Give records the person's agreement to share the named claims, in addition to
+// what is shared with the service already, and renews all of it.
+func (c Connections) Give(tx *db.Tx, a Asked) error {
+	conn, ok, err := c.Get(tx, a.Account, a.RelyingParty)
+	if err != nil {
+		return err
+	}
+	claims := slices.Clone(a.Claims)
+	if ok {
+		for _, claim := range conn.Claims {
+			if !slices.Contains(claims, claim) {
+				claims = append(claims, claim)
+			}
+		}
+	}
+	now := db.Millis(tx.Now())
+	err = tx.ExecOne(`INSERT INTO connection (account, relying_party, claims, since, consented_at)
+		VALUES ($1, $2, $3, $4, $4)
+		ON CONFLICT (account, relying_party) DO UPDATE SET claims = excluded.claims, consented_at = excluded.consented_at`,
+		string(a.Account), string(a.RelyingParty), strings.Join(claims, " "), now)
+	if err != nil {
+		return fmt.Errorf("connection: give: %w", err)
+	}
+	return c.record(tx, audit.ConsentGiven, a, a.Claims)
+}
+
+// Declined records that the person did not agree. Nothing changes.
+func (c Connections) Declined(tx *db.Tx, a Asked) error {
+	return c.record(tx, audit.ConsentDeclined, a, a.Claims)
+}
+
+// Used notes a finished sign-in at the service.
+func (c Connections) Used(tx *db.Tx, account id.Account, rp id.RelyingParty) error {
+	_, err := tx.Exec(`UPDATE connection SET last_used_at = $3 WHERE account = $1 AND relying_party = $2`,
+		string(account), string(rp), db.Millis(tx.Now()))
+	if err != nil {
+		return fmt.Errorf("connection: used: %w", err)
+	}
+	return nil
+}
+
+// List is every service of an account, the latest used first.
+func (c Connections) List(tx *db.Tx, account id.Account) ([]Connection, error) {
+	rows, err := tx.Query(`SELECT account, relying_party, claims, since, consented_at, last_used_at
+		FROM connection WHERE account = $1 ORDER BY COALESCE(last_used_at, consented_at) DESC, relying_party`, string(account))
+	out, err := db.Collect(rows, err, func(rows *db.Rows) (Connection, error) { return scan(rows.Scan) })
+	if err != nil {
+		return nil, fmt.Errorf("connection: list: %w", err)
+	}
+	return out, nil
+}
+
+// Withdraw ends the agreement with a service and reports whether there was one.
+// The caller ends in the same transaction what was given to the service.
+func (c Connections) Withdraw(tx *db.Tx, account id.Account, rp id.RelyingParty) (bool, error) {
+	n, err := tx.Exec(`DELETE FROM connection WHERE account = $1 AND relying_party = $2`, string(account), string(rp))
+	if err != nil {
+		return false, fmt.Errorf("connection: withdraw: %w", err)
+	}
+	if n == 0 {
+		return false, nil
+	}
+	return true, c.record(tx, audit.ConsentWithdrawn, Asked{Account: account, RelyingParty: rp}, nil)
+}
+
+// Forget removes every connection of an account that is being erased. Its subjects stay.
+func (c Connections) Forget(tx *db.Tx, account id.Account) error {
+	if _, err := tx.Exec(`DELETE FROM connection WHERE account = $1`, string(account)); err != nil {
+		return fmt.Errorf("connection: forget: %w", err)
+	}
+	return nil
+}
+
+// Subject is the identifier by which a sector knows an account; it is made at
+// the first call, and of callers at the same time all get the same one.
+func (c Connections) Subject(tx *db.Tx, sector string, account id.Account) (string, error) {
+	const find = `SELECT subject FROM subject WHERE sector = $1 AND account = $2`
+	var subject string
+	err := tx.QueryRow(find, sector, string(account)).Scan(&subject)
+	if err == nil {
+		return subject, nil
+	}
+	if !errors.Is(err, db.ErrNoRows) {
+		return "", fmt.Errorf("connection: subject: %w", err)
+	}
+	_, err = tx.Exec(`INSERT INTO subject (sector, account, subject, created_at) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (sector, account) DO NOTHING`, sector, string(account), secret.NewToken(), db.Millis(tx.Now()))
+	if err != nil {
+		return "", fmt.Errorf("connection: subject: %w", err)
+	}
+	if err := tx.QueryRow(find, sector, string(account)).Scan(&subject); err != nil {
+		return "", fmt.Errorf("connection: subject: %w", err)
+	}
+	return subject, nil
+}
+
+func (c Connections) record(tx *db.Tx, name audit.Name, a Asked, claims []string) error {
+	e := audit.Event{Name: name, Account: a.Account, RelyingParty: a.RelyingParty, Outcome: "success"}
+	if len(claims) > 0 {
+		e.Data = map[string]string{"claims": strings.Join(claims, " ")}
+	}
+	return c.Audit.Record(tx, e)
+}
+
+func scan(scan func(...any) error) (Connection, error) {
+	var c Connection
+	var account, rp, claims string
+	err := scan(&account, &rp, &claims, db.NullTime(&c.Since), db.NullTime(&c.ConsentedAt), db.NullTime(&c.LastUsed))
+	if err != nil {
+		return Connection{}, err
+	}
+	c.Account, c.RelyingParty, c.Claims = id.Account(account), id.RelyingParty(rp), strings.Fields(claims)
+	return c, nil
+}

@@ -1,0 +1,65 @@
+package protocol
+
+import (
+	"slices"
+	"strings"
+)
+
+// The scopes (OpenID Connect Core 1.0, section 5.4; locale as Login.gov has it).
+const (
+	ScopeOpenID  = "openid"
+	ScopeEmail   = "email"
+	ScopeProfile = "profile"
+	ScopeLocale  = "locale"
+)
+
+// Scopes are all scopes there are; a partner's settings choose from them.
+var Scopes = []string{ScopeOpenID, ScopeEmail, ScopeProfile, ScopeLocale}
+
+// The claims about a person that exist so far (OpenID Connect Core 1.0, section 5.1).
+const (
+	ClaimEmail         = "email"
+	ClaimEmailVerified = "email_verified"
+	ClaimLocale        = "locale"
+	ClaimUpdatedAt     = "updated_at"
+)
+
+// ConsentClaims are the claims people are asked about, in the order pages show
+// them. email_verified goes with email and is not asked about by itself.
+var ConsentClaims = []string{ClaimEmail, ClaimLocale, ClaimUpdatedAt}
+
+// ClaimsOf are the claims a scope stands for.
+func ClaimsOf(scope string) []string {
+	switch scope {
+	case ScopeEmail:
+		return []string{ClaimEmail, ClaimEmailVerified}
+	case ScopeProfile:
+		return []string{ClaimLocale, ClaimUpdatedAt}
+	case ScopeLocale:
+		return []string{ClaimLocale}
+	default:
+		return nil
+	}
+}
+
+// AskAbout turns claims into those that a consent names, in the fixed order.
+func AskAbout(claims []string) []string {
+	var out []string
+	for _, c := range ConsentClaims {
+		if slices.Contains(claims, c) || c == ClaimEmail && slices.Contains(claims, ClaimEmailVerified) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// splitList cuts a space-separated list and drops repetitions, keeping the order (RFC 6749, 3.3).
+func splitList(s string) []string {
+	var out []string
+	for _, word := range strings.Fields(s) {
+		if !slices.Contains(out, word) {
+			out = append(out, word)
+		}
+	}
+	return out
+}

@@ -1,0 +1,120 @@
+// Package relyingparty is the registry of partner services: the services that
+// send people here to sign in.
+//
+// It owns the tables relying_party and relying_party_revision. A partner is
+// written as Settings (in the configuration file, or stored by the command
+// line) and used as a RelyingParty, which exists only when every rule of
+// Settings.Problems held. Partners of the configuration file live in memory and
+// cannot be changed by commands; the others are rows behind one revision that
+// every node polls, so that a change or a disabled partner is known everywhere
+// within a second.
+//
+// The package refuses redirect addresses that are not https (loopback and the
+// private schemes of native applications excepted), fragments, wildcards, user
+// information, and two partners of one identifier. Client secrets are 256
+// random bits, kept as their SHA-256 only, two at a time during rotation.
+package relyingparty
+
+import (
+	"slices"
+	"time"
+
+	"parvis/internal/i18n"
+	"parvis/internal/id"
+	"parvis/internal/jose"
+	"parvis/internal/secret"
+)
+
+// AuthMethod is how a partner proves at the token endpoint that it is itself.
+type AuthMethod string
+
+// The client authentication methods (OpenID Connect Core 1.0, section 9).
+const (
+	AuthBasic         AuthMethod = "client_secret_basic"
+	AuthPost          AuthMethod = "client_secret_post"
+	AuthPrivateKeyJWT AuthMethod = "private_key_jwt"
+	AuthNone          AuthMethod = "none" // a public client: PKCE only
+)
+
+// Support is whom a person can ask about the service itself. Every text is per language.
+type Support struct {
+	Name  i18n.Text `yaml:"name,omitempty" json:"name,omitempty"`   // the desk's name
+	Email string    `yaml:"email,omitempty" json:"email,omitempty"` // e-mail address of the desk
+	Phone string    `yaml:"phone,omitempty" json:"phone,omitempty"` // as people dial it
+	URL   i18n.Text `yaml:"url,omitempty" json:"url,omitempty"`     // https address of a help page
+	Hours i18n.Text `yaml:"hours,omitempty" json:"hours,omitempty"` // when somebody answers
+}
+
+// Known reports whether there is any way to reach the desk.
+func (s Support) Known() bool { return s.Email != "" || s.Phone != "" || len(s.URL) > 0 }
+
+// RelyingParty is one partner service, checked and ready to use. Immutable and
+// shared between requests: never change one.
+type RelyingParty struct {
+	ID          id.RelyingParty // the client_id
+	Name        i18n.Text       // what people call the service
+	Department  i18n.Text       // who runs it
+	Description i18n.Text       // one sentence, shown in lists
+	LogoPNG     []byte          // nil without a logo
+
+	RedirectURIs           []string // exact; the port of a native application's loopback address is free
+	PostLogoutRedirectURIs []string // exact
+	StartURL               string   // where a person begins at the service; may be empty
+	InitiateLoginURI       string   // starts a sign-in at the service (OIDC Core 4); may be empty
+	ReturnURL              string   // "Back to <service>"; never empty unless the service gave no address at all
+
+	Native         bool       // a native application in the sense of RFC 8252
+	AuthMethod     AuthMethod // at the token endpoint
+	Secrets        []Secret   // digests; empty for private_key_jwt and none
+	Keys           *jose.KeySet
+	RequirePKCE    bool
+	FormPost       bool // may ask for response_mode=form_post
+	IDTokenAlg     string
+	IDTokenClaims  bool   // put the claims of the scopes in the ID token, too
+	Sector         string // of the pairwise subject; empty: the public subject
+	Scopes         []string
+	Purposes       map[string]i18n.Text // why the service needs a claim, by claim name
+	ACR            []string             // asked for when the request names none
+	MaxAge         time.Duration        // asked for when the request names none; 0: none
+	ConsentPeriod  time.Duration        // 0: the deployment's
+	AccessTokenTTL time.Duration        // 0: the deployment's
+
+	Support  Support
+	Listed   bool // may be named on the public page of services
+	Disabled bool
+	FromFile bool // read only: stands in the configuration file
+}
+
+// Secret is the digest of one client secret.
+type Secret struct {
+	Digest []byte
+	Ends   time.Time // zero: no end
+}
+
+// Public reports whether the partner cannot keep a secret.
+func (p *RelyingParty) Public() bool { return p.AuthMethod == AuthNone }
+
+// SecretMatches compares a presented client secret with those in force, in constant time.
+func (p *RelyingParty) SecretMatches(presented string, now time.Time) bool {
+	digest := secret.Digest(presented)
+	found := false
+	for _, s := range p.Secrets {
+		alive := s.Ends.IsZero() || now.Before(s.Ends)
+		if secret.Equal(s.Digest, digest) && alive {
+			found = true
+		}
+	}
+	return found
+}
+
+// Allows reports whether the partner may ask for a scope.
+func (p *RelyingParty) Allows(scope string) bool { return slices.Contains(p.Scopes, scope) }
+
+// OpenURL is where "Open" on the list of connected services leads: the address
+// that starts a sign-in, or else the start page. Empty when there is neither.
+func (p *RelyingParty) OpenURL() string {
+	if p.InitiateLoginURI != "" {
+		return p.InitiateLoginURI
+	}
+	return p.StartURL
+}

@@ -1,0 +1,371 @@
+package relyingparty
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"parvis/internal/i18n"
+	"parvis/internal/id"
+	"parvis/internal/jose"
+	"parvis/internal/oidc/protocol"
+	"parvis/internal/secret"
+)
+
+// MaxLogo is the largest logo in bytes.
+const MaxLogo = 20 << 10
+
+// Settings is one partner as it is written down.
+type Settings struct {
+	// ID is the client_id the service's team configures; letters, digits and -._:/ only.
+	ID string `yaml:"id" json:"id"`
+	// Name is what people call the service, per language.
+	Name i18n.Text `yaml:"name" json:"name"`
+	// Department runs the service; per language.
+	Department i18n.Text `yaml:"department" json:"department"`
+	// Description is one sentence about the service, per language.
+	Description i18n.Text `yaml:"description,omitempty" json:"description,omitempty"`
+	// Logo is a PNG of at most 20 kB as a data: address (data:image/png;base64,…).
+	Logo string `yaml:"logo,omitempty" json:"logo,omitempty"`
+
+	// Type is "web" or "native" (RFC 8252: loopback addresses with any port, private schemes).
+	Type string `yaml:"type,omitempty" json:"type,omitempty"`
+	// RedirectURIs are where codes may be sent, compared byte by byte.
+	RedirectURIs []string `yaml:"redirect_uris" json:"redirect_uris"`
+	// PostLogoutRedirectURIs are where people may land after signing out.
+	PostLogoutRedirectURIs []string `yaml:"post_logout_redirect_uris,omitempty" json:"post_logout_redirect_uris,omitempty"`
+	// StartURL is the service's own start page.
+	StartURL string `yaml:"start_url,omitempty" json:"start_url,omitempty"`
+	// InitiateLoginURI starts a sign-in at the service (OpenID Connect Core 1.0, section 4).
+	InitiateLoginURI string `yaml:"initiate_login_uri,omitempty" json:"initiate_login_uri,omitempty"`
+	// ReturnURL is where "Back to <service>" leads; without one, start_url.
+	ReturnURL string `yaml:"return_url,omitempty" json:"return_url,omitempty"`
+
+	// Auth is client_secret_basic, client_secret_post, private_key_jwt or none (a public client with PKCE).
+	Auth string `yaml:"auth,omitempty" json:"auth,omitempty"`
+	// Secret is the client secret (at least 32 characters). Better: secret_file or secret_sha256.
+	Secret string `yaml:"secret,omitempty" json:"-"`
+	// SecretFile holds the client secret; the configuration reads it into secret.
+	SecretFile string `yaml:"secret_file,omitempty" json:"-"`
+	// SecretSHA256 are the hex SHA-256 digests of the client secrets in force, at most two.
+	SecretSHA256 []string `yaml:"secret_sha256,omitempty" json:"-"`
+	// JWKS holds the public keys for private_key_jwt: a JSON Web Key Set as text.
+	JWKS string `yaml:"jwks,omitempty" json:"jwks,omitempty"`
+	// PKCE is "required" (the default) or "optional", for confidential clients whose library has none.
+	PKCE string `yaml:"pkce,omitempty" json:"pkce,omitempty"`
+	// FormPost allows response_mode=form_post.
+	FormPost bool `yaml:"form_post,omitempty" json:"form_post,omitempty"`
+	// IDTokenAlg is RS256 (the default) or ES256.
+	IDTokenAlg string `yaml:"id_token_alg,omitempty" json:"id_token_alg,omitempty"`
+	// IDTokenClaims puts the claims of the granted scopes in the ID token, too.
+	IDTokenClaims bool `yaml:"id_token_claims,omitempty" json:"id_token_claims,omitempty"`
+	// Subject is "pairwise" (the default) or "public".
+	Subject string `yaml:"subject,omitempty" json:"subject,omitempty"`
+	// Sector is shared by services that may know a person by the same subject; without one, the service's id.
+	Sector string `yaml:"sector,omitempty" json:"sector,omitempty"`
+	// Scopes the service may ask for; openid is always among them.
+	Scopes []string `yaml:"scopes,omitempty" json:"scopes,omitempty"`
+	// Purposes say why the service needs a claim, per claim and language; shown where people agree to share it.
+	Purposes map[string]i18n.Text `yaml:"purposes,omitempty" json:"purposes,omitempty"`
+	// ACR are the acr values asked for when a request names none.
+	ACR []string `yaml:"acr,omitempty" json:"acr,omitempty"`
+	// MaxAge is how old a sign-in may be when a request does not say; 0: any age within the session.
+	MaxAge time.Duration `yaml:"max_age,omitempty" json:"max_age,omitempty"`
+	// ConsentPeriod is how long an agreement to share lasts; 0: the deployment's.
+	ConsentPeriod time.Duration `yaml:"consent_period,omitempty" json:"consent_period,omitempty"`
+	// AccessTokenTTL is how long an access token is valid; 0: the deployment's.
+	AccessTokenTTL time.Duration `yaml:"access_token_ttl,omitempty" json:"access_token_ttl,omitempty"`
+
+	// Support is the service's own support contact.
+	Support Support `yaml:"support,omitempty" json:"support"`
+	// Listed lets the public pages name the service.
+	Listed bool `yaml:"listed,omitempty" json:"listed,omitempty"`
+	// Disabled keeps the partner but lets nobody sign in through it.
+	Disabled bool `yaml:"disabled,omitempty" json:"-"`
+}
+
+var idPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$`)
+
+// Problems lists what is wrong with the settings; each text names the yaml key and says what to do.
+func (s Settings) Problems() []string {
+	_, problems := s.Build()
+	return problems
+}
+
+// Build checks the settings and makes the partner. It returns no partner when there is a problem.
+// A stored partner's secrets are not part of its settings and are added by the Registry.
+func (s Settings) Build() (*RelyingParty, []string) {
+	s = s.withDefaults()
+	c := &check{id: s.ID}
+	c.words(s)
+	c.addresses(s)
+	c.choices(s)
+	p := &RelyingParty{
+		ID: id.RelyingParty(s.ID), Name: s.Name, Department: s.Department, Description: s.Description,
+		LogoPNG: c.logo(s.Logo), RedirectURIs: slices.Clone(s.RedirectURIs),
+		PostLogoutRedirectURIs: slices.Clone(s.PostLogoutRedirectURIs),
+		StartURL:               s.StartURL, InitiateLoginURI: s.InitiateLoginURI, ReturnURL: s.ReturnURL,
+		Native: s.Type == "native", AuthMethod: AuthMethod(s.Auth), Secrets: c.secrets(s), Keys: c.keys(s),
+		RequirePKCE: s.PKCE == "required", FormPost: s.FormPost, IDTokenAlg: s.IDTokenAlg,
+		IDTokenClaims: s.IDTokenClaims, Sector: s.sector(), Scopes: slices.Clone(s.Scopes), Purposes: s.Purposes,
+		ACR: slices.Clone(s.ACR), MaxAge: s.MaxAge, ConsentPeriod: s.ConsentPeriod,
+		AccessTokenTTL: s.AccessTokenTTL, Support: s.Support, Listed: s.Listed, Disabled: s.Disabled,
+	}
+	if len(c.problems) > 0 {
+		return nil, c.problems
+	}
+	return p, nil
+}
+
+func (s Settings) withDefaults() Settings {
+	set := func(field *string, value string) {
+		if *field == "" {
+			*field = value
+		}
+	}
+	set(&s.Type, "web")
+	set(&s.Auth, string(AuthBasic))
+	set(&s.PKCE, "required")
+	set(&s.IDTokenAlg, "RS256")
+	set(&s.Subject, "pairwise")
+	set(&s.ReturnURL, s.StartURL)
+	if !slices.Contains(s.Scopes, protocol.ScopeOpenID) {
+		s.Scopes = append([]string{protocol.ScopeOpenID}, s.Scopes...)
+	}
+	return s
+}
+
+// sector decides who shares a person's subject. It is the service's identifier
+// and not the host of a redirect address: hosts change and are shared, and a
+// changed sector would give every person a new subject.
+func (s Settings) sector() string {
+	switch {
+	case s.Subject == "public":
+		return ""
+	case s.Sector != "":
+		return "sector:" + s.Sector
+	default:
+		return "client:" + s.ID
+	}
+}
+
+// check collects problems while a partner is built.
+type check struct {
+	id       string
+	problems []string
+}
+
+func (c *check) add(key, format string, args ...any) {
+	c.problems = append(c.problems, fmt.Sprintf("partners[%s].%s: %s", c.id, key, fmt.Sprintf(format, args...)))
+}
+
+func (c *check) words(s Settings) {
+	if !idPattern.MatchString(s.ID) {
+		c.add("id", "use 1 to 128 letters, digits and -._:/ ; it is the client_id the service's team configures")
+	}
+	c.text("name", s.Name, 80, true)
+	c.text("department", s.Department, 120, true)
+	c.text("description", s.Description, 240, false)
+	c.text("support.name", s.Support.Name, 120, false)
+	c.text("support.hours", s.Support.Hours, 240, false)
+	for claim, text := range s.Purposes {
+		if !slices.Contains(protocol.ConsentClaims, claim) {
+			c.add("purposes", "%q is no claim people are asked about; use %s", claim, strings.Join(protocol.ConsentClaims, ", "))
+		}
+		c.text("purposes."+claim, text, 240, true)
+	}
+	if e := s.Support.Email; e != "" && (len(e) > 254 || strings.ContainsAny(e, "\r\n<>\"' ") || strings.Count(e, "@") != 1) {
+		c.add("support.email", "write one plain e-mail address")
+	}
+	if len(s.Support.Phone) > 40 || hasControl(s.Support.Phone) {
+		c.add("support.phone", "write at most 40 characters")
+	}
+}
+
+// text wants one short line per language, and each of a required text's languages not empty.
+func (c *check) text(key string, text i18n.Text, limit int, required bool) {
+	if required && len(text) == 0 {
+		c.add(key, "write it at least in the deployment's first language, e.g. {en: …, fr: …}")
+	}
+	for lang, value := range text {
+		switch {
+		case strings.TrimSpace(value) == "":
+			c.add(key+"."+lang, "must not be empty")
+		case len([]rune(value)) > limit:
+			c.add(key+"."+lang, "use at most %d characters", limit)
+		case hasControl(value):
+			c.add(key+"."+lang, "must be one line without control characters")
+		}
+	}
+}
+
+// hasControl finds control and invisible direction-changing characters, which
+// could make a name on the consent page look like another one.
+func hasControl(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool {
+		return r < 0x20 || r == 0x7f || (r >= 0x80 && r < 0xa0) || r == 0xfffd ||
+			(r >= 0x200b && r <= 0x200f) || (r >= 0x2028 && r <= 0x202e) || (r >= 0x2060 && r <= 0x206f) || r == 0xfeff
+	})
+}
+
+func (c *check) addresses(s Settings) {
+	native := s.Type == "native"
+	if len(s.RedirectURIs) == 0 {
+		c.add("redirect_uris", "name at least one address")
+	}
+	if len(s.RedirectURIs) > 50 || len(s.PostLogoutRedirectURIs) > 50 {
+		c.add("redirect_uris", "name at most 50 addresses")
+	}
+	for _, uri := range s.RedirectURIs {
+		if err := protocol.CheckRedirectURI(uri, native); err != nil {
+			c.add("redirect_uris", "%q %v", uri, err)
+		}
+	}
+	for _, uri := range s.PostLogoutRedirectURIs {
+		if err := protocol.CheckRedirectURI(uri, native); err != nil {
+			c.add("post_logout_redirect_uris", "%q %v", uri, err)
+		}
+	}
+	c.link("start_url", s.StartURL)
+	c.link("initiate_login_uri", s.InitiateLoginURI)
+	c.link("return_url", s.ReturnURL)
+	for lang, uri := range s.Support.URL {
+		c.link("support.url."+lang, uri)
+	}
+}
+
+// link wants an address a person can be sent to: https, or http on the loopback.
+func (c *check) link(key, uri string) {
+	if uri == "" {
+		return
+	}
+	if err := protocol.CheckRedirectURI(uri, false); err != nil {
+		c.add(key, "%q %v", uri, err)
+	}
+}
+
+func (c *check) choices(s Settings) {
+	c.oneOf("type", s.Type, "web", "native")
+	c.oneOf("auth", s.Auth, string(AuthBasic), string(AuthPost), string(AuthPrivateKeyJWT), string(AuthNone))
+	c.oneOf("pkce", s.PKCE, "required", "optional")
+	c.oneOf("id_token_alg", s.IDTokenAlg, "RS256", "ES256")
+	c.oneOf("subject", s.Subject, "pairwise", "public")
+	if s.Auth == string(AuthNone) && s.PKCE != "required" {
+		c.add("pkce", "a public client (auth: none) must use PKCE; write required")
+	}
+	if s.Subject == "public" && s.Sector != "" {
+		c.add("sector", "has no meaning with subject: public; remove one of them")
+	}
+	if s.Sector != "" && !idPattern.MatchString(s.Sector) {
+		c.add("sector", "use 1 to 128 letters, digits and -._:/")
+	}
+	for _, scope := range s.Scopes {
+		if !slices.Contains(protocol.Scopes, scope) {
+			c.add("scopes", "%q is not known; use %s", scope, strings.Join(protocol.Scopes, ", "))
+		}
+	}
+	for _, acr := range s.ACR {
+		if acr == "" || len(acr) > 256 || strings.ContainsAny(acr, " \t\r\n") {
+			c.add("acr", "%q is no acr value", acr)
+		}
+	}
+	for key, d := range map[string]time.Duration{"max_age": s.MaxAge, "consent_period": s.ConsentPeriod, "access_token_ttl": s.AccessTokenTTL} {
+		if d < 0 {
+			c.add(key, "must not be negative")
+		}
+	}
+	if s.AccessTokenTTL > 24*time.Hour {
+		c.add("access_token_ttl", "must be at most 24h")
+	}
+}
+
+func (c *check) oneOf(key, value string, allowed ...string) {
+	if !slices.Contains(allowed, value) {
+		c.add(key, "%q is not one of %s", value, strings.Join(allowed, ", "))
+	}
+}
+
+// logo takes PNG only: an SVG can carry scripts.
+func (c *check) logo(data string) []byte {
+	if data == "" {
+		return nil
+	}
+	text, ok := strings.CutPrefix(data, "data:image/png;base64,")
+	if !ok || len(text) > base64.StdEncoding.EncodedLen(MaxLogo) {
+		c.add("logo", "write a PNG of at most %d bytes as data:image/png;base64,…", MaxLogo)
+		return nil
+	}
+	raw, err := base64.StdEncoding.DecodeString(text)
+	if err != nil || !bytes.HasPrefix(raw, []byte("\x89PNG\r\n\x1a\n")) {
+		c.add("logo", "is no PNG")
+		return nil
+	}
+	return raw
+}
+
+func (c *check) secrets(s Settings) []Secret {
+	var out []Secret
+	usesSecret := s.Auth == string(AuthBasic) || s.Auth == string(AuthPost)
+	if !usesSecret {
+		if s.Secret != "" || len(s.SecretSHA256) > 0 {
+			c.add("secret", "auth: %s uses no secret; remove it", s.Auth)
+		}
+		return nil
+	}
+	if s.Secret != "" {
+		if len(s.Secret) < 32 || len(s.Secret) > 512 {
+			c.add("secret", "must have 32 to 512 characters; make one with `openssl rand -base64 32`")
+		}
+		out = append(out, Secret{Digest: secret.Digest(s.Secret)})
+	}
+	for _, text := range s.SecretSHA256 {
+		digest, err := hex.DecodeString(text)
+		if err != nil || len(digest) != 32 {
+			c.add("secret_sha256", "must be 64 hex digits")
+			continue
+		}
+		out = append(out, Secret{Digest: digest})
+	}
+	if len(out) > 2 {
+		c.add("secret_sha256", "at most two secrets can be in force")
+	}
+	return out
+}
+
+func (c *check) keys(s Settings) *jose.KeySet {
+	if s.Auth != string(AuthPrivateKeyJWT) {
+		if s.JWKS != "" {
+			c.add("jwks", "is only used with auth: private_key_jwt; remove it")
+		}
+		return nil
+	}
+	if s.JWKS == "" {
+		c.add("jwks", "auth: private_key_jwt needs the service's public keys as a JSON Web Key Set")
+		return nil
+	}
+	set, err := jose.ParseKeySet([]byte(s.JWKS))
+	if err != nil {
+		c.add("jwks", "%v", err)
+		return nil
+	}
+	return set
+}
+
+// Origin is scheme://host[:port] of a web address, or scheme: of a private scheme; what a
+// Content-Security-Policy's form-action names so that the redirect back is let through.
+func Origin(uri string) string {
+	u, err := url.Parse(uri)
+	if err != nil {
+		return ""
+	}
+	if u.Scheme == "http" || u.Scheme == "https" {
+		return u.Scheme + "://" + u.Host
+	}
+	return u.Scheme + ":"
+}
