@@ -3,15 +3,17 @@ package notify
 import (
 	"errors"
 	"fmt"
+	"html/template"
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"parvis/internal/i18n"
 )
 
-// Mails knows what every mail needs beside its own data. Immutable, safe for concurrent use.
+// Mails knows what every mail needs beside its own data. Not changed after its first use, safe for concurrent use.
 type Mails struct {
 	Bundle    *i18n.Bundle
 	Languages []i18n.Lang    // the deployment's languages; the first is for unknown locales
@@ -21,6 +23,10 @@ type Mails struct {
 	Zone      *time.Location // of every clock time
 	Theme     Theme          // zero value: DefaultTheme
 	Answered  bool           // somebody reads what is sent back to the mails' address
+
+	once sync.Once // parses the template
+	tmpl *template.Template
+	err  error
 }
 
 // Colours are the colours of a deployment's theme that mails use, as #rrggbb.
@@ -112,7 +118,7 @@ func (m *Mails) Render(to, locale string, data Data) (Letter, error) {
 		}
 	}
 	page := w.page()
-	html, err := page.html()
+	html, err := m.html(page)
 	if err != nil {
 		return Letter{}, fmt.Errorf("notify: %s: %w", data.Kind(), err)
 	}

@@ -67,21 +67,22 @@ func (p *page) links() []string {
 	return out
 }
 
-// html is the HTML twin. The colours were checked to be #rrggbb, so they may stand in CSS.
-func (p *page) html() (string, error) {
-	t, err := template.New("mail.html").Funcs(template.FuncMap{
-		"css": func(colour string) template.CSS {
+// html draws the HTML twin. The colours are checked to be #rrggbb before they stand in CSS.
+func (m *Mails) html(p *page) (string, error) {
+	m.once.Do(func() {
+		css := func(colour string) template.CSS {
 			if !isColour(colour) {
 				return "inherit"
 			}
 			return template.CSS(colour) //nolint:gosec // checked the line above
-		},
-	}).ParseFS(files, "mail.html")
-	if err != nil {
-		return "", err
+		}
+		m.tmpl, m.err = template.New("mail.html").Funcs(template.FuncMap{"css": css}).ParseFS(files, "mail.html")
+	})
+	if m.err != nil {
+		return "", m.err
 	}
 	var out bytes.Buffer
-	if err := t.Execute(&out, p); err != nil {
+	if err := m.tmpl.Execute(&out, p); err != nil {
 		return "", err
 	}
 	return tidy(out.String()), nil
