@@ -59,7 +59,7 @@ type Server struct {
 	// Username is for servers that ask for one.
 	Username string `yaml:"username"`
 	// Password belongs to Username. Prefer password_file.
-	Password string `yaml:"password"`
+	Password string `yaml:"password" secret:"true"`
 	// PasswordFile is a file whose first line is the password.
 	PasswordFile string `yaml:"password_file"`
 	// Timeout bounds connecting and each delivery.
@@ -106,8 +106,8 @@ func (s Settings) Problems() []string {
 	if s.Workers < 1 || s.Workers > 64 {
 		say("workers: %d; choose 1 to 64", s.Workers)
 	}
-	if s.Lease <= s.Server.Timeout {
-		say("lease: %v must be longer than server.timeout (%v), else two nodes send the same mail", s.Lease, s.Server.Timeout)
+	if s.Lease < 3*s.Server.Timeout {
+		say("lease: %v must be at least three times server.timeout (%v), else two nodes send the same mail", s.Lease, s.Server.Timeout)
 	}
 	if s.RetryFirst < time.Second || s.RetryMost < s.RetryFirst {
 		say("retry_first, retry_most: %v and %v; choose at least 1s, and retry_most not shorter than retry_first", s.RetryFirst, s.RetryMost)

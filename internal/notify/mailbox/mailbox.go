@@ -1,0 +1,65 @@
+// Package mailbox is the mail transport of the demonstration and of tests: it keeps
+// letters in memory, where a page or a test opens them. Nothing leaves the process.
+package mailbox
+
+import (
+	"context"
+	"sync"
+
+	"parvis/internal/id"
+	"parvis/internal/notify"
+)
+
+// Most is how many letters a box keeps; the oldest make room.
+const Most = 500
+
+// Box is a mailbox for every address. Its zero value is empty and ready. Safe for concurrent use.
+type Box struct {
+	mu      sync.Mutex
+	letters []notify.Letter // oldest first
+}
+
+// Deliver keeps a letter. It implements notify.Transport and never fails.
+func (b *Box) Deliver(_ context.Context, letter notify.Letter) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.letters) >= Most {
+		n := copy(b.letters, b.letters[len(b.letters)-Most+1:])
+		clear(b.letters[n:])
+		b.letters = b.letters[:n]
+	}
+	b.letters = append(b.letters, letter)
+	return nil
+}
+
+// Letters are the letters, newest first, in a slice of the caller's own.
+func (b *Box) Letters() []notify.Letter {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	out := make([]notify.Letter, 0, len(b.letters))
+	for i := len(b.letters) - 1; i >= 0; i-- {
+		out = append(out, b.letters[i])
+	}
+	return out
+}
+
+// Letter is the letter with an id, if the box still has it.
+func (b *Box) Letter(message id.Message) (notify.Letter, bool) {
+	for _, l := range b.Letters() {
+		if l.ID == message {
+			return l, true
+		}
+	}
+	return notify.Letter{}, false
+}
+
+// To are the letters to one address, newest first.
+func (b *Box) To(address string) []notify.Letter {
+	var out []notify.Letter
+	for _, l := range b.Letters() {
+		if l.To == address {
+			out = append(out, l)
+		}
+	}
+	return out
+}
