@@ -1,0 +1,193 @@
+// Package dbtest runs tests on every database engine.
+//
+// Each test gets a migrated database of its own: a file for SQLite, a schema
+// for PostgreSQL. Closures of Write and WriteStatement run twice, the first
+// time rolled back, so that one that cannot be repeated is found out.
+//
+// PostgreSQL is used when PARVIS_TEST_POSTGRES holds its address (make test
+// sets it; scripts/postgres.sh start prints it), else that half is skipped.
+package dbtest
+
+import (
+	"context"
+	"crypto/rand"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"parvis/internal/db"
+)
+
+// Variable is the environment variable with the address of a PostgreSQL for tests.
+const Variable = "PARVIS_TEST_POSTGRES"
+
+// setup is how a test wants its database.
+type setup struct {
+	now      func() time.Time
+	once     bool // closures run once
+	settings func(*db.Settings)
+}
+
+// Option changes the database of a test.
+type Option func(*setup)
+
+// WithClock gives the database a clock, e.g. WithClock(clock.Now).
+func WithClock(now func() time.Time) Option { return func(s *setup) { s.now = now } }
+
+// WithoutRehearsal lets closures run once, as they do in service: for
+// benchmarks and for tests that count runs.
+func WithoutRehearsal() Option { return func(s *setup) { s.once = true } }
+
+// WithSettings lets a test change the settings before the database is opened.
+func WithSettings(change func(*db.Settings)) Option { return func(s *setup) { s.settings = change } }
+
+// Each runs a test once per engine, each time with a fresh migrated database.
+func Each(t *testing.T, test func(t *testing.T, d *db.DB), options ...Option) {
+	t.Helper()
+	for _, engine := range []string{db.SQLite, db.PostgreSQL} {
+		t.Run(engine, func(t *testing.T) { test(t, Open(t, engine, options...)) })
+	}
+}
+
+// EachB is Each for benchmarks; closures run once.
+func EachB(b *testing.B, run func(b *testing.B, d *db.DB), options ...Option) {
+	b.Helper()
+	for _, engine := range []string{db.SQLite, db.PostgreSQL} {
+		b.Run(engine, func(b *testing.B) { run(b, Open(b, engine, append(options, WithoutRehearsal())...)) })
+	}
+}
+
+// Open makes a migrated database on one engine, which ends with the test.
+func Open(tb testing.TB, engine string, options ...Option) *db.DB {
+	tb.Helper()
+	s := setup{now: time.Now}
+	for _, o := range options {
+		o(&s)
+	}
+	settings := db.Preset("parvis")
+	if engine == db.SQLite {
+		settings.URL = "sqlite:" + liteFile(tb)
+	} else {
+		settings.URL = schema(tb)
+	}
+	if s.settings != nil {
+		s.settings(&settings)
+	}
+	d := open(tb, settings, s)
+	if engine == db.PostgreSQL {
+		if _, err := d.Migrate(tb.Context()); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	return d
+}
+
+// Second opens a test's database once more, as another node would.
+func Second(tb testing.TB, d *db.DB, options ...Option) *db.DB {
+	tb.Helper()
+	s := setup{now: time.Now}
+	for _, o := range options {
+		o(&s)
+	}
+	return open(tb, d.Settings(), s)
+}
+
+func open(tb testing.TB, settings db.Settings, s setup) *db.DB {
+	tb.Helper()
+	var o []db.Option
+	if !s.once {
+		o = append(o, db.Rehearse())
+	}
+	d, err := db.Open(tb.Context(), settings, s.now, o...)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			tb.Errorf("close the database: %v", err)
+		}
+	})
+	return d
+}
+
+// migrated makes the bytes of a migrated SQLite file once per test process.
+//
+//nolint:gochecknoglobals // computed once, never changed
+var migrated = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "parvis-dbtest-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }() // a temporary directory
+	settings := db.Preset("parvis")
+	path := filepath.Join(dir, "parvis.db")
+	settings.URL = "sqlite:" + path
+	d, err := db.Open(context.Background(), settings, time.Now)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := d.Migrate(context.Background()); err != nil {
+		return nil, err
+	}
+	if err := d.Checkpoint(context.Background()); err != nil {
+		return nil, err
+	}
+	if err := d.Close(); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path) //nolint:gosec // the file just made
+})
+
+// liteFile copies the migrated file for one test.
+func liteFile(tb testing.TB) string {
+	tb.Helper()
+	content, err := migrated()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	path := filepath.Join(tb.TempDir(), "parvis.db")
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	return path
+}
+
+// schema makes an empty schema for one test and returns the address that works in it.
+func schema(tb testing.TB) string {
+	tb.Helper()
+	address := os.Getenv(Variable)
+	if address == "" {
+		tb.Skipf("%s is not set: run scripts/postgres.sh start and export what it prints", Variable)
+	}
+	name := "t_" + strings.ToLower(rand.Text())
+	order(tb, address, "CREATE SCHEMA "+name)
+	tb.Cleanup(func() { order(tb, address, "DROP SCHEMA "+name+" CASCADE") })
+	parsed, err := url.Parse(address)
+	if err != nil {
+		tb.Fatalf("%s cannot be read: %v", Variable, err)
+	}
+	query := parsed.Query()
+	query.Set("search_path", name)
+	parsed.RawQuery = query.Encode()
+	return parsed.String()
+}
+
+func order(tb testing.TB, address, statement string) {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, address)
+	if err != nil {
+		tb.Fatalf("reach the PostgreSQL of %s: %v", Variable, err)
+	}
+	defer func() { _ = conn.Close(ctx) }() // the statement was done or failed
+	if _, err := conn.Exec(ctx, statement); err != nil {
+		tb.Errorf("%s: %v", statement, err)
+	}
+}
