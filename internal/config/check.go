@@ -1,0 +1,159 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"parvis/internal/i18n"
+)
+
+// presetOf finds the preset before anything else is read, since all else is read over it.
+func presetOf(text []byte, environ []string) (name, problem string) {
+	var head struct {
+		Preset string `yaml:"preset"`
+	}
+	_ = yaml.Unmarshal(text, &head) // mistakes are reported when the whole file is read
+	name = head.Preset
+	for _, entry := range environ {
+		if value, ok := strings.CutPrefix(entry, EnvName("preset")+"="); ok {
+			name = value
+		}
+	}
+	if name == "" {
+		name = Presets()[0]
+	}
+	if !slices.Contains(Presets(), name) {
+		return "", fmt.Sprintf("preset: %q is not known; choose %s", name, strings.Join(Presets(), ", "))
+	}
+	return name, ""
+}
+
+// readSecretFiles fills each setting that has a neighbour whose name ends in
+// _file from that file: its first line, without the line's end.
+func readSecretFiles(v reflect.Value, path string) []string {
+	var problems []string
+	byName := map[string]reflect.Value{}
+	for i := range v.NumField() {
+		name, inline, ok := yamlName(v.Type().Field(i))
+		if !ok {
+			continue
+		}
+		value := v.Field(i)
+		byName[name] = value
+		at := join(path, name)
+		if inline {
+			at = path
+		}
+		switch {
+		case value.Kind() == reflect.Struct:
+			problems = append(problems, readSecretFiles(value, at)...)
+		case value.Kind() == reflect.Slice && value.Type().Elem().Kind() == reflect.Struct:
+			for n := range value.Len() {
+				problems = append(problems, readSecretFiles(value.Index(n), fmt.Sprintf("%s[%d]", at, n))...)
+			}
+		}
+	}
+	for name, file := range byName {
+		target, ok := byName[strings.TrimSuffix(name, "_file")]
+		if !strings.HasSuffix(name, "_file") || !ok || target.Kind() != reflect.String || file.Kind() != reflect.String || file.String() == "" {
+			continue
+		}
+		at := join(path, name)
+		if target.String() != "" {
+			problems = append(problems, fmt.Sprintf("%s: give either this or %s, not both", at, strings.TrimSuffix(name, "_file")))
+			continue
+		}
+		text, err := readSecret(file.String())
+		if err != nil {
+			problems = append(problems, fmt.Sprintf("%s: %v", at, err))
+			continue
+		}
+		target.SetString(text)
+	}
+	slices.Sort(problems)
+	return problems
+}
+
+// readSecret reads a secret's file and refuses one that everybody may read.
+func readSecret(path string) (string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", err
+	}
+	if info.Mode().Perm()&0o007 != 0 {
+		return "", fmt.Errorf("%s may be read or written by everybody (mode %04o); run: chmod 0600 %s", path, info.Mode().Perm(), path)
+	}
+	text, err := os.ReadFile(path) //nolint:gosec // the operator's own path
+	if err != nil {
+		return "", err
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	line = strings.TrimRight(line, "\r")
+	if line == "" {
+		return "", fmt.Errorf("%s: its first line is empty; write the secret there", path)
+	}
+	return line, nil
+}
+
+// Problems lists everything that must be changed, each with the path of the setting.
+func (c *Config) Problems() []string {
+	var out []string
+	for _, s := range c.sections() {
+		for _, p := range s.problems {
+			out = append(out, s.name+"."+p)
+		}
+	}
+	out = append(out, c.Keys.problems()...)
+	out = append(out, c.together()...)
+	seen := map[string]bool{}
+	for _, p := range c.Partners {
+		if seen[p.ID] {
+			out = append(out, fmt.Sprintf("partners[%s].id: two partners have this id; give each its own", p.ID))
+		}
+		seen[p.ID] = true
+		out = append(out, p.Problems()...)
+	}
+	return out
+}
+
+// together are the rules between settings of different sections.
+func (c *Config) together() []string {
+	var out []string
+	if len(c.Languages) == 0 {
+		out = append(out, "languages: offer at least one, for example [en, fr]")
+	}
+	seen := map[string]bool{}
+	for _, l := range c.Languages {
+		if !slices.Contains(i18n.Langs(), i18n.Lang(l)) {
+			out = append(out, fmt.Sprintf("languages: %q is not known; choose among %v", l, i18n.Langs()))
+		}
+		if seen[l] {
+			out = append(out, fmt.Sprintf("languages: %q stands there twice", l))
+		}
+		seen[l] = true
+	}
+	if c.Deployment.Owner.Empty() {
+		out = append(out, "deployment.owner: say in each language who runs the service, for example {en: Government of Northland, fr: Gouvernement du Northland}")
+	}
+	for _, lang := range i18n.Langs() {
+		if c.Public.ContactDesk == "" && c.Deployment.Links.Contact[string(lang)] == "" {
+			out = append(out, fmt.Sprintf("public.contact_desk: give the address that contact forms go to, or set deployment.links.contact.%s to a page of your own", lang))
+			break
+		}
+	}
+	return out
+}
+
+// Langs are the languages offered, the default first.
+func (c *Config) Langs() []i18n.Lang {
+	out := make([]i18n.Lang, len(c.Languages))
+	for i, l := range c.Languages {
+		out[i] = i18n.Lang(l)
+	}
+	return out
+}

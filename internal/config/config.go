@@ -1,0 +1,152 @@
+// Package config is the one configuration of a deployment.
+//
+// It composes the Settings that every package declares for itself, reads them
+// from one YAML file over a preset, lets the environment override them, reads
+// the secrets that stand in files, and refuses to go on while anything is
+// missing or unsafe: Load returns all problems at once, each with the exact
+// setting to change. It renders its own documentation from the comments of the
+// fields, and writes the first configuration and key files (Init).
+//
+// Only app, demo and cli import it: every other package gets its own Settings.
+package config
+
+import (
+	"fmt"
+	"os"
+	"reflect"
+	"strings"
+
+	"parvis/internal/connection"
+	"parvis/internal/db"
+	"parvis/internal/grant"
+	"parvis/internal/notify"
+	"parvis/internal/relyingparty"
+	"parvis/internal/web/kit"
+	"parvis/internal/web/portal"
+)
+
+// Config is everything that can be set.
+type Config struct {
+	// Preset sets all numbers and policies at once: parvis, ontario or logingov.
+	Preset string `yaml:"preset"`
+	// Server is how the service is reached.
+	Server Server `yaml:"server"`
+	// Database is where everything is kept.
+	Database db.Settings `yaml:"database"`
+	// Keys are the key files.
+	Keys Keys `yaml:"keys"`
+	// Deployment is who runs the service, and how it looks.
+	Deployment kit.Settings `yaml:"deployment"`
+	// Languages are the languages offered, the default first: en, fr.
+	Languages []string `yaml:"languages"`
+	// Public are the deployment's words for the public pages.
+	Public portal.Settings `yaml:"public"`
+	// Mail is how e-mail is sent.
+	Mail notify.Settings `yaml:"mail"`
+	// Connection is how long people's agreements to share last.
+	Connection connection.Settings `yaml:"connection"`
+	// Grant is how long what services receive can be used.
+	Grant grant.Settings `yaml:"grant"`
+	// Partners are services that may use the sign-in service. They are read only for the commands; `parvis partner add` keeps others in the database.
+	Partners []relyingparty.Settings `yaml:"partners"`
+}
+
+// Presets are the names of the presets, the default first.
+func Presets() []string { return []string{"parvis", "ontario", "logingov"} }
+
+// Preset is the configuration that a preset begins with. It is not complete:
+// addresses, names and keys are the deployment's own.
+func Preset(name string) Config {
+	return Config{
+		Preset:     name,
+		Server:     serverPreset(),
+		Database:   db.Preset(name),
+		Deployment: kit.Preset(name),
+		Languages:  []string{"en", "fr"},
+		Public:     portal.Preset(name),
+		Mail:       notify.Preset(name),
+		Connection: connection.Preset(name),
+		Grant:      grant.Preset(name),
+	}
+}
+
+// sections are the parts that judge themselves, by their name in the file.
+func (c *Config) sections() []section {
+	return []section{
+		{"server", c.Server.Problems()},
+		{"database", c.Database.Problems()},
+		{"deployment", c.Deployment.Problems()},
+		{"public", c.Public.Problems()},
+		{"mail", c.Mail.Problems()},
+		{"connection", c.Connection.Problems()},
+		{"grant", c.Grant.Problems()},
+	}
+}
+
+type section struct {
+	name     string
+	problems []string
+}
+
+// Error lists everything that must be changed before the configuration can be used.
+type Error struct {
+	Path     string // the file, "" when there was none
+	Problems []string
+}
+
+// Error lists the problems, one a line.
+func (e *Error) Error() string {
+	var b strings.Builder
+	name := e.Path
+	if name == "" {
+		name = "the configuration"
+	}
+	things := fmt.Sprintf("%d settings", len(e.Problems))
+	if len(e.Problems) == 1 {
+		things = "1 setting"
+	}
+	fmt.Fprintf(&b, "%s cannot be used, %s to change:", name, things)
+	for _, p := range e.Problems {
+		b.WriteString("\n  - " + p)
+	}
+	return b.String()
+}
+
+// Load reads a file over its preset, applies the environment ("NAME=value"
+// entries) and the secret files, and checks everything. The error is an *Error
+// when settings must be changed.
+func Load(path string, environ []string) (*Config, error) {
+	c, err := Read(path, environ)
+	if err != nil {
+		return nil, err
+	}
+	if problems := c.Problems(); len(problems) > 0 {
+		return nil, &Error{Path: path, Problems: problems}
+	}
+	return c, nil
+}
+
+// Read is Load without the check of the values, for commands that help to repair them.
+func Read(path string, environ []string) (*Config, error) {
+	text, err := os.ReadFile(path) //nolint:gosec // the operator's own path
+	if err != nil {
+		return nil, fmt.Errorf("config: %w; `parvis init` writes a configuration, --config names another file", err)
+	}
+	return Parse(path, text, environ)
+}
+
+// Parse is Read for a text that was read already.
+func Parse(path string, text []byte, environ []string) (*Config, error) {
+	name, problem := presetOf(text, environ)
+	if problem != "" {
+		return nil, &Error{Path: path, Problems: []string{problem}}
+	}
+	c := Preset(name)
+	problems := decode(&c, text)
+	problems = append(problems, applyEnv(&c, environ)...)
+	problems = append(problems, readSecretFiles(reflect.ValueOf(&c).Elem(), "")...)
+	if len(problems) > 0 {
+		return nil, &Error{Path: path, Problems: problems}
+	}
+	return &c, nil
+}

@@ -1,0 +1,119 @@
+package config
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"os"
+	"strings"
+
+	"parvis/internal/secret"
+)
+
+// Keys are the files of the deployment's keys. The keys themselves are never in the configuration.
+type Keys struct {
+	// RootFiles are the files of the root keys. The first one seals; the others only open what older keys sealed. `parvis init` makes the first.
+	RootFiles []string `yaml:"root_files"`
+	// PepperFile is the file of the secret that is mixed into every password before it is hashed. It can never be changed without every person choosing a new password.
+	PepperFile string `yaml:"pepper_file"`
+}
+
+// keyLine is what a key file made by init begins with: it tells what the file is.
+const keyLine = "parvis-key-v1:"
+
+// demoKeyLine begins the key files of the demonstration, which serve refuses.
+const demoKeyLine = "parvis-demo-key-v1:"
+
+// NewKeyFile makes the content of a key file: one line, 256 random bits in base64.
+func NewKeyFile() []byte {
+	key := make([]byte, secret.RootBytes)
+	_, _ = rand.Read(key) // never fails: crypto/rand ends the process instead
+	return []byte(keyLine + base64.StdEncoding.EncodeToString(key) + "\n")
+}
+
+// readKey reads a key file and refuses one that others may read.
+func readKey(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("%w; make it with `parvis init` or give the right path", err)
+	}
+	if info.Mode().Perm()&0o027 != 0 {
+		return nil, fmt.Errorf("%s may be read or written by others (mode %04o); run: chmod 0600 %s", path, info.Mode().Perm(), path)
+	}
+	text, err := os.ReadFile(path) //nolint:gosec // the operator's own path
+	if err != nil {
+		return nil, err
+	}
+	if bytes.HasPrefix(text, []byte(demoKeyLine)) {
+		return nil, fmt.Errorf("%s is a key of the demonstration; make a real one with `parvis init`", path)
+	}
+	line, ok := strings.CutPrefix(string(bytes.TrimSpace(text)), keyLine)
+	if !ok {
+		return nil, fmt.Errorf("%s is not a key file of parvis (it must begin with %q)", path, keyLine)
+	}
+	key, err := base64.StdEncoding.DecodeString(line)
+	if err != nil || len(key) != secret.RootBytes {
+		return nil, fmt.Errorf("%s is damaged: it must hold %d bytes in base64", path, secret.RootBytes)
+	}
+	if bytes.Equal(key, make([]byte, secret.RootBytes)) {
+		return nil, fmt.Errorf("%s holds nothing but zeros; make a real key with `parvis init`", path)
+	}
+	return key, nil
+}
+
+// Open reads all key files.
+func (k Keys) Open() (*secret.Keys, error) {
+	if len(k.RootFiles) == 0 {
+		return nil, fmt.Errorf("config: keys.root_files: give at least one file; `parvis init` makes it")
+	}
+	if k.PepperFile == "" {
+		return nil, fmt.Errorf("config: keys.pepper_file: give a file; `parvis init` makes it")
+	}
+	pepper, err := readKey(k.PepperFile)
+	if err != nil {
+		return nil, fmt.Errorf("config: keys.pepper_file: %w", err)
+	}
+	roots := make([][]byte, len(k.RootFiles))
+	for i, path := range k.RootFiles {
+		roots[i], err = readKey(path)
+		if err != nil {
+			return nil, fmt.Errorf("config: keys.root_files: %w", err)
+		}
+		if bytes.Equal(roots[i], pepper) {
+			return nil, fmt.Errorf("config: keys.root_files: %s and keys.pepper_file hold the same key; make a separate one with `parvis init`", path)
+		}
+	}
+	keys, err := secret.NewKeys(pepper, roots...)
+	if err != nil {
+		return nil, fmt.Errorf("config: keys: %w", err)
+	}
+	return keys, nil
+}
+
+// problems lists every key file that cannot be used.
+func (k Keys) problems() []string {
+	var out []string
+	if len(k.RootFiles) == 0 {
+		out = append(out, "keys.root_files: give at least one key file; `parvis init` makes it")
+	}
+	if k.PepperFile == "" {
+		out = append(out, "keys.pepper_file: give a key file; `parvis init` makes it")
+	}
+	for _, path := range k.RootFiles {
+		if _, err := readKey(path); err != nil {
+			out = append(out, "keys.root_files: "+err.Error())
+		}
+	}
+	if k.PepperFile != "" {
+		if _, err := readKey(k.PepperFile); err != nil {
+			out = append(out, "keys.pepper_file: "+err.Error())
+		}
+	}
+	if len(out) == 0 {
+		if _, err := k.Open(); err != nil {
+			out = append(out, strings.TrimPrefix(err.Error(), "config: "))
+		}
+	}
+	return out
+}

@@ -1,0 +1,74 @@
+package config
+
+import (
+	"fmt"
+	"net/url"
+	"reflect"
+	"strings"
+)
+
+// mask stands for a secret that is set.
+const mask = "••••••••"
+
+// Setting is one setting as `parvis config show` prints it.
+type Setting struct {
+	Path  string `json:"path"`
+	Value any    `json:"value"`
+}
+
+// Show lists every setting in force; secrets are masked.
+func (c *Config) Show() []Setting {
+	var out []Setting
+	for _, l := range leaves(reflect.ValueOf(c).Elem(), "") {
+		if l.Path == "partners" {
+			for _, p := range c.Partners {
+				for _, pl := range leaves(reflect.ValueOf(p), "partners["+p.ID+"]") {
+					if !pl.Value.IsZero() {
+						out = append(out, pl.shown())
+					}
+				}
+			}
+			continue
+		}
+		out = append(out, l.shown())
+	}
+	return out
+}
+
+func (l leaf) shown() Setting {
+	s := Setting{Path: l.Path, Value: l.Value.Interface()}
+	if l.Value.Type() == durationType {
+		s.Value = l.text()
+	}
+	if l.secret() && l.Value.Kind() == reflect.String && l.Value.String() != "" {
+		s.Value = masked(l.Value.String())
+	}
+	return s
+}
+
+// masked hides a secret; of an address it hides the password only.
+func masked(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return mask
+	}
+	if u.Scheme == "sqlite" {
+		return text
+	}
+	if u.Host == "" || u.RawQuery != "" {
+		return mask
+	}
+	if _, has := u.User.Password(); has {
+		return strings.Replace(u.Redacted(), "xxxxx", mask, 1)
+	}
+	return text
+}
+
+// ShowText is Show as lines "path: value".
+func (c *Config) ShowText() string {
+	var b strings.Builder
+	for _, s := range c.Show() {
+		fmt.Fprintf(&b, "%s: %v\n", s.Path, s.Value)
+	}
+	return b.String()
+}

@@ -1,0 +1,183 @@
+package demo
+
+import (
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"parvis/internal/i18n"
+	"parvis/internal/id"
+	"parvis/internal/notify"
+	"parvis/internal/notify/mailbox"
+)
+
+// viewer are the pages under /demo: the mailbox and the clock.
+type viewer struct {
+	Words    *words
+	Box      *mailbox.Box
+	Clock    *Clock
+	People   []Person
+	Services []Service
+	Issuer   string
+	Due      func(*http.Request) error // runs the jobs that are due and delivers what waits
+}
+
+// mailboxPage is what the list of messages shows.
+type mailboxPage struct {
+	page
+	Issuer   string
+	Now      string
+	Letters  []letterView
+	People   []personView
+	Services []Service
+}
+
+// personView is one seeded person in words.
+type personView struct{ Email, Password, State string }
+
+// messagePage is what one message shows.
+type messagePage struct {
+	page
+	Letter letterView
+}
+
+// letterView is a letter in words.
+type letterView struct {
+	notify.Letter
+	Sent    string
+	Channel string
+	HasHTML bool
+}
+
+// entry is one message of /demo/mailbox.json; its form is fixed for scripts.
+type entry struct {
+	To      string    `json:"to"`
+	Channel string    `json:"channel"`
+	Subject string    `json:"subject"`
+	Text    string    `json:"text"`
+	Links   []string  `json:"links"`
+	Codes   []string  `json:"codes"`
+	At      time.Time `json:"at"`
+}
+
+// routes registers the pages of the demonstration beside those of the service.
+func (v *viewer) routes(mux *http.ServeMux) {
+	mux.HandleFunc("GET /demo", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/demo/mailbox", http.StatusSeeOther) })
+	mux.HandleFunc("GET /demo/mailbox", v.list)
+	mux.HandleFunc("GET /demo/mailbox.json", v.json)
+	mux.HandleFunc("GET /demo/mailbox/{message}", v.message)
+	mux.HandleFunc("GET /demo/mailbox/{message}/html", v.html)
+	mux.HandleFunc("POST /demo/clock", v.clock)
+}
+
+func (v *viewer) list(w http.ResponseWriter, r *http.Request) {
+	t, lang := v.Words.in(r), i18n.Lang(v.Words.language(r))
+	p := mailboxPage{
+		page:   v.Words.page(r, page{Page: "demo-mailbox", Title: t("demo.mailbox.title")}),
+		Issuer: v.Issuer, Services: v.named(lang),
+		Now: v.Words.bundle.Tr(lang).DateTime(v.Clock.Now(), time.Local),
+	}
+	for _, letter := range v.Box.Letters() {
+		p.Letters = append(p.Letters, v.view(lang, letter))
+	}
+	for _, person := range v.People {
+		p.People = append(p.People, personView{person.Email, person.Password, t("demo.mailbox.state." + person.State)})
+	}
+	v.Words.send(w, r, http.StatusOK, "mailbox.html", p.Nonce, "'self'", p)
+}
+
+// named are the services with their names in one language.
+func (v *viewer) named(lang i18n.Lang) []Service {
+	out := make([]Service, len(v.Services))
+	for i, s := range v.Services {
+		s.Name = v.Words.bundle.Tr(lang).T("demo.service." + s.key + ".name")
+		out[i] = s
+	}
+	return out
+}
+
+func (v *viewer) view(lang i18n.Lang, letter notify.Letter) letterView {
+	tr := v.Words.bundle.Tr(lang)
+	return letterView{
+		Letter: letter, Sent: tr.DateTime(letter.At, time.Local),
+		Channel: tr.T("demo.mailbox.channel.email"), HasHTML: letter.HTML != "",
+	}
+}
+
+func (v *viewer) message(w http.ResponseWriter, r *http.Request) {
+	letter, ok := v.Box.Letter(id.Message(r.PathValue("message")))
+	if !ok {
+		http.Error(w, v.Words.in(r)("demo.mailbox.gone"), http.StatusNotFound)
+		return
+	}
+	p := messagePage{
+		page:   v.Words.page(r, page{Page: "demo-message", Title: letter.Subject}),
+		Letter: v.view(i18n.Lang(v.Words.language(r)), letter),
+	}
+	v.Words.send(w, r, http.StatusOK, "message.html", p.Nonce, "'self'", p)
+}
+
+// html is the message as a mail programme would show it, for the frame of the
+// message page: no script, no form, nothing fetched; links open in a new tab.
+func (v *viewer) html(w http.ResponseWriter, r *http.Request) {
+	letter, ok := v.Box.Letter(id.Message(r.PathValue("message")))
+	if !ok || letter.HTML == "" {
+		http.NotFound(w, r)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox allow-top-navigation-by-user-activation")
+	_, _ = w.Write([]byte(letter.HTML)) //nolint:gosec // our own letter, sandboxed
+}
+
+// json is the mailbox for scripts, newest first.
+func (v *viewer) json(w http.ResponseWriter, _ *http.Request) {
+	entries := []entry{}
+	for _, letter := range v.Box.Letters() {
+		e := entry{
+			To: letter.To, Channel: string(notify.Email), Subject: letter.Subject, Text: letter.Text,
+			Links: letter.Links, Codes: letter.Codes, At: letter.At.UTC(),
+		}
+		if e.Links == nil {
+			e.Links = []string{}
+		}
+		if e.Codes == nil {
+			e.Codes = []string{}
+		}
+		entries = append(entries, e)
+	}
+	writeJSON(w, entries)
+}
+
+// clock moves the clock of the whole process and does what has become due.
+func (v *viewer) clock(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, 1<<10)
+	by, err := time.ParseDuration(r.PostFormValue("advance"))
+	if err != nil || by < 0 || by > maxAdvance {
+		http.Error(w, "advance must be a duration between 0s and 8760h, for example advance=31m", http.StatusBadRequest)
+		return
+	}
+	v.Clock.Advance(by)
+	if err := v.Due(r); err != nil {
+		http.Error(w, "the clock was moved, but a job failed: "+err.Error(), http.StatusInternalServerError)
+		return
+	}
+	if r.PostFormValue("back") != "" { // from the mailbox page
+		http.Redirect(w, r, "/demo/mailbox", http.StatusSeeOther)
+		return
+	}
+	writeJSON(w, map[string]any{"now": v.Clock.Now().UTC()})
+}
+
+func writeJSON(w http.ResponseWriter, value any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	_ = e.Encode(value) // the client may have gone
+}
