@@ -1,0 +1,58 @@
+// A browser reduced to redirects, cookies and forms: enough to sign in without JavaScript.
+import assert from "node:assert/strict";
+
+export class Jar {
+  cookies = new Map();
+
+  async get(url, init = {}) {
+    const answer = await fetch(url, {
+      ...init, redirect: "manual",
+      headers: { "accept-language": "en", cookie: [...this.cookies].map(([k, v]) => `${k}=${v}`).join("; "), ...init.headers },
+    });
+    for (const line of answer.headers.getSetCookie()) {
+      const [pair, ...attributes] = line.split(";");
+      const at = pair.indexOf("=");
+      const name = pair.slice(0, at).trim();
+      if (attributes.some((a) => /max-age=(0|-\d+)/i.test(a.trim()))) this.cookies.delete(name);
+      else this.cookies.set(name, pair.slice(at + 1));
+    }
+    return answer;
+  }
+
+  // Follows redirects until a page, or until the address of `stop`.
+  async follow(url, stop, init) {
+    for (let i = 0; i < 15; i++) {
+      if (stop && url.href.startsWith(stop)) return { url };
+      const answer = await this.get(url, init);
+      init = undefined;
+      if (answer.status >= 300 && answer.status < 400) {
+        url = new URL(answer.headers.get("location"), url);
+        continue;
+      }
+      return { url, answer, html: await answer.text() };
+    }
+    throw new Error(`too many redirects at ${url}`);
+  }
+
+  async post(here, html, form, fields, stop) {
+    const found = html.match(new RegExp(`<form[^>]*id="${form}"[^>]*>([\\s\\S]*?)</form>`));
+    assert.ok(found, `no form ${form} at ${here}: ${html.slice(0, 600)}`);
+    const action = found[0].match(/action="([^"]*)"/)?.[1]?.replaceAll("&amp;", "&") ?? here.href;
+    const body = new URLSearchParams(fields);
+    for (const input of found[1].matchAll(/<input[^>]*type="hidden"[^>]*>/g)) {
+      body.set(input[0].match(/name="([^"]*)"/)[1], input[0].match(/value="([^"]*)"/)?.[1] ?? "");
+    }
+    return this.follow(new URL(action, here), stop, { method: "POST", body, headers: { origin: here.origin, "sec-fetch-site": "same-origin" } });
+  }
+
+  async signIn(url, { email, password, redirectUri }) {
+    let step = await this.follow(url, redirectUri);
+    for (let i = 0; i < 5 && step.html; i++) {
+      const page = step.html.match(/data-page="([^"]*)"/)?.[1];
+      if (page === "sign-in") step = await this.post(step.url, step.html, "sign-in", { email, password }, redirectUri);
+      else if (page === "consent") step = await this.post(step.url, step.html, "consent", { choice: "allow", decision: "allow", allow: "allow" }, redirectUri);
+      else throw new Error(`unexpected page ${page} at ${step.url}: ${step.html.slice(0, 800)}`);
+    }
+    return step.url;
+  }
+}

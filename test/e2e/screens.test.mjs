@@ -1,0 +1,152 @@
+// Every screen × language × {ok, error}: axe, language, title, one h1, no sideways scroll.
+// Without AXE=all a representative part: English at 1280 px, French at 320 px.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { at, launch, person, sound, submit } from "./lib/browser.mjs";
+import { newAddress, startDemo } from "./lib/demo.mjs";
+import { allow, askForAccount, choosePassword, goodPassword, openService, signIn } from "./lib/steps.mjs";
+
+let demo;
+let browser;
+before(async () => { [demo, browser] = await Promise.all([startDemo(), launch()]); });
+after(async () => { await browser?.close(); await demo?.stop(); });
+
+const all = process.env.AXE === "all";
+const kinds = [
+  { lang: "en", width: 1280 }, { lang: "fr", width: 320 },
+  ...(all ? [{ lang: "en", width: 320 }, { lang: "fr", width: 1280 }, { lang: "en", width: 1280, dark: true }, { lang: "fr", width: 320, dark: true }] : []),
+];
+
+async function fail(page, form, fields) {
+  for (const [name, value] of Object.entries(fields)) await page.fill(`form#${form} [name=${name}]`, value);
+  await submit(page, form);
+  await sound(page, "error");
+}
+
+const portal = {
+  en: ["", "services", "security", "methods", "privacy", "terms", "accessibility", "help", "contact"],
+  fr: ["", "services", "securite", "preuves", "confidentialite", "conditions", "accessibilite", "aide", "contact"],
+};
+
+for (const kind of kinds) {
+  const how = `${kind.lang}, ${kind.width} px${kind.dark ? ", dark" : ""}`;
+
+  test(`the public pages are sound (${how})`, async () => {
+    const page = await person(browser, kind);
+    for (const path of portal[kind.lang]) {
+      await page.goto(`${demo.issuer}/${kind.lang}/${path}`);
+      await sound(page);
+    }
+    await fail(page, "contact", { email: "no address", message: "" });
+    await page.fill("form#contact [name=email]", newAddress("contact"));
+    await page.fill("form#contact [name=message]", "Hello, bonjour.");
+    await submit(page, "contact");
+    await at(page, "contact-sent");
+    await sound(page);
+    await page.context().close();
+  });
+
+  test(`the pages of creating an account are sound (${how})`, async () => {
+    const page = await person(browser, kind);
+    const email = newAddress("a-rather-long-name-that-somebody-really-has");
+    await openService(page, demo.plain);
+    await page.click("#create-account-link");
+    await at(page, "create-account");
+    await sound(page);
+    await fail(page, "create-account", { email: "not an address" });
+    await page.goBack();
+    await openService(page, demo.plain);
+    await askForAccount(page, email);
+    await sound(page);
+    await fail(page, "confirm-email", { code: "000000" });
+    const link = demo.link(await demo.mail(email));
+    await page.goto(link);
+    await at(page, "confirm-link");
+    await sound(page);
+    await submit(page, "confirm-link");
+    await at(page, "choose-password");
+    await sound(page);
+    await fail(page, "choose-password", { password: "password" });
+    await choosePassword(page);
+    await at(page, "consent");
+    await sound(page);
+    await page.click("#allow");
+    await page.waitForLoadState();
+    const used = await person(browser, kind);
+    await used.goto(link);
+    await at(used, "link-used");
+    await sound(used);
+    await page.context().close();
+    await used.context().close();
+  });
+
+  test(`the pages of signing in, locking and recovering are sound (${how})`, async () => {
+    const page = await person(browser, kind);
+    const email = newAddress("sound");
+    await openService(page, demo.strict);
+    await at(page, "sign-in");
+    await sound(page);
+    await fail(page, "sign-in", { email: "", password: "" });
+    await fail(page, "sign-in", { email, password: "wrong" });
+    await page.click("#forgot-password-link");
+    await at(page, "forgot-password");
+    await sound(page);
+    await fail(page, "forgot-password", { email: "" });
+    await page.fill("form#forgot-password [name=email]", email);
+    await submit(page, "forgot-password");
+    await at(page, "check-email");
+    await sound(page);
+    await openService(page, demo.strict);
+    for (let i = 0; i < 5 && !(await page.locator('body[data-page="locked"]').count()); i++) await signIn(page, email, "wrong");
+    await at(page, "locked");
+    await sound(page);
+    await page.click("#unlock-link");
+    await at(page, "unlock");
+    await sound(page);
+    await page.context().close();
+  });
+
+  test(`the account's pages are sound (${how})`, async () => {
+    const page = await person(browser, kind);
+    const active = demo.person("active");
+    await page.goto(`${demo.issuer}/signin`);
+    await at(page, "sign-in");
+    await sound(page);
+    await signIn(page, active.email, active.password);
+    await at(page, "connected-services");
+    await sound(page);
+    await openService(page, demo.plain);
+    if (await page.locator('body[data-page="consent"]').count()) await allow(page);
+    await page.goto(`${demo.issuer}/services`);
+    await at(page, "connected-services");
+    await sound(page, "rows");
+    await page.locator("a[href$='/disconnect']").first().click();
+    await at(page, "disconnect");
+    await sound(page);
+    await page.goto(`${demo.issuer}/session/ending`);
+    await at(page, "session-ending");
+    await sound(page);
+    await page.goto(`${demo.issuer}/signout`);
+    await at(page, "sign-out");
+    await sound(page);
+    await submit(page, "sign-out");
+    await at(page, "signed-out");
+    await sound(page);
+    await page.context().close();
+  });
+
+  test(`the pages that help when something is wrong are sound (${how})`, async () => {
+    const page = await person(browser, kind);
+    const wrong = {
+      "/signin/AAAAAAAAAAAAAAAAAAAAAAAAAA": null, "/no/such/page": null, "/link/AAAA": null,
+      "/authorize?client_id=nobody&response_type=code&scope=openid&redirect_uri=https%3A%2F%2Fexample.org": "bad-request",
+    };
+    for (const [path, name] of Object.entries(wrong)) {
+      const answer = await page.goto(`${demo.issuer}${path}`);
+      assert.ok(answer.status() >= 400 && answer.status() < 500, `${path}: ${answer.status()}`);
+      if (name) await at(page, name);
+      await sound(page);
+    }
+    await page.context().close();
+  });
+}
