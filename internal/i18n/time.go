@@ -8,7 +8,7 @@ import (
 
 // The spaces of typography: what must not break across lines.
 const (
-	nbsp       = "\u00a0" // no-break space
+	nbsp = "\u00a0" // no-break space
 )
 
 // Duration says a length of time in words, as the largest two units that it

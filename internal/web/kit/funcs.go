@@ -1,0 +1,173 @@
+package kit
+
+import (
+	"bytes"
+	"fmt"
+	"html/template"
+	"strings"
+	"text/template/parse"
+	"time"
+
+	"parvis/internal/i18n"
+)
+
+// funcs are the functions of page files. Those that make a component take pairs
+// of option and value after their fixed parameters; an unknown option is an error.
+//
+//	t "key" "name" value …            text of the catalogue
+//	tb "key" "name" value …           the same, each value in <strong>
+//	th "key" "url" value …            the same, when the message holds a link
+//	duration d, date at, datetime at, clock at, moment at now
+//	token . "form-id"                 hidden field; in every form that posts
+//	field . "email" "label" … "hint" … "type" … "autocomplete" … "inputmode" … "value" … "maxlength" … "optional" true
+//	area . "message" "label" … "hint" … "rows" 6
+//	password . "password" "label" … "autocomplete" "current-password" "hint" … "rules" .Data.Rules
+//	code . "code" "label" … "hint" … "digits" 6
+//	checkbox . "terms" "label" (th …) "hint" …
+//	radios . "name" "label" … "choices" .Data.Choices
+//	button "Continue" "kind" "second|danger|link|small" "id" … "name" … "value" … "form" …
+//	action "Open" "/path" "kind" …    a link that looks like a button
+//	notice "info|done|warning|error" "text" "title" … "url" … "link" … "icon" …
+//	caption 2 3                       "Step 2 of 3" with its stair
+//	strength 1 "Basic"                three bars and a word
+//	door "title" "/path" "icon" … "hint" … "tag" … "id" …
+//	tile "icon"                       icon on its wash
+//	tag "text" "kind" "ok|warn"
+//	foot "icon" "text"                the safety sentence of a foot
+//	rules .Data.Rules                 what a password must have
+//	icon "lock"
+//	logo lintel, rowlogo lintel       the tile with logo or initial, in the lintel and in rows
+//	copy "text to copy"               a copy button, with JavaScript
+func (s *Site) funcs(lang i18n.Lang, t *template.Template) template.FuncMap {
+	tr := s.Texts.Tr(lang)
+	c := &components{tr: tr, render: func(name string, data any) (template.HTML, error) {
+		var out bytes.Buffer
+		if err := t.ExecuteTemplate(&out, name, data); err != nil {
+			return "", err
+		}
+		return template.HTML(strings.TrimSpace(out.String())), nil //nolint:gosec // made by html/template
+	}}
+	return template.FuncMap{
+		"part":      c.render,
+		"logo":      func(l *Lintel) (template.HTML, error) { return c.render("logo", l) },
+		"rowlogo":   func(l *Lintel) (template.HTML, error) { return c.render("rowlogo", l) },
+		"t":         tr.T,
+		"tb":        func(key string, args ...any) template.HTML { return template.HTML(tr.TB(key, args...)) }, //nolint:gosec // TB escapes
+		"th":        func(key string, args ...any) template.HTML { return template.HTML(tr.TH(key, args...)) }, //nolint:gosec // message from the catalogue, values escaped
+		"duration":  tr.Duration,
+		"date":      func(at time.Time) string { return tr.Date(at, s.zone) },
+		"datetime":  func(at time.Time) string { return tr.DateTime(at, s.zone) },
+		"clock":     func(at time.Time) string { return tr.Clock(at, s.zone) },
+		"moment":    func(at time.Time) string { return tr.Moment(at, s.Now(), s.zone) },
+		"until":     func(at time.Time) string { return tr.Until(at, s.Now(), s.zone) },
+		"zone":      func(at time.Time) string { return tr.Zone(at, s.zone) },
+		"iso":       func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
+		"list":      tr.List,
+		"in":        func(text i18n.Text) string { return text.In(lang) },
+		"lang":      func() string { return string(lang) },
+		"asset":     s.assets.URL,
+		"glue":      glue,
+		"icon":      icon,
+		"token":     c.token,
+		"field":     c.field,
+		"area":      c.area,
+		"password":  c.password,
+		"code":      c.code,
+		"checkbox":  c.checkbox,
+		"radios":    c.radios,
+		"button":    c.button,
+		"action":    c.action,
+		"notice":    c.notice,
+		"caption":   c.caption,
+		"strength":  c.strength,
+		"door":      c.door,
+		"tile":      c.tile,
+		"tag":       c.tag,
+		"foot":      c.foot,
+		"rules":     c.rules,
+		"copy":      c.copyButton,
+		"errors":    c.errorSummary,
+		"words":     c.errorText,
+		"timeleft":  c.timeLeft,
+		"seconds":   func(d time.Duration) int { return int(d / time.Second) },
+		"markup":    s.mark,
+		"themeedge": s.themeColor,
+	}
+}
+
+// glue makes the spaces of a short text unbreakable.
+func glue(text string) string { return strings.ReplaceAll(text, " ", "\u00a0") }
+
+// checkWords refuses templates that name words the catalogue does not have.
+func (s *Site) checkWords(t *template.Template, lang i18n.Lang) error {
+	tr := s.Texts.Tr(lang)
+	for _, one := range t.Templates() {
+		if one.Tree == nil || one.Tree.Root == nil {
+			continue
+		}
+		for _, key := range wordsOf(one.Tree.Root) {
+			if !tr.Has(key) {
+				return fmt.Errorf("template %q: the %s catalogue has no %q", one.Name(), lang, key)
+			}
+		}
+	}
+	return nil
+}
+
+// wordsOf finds the keys that a template names literally: t "key", tb "key", th "key".
+func wordsOf(node parse.Node) []string {
+	var out []string
+	walk(node, func(c *parse.CommandNode) {
+		if len(c.Args) < 2 {
+			return
+		}
+		name, ok := c.Args[0].(*parse.IdentifierNode)
+		if !ok || (name.Ident != "t" && name.Ident != "tb" && name.Ident != "th") {
+			return
+		}
+		if key, ok := c.Args[1].(*parse.StringNode); ok {
+			out = append(out, key.Text)
+		}
+	})
+	return out
+}
+
+func walk(node parse.Node, found func(*parse.CommandNode)) {
+	switch n := node.(type) {
+	case *parse.ListNode:
+		if n == nil {
+			return
+		}
+		for _, child := range n.Nodes {
+			walk(child, found)
+		}
+	case *parse.ActionNode:
+		walk(n.Pipe, found)
+	case *parse.PipeNode:
+		if n == nil {
+			return
+		}
+		for _, c := range n.Cmds {
+			walk(c, found)
+		}
+	case *parse.CommandNode:
+		found(n)
+		for _, a := range n.Args {
+			walk(a, found)
+		}
+	case *parse.IfNode:
+		walkBranch(&n.BranchNode, found)
+	case *parse.RangeNode:
+		walkBranch(&n.BranchNode, found)
+	case *parse.WithNode:
+		walkBranch(&n.BranchNode, found)
+	case *parse.TemplateNode:
+		walk(n.Pipe, found)
+	}
+}
+
+func walkBranch(n *parse.BranchNode, found func(*parse.CommandNode)) {
+	walk(n.Pipe, found)
+	walk(n.List, found)
+	walk(n.ElseList, found)
+}

@@ -1,0 +1,81 @@
+package kit
+
+import (
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+	"time"
+
+	"parvis/internal/i18n"
+)
+
+// langAge is how long a browser keeps the chosen language.
+const langAge = 365 * 24 * time.Hour
+
+// langOf is the cookie's language, else the browser's.
+func (s *Site) langOf(r *http.Request) i18n.Lang {
+	if l, ok := s.offered(Cookie(r, LangCookie)); ok {
+		return l
+	}
+	return i18n.Match(s.Langs, r.Header.Get("Accept-Language"))
+}
+
+func (s *Site) offered(name string) (i18n.Lang, bool) {
+	for _, l := range s.Langs {
+		if string(l) == name {
+			return l, true
+		}
+	}
+	return "", false
+}
+
+// SetLang remembers a language in the browser, as the language link does; for
+// ui_locales of a service use i18n.Match with UseLang.
+func SetLang(w http.ResponseWriter, l i18n.Lang) { SetCookie(w, LangCookie, string(l), langAge) }
+
+// UseLang answers this request in a language when the browser has not chosen one itself.
+func (s *Site) UseLang(r *http.Request, l i18n.Lang) {
+	if _, chosen := s.offered(Cookie(r, LangCookie)); chosen {
+		return
+	}
+	if l, ok := s.offered(string(l)); ok {
+		of(r).lang = l
+	}
+}
+
+// switchLang answers ?lang=fr on a GET: it sets the cookie and leads to the same
+// page without the parameter. It never leaves this site.
+func (s *Site) switchLang(w http.ResponseWriter, r *http.Request) bool {
+	if r.Method != http.MethodGet || !strings.Contains(r.URL.RawQuery, "lang=") {
+		return false
+	}
+	query := r.URL.Query()
+	wish := query["lang"]
+	if len(wish) == 0 {
+		return false
+	}
+	if l, ok := s.offered(wish[len(wish)-1]); ok {
+		SetLang(w, l)
+	}
+	target := safePath(r.URL)
+	if rest := withoutLang(query); rest != "" {
+		target += "?" + rest
+	}
+	w.Header().Set("Location", target)
+	w.WriteHeader(http.StatusSeeOther)
+	return true
+}
+
+// safePath is the path of an address as a reference that can only mean this
+// site: one slash at its begin, no backslash, cleaned, escaped.
+func safePath(u *url.URL) string {
+	clean := path.Clean("/" + strings.ReplaceAll(u.Path, `\`, "/"))
+	return (&url.URL{Path: clean}).EscapedPath()
+}
+
+// withoutLang is a query without the parameter lang.
+func withoutLang(query url.Values) string {
+	query.Del("lang")
+	return query.Encode()
+}
