@@ -58,7 +58,7 @@ func checkWeb(uri string, u *url.URL) error {
 	switch {
 	case !ok || u.Opaque != "" || host == "" || authority != u.Host:
 		return errors.New("must have a host after ://")
-	case strings.ToLower(u.Host) != u.Host || strings.ContainsAny(u.Host, "%,;!$&'()+=~_"):
+	case !plainHost(u.Host):
 		return errors.New("must have a lower-case host name without escapes")
 	case strings.HasSuffix(host, ".") || strings.HasSuffix(u.Host, ":") || strings.Contains(host, ".."):
 		return errors.New("must have a complete host name")
@@ -73,6 +73,11 @@ func checkWeb(uri string, u *url.URL) error {
 	}
 	return nil
 }
+
+// hostPattern is a name or IPv4 address, or an IPv6 address without zone, with an optional port.
+var hostPattern = regexp.MustCompile(`^([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?$`)
+
+func plainHost(host string) bool { return hostPattern.MatchString(host) }
 
 // isLoopback knows the two literal loopback addresses of RFC 8252, section 7.3.
 func isLoopback(host string) bool { return host == "127.0.0.1" || host == "::1" }

@@ -1,0 +1,92 @@
+package grant
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+
+	"parvis/internal/db"
+	"parvis/internal/id"
+)
+
+// Challenge is the S256 challenge of a verifier (RFC 7636, 4.2).
+func Challenge(verifier string) string {
+	sum := sha256.Sum256([]byte(verifier))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// EndConnection revokes what an account's services were given: one service's part, at a disconnect.
+func (g Grants) EndConnection(tx *db.Tx, account id.Account, rp id.RelyingParty) error {
+	_, err := g.end(tx, `account = $3 AND relying_party = $4`, "disconnected", string(account), string(rp))
+	return err
+}
+
+// EndAccount revokes everything given for an account: it was closed, or its owner asked for it.
+func (g Grants) EndAccount(tx *db.Tx, account id.Account) error {
+	_, err := g.end(tx, `account = $3`, "account", string(account))
+	return err
+}
+
+// EndParty revokes everything a service was given: it was disabled.
+func (g Grants) EndParty(tx *db.Tx, rp id.RelyingParty) error {
+	_, err := g.end(tx, `relying_party = $3`, "disabled", string(rp))
+	return err
+}
+
+// EndSession revokes everything given in a session. Plain signing out does not call it.
+func (g Grants) EndSession(tx *db.Tx, session id.Session) error {
+	_, err := g.end(tx, `session = $3`, "session", string(session))
+	return err
+}
+
+// end revokes the grants a condition names; its first placeholder is $3.
+func (g Grants) end(tx *db.Tx, condition, reason string, args ...any) (int64, error) {
+	all := append([]any{db.Millis(tx.Now()), reason}, args...)
+	n, err := tx.Exec(`UPDATE authorization_grant SET revoked_at = $1, revoked_for = $2
+		WHERE revoked_at IS NULL AND `+condition, all...)
+	if err != nil {
+		return 0, fmt.Errorf("grant: end: %w", err)
+	}
+	return n, nil
+}
+
+// Forget removes every trace of an account that is being erased.
+func (g Grants) Forget(tx *db.Tx, account id.Account) error {
+	_, err := tx.Exec(`DELETE FROM access_token WHERE grant_id IN (SELECT id FROM authorization_grant WHERE account = $1)`, string(account))
+	if err != nil {
+		return fmt.Errorf("grant: forget: %w", err)
+	}
+	if _, err := tx.Exec(`DELETE FROM authorization_grant WHERE account = $1`, string(account)); err != nil {
+		return fmt.Errorf("grant: forget: %w", err)
+	}
+	return nil
+}
+
+// purgeBatch is how many rows one transaction of Purge removes at most.
+const purgeBatch = 500
+
+// Purge removes what ended long enough ago, in small transactions.
+func (g Grants) Purge(ctx context.Context, d *db.DB) error {
+	for _, query := range []string{
+		`DELETE FROM access_token WHERE digest IN (SELECT digest FROM access_token WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)`,
+		`DELETE FROM authorization_grant WHERE id IN (SELECT id FROM authorization_grant WHERE ends_at < $1 ORDER BY ends_at LIMIT $2)`,
+		`DELETE FROM used_assertion WHERE digest IN (SELECT digest FROM used_assertion WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)`,
+	} {
+		for {
+			var n int64
+			err := d.Write(ctx, func(tx *db.Tx) error {
+				var err error
+				n, err = tx.Exec(query, db.Millis(tx.Now().Add(-keepEnded)), purgeBatch)
+				return err
+			})
+			if err != nil {
+				return fmt.Errorf("grant: purge: %w", err)
+			}
+			if n < purgeBatch {
+				break
+			}
+		}
+	}
+	return nil
+}

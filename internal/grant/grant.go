@@ -1,0 +1,272 @@
+// Package grant holds what was given to services: authorization codes, access
+// tokens and the client assertions already used.
+//
+// It owns the tables authorization_grant, access_token and used_assertion. One
+// authorization is one row; its code is consumed by one conditional update, and
+// everything that came of the code is good only while that row is not revoked.
+// A code presented a second time revokes the row (RFC 6749, 4.1.2): the denial
+// is returned as a value and committed, never lost to a rollback.
+//
+// Codes and tokens are 256 random bits kept as SHA-256 digests. They are made
+// before the transaction. Disconnecting a service, disabling it and closing an
+// account end what was given; signing out does not, because the service has a
+// session of its own.
+package grant
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"parvis/internal/audit"
+	"parvis/internal/db"
+	"parvis/internal/id"
+	"parvis/internal/secret"
+)
+
+// MaxCodeLife is the longest a code may live.
+const MaxCodeLife = 60 * time.Second
+
+// keepEnded is how long ended grants stay, so that a late reuse of a code is still noticed.
+const keepEnded = 24 * time.Hour
+
+// Settings are the lifetimes.
+type Settings struct {
+	// CodeLife is how long an authorization code can be redeemed; at most 60s.
+	CodeLife time.Duration `yaml:"code_life"`
+	// AccessTokenLife is how long an access token is valid; a partner may set its own.
+	AccessTokenLife time.Duration `yaml:"access_token_life"`
+}
+
+// Preset returns the numbers of a preset.
+func Preset(string) Settings {
+	return Settings{CodeLife: MaxCodeLife, AccessTokenLife: 15 * time.Minute}
+}
+
+// Problems lists what is wrong with the settings.
+func (s Settings) Problems() []string {
+	var out []string
+	if s.CodeLife < 5*time.Second || s.CodeLife > MaxCodeLife {
+		out = append(out, "code_life: must be between 5s and 60s")
+	}
+	if s.AccessTokenLife < 10*time.Second || s.AccessTokenLife > 24*time.Hour {
+		out = append(out, "access_token_life: must be between 10s and 24h")
+	}
+	return out
+}
+
+// Grant is what one authorization gave.
+type Grant struct {
+	ID             id.Grant
+	Account        id.Account
+	RelyingParty   id.RelyingParty
+	Session        id.Session // in which it was given
+	Subject        string     // by which the service knows the account
+	Scopes         []string
+	UserInfoClaims []string // released at the userinfo endpoint
+	IDTokenClaims  []string // released in the ID token, too
+	ACR            string
+	AMR            []string
+	AuthTime       time.Time
+	Nonce          string
+}
+
+// Code is what a code is bound to besides its Grant.
+type Code struct {
+	Digest      []byte // secret.Digest of the code
+	RedirectURI string
+	Challenge   string // S256; empty when the request had none
+}
+
+// Outcome is how a redemption ended.
+type Outcome string
+
+// The outcomes; only Redeemed gives anything.
+const (
+	Redeemed Outcome = "redeemed"
+	Unknown  Outcome = "unknown"  // no such code for this client, expired, or revoked
+	Reused   Outcome = "reused"   // redeemed before; what it gave is revoked now
+	Mismatch Outcome = "mismatch" // wrong redirect address or verifier; the code is spent
+	Replayed Outcome = "replayed" // the client assertion was used before
+)
+
+// Redemption is a code presented at the token endpoint by an authenticated client.
+type Redemption struct {
+	Code         string
+	RelyingParty id.RelyingParty
+	RedirectURI  string
+	Verifier     string
+	Token        []byte        // digest of the access token to give
+	TokenLife    time.Duration // 0: Settings.AccessTokenLife
+	Assertion    *Assertion    // for private_key_jwt
+}
+
+// Assertion is a client assertion that may be used once.
+type Assertion struct {
+	JTI     string
+	Expires time.Time // from when it is refused anyway
+}
+
+// Result is how a redemption ended and what it gave.
+type Result struct {
+	Outcome Outcome
+	Grant   Grant     // of Redeemed, Reused and Mismatch
+	Expires time.Time // of the access token
+}
+
+// Token is a live access token.
+type Token struct {
+	Grant   Grant
+	Expires time.Time
+}
+
+// Grants keeps them. Stateless and safe for concurrent use.
+type Grants struct {
+	Settings Settings
+	Audit    *audit.Log
+}
+
+const columns = `id, account, relying_party, session, subject, scope, userinfo_claims, id_token_claims, acr, amr, auth_time, nonce`
+
+// Issue stores a grant and its code.
+func (g Grants) Issue(tx *db.Tx, gr Grant, code Code) error {
+	now := tx.Now()
+	ends := now.Add(g.Settings.CodeLife)
+	err := tx.ExecOne(`INSERT INTO authorization_grant (`+columns+`, code_digest, redirect_uri, challenge,
+			code_expires_at, created_at, ends_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $16)`,
+		string(gr.ID), string(gr.Account), string(gr.RelyingParty), string(gr.Session), gr.Subject,
+		join(gr.Scopes), join(gr.UserInfoClaims), join(gr.IDTokenClaims), gr.ACR, join(gr.AMR),
+		db.Millis(gr.AuthTime), gr.Nonce, code.Digest, code.RedirectURI, code.Challenge,
+		db.Millis(ends), db.Millis(now))
+	if err != nil {
+		return fmt.Errorf("grant: issue: %w", err)
+	}
+	return g.record(tx, audit.CodeIssued, gr, "")
+}
+
+// Redeem consumes a code and stores the access token it gives. Call it in
+// db.WriteStatement: each statement is conditional and no SELECT decides, so of
+// any number of redemptions at once one wins. A refusal must be committed, too.
+func (g Grants) Redeem(tx *db.Tx, r Redemption) (Result, error) {
+	if r.Assertion != nil {
+		fresh, err := g.UseAssertion(tx, r.RelyingParty, *r.Assertion)
+		if err != nil {
+			return Result{}, err
+		}
+		if !fresh {
+			return Result{Outcome: Replayed}, nil
+		}
+	}
+	now := tx.Now()
+	life := r.TokenLife
+	if life <= 0 {
+		life = g.Settings.AccessTokenLife
+	}
+	expires := now.Add(life)
+	var redirect, challenge string
+	row := tx.QueryRow(`UPDATE authorization_grant SET redeemed_at = $1, ends_at = $2
+		WHERE code_digest = $3 AND relying_party = $4 AND redeemed_at IS NULL AND revoked_at IS NULL AND code_expires_at > $1
+		RETURNING `+columns+`, redirect_uri, challenge`,
+		db.Millis(now), db.Millis(expires), secret.Digest(r.Code), string(r.RelyingParty))
+	gr, err := scan(row.Scan, &redirect, &challenge)
+	if errors.Is(err, db.ErrNoRows) {
+		return g.reuse(tx, r)
+	}
+	if err != nil {
+		return Result{}, fmt.Errorf("grant: redeem: %w", err)
+	}
+	if !bound(r, redirect, challenge) {
+		_, err := g.end(tx, `id = $3`, "mismatch", string(gr.ID))
+		return Result{Outcome: Mismatch, Grant: gr}, err
+	}
+	err = tx.ExecOne(`INSERT INTO access_token (digest, grant_id, created_at, expires_at) VALUES ($1, $2, $3, $4)`,
+		r.Token, string(gr.ID), db.Millis(now), db.Millis(expires))
+	if err != nil {
+		return Result{}, fmt.Errorf("grant: redeem: %w", err)
+	}
+	return Result{Outcome: Redeemed, Grant: gr, Expires: expires}, g.record(tx, audit.CodeRedeemed, gr, "")
+}
+
+// bound compares what the code was bound to in constant time. A verifier is
+// demanded exactly when the request had a challenge (RFC 9700, 4.8.2).
+func bound(r Redemption, redirect, challenge string) bool {
+	same := secret.Equal([]byte(r.RedirectURI), []byte(redirect))
+	if challenge == "" || r.Verifier == "" {
+		return same && challenge == "" && r.Verifier == ""
+	}
+	return secret.Equal([]byte(Challenge(r.Verifier)), []byte(challenge)) && same
+}
+
+// reuse looks whether the code was redeemed by this client before, and if so revokes what it gave.
+func (g Grants) reuse(tx *db.Tx, r Redemption) (Result, error) {
+	row := tx.QueryRow(`UPDATE authorization_grant SET revoked_at = COALESCE(revoked_at, $1), revoked_for = COALESCE(revoked_for, $2)
+		WHERE code_digest = $3 AND relying_party = $4 AND redeemed_at IS NOT NULL
+		RETURNING `+columns, db.Millis(tx.Now()), "reuse", secret.Digest(r.Code), string(r.RelyingParty))
+	gr, err := scan(row.Scan)
+	if errors.Is(err, db.ErrNoRows) {
+		return Result{Outcome: Unknown}, nil
+	}
+	if err != nil {
+		return Result{}, fmt.Errorf("grant: reuse: %w", err)
+	}
+	return Result{Outcome: Reused, Grant: gr}, g.record(tx, audit.CodeReused, gr, "")
+}
+
+// UseAssertion notes a client assertion and reports whether it was new. One
+// insert decides, so of any number at once, on any node, one is new.
+func (g Grants) UseAssertion(tx *db.Tx, rp id.RelyingParty, a Assertion) (bool, error) {
+	n, err := tx.Exec(`INSERT INTO used_assertion (digest, expires_at) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING`,
+		secret.Digest(string(rp)+"\x00"+a.JTI), db.Millis(a.Expires))
+	if err != nil {
+		return false, fmt.Errorf("grant: assertion: %w", err)
+	}
+	return n == 1, nil
+}
+
+// FindToken is the live access token of a presented text; the second result says whether there is one.
+func (g Grants) FindToken(tx *db.Tx, presented string) (Token, bool, error) {
+	var t Token
+	row := tx.QueryRow(`SELECT g.id, g.account, g.relying_party, g.session, g.subject, g.scope, g.userinfo_claims,
+			g.id_token_claims, g.acr, g.amr, g.auth_time, g.nonce, t.expires_at
+		FROM access_token t JOIN authorization_grant g ON g.id = t.grant_id
+		WHERE t.digest = $1 AND t.expires_at > $2 AND g.revoked_at IS NULL`, secret.Digest(presented), db.Millis(tx.Now()))
+	gr, err := scan(row.Scan, db.NullTime(&t.Expires))
+	if errors.Is(err, db.ErrNoRows) {
+		return Token{}, false, nil
+	}
+	if err != nil {
+		return Token{}, false, fmt.Errorf("grant: find token: %w", err)
+	}
+	t.Grant = gr
+	return t, true, nil
+}
+
+func (g Grants) record(tx *db.Tx, name audit.Name, gr Grant, reason string) error {
+	outcome := "success"
+	if name == audit.CodeReused {
+		outcome = "failure"
+	}
+	return g.Audit.Record(tx, audit.Event{
+		Name: name, Account: gr.Account, RelyingParty: gr.RelyingParty, Session: gr.Session,
+		Outcome: outcome, Reason: reason, Data: map[string]string{"grant": string(gr.ID)},
+	})
+}
+
+func scan(scan func(...any) error, more ...any) (Grant, error) {
+	var g Grant
+	var gid, account, rp, session, scopes, userinfo, idToken, amr string
+	dest := []any{
+		&gid, &account, &rp, &session, &g.Subject, &scopes, &userinfo, &idToken, &g.ACR, &amr,
+		db.NullTime(&g.AuthTime), &g.Nonce,
+	}
+	if err := scan(append(dest, more...)...); err != nil {
+		return Grant{}, err
+	}
+	g.ID, g.Account, g.RelyingParty, g.Session = id.Grant(gid), id.Account(account), id.RelyingParty(rp), id.Session(session)
+	g.Scopes, g.UserInfoClaims, g.IDTokenClaims, g.AMR = strings.Fields(scopes), strings.Fields(userinfo), strings.Fields(idToken), strings.Fields(amr)
+	return g, nil
+}
+
+func join(list []string) string { return strings.Join(list, " ") }

@@ -1,0 +1,74 @@
+package protocol
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// The paths of the endpoints below the issuer.
+const (
+	PathAuthorize = "/authorize"
+	PathFinish    = "/authorize/finish/{flow}"
+	PathCancel    = "/authorize/cancel/{flow}"
+	PathToken     = "/token"
+	PathUserInfo  = "/userinfo"
+	PathJWKS      = "/jwks.json"
+	PathLogout    = "/logout"
+	PathDiscovery = "/.well-known/openid-configuration"
+	PathMetadata  = "/.well-known/oauth-authorization-server"
+)
+
+// Metadata is the discovery document (OpenID Connect Discovery 1.0, 3; RFC 8414, 2; RFC 9207, 3).
+type Metadata struct {
+	Issuer               string   `json:"issuer"`
+	Authorization        string   `json:"authorization_endpoint"`
+	Token                string   `json:"token_endpoint"`
+	UserInfo             string   `json:"userinfo_endpoint"`
+	JWKS                 string   `json:"jwks_uri"`
+	EndSession           string   `json:"end_session_endpoint"`
+	Scopes               []string `json:"scopes_supported"`
+	ResponseTypes        []string `json:"response_types_supported"`
+	ResponseModes        []string `json:"response_modes_supported"`
+	GrantTypes           []string `json:"grant_types_supported"`
+	ACRValues            []string `json:"acr_values_supported,omitempty"`
+	SubjectTypes         []string `json:"subject_types_supported"`
+	IDTokenAlgs          []string `json:"id_token_signing_alg_values_supported"`
+	AuthMethods          []string `json:"token_endpoint_auth_methods_supported"`
+	AuthAlgs             []string `json:"token_endpoint_auth_signing_alg_values_supported"`
+	Claims               []string `json:"claims_supported"`
+	ClaimTypes           []string `json:"claim_types_supported"`
+	ClaimsParameter      bool     `json:"claims_parameter_supported"`
+	RequestParameter     bool     `json:"request_parameter_supported"`
+	RequestURIParameter  bool     `json:"request_uri_parameter_supported"`
+	PKCEMethods          []string `json:"code_challenge_methods_supported"`
+	IssParameter         bool     `json:"authorization_response_iss_parameter_supported"`
+	PromptValues         []string `json:"prompt_values_supported"`
+	UILocales            []string `json:"ui_locales_supported,omitempty"`
+	ServiceDocumentation string   `json:"service_documentation,omitempty"`
+	PolicyURI            string   `json:"op_policy_uri,omitempty"`
+	TermsURI             string   `json:"op_tos_uri,omitempty"`
+}
+
+// Discovery is the document's bytes for an issuer.
+func Discovery(issuer string, locales, acrValues, assertionAlgs []string) ([]byte, error) {
+	m := Metadata{
+		Issuer: issuer, Authorization: issuer + PathAuthorize, Token: issuer + PathToken, UserInfo: issuer + PathUserInfo,
+		JWKS: issuer + PathJWKS, EndSession: issuer + PathLogout, Scopes: Scopes,
+		ResponseTypes: []string{"code"}, ResponseModes: []string{ModeQuery, ModeFormPost},
+		GrantTypes: []string{GrantAuthorizationCode}, ACRValues: acrValues, SubjectTypes: []string{"pairwise", "public"},
+		IDTokenAlgs: []string{"RS256", "ES256"}, AuthMethods: []string{MethodBasic, MethodPost, MethodPrivateKeyJWT, MethodNone},
+		AuthAlgs: assertionAlgs,
+		Claims: []string{
+			"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid",
+			ClaimEmail, ClaimEmailVerified, ClaimLocale, ClaimUpdatedAt,
+		},
+		ClaimTypes: []string{"normal"}, ClaimsParameter: true, PKCEMethods: []string{"S256"}, IssParameter: true,
+		PromptValues: []string{"none", "login", "consent", "select_account", "create"}, UILocales: locales,
+		PolicyURI: issuer + "/privacy", TermsURI: issuer + "/terms",
+	}
+	out, err := json.Marshal(m)
+	if err != nil {
+		return nil, fmt.Errorf("protocol: discovery: %w", err)
+	}
+	return out, nil
+}

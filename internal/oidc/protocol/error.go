@@ -1,0 +1,75 @@
+package protocol
+
+// Where says where an error goes.
+type Where int
+
+// The destinations.
+const (
+	ToPage   Where = iota // a page of our own; never a redirect (RFC 6749, 4.1.2.1)
+	ToClient              // the registered redirect address
+	Direct                // JSON in the answer
+)
+
+// Code is an error code of OAuth or OpenID Connect.
+type Code string
+
+// The codes (RFC 6749, 4.1.2.1 and 5.2; OpenID Connect Core 1.0, 3.1.2.6; RFC 6750, 3.1;
+// Initiating User Registration 1.0 uses none of its own).
+const (
+	InvalidRequest          Code = "invalid_request"
+	InvalidClient           Code = "invalid_client"
+	InvalidGrant            Code = "invalid_grant"
+	InvalidScope            Code = "invalid_scope"
+	InvalidToken            Code = "invalid_token"
+	UnauthorizedClient      Code = "unauthorized_client"
+	AccessDenied            Code = "access_denied"
+	UnsupportedResponseType Code = "unsupported_response_type"
+	UnsupportedGrantType    Code = "unsupported_grant_type"
+	ServerError             Code = "server_error"
+	TemporarilyUnavailable  Code = "temporarily_unavailable"
+	LoginRequired           Code = "login_required"
+	ConsentRequired         Code = "consent_required"
+	InteractionRequired     Code = "interaction_required"
+	AccountSelection        Code = "account_selection_required"
+	RequestNotSupported     Code = "request_not_supported"
+	RequestURINotSupported  Code = "request_uri_not_supported"
+	RegistrationUnsupported Code = "registration_not_supported"
+	UnmetAuthentication     Code = "unmet_authentication_requirements"
+)
+
+// Error is a refusal in the words of the protocol.
+type Error struct {
+	Code        Code
+	Description string // for the service's team; fixed ASCII text that repeats nothing of the request
+	Where       Where
+	Challenge   string // scheme of the WWW-Authenticate header, if one is due
+}
+
+// Error is the text for the log.
+func (e *Error) Error() string { return "oidc: " + string(e.Code) + ": " + e.Description }
+
+// Status is the HTTP status of a direct error (RFC 6749, 5.2; RFC 6750, 3.1).
+func (e *Error) Status() int {
+	switch e.Code {
+	case InvalidClient, InvalidToken:
+		return 401
+	case TemporarilyUnavailable:
+		return 503
+	case ServerError:
+		return 500
+	default:
+		return 400
+	}
+}
+
+func page(description string) *Error {
+	return &Error{Code: InvalidRequest, Description: description, Where: ToPage}
+}
+
+func refuse(code Code, description string) *Error {
+	return &Error{Code: code, Description: description, Where: ToClient}
+}
+
+func direct(code Code, description string) *Error {
+	return &Error{Code: code, Description: description, Where: Direct}
+}

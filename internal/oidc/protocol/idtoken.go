@@ -1,0 +1,118 @@
+package protocol
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"time"
+)
+
+// Person are the values of the claims about a person, as they stand when they are released.
+type Person struct {
+	Email     string // empty: not released
+	Verified  bool
+	Locale    string
+	UpdatedAt time.Time // zero: not released
+}
+
+// Claims are the named claims with the JSON types of OpenID Connect Core 1.0,
+// 5.1. A claim without a value is left out (5.3.2).
+func (p Person) Claims(names []string) map[string]any {
+	out := map[string]any{}
+	for _, name := range names {
+		switch name {
+		case ClaimEmail:
+			if p.Email != "" {
+				out[name] = p.Email
+			}
+		case ClaimEmailVerified:
+			if p.Email != "" {
+				out[name] = p.Verified
+			}
+		case ClaimLocale:
+			if p.Locale != "" {
+				out[name] = p.Locale
+			}
+		case ClaimUpdatedAt:
+			if !p.UpdatedAt.IsZero() {
+				out[name] = p.UpdatedAt.Unix()
+			}
+		}
+	}
+	return out
+}
+
+// IDToken is what an ID token says (OpenID Connect Core 1.0, 2 and 3.1.3.6).
+type IDToken struct {
+	Issuer      string
+	Subject     string
+	Audience    string
+	IssuedAt    time.Time
+	Expires     time.Time
+	AuthTime    time.Time
+	Nonce       string
+	ACR         string
+	AMR         []string
+	SessionID   string         // sid (Front- and Back-Channel Logout 1.0)
+	AccessToken string         // for at_hash
+	ID          string         // jti
+	Person      map[string]any // claims about the person; can never replace one of ours
+}
+
+// Claims is the payload. The protocol's own claims are written last, so that no
+// claim about a person can take their place.
+func (t IDToken) Claims() map[string]any {
+	out := map[string]any{}
+	for name, value := range t.Person {
+		out[name] = value
+	}
+	out["iss"], out["sub"], out["aud"] = t.Issuer, t.Subject, t.Audience
+	out["iat"], out["exp"], out["auth_time"] = t.IssuedAt.Unix(), t.Expires.Unix(), t.AuthTime.Unix()
+	out["jti"] = t.ID
+	for name, value := range map[string]string{"nonce": t.Nonce, "acr": t.ACR, "sid": t.SessionID} {
+		delete(out, name)
+		if value != "" {
+			out[name] = value
+		}
+	}
+	delete(out, "amr")
+	if len(t.AMR) > 0 {
+		out["amr"] = t.AMR
+	}
+	if t.AccessToken != "" {
+		out["at_hash"] = LeftHash(t.AccessToken)
+	}
+	return out
+}
+
+// LeftHash is the left half of the SHA-256 of a token, for at_hash beside RS256
+// and ES256 signatures (OpenID Connect Core 1.0, 3.1.3.6).
+func LeftHash(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return base64.RawURLEncoding.EncodeToString(sum[:len(sum)/2])
+}
+
+// SessionID is the sid of a session for one client: another one for each client,
+// so that clients cannot compare people by it.
+func SessionID(session, clientID string) string {
+	sum := sha256.Sum256([]byte("sid\x00" + session + "\x00" + clientID))
+	return base64.RawURLEncoding.EncodeToString(sum[:16])
+}
+
+// Hint is what an ID token of ours tells when a client gives it back (id_token_hint).
+type Hint struct {
+	Issuer    string   `json:"iss"`
+	Subject   string   `json:"sub"`
+	Audience  Audience `json:"aud"`
+	SessionID string   `json:"sid"`
+}
+
+// ReadHint reads the payload of an ID token whose signature was ours. It may have
+// expired (RP-Initiated Logout 1.0, 4); issuer and single audience must be right.
+func ReadHint(payload []byte, issuer string) (Hint, bool) {
+	var h Hint
+	if json.Unmarshal(payload, &h) != nil || h.Issuer != issuer || h.Subject == "" || len(h.Audience) != 1 {
+		return Hint{}, false
+	}
+	return h, true
+}

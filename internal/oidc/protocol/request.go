@@ -1,0 +1,106 @@
+package protocol
+
+import "slices"
+
+// Client is what the rules need to know of a registered client.
+type Client struct {
+	ID           string
+	RedirectURIs []string
+	Native       bool
+	Public       bool
+	RequirePKCE  bool
+	FormPost     bool
+	Scopes       []string
+}
+
+// The response modes (OAuth 2.0 Multiple Response Type Encoding Practices; Form Post Response Mode).
+const (
+	ModeQuery    = "query"
+	ModeFormPost = "form_post"
+)
+
+// Prompt is the parsed prompt parameter (OpenID Connect Core 1.0, 3.1.2.1; Initiating User Registration 1.0).
+type Prompt struct {
+	None          bool `json:"none,omitempty"`
+	Login         bool `json:"login,omitempty"`
+	Consent       bool `json:"consent,omitempty"`
+	SelectAccount bool `json:"select,omitempty"`
+	Create        bool `json:"create,omitempty"`
+}
+
+// Request is an authorization request that kept every rule. It is stored in a flow as JSON.
+type Request struct {
+	ClientID     string   `json:"client"`
+	RedirectURI  string   `json:"redirect"`
+	ResponseMode string   `json:"mode"`
+	Scopes       []string `json:"scopes"`
+	State        string   `json:"state,omitempty"`
+	Nonce        string   `json:"nonce,omitempty"`
+	Challenge    string   `json:"challenge,omitempty"` // S256
+	Prompt       Prompt   `json:"prompt"`
+	MaxAge       *int64   `json:"maxAge,omitempty"` // seconds; absent: not asked
+	UILocales    []string `json:"-"`
+	LoginHint    string   `json:"-"`
+	Hint         string   `json:"-"` // id_token_hint, not yet verified
+	ACR          []string `json:"acr,omitempty"`
+	EssentialACR bool     `json:"essentialAcr,omitempty"` // one of ACR must be reached
+	UserInfo     []string `json:"userinfo,omitempty"`     // claims by the claims parameter
+	IDToken      []string `json:"idToken,omitempty"`      // claims by the claims parameter
+	Subject      string   `json:"subject,omitempty"`      // the subject that must be signed in
+}
+
+// Named are the two parameters that decide where an error may go.
+func Named(p Params) (clientID string, err *Error) {
+	switch {
+	case p.Repeated("client_id", "redirect_uri"):
+		return "", page("client_id or redirect_uri was sent twice")
+	case p.Get("client_id") == "":
+		return "", page("client_id is missing")
+	case len(p.Get("client_id")) > 256:
+		return "", page("client_id is too long")
+	}
+	return p.Get("client_id"), nil
+}
+
+// Check puts an authorization request to every rule, in order, and stops at the
+// first one that fails. With an error to the client, the returned request holds
+// at least its redirect address, response mode and state.
+func Check(p Params, c Client) (*Request, *Error) {
+	d := &draft{params: p, client: c, request: &Request{ClientID: c.ID, ResponseMode: ModeQuery}}
+	for _, rule := range []func(*draft) *Error{
+		redirectURI, state, responseMode, noRepetition, noRequestObject, responseType,
+		scope, nonce, pkce, prompt, maxAge, locales, loginHint, acrValues, claims, hint,
+	} {
+		if err := rule(d); err != nil {
+			return d.request, err
+		}
+	}
+	return d.request, nil
+}
+
+// draft is a request on its way through the rules.
+type draft struct {
+	params  Params
+	client  Client
+	request *Request
+}
+
+// Claims are the claims the request asks for at the userinfo endpoint: those of its scopes and those named.
+func (r *Request) Claims() []string {
+	var out []string
+	add := func(names []string) {
+		for _, n := range names {
+			if !slices.Contains(out, n) {
+				out = append(out, n)
+			}
+		}
+	}
+	for _, s := range r.Scopes {
+		add(ClaimsOf(s))
+	}
+	add(r.UserInfo)
+	return out
+}
+
+// Attributes are the claims the person is asked to share, in the order of the consent page.
+func (r *Request) Attributes() []string { return AskAbout(append(r.Claims(), r.IDToken...)) }

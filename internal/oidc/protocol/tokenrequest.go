@@ -1,0 +1,198 @@
+package protocol
+
+import (
+	"encoding/base64"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+)
+
+// The grant types there are.
+const GrantAuthorizationCode = "authorization_code"
+
+// AssertionType is the one type of client assertion (RFC 7523, 2.2).
+const AssertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+// The client authentication methods (OpenID Connect Core 1.0, 9).
+const (
+	MethodBasic         = "client_secret_basic"
+	MethodPost          = "client_secret_post"
+	MethodPrivateKeyJWT = "private_key_jwt"
+	MethodNone          = "none"
+)
+
+const maxSecret = 1024
+
+// Credentials are how a client said who it is: by exactly one method.
+type Credentials struct {
+	Method    string
+	ClientID  string   // as claimed; for private_key_jwt the assertion's subject, not yet verified
+	Secrets   []string // the secret sent, decoded and as it stood (many clients do not encode it)
+	Assertion string
+}
+
+// LogString never shows a credential.
+func (c Credentials) LogString() string { return c.Method + " " + c.ClientID }
+
+// TokenRequest is a request for tokens (RFC 6749, 4.1.3).
+type TokenRequest struct {
+	Code        string
+	RedirectURI string
+	Verifier    string
+}
+
+// ReadCredentials finds the one way a client authenticates. Two ways at once are
+// refused (RFC 6749, 2.3). authorization is the header's value, empty for none.
+func ReadCredentials(authorization string, p Params) (Credentials, *Error) {
+	if p.Repeated() {
+		return Credentials{}, direct(InvalidRequest, "a parameter was sent twice")
+	}
+	header := authorization != ""
+	secret, assertion := p.Get("client_secret") != "", p.Get("client_assertion") != "" || p.Get("client_assertion_type") != ""
+	if count(header, secret, assertion) > 1 {
+		return Credentials{}, direct(InvalidRequest, "the client authenticated in more than one way")
+	}
+	clientID := p.Get("client_id")
+	if len(clientID) > 256 {
+		return Credentials{}, direct(InvalidRequest, "client_id is too long")
+	}
+	switch {
+	case header:
+		return basic(authorization, clientID)
+	case assertion:
+		return assertionOf(p, clientID)
+	case clientID == "":
+		return Credentials{}, unauthenticated("the client did not say who it is")
+	case secret:
+		if len(p.Get("client_secret")) > maxSecret {
+			return Credentials{}, unauthenticated("the client secret is too long")
+		}
+		return Credentials{Method: MethodPost, ClientID: clientID, Secrets: []string{p.Get("client_secret")}}, nil
+	default:
+		return Credentials{Method: MethodNone, ClientID: clientID}, nil
+	}
+}
+
+func count(flags ...bool) int {
+	n := 0
+	for _, f := range flags {
+		if f {
+			n++
+		}
+	}
+	return n
+}
+
+func unauthenticated(description string) *Error {
+	return &Error{Code: InvalidClient, Description: description, Where: Direct, Challenge: "Basic"}
+}
+
+// ClientRefused is the one answer to every failed client authentication (RFC 6749, 5.2).
+func ClientRefused() *Error { return unauthenticated("client authentication failed") }
+
+// basic reads HTTP Basic with both parts form-urlencoded (RFC 6749, 2.3.1).
+func basic(authorization, bodyID string) (Credentials, *Error) {
+	scheme, encoded, _ := strings.Cut(authorization, " ")
+	if !strings.EqualFold(scheme, "Basic") || len(encoded) > 4*maxSecret {
+		return Credentials{}, unauthenticated("the Authorization header is not Basic")
+	}
+	raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(encoded))
+	if err != nil || !utf8.Valid(raw) {
+		return Credentials{}, unauthenticated("the Authorization header cannot be decoded")
+	}
+	user, password, ok := strings.Cut(string(raw), ":")
+	if !ok || user == "" || len(password) > maxSecret || strings.ContainsRune(string(raw), 0) {
+		return Credentials{}, unauthenticated("the Authorization header holds no client and secret")
+	}
+	clientID, err := url.QueryUnescape(user)
+	if err != nil {
+		clientID = user
+	}
+	if bodyID != "" && bodyID != clientID {
+		return Credentials{}, direct(InvalidRequest, "client_id differs from the Authorization header")
+	}
+	secrets := []string{password}
+	if decoded, err := url.QueryUnescape(password); err == nil && decoded != password {
+		secrets = []string{decoded, password}
+	}
+	return Credentials{Method: MethodBasic, ClientID: clientID, Secrets: secrets}, nil
+}
+
+// assertionOf takes a client assertion (RFC 7523, 2.2). client_id is optional beside
+// it (RFC 7521, 4.2), and then must be its subject, which CheckAssertion compares.
+func assertionOf(p Params, bodyID string) (Credentials, *Error) {
+	token := p.Get("client_assertion")
+	if p.Get("client_assertion_type") != AssertionType || token == "" || len(token) > maxAssertion {
+		return Credentials{}, unauthenticated("client_assertion_type must be the jwt-bearer type, with a client_assertion")
+	}
+	subject, err := assertionSubject(token)
+	if err != nil {
+		return Credentials{}, err
+	}
+	if bodyID != "" && bodyID != subject {
+		return Credentials{}, unauthenticated("client_id differs from the assertion's subject")
+	}
+	return Credentials{Method: MethodPrivateKeyJWT, ClientID: subject, Assertion: token}, nil
+}
+
+// ReadTokenRequest reads what is asked for, after the client is known.
+func ReadTokenRequest(p Params) (TokenRequest, *Error) {
+	r := TokenRequest{Code: p.Get("code"), RedirectURI: p.Get("redirect_uri"), Verifier: p.Get("code_verifier")}
+	switch grant := p.Get("grant_type"); {
+	case grant == "":
+		return r, direct(InvalidRequest, "grant_type is missing")
+	case grant != GrantAuthorizationCode:
+		return r, direct(UnsupportedGrantType, "grant_type must be authorization_code")
+	case r.Code == "":
+		return r, direct(InvalidRequest, "code is missing")
+	case len(r.Code) > 512 || len(r.RedirectURI) > MaxURI:
+		return r, direct(InvalidGrant, "the code is not valid")
+	case r.Verifier != "" && !validVerifier(r.Verifier):
+		return r, direct(InvalidGrant, "code_verifier must be 43 to 128 unreserved characters")
+	}
+	return r, nil
+}
+
+// validVerifier is RFC 7636, 4.1.
+func validVerifier(s string) bool {
+	if len(s) < 43 || len(s) > 128 {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		if (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && (c < '0' || c > '9') && strings.IndexByte("-._~", c) < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// GrantRefused is the one answer to every code that gives nothing (RFC 6749, 5.2).
+func GrantRefused() *Error {
+	return direct(InvalidGrant, "the code is wrong, used, expired, or was given for another client, redirect_uri or code_verifier")
+}
+
+// ReadBearer takes the access token from the Authorization header or, in a POST,
+// from the form (RFC 6750, 2.1 and 2.2). Both at once are refused (2).
+func ReadBearer(authorization string, p Params) (string, *Error) {
+	token, inForm := p.Get("access_token"), p.Get("access_token") != ""
+	if p.Repeated() || inForm && authorization != "" {
+		return "", &Error{Code: InvalidRequest, Description: "the access token was sent twice", Where: Direct, Challenge: "Bearer"}
+	}
+	if !inForm {
+		scheme, value, _ := strings.Cut(authorization, " ")
+		if !strings.EqualFold(scheme, "Bearer") {
+			return "", &Error{Where: Direct, Challenge: "Bearer", Code: InvalidToken}
+		}
+		token = strings.TrimSpace(value)
+	}
+	if token == "" || len(token) > 512 {
+		return "", TokenRefused()
+	}
+	return token, nil
+}
+
+// TokenRefused is the one answer to every access token that is not good (RFC 6750, 3.1).
+func TokenRefused() *Error {
+	return &Error{Code: InvalidToken, Description: "the access token is wrong, expired or revoked", Where: Direct, Challenge: "Bearer"}
+}
