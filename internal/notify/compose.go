@@ -5,6 +5,9 @@ import "strings"
 // Paths of our own site that mails lead to, beside /link/<token>.
 const (
 	pathSignIn   = "/signin"
+	pathCreate   = "/signin?start=create-account"
+	pathReset    = "/signin?start=forgot-password"
+	pathUnlock   = "/signin?start=unlock"
 	pathServices = "/services"
 	pathHelp     = "/help"
 	pathContact  = "/contact"
@@ -77,7 +80,7 @@ func (d Removed) compose(w *writer) {
 		w.aside("unexpected.title", "unexpected.contact")
 	} else {
 		w.say("removed.new")
-		w.button("button.signin", pathSignIn)
+		w.button("button.create", pathCreate)
 	}
 	w.asked("done", Asked{At: d.At})
 }
@@ -105,7 +108,7 @@ func (d UnlockNoAccount) compose(w *writer) {
 // none is what somebody can do whose address has no account.
 func (w *writer) none(asked Asked) {
 	w.out.Body = append(w.out.Body, block{Items: [][]span{spans(w.t("none.other")), spans(w.t("none.create"))}})
-	w.button("button.signin", pathSignIn)
+	w.button("button.create", pathCreate)
 	w.aside("notasked.title", "none.ignore")
 	w.asked("asked", asked)
 }
@@ -137,7 +140,7 @@ func (d Locked) compose(w *writer) {
 	w.open("locked", "count", d.Failures)
 	w.say("locked.why", "count", d.Failures)
 	w.say("locked.how")
-	w.button("button.signin", pathSignIn)
+	w.button("unlock.button", pathUnlock)
 	w.aside("notyou.title", "locked.notyou")
 	w.asked("done", d.Asked)
 }

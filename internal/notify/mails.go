@@ -94,9 +94,6 @@ func isColour(s string) bool {
 	return len(s) == 7 && s[0] == '#' && strings.Trim(s[1:], "0123456789abcdefABCDEF") == ""
 }
 
-// url is the address of a path of our own site. Nothing else ever stands in a link.
-func (m *Mails) url(path string) string { return m.BaseURL + path }
-
 // lang is the language for a locale: the deployment's first one when it does not speak it.
 func (m *Mails) lang(locale string) i18n.Lang {
 	if l, ok := i18n.Parse(locale); ok && slices.Contains(m.Languages, l) {

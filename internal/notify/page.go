@@ -30,8 +30,8 @@ func (w *writer) page() *page {
 		draft: w.out, Lang: string(w.tr.Lang()), Locale: w.tr.Lang().Locale(),
 		Product: w.product(), Owner: clean(w.in(w.m.Owner)), Theme: w.m.theme(),
 		Links: []link{
-			{Label: w.t("foot.help"), URL: w.m.url(pathHelp)},
-			{Label: w.t("foot.contact"), URL: w.m.url(pathContact)},
+			*w.link("foot.help", pathHelp),
+			*w.link("foot.contact", pathContact),
 		},
 	}
 	p.Foot = append(p.Foot, block{Para: spans(w.t("foot.never")), Soft: true})
@@ -60,6 +60,7 @@ func (p *page) links() []string {
 	}
 	for _, b := range slices.Concat(p.Body, p.Aside) {
 		add(b.Button)
+		add(b.Door)
 	}
 	for i := range p.Links {
 		add(&p.Links[i])
@@ -100,20 +101,17 @@ func tidy(html string) string {
 	return b.String()
 }
 
-// textWidth is where lines of the text twin are wrapped, in characters.
-const textWidth = 74
-
-// text is the text twin.
+// text is the text twin. Paragraphs are not broken into lines: phones do that better.
 func (p *page) text() string {
-	var t textWriter
+	t := textWriter{colon: separator(p.Lang)}
 	head := p.Product
 	if p.Owner != "" {
 		head += " · " + p.Owner
 	}
-	t.wrap("", head)
+	t.line(head)
 	t.gap()
-	t.wrap("", p.Title)
-	t.line(strings.Repeat("=", min(utf8.RuneCountInString(p.Title), textWidth)))
+	t.line(p.Title)
+	t.line(strings.Repeat("=", utf8.RuneCountInString(p.Title)))
 	t.gap()
 	t.blocks(p.Body)
 	if len(p.Aside) > 0 {
@@ -124,7 +122,7 @@ func (p *page) text() string {
 	t.line("-- ")
 	t.blocks(p.Foot)
 	for _, l := range p.Links {
-		t.line(l.Label + separator(p.Lang))
+		t.line(l.Label + t.colon)
 		t.line(l.URL)
 	}
 	return t.b.String()
@@ -138,7 +136,10 @@ func separator(lang string) string {
 	return ":"
 }
 
-type textWriter struct{ b strings.Builder }
+type textWriter struct {
+	b     strings.Builder
+	colon string
+}
 
 func (t *textWriter) line(s string) { t.b.WriteString(s); t.b.WriteByte('\n') }
 func (t *textWriter) gap()          { t.b.WriteByte('\n') }
@@ -152,35 +153,38 @@ func (t *textWriter) blocks(list []block) {
 func (t *textWriter) block(b block) {
 	switch {
 	case b.Head != "":
-		t.wrap("", b.Head)
+		t.line(b.Head)
 		return // its text follows directly
 	case b.Button != nil:
 		t.line(b.Button.Label + " →")
 		t.line(b.Button.URL)
+	case b.Door != nil:
+		t.line(b.Door.Label + " →")
+		t.line(b.Door.URL)
 	case b.Code != nil:
-		t.wrap("", b.Code.Intro)
+		t.line(b.Code.Intro)
 		t.gap()
 		t.line("    " + b.Code.Shown)
 		t.gap()
-		t.wrap("", b.Code.Warning)
+		t.line(b.Code.Warning)
 	case b.Items != nil:
 		for n, i := range b.Items {
 			mark := "* "
 			if b.Ordered {
 				mark = strconv.Itoa(n+1) + ". "
 			}
-			t.wrap(mark, joined(i))
+			t.line(mark + joined(i))
 		}
 	case b.Facts != nil:
 		for _, f := range b.Facts {
-			t.wrap("  ", f.Name+" "+f.Value)
+			t.line("  " + f.Name + t.colon + " " + f.Value)
 		}
 	case b.Quote != nil:
 		for _, line := range b.Quote {
-			t.wrap("> ", line)
+			t.line(strings.TrimRight("> "+line, " "))
 		}
 	default:
-		t.wrap("", joined(b.Para))
+		t.line(joined(b.Para))
 	}
 	t.gap()
 }
@@ -191,27 +195,4 @@ func joined(list []span) string {
 		b.WriteString(s.Text)
 	}
 	return b.String()
-}
-
-// wrap writes a paragraph in lines of textWidth; each begins with the prefix, or, after
-// the first line of a list item, with as many spaces. Only ordinary spaces break.
-func (t *textWriter) wrap(prefix, s string) {
-	rest := prefix
-	if prefix != "> " {
-		rest = strings.Repeat(" ", len(prefix))
-	}
-	line, used := prefix, utf8.RuneCountInString(prefix)
-	empty := true
-	for word := range strings.SplitSeq(s, " ") {
-		size := utf8.RuneCountInString(word)
-		if !empty && used+1+size > textWidth {
-			t.line(strings.TrimRight(line, " "))
-			line, used, empty = rest, utf8.RuneCountInString(rest), true
-		}
-		if !empty {
-			line, used = line+" ", used+1
-		}
-		line, used, empty = line+word, used+size, false
-	}
-	t.line(strings.TrimRight(line, " "))
 }

@@ -33,6 +33,7 @@ type block struct {
 	Soft   bool // for Para: small and quiet
 	Head   string
 	Button *link
+	Door   *link // a link that stands alone, quieter than the button
 	Code   *code
 	Items  [][]span
 	Facts  []fact
@@ -150,7 +151,16 @@ func (w *writer) whisper(key string, args ...any) {
 
 // button adds the mail's one button, to a path of our own site.
 func (w *writer) button(key, path string) {
-	w.out.Body = append(w.out.Body, block{Button: &link{Label: w.t(key), URL: w.m.url(path)}})
+	w.out.Body = append(w.out.Body, block{Button: w.link(key, path)})
+}
+
+// link is a link to a path of our own site, which opens in this mail's language.
+func (w *writer) link(key, path string) *link {
+	mark := "?"
+	if strings.Contains(path, "?") {
+		mark = "&"
+	}
+	return &link{Label: w.t(key), URL: w.m.BaseURL + path + mark + "lang=" + string(w.tr.Lang())}
 }
 
 // named adds a paragraph under one of two keys: <key>.service, which names the service and its
@@ -179,7 +189,11 @@ func (w *writer) service(s Service) string {
 func (w *writer) proof(label string, p Proof, asked Asked) {
 	w.button(label, "/link/"+p.Token)
 	end := asked.At.Add(p.Valid)
-	w.whisper("proof.valid", "until", w.tr.Until(end, asked.At, w.m.Zone),
+	key := "proof.valid"
+	if w.tr.Until(end, asked.At, w.m.Zone) != w.tr.Clock(end, w.m.Zone) {
+		key = "proof.valid-day" // not today: French says "until" in another way before a date
+	}
+	w.whisper(key, "until", w.tr.Until(end, asked.At, w.m.Zone),
 		"zone", w.tr.Zone(end, w.m.Zone), "duration", w.tr.Duration(p.Valid))
 	if p.Code == "" {
 		return
@@ -209,13 +223,15 @@ func (w *writer) aside(title, text string, args ...any) {
 		block{Head: w.t(title)}, block{Para: spans(w.t(text, args...))})
 }
 
-// steps adds the numbered steps for somebody whose account may be in foreign hands.
+// steps adds the numbered steps for somebody whose account may be in foreign hands, and the
+// way to the first of them that is ours.
 func (w *writer) steps(title string, keys ...string) {
 	items := make([][]span, len(keys))
 	for i, key := range keys {
 		items[i] = spans(w.t(key))
 	}
-	w.out.Aside = append(w.out.Aside, block{Head: w.t(title)}, block{Items: items, Ordered: true})
+	w.out.Aside = append(w.out.Aside, block{Head: w.t(title)}, block{Items: items, Ordered: true},
+		block{Door: w.link("button.reset", pathReset)})
 }
 
 // asked adds the quiet line of when, with what and from where: key is "asked" or "done".

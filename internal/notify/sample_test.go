@@ -1,0 +1,108 @@
+package notify
+
+import (
+	"testing"
+	"time"
+
+	"parvis/internal/i18n"
+	"parvis/internal/secret"
+)
+
+// sampleMails is the deployment of the golden files.
+func sampleMails(tb testing.TB) *Mails {
+	tb.Helper()
+	bundle, err := i18n.Load()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	zone, err := time.LoadLocation("America/Toronto")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	m := &Mails{
+		Bundle: bundle, Languages: i18n.Langs(), BaseURL: "https://signin.example.org", Zone: zone,
+		Product: i18n.Text{"en": "Parvis", "fr": "Parvis"},
+		Owner:   i18n.Text{"en": "Government of Northland", "fr": "Gouvernement du Northland"},
+	}
+	if err := m.Check(); err != nil {
+		tb.Fatal(err)
+	}
+	return m
+}
+
+func sampleKeys(tb testing.TB) *secret.Keys {
+	tb.Helper()
+	keys, err := secret.NewKeys(make([]byte, secret.RootBytes), []byte("0123456789abcdef0123456789abcdef"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return keys
+}
+
+// sample is one golden mail.
+type sample struct {
+	name string
+	data Data
+}
+
+func samples() []sample {
+	at := time.Date(2025, 6, 12, 18, 12, 0, 0, time.UTC)
+	fishing := Service{
+		Name:       i18n.Text{"en": "Fishing licences", "fr": "Permis de pêche"},
+		Department: i18n.Text{"en": "Ministry of Natural Resources", "fr": "ministère des Richesses naturelles"},
+	}
+	desktop := DeviceOf("Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:139.0) Gecko/20100101 Firefox/139.0")
+	phone := DeviceOf("Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1")
+	near := Asked{At: at, Device: desktop, Place: "Northport"}
+	handheld := Asked{At: at, Device: phone}
+	bare := Asked{At: at}
+	proof := Proof{Token: "Jq3mR0ZkP9xT7vYcW2bN5dL8sF1gH4aKuE6iO-QwXyU", Code: "402917", Valid: 30 * time.Minute}
+	late := Asked{At: time.Date(2025, 6, 13, 3, 45, 0, 0, time.UTC), Device: desktop}
+	return []sample{
+		{"activate", Activate{Service: fishing, Proof: proof, Asked: near}},
+		{"activate-plain", Activate{Proof: proof, Asked: late}},
+		{"activate-again", ActivateAgain{Service: fishing, Proof: proof, Asked: handheld, Removal: 24 * time.Hour}},
+		{"activate-again-reset", ActivateAgain{Proof: proof, Asked: bare, Why: WhyReset, Removal: 24 * time.Hour}},
+		{"activate-again-unlock", ActivateAgain{Proof: proof, Asked: bare, Why: WhyUnlock, Removal: 24 * time.Hour}},
+		{"activate-again-signup", ActivateAgain{Service: fishing, Proof: proof, Asked: near, Why: WhySignUp, Removal: 24 * time.Hour}},
+		{"already-registered", AlreadyRegistered{Service: fishing, Asked: near}},
+		{"already-registered-proof", AlreadyRegistered{Proof: proof, Asked: near}},
+		{"activated", Activated{Service: fishing, Asked: near}},
+		{"activated-plain", Activated{Asked: bare}},
+		{"removed", Removed{By: RemovedNotActivated, At: at, Removal: 24 * time.Hour}},
+		{"removed-operator", Removed{By: RemovedByOperator, At: at}},
+		{"removed-owner", Removed{By: RemovedByOwner, At: at}},
+		{"reset-password", ResetPassword{Service: fishing, Proof: proof, Asked: near}},
+		{"reset-password-plain", ResetPassword{Proof: proof, Asked: handheld}},
+		{"reset-no-account", ResetNoAccount{Service: fishing, Asked: near}},
+		{"reset-no-account-plain", ResetNoAccount{Asked: near}},
+		{"reset-locked", ResetLocked{Service: fishing, Proof: proof, Asked: near}},
+		{"reset-locked-plain", ResetLocked{Proof: proof, Asked: near}},
+		{"password-changed", PasswordChanged{Reset: true, SessionsEnded: true, Asked: near}},
+		{"password-changed-signed-in", PasswordChanged{Asked: handheld}},
+		{"locked", Locked{Failures: 5, Asked: near}},
+		{"locked-one", Locked{Failures: 1, Asked: Asked{At: at, Place: "Northport"}}},
+		{"unlock", Unlock{Service: fishing, Proof: proof, Asked: near}},
+		{"unlock-plain", Unlock{Proof: Proof{Token: proof.Token, Valid: time.Hour}, Asked: near}},
+		{"unlock-no-account", UnlockNoAccount{Service: fishing, Asked: near}},
+		{"unlock-no-account-plain", UnlockNoAccount{Asked: near}},
+		{"unlock-not-locked", UnlockNotLocked{Service: fishing, Asked: near}},
+		{"unlock-not-locked-plain", UnlockNotLocked{Asked: near}},
+		{"unlocked", Unlocked{Asked: near}},
+		{"unlocked-operator", Unlocked{ByOperator: true, Asked: bare}},
+		{"new-sign-in", NewSignIn{Service: fishing, Asked: near}},
+		{"new-sign-in-plain", NewSignIn{Asked: Asked{At: at, Device: Device{System: "Linux"}, Place: "Northport"}}},
+		{"service-connected", ServiceConnected{Service: fishing, Asked: near, Shared: []i18n.Text{
+			{"en": "Your e-mail address", "fr": "Votre adresse courriel"},
+			{"en": "Your language", "fr": "Votre langue"},
+		}}},
+		{"service-disconnected", ServiceDisconnected{Service: fishing, Asked: near}},
+		{"contact-received", ContactReceived{Reference: "7K3Q-M92T", Service: fishing, At: at}},
+		{"contact-received-plain", ContactReceived{Reference: "7K3Q-M92T", At: at}},
+		{"contact-desk", ContactDesk{
+			Reference: "7K3Q-M92T", PageReference: "P4XW-0J8D", From: "sam@example.org", FromLocale: "fr", Service: fishing,
+			Topic: "Signing in", Asked: near,
+			Body: "Bonjour,\n\nle lien du message ne s’ouvre pas <sur mon téléphone>.\nMerci & bonne journée\nSam",
+		}},
+	}
+}
