@@ -1,0 +1,138 @@
+package audit
+
+// Name is the name of a kind of event. It never changes once it was released.
+type Name string
+
+// Outcomes of events. An event with another outcome has its own word, e.g. "granted".
+const (
+	// Success: what the event names was done.
+	Success = "success"
+	// Refused: somebody may not do it, or gave a wrong proof; the event's reason says why.
+	Refused = "refused"
+	// Failed: it could not be done although it was allowed.
+	Failed = "failed"
+)
+
+// Accounts.
+const (
+	// AccountCreated: an address was entered and an account waits for proof of it.
+	AccountCreated Name = "account.created"
+	// AccountAddressTaken: somebody tried to create an account with an address that has one; its owner was told.
+	AccountAddressTaken Name = "account.address_taken"
+	// AccountActivated: the address was proven and the account can be used.
+	AccountActivated Name = "account.activated"
+	// AccountActivationResent: another activation message was sent; older ones ended.
+	AccountActivationResent Name = "account.activation_resent"
+	// AccountRemovedUnactivated: an account that was not activated in time was removed.
+	AccountRemovedUnactivated Name = "account.removed_unactivated"
+	// AccountClosed: an account was closed and its data erased.
+	AccountClosed Name = "account.closed"
+	// AccountLocaleChanged: the language of an account's messages was changed.
+	AccountLocaleChanged Name = "account.locale_changed"
+)
+
+// Proofs of an e-mail address.
+const (
+	// AddressProofSent: a message with a link and a code was sent; data: purpose.
+	AddressProofSent Name = "address.proof_sent"
+	// AddressProofUsed: the link or the code of a message was used; data: purpose, way.
+	AddressProofUsed Name = "address.proof_used"
+	// AddressProofFailed: a wrong code was typed, or a link was used that had ended; data: purpose.
+	AddressProofFailed Name = "address.proof_failed"
+)
+
+// Passwords.
+const (
+	// PasswordSet: the first password of an account was chosen.
+	PasswordSet Name = "password.set"
+	// PasswordChanged: the password was changed by its signed-in owner.
+	PasswordChanged Name = "password.changed"
+	// PasswordFailed: a password did not match, or there is no such account; the address is personal.
+	PasswordFailed Name = "password.failed"
+	// PasswordLocked: too many failures in a row locked the password of an address.
+	PasswordLocked Name = "password.locked"
+	// PasswordUnlocked: the lock was ended by the owner of the address, by an operator, or by time; see the reason.
+	PasswordUnlocked Name = "password.unlocked"
+	// PasswordResetRequested: somebody asked for a message to reset a password.
+	PasswordResetRequested Name = "password.reset_requested"
+	// PasswordUnlockRequested: somebody asked for a message to unlock a password.
+	PasswordUnlockRequested Name = "password.unlock_requested"
+	// PasswordReset: a new password was chosen after proof of the address.
+	PasswordReset Name = "password.reset"
+)
+
+// Signing in and sessions.
+const (
+	// SigninSucceeded: a person signed in; data: acr, amr.
+	SigninSucceeded Name = "signin.succeeded"
+	// SigninRefused: a sign-in was refused; the reason says why, e.g. locked, throttled, not activated.
+	SigninRefused Name = "signin.refused"
+	// SigninCancelled: a person went back to the service without signing in.
+	SigninCancelled Name = "signin.cancelled"
+	// Signout: a person signed out; data: from (the service that asked, if any).
+	Signout Name = "signout"
+	// SessionStarted: a browser session began.
+	SessionStarted Name = "session.started"
+	// SessionReauthenticated: a session was given a new identifier after a new proof.
+	SessionReauthenticated Name = "session.reauthenticated"
+	// SessionEnded: a session was ended by its owner, by a password change, or by an operator; see the reason.
+	SessionEnded Name = "session.ended"
+	// SessionExpired: a session was found past its idle or absolute end.
+	SessionExpired Name = "session.expired"
+	// DeviceRemembered: a browser was remembered as known to an account.
+	DeviceRemembered Name = "device.remembered"
+)
+
+// Services.
+const (
+	// ConsentGiven: a person allowed a service to receive attributes; data: claims.
+	ConsentGiven Name = "consent.given"
+	// ConsentDeclined: a person declined that; data: claims.
+	ConsentDeclined Name = "consent.declined"
+	// ConsentWithdrawn: a person disconnected a service.
+	ConsentWithdrawn Name = "consent.withdrawn"
+	// AuthorizeRefused: a service's request was refused; the reason is the protocol's error.
+	AuthorizeRefused Name = "authorize.refused"
+	// CodeIssued: a service was given an authorization code.
+	CodeIssued Name = "code.issued"
+	// CodeRedeemed: a service exchanged its code for tokens.
+	CodeRedeemed Name = "code.redeemed"
+	// CodeReused: a code was used again; everything it had given was revoked.
+	CodeReused Name = "code.reused"
+	// TokenIssued: tokens were given outside a code exchange.
+	TokenIssued Name = "token.issued"
+	// TokenRefused: a token request was refused; the reason is the protocol's error.
+	TokenRefused Name = "token.refused"
+	// TokenRevoked: tokens were revoked before their end.
+	TokenRevoked Name = "token.revoked"
+	// PartnerCreated: a service was registered.
+	PartnerCreated Name = "partner.created"
+	// PartnerChanged: a service's registration was changed; the reason says what.
+	PartnerChanged Name = "partner.changed"
+	// PartnerDisabled: a service was disabled.
+	PartnerDisabled Name = "partner.disabled"
+)
+
+// The deployment.
+const (
+	// KeyCreated: a signing key was created; data: key, algorithm.
+	KeyCreated Name = "key.created"
+	// KeyRotated: a new signing key will replace the one in use; data: key, algorithm.
+	KeyRotated Name = "key.rotated"
+	// KeyRemoved: a signing key that had been replaced was removed; data: key, algorithm.
+	KeyRemoved Name = "key.removed"
+	// ContactSent: a message came through the contact form; data: reference.
+	ContactSent Name = "contact.sent"
+	// LimitReached: a limit refused somebody for the first time in its window; data: rule.
+	LimitReached Name = "limit.reached"
+	// OperatorAccountShown: an operator looked at an account; data: operator.
+	OperatorAccountShown Name = "operator.account_shown"
+	// OperatorAccountUnlocked: an operator unlocked an account; data: operator.
+	OperatorAccountUnlocked Name = "operator.account_unlocked"
+	// OperatorAccountDeleted: an operator deleted an account; data: operator.
+	OperatorAccountDeleted Name = "operator.account_deleted"
+	// OperatorActivationResent: an operator sent an activation message again; data: operator.
+	OperatorActivationResent Name = "operator.activation_resent"
+	// AuditPersonalErased: personal fields of events were erased; data: events.
+	AuditPersonalErased Name = "audit.personal_erased"
+)

@@ -1,0 +1,324 @@
+// Package ratelimit counts what strangers do and refuses what is too much.
+//
+// Something is counted before the work and stays counted when the work is
+// refused. Limits hold across all nodes: counts are rows. A rule with a small
+// count keeps one row per key and is exact. A rule with a large count, as for
+// one IP address behind which a whole office sits, spreads it over 16 rows so
+// that requests do not wait for each other; it never allows more than its
+// count, and may refuse one too early when many arrive in the same instant. A
+// key that this node saw refused is refused from memory, without a write, until
+// its window ends. When the count cannot be written the request is refused.
+//
+// Keys (addresses, IP addresses) are stored as keyed digests only.
+package ratelimit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"net/netip"
+	"strconv"
+	"sync"
+	"time"
+
+	"parvis/internal/audit"
+	"parvis/internal/db"
+	"parvis/internal/fault"
+	"parvis/internal/secret"
+)
+
+const (
+	buckets    = 16     // rows over which a large count is spread
+	spreadFrom = 100    // counts from which it is
+	remembered = 50_000 // keys that one node remembers as refused, or counts
+)
+
+// Limiter applies the limits. DB, Keys and Settings are needed. Safe for concurrent use.
+type Limiter struct {
+	DB       *db.DB
+	Keys     *secret.Keys
+	Settings Settings
+	Audit    *audit.Log       // is told when a limit is reached; may be nil
+	Now      func() time.Time // the clock given to db.Open
+
+	mu      sync.Mutex
+	refused map[string]time.Time // keys over their limit, until when
+	counted map[string]window    // for Local
+	swept   time.Time
+}
+
+type window struct {
+	count int64
+	ends  time.Time
+}
+
+// Decision is what became of one request. The zero Decision refuses.
+type Decision struct {
+	Allowed    bool
+	RetryAfter time.Duration // when refused: how long to wait, whole seconds, at least one
+	Left       int64         // when allowed: how many more are in this window
+}
+
+// Fault is the error to answer with: nil when allowed.
+func (d Decision) Fault() error {
+	if d.Allowed {
+		return nil
+	}
+	return &fault.Error{Kind: fault.Throttled, Key: "error.throttled", RetryAfter: d.RetryAfter}
+}
+
+// IPKey is the key under which an IP address is counted: an IPv4 address by
+// itself, an IPv6 address with its /64 network, which one subscriber has whole.
+func IPKey(ip string) string {
+	a, err := netip.ParseAddr(ip)
+	if err != nil {
+		return ip
+	}
+	a = a.Unmap().WithZone("")
+	if a.Is4() {
+		return a.String()
+	}
+	p, err := a.Prefix(64)
+	if err != nil {
+		return a.String()
+	}
+	return p.String()
+}
+
+// Take counts one more of a rule for a key and decides. On an error nothing is
+// allowed either: answer with the error. Keys of rules named …_ip go through IPKey.
+func (l *Limiter) Take(ctx context.Context, rule Rule, key string) (Decision, error) {
+	limit, name, err := l.find(rule, key)
+	if err != nil {
+		return Decision{}, err
+	}
+	if limit.Count == 0 {
+		return Decision{Allowed: true, Left: math.MaxInt64}, nil
+	}
+	now := l.Now()
+	growing := limit.Growth > 1
+	if until, known := l.known(name, now); known && !growing {
+		return refuse(until.Sub(now)), nil
+	}
+	var n int64
+	var ends time.Time
+	if limit.Count >= spreadFrom && !growing {
+		n, ends, err = l.spread(ctx, name, limit)
+	} else {
+		n, ends, err = l.exact(ctx, name, limit)
+	}
+	if err != nil {
+		return Decision{}, fmt.Errorf("ratelimit: %s: %w", rule, err)
+	}
+	if n <= limit.Count {
+		return Decision{Allowed: true, Left: limit.Count - n}, nil
+	}
+	l.remember(name, ends, now)
+	if n == limit.Count+1 {
+		if err := l.tell(ctx, rule, key); err != nil {
+			return Decision{}, err
+		}
+	}
+	return refuse(ends.Sub(now)), nil
+}
+
+// find is a rule's limit and the name of a key's rows.
+func (l *Limiter) find(rule Rule, key string) (Limit, string, error) {
+	limit, ok := l.Settings.limits()[rule]
+	if !ok {
+		return Limit{}, "", errors.New("ratelimit: there is no rule " + strconv.Quote(string(rule)))
+	}
+	if isIP(rule) {
+		key = IPKey(key)
+	}
+	return limit, l.Keys.Index("rate_limit", string(rule)+"|"+key), nil
+}
+
+func isIP(rule Rule) bool { return len(rule) > 3 && rule[len(rule)-3:] == "_ip" && rule != SigninAddressIP }
+
+// exact counts in one row with one statement: the n-th to commit sees n.
+func (l *Limiter) exact(ctx context.Context, name string, limit Limit) (n int64, ends time.Time, err error) {
+	err = l.DB.WriteStatement(ctx, func(tx *db.Tx) error {
+		now := tx.Now()
+		var end int64
+		err := tx.QueryRow(`INSERT INTO rate_limit (id, bucket, hits, ends_at) VALUES ($1, 0, 1, $2)
+			ON CONFLICT (id, bucket) DO UPDATE SET
+				hits = CASE WHEN rate_limit.ends_at <= $3 THEN 1 ELSE rate_limit.hits + 1 END,
+				ends_at = CASE WHEN rate_limit.ends_at <= $4 THEN $5 ELSE rate_limit.ends_at END
+			RETURNING hits, ends_at`,
+			name, db.Millis(now.Add(limit.Window)), db.Millis(now), db.Millis(now), db.Millis(now.Add(limit.Window))).Scan(&n, &end)
+		if err != nil {
+			return err
+		}
+		ends = db.Time(end)
+		if limit.Growth <= 1 {
+			return nil
+		}
+		ends = now.Add(grown(limit, n))
+		_, err = tx.Exec(`UPDATE rate_limit SET ends_at = $1 WHERE id = $2 AND bucket = 0`, db.Millis(ends), name)
+		return err
+	})
+	return n, ends, err
+}
+
+// grown is the window after n times: Login.gov's window × 1.1ⁿ up to 30 days.
+func grown(limit Limit, n int64) time.Duration {
+	w := float64(limit.Window) * math.Pow(limit.Growth, float64(n-1))
+	return time.Duration(min(w, float64(limit.Longest)))
+}
+
+// spread adds to one of 16 rows and then reads the sum, which holds every count
+// that was committed before: so never more than Count see a sum within it.
+func (l *Limiter) spread(ctx context.Context, name string, limit Limit) (n int64, ends time.Time, err error) {
+	bucket := rand.IntN(buckets) //nolint:gosec // no secret: it spreads load
+	err = l.DB.WriteStatement(ctx, func(tx *db.Tx) error {
+		size := limit.Window.Milliseconds()
+		end := (db.Millis(tx.Now())/size + 1) * size
+		ends = db.Time(end)
+		_, err := tx.Exec(`INSERT INTO rate_limit (id, bucket, hits, ends_at) VALUES ($1, $2, 1, $3)
+			ON CONFLICT (id, bucket) DO UPDATE SET
+				hits = CASE WHEN rate_limit.ends_at < $4 THEN 1 ELSE rate_limit.hits + 1 END, ends_at = $5`,
+			name, bucket, end, end, end)
+		return err
+	})
+	if err != nil {
+		return 0, time.Time{}, err
+	}
+	err = l.DB.Read(ctx, func(tx *db.Tx) error {
+		return tx.QueryRow(`SELECT CAST(COALESCE(SUM(hits), 0) AS BIGINT) FROM rate_limit WHERE id = $1 AND ends_at = $2`,
+			name, db.Millis(ends)).Scan(&n)
+	})
+	return n, ends, err
+}
+
+// tell records that a limit was reached, once per window.
+func (l *Limiter) tell(ctx context.Context, rule Rule, key string) error {
+	if l.Audit == nil {
+		return nil
+	}
+	e := audit.Event{Name: audit.LimitReached, Outcome: audit.Refused, Data: map[string]string{"rule": string(rule)}}
+	if isIP(rule) {
+		e.Personal.IP = key
+	}
+	err := l.DB.Write(ctx, func(tx *db.Tx) error { return l.Audit.Record(tx, e) })
+	if err != nil {
+		return fmt.Errorf("ratelimit: %w", err)
+	}
+	return nil
+}
+
+// Local counts on this node only, in memory: for limits that protect the node
+// itself and need no row, e.g. RequestIP.
+func (l *Limiter) Local(rule Rule, key string) Decision {
+	limit, ok := l.Settings.limits()[rule]
+	if !ok {
+		return Decision{RetryAfter: time.Second}
+	}
+	if limit.Count == 0 {
+		return Decision{Allowed: true, Left: math.MaxInt64}
+	}
+	if isIP(rule) {
+		key = IPKey(key)
+	}
+	now := l.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sweep(now)
+	key = string(rule) + "|" + key
+	w, ok := l.counted[key]
+	if !ok && len(l.counted) >= remembered {
+		return refuse(time.Second) // more strangers at once than we can count: the stricter side
+	}
+	if !w.ends.After(now) {
+		w = window{ends: now.Add(limit.Window)}
+	}
+	w.count++
+	l.counted[key] = w
+	if w.count > limit.Count {
+		return refuse(w.ends.Sub(now))
+	}
+	return Decision{Allowed: true, Left: limit.Count - w.count}
+}
+
+func refuse(wait time.Duration) Decision {
+	seconds := (wait + time.Second - 1) / time.Second * time.Second
+	return Decision{RetryAfter: max(seconds, time.Second)}
+}
+
+func (l *Limiter) known(name string, now time.Time) (time.Time, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	until, ok := l.refused[name]
+	return until, ok && until.After(now)
+}
+
+func (l *Limiter) remember(name string, until, now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sweep(now)
+	if len(l.refused) < remembered {
+		l.refused[name] = until
+	}
+}
+
+// sweep forgets, each minute, what has ended.
+func (l *Limiter) sweep(now time.Time) {
+	if l.refused == nil {
+		l.refused, l.counted = map[string]time.Time{}, map[string]window{}
+	}
+	if now.Sub(l.swept).Abs() < minute {
+		return
+	}
+	l.swept = now
+	for k, until := range l.refused {
+		if !until.After(now) {
+			delete(l.refused, k)
+		}
+	}
+	for k, w := range l.counted {
+		if !w.ends.After(now) {
+			delete(l.counted, k)
+		}
+	}
+}
+
+// Purge deletes counts whose window has ended. A job runs it.
+func (l *Limiter) Purge(ctx context.Context) error {
+	const some = 1000
+	for {
+		var n int64
+		err := l.DB.WriteStatement(ctx, func(tx *db.Tx) error {
+			now := db.Millis(tx.Now())
+			var err error
+			n, err = tx.Exec(`DELETE FROM rate_limit WHERE ends_at <= $1 AND id IN (SELECT id FROM rate_limit WHERE ends_at <= $2 LIMIT $3)`, now, now, some)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("ratelimit: purge: %w", err)
+		}
+		if n == 0 {
+			return nil
+		}
+	}
+}
+
+// Forget ends the counting of a rule for a key: what an operator's unlock does.
+func (l *Limiter) Forget(ctx context.Context, rule Rule, key string) error {
+	_, name, err := l.find(rule, key)
+	if err != nil {
+		return err
+	}
+	err = l.DB.WriteStatement(ctx, func(tx *db.Tx) error {
+		_, err := tx.Exec(`DELETE FROM rate_limit WHERE id = $1`, name)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("ratelimit: forget: %w", err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.refused, name)
+	return nil
+}
