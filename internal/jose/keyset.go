@@ -1,0 +1,207 @@
+package jose
+
+import (
+	"crypto"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	josev4 "github.com/go-jose/go-jose/v4"
+)
+
+// JWK is one public signing key of a set (RFC 7517).
+type JWK struct {
+	alg Algorithm // "": any that fits the key
+	kid string
+	key crypto.PublicKey
+}
+
+// NewKeySet makes a set of public keys, in the order in which they are published.
+func NewKeySet(keys ...JWK) *KeySet { return &KeySet{keys: slices.Clone(keys)} }
+
+// KeySet is a set of public signing keys. Immutable, safe for concurrent use.
+type KeySet struct {
+	keys []JWK
+}
+
+// Len is how many keys there are.
+func (k *KeySet) Len() int {
+	if k == nil {
+		return 0
+	}
+	return len(k.keys)
+}
+
+// ParseKeySet reads a JWK Set of public keys. Keys for encryption, of unknown
+// types or too weak are left out, as RFC 7517 section 5 wants; a private or
+// symmetric key, more than MaxKeys, and a set without one usable key are errors.
+func ParseKeySet(raw []byte) (set *KeySet, err error) {
+	defer recoverTo(&err)
+	if len(raw) > MaxKeySet {
+		return nil, fmt.Errorf("%w: a key set of more than %d bytes", ErrMalformed, MaxKeySet)
+	}
+	var outer struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	if err := json.Unmarshal(raw, &outer); err != nil {
+		return nil, fmt.Errorf("%w: no JWK Set: %s", ErrMalformed, err.Error())
+	}
+	if len(outer.Keys) > MaxKeys {
+		return nil, fmt.Errorf("%w: more than %d keys", ErrMalformed, MaxKeys)
+	}
+	out := &KeySet{}
+	for i, one := range outer.Keys {
+		key, ok, err := parseKey(one)
+		if err != nil {
+			return nil, fmt.Errorf("%w: key %d: %s", ErrMalformed, i, err.Error())
+		}
+		if ok {
+			out.keys = append(out.keys, key)
+		}
+	}
+	if len(out.keys) == 0 {
+		return nil, fmt.Errorf("%w: no key of type RSA (%d bits or more), EC P-256 or Ed25519 for signatures", ErrMalformed, minRSA)
+	}
+	return out, nil
+}
+
+func parseKey(raw json.RawMessage) (JWK, bool, error) {
+	var head struct {
+		Type string `json:"kty"`
+		Use  string `json:"use"`
+		Alg  string `json:"alg"`
+		D    string `json:"d"`
+		K    string `json:"k"`
+	}
+	if err := json.Unmarshal(raw, &head); err != nil {
+		return JWK{}, false, err
+	}
+	if head.D != "" || head.K != "" || head.Type == "oct" {
+		return JWK{}, false, fmt.Errorf("it holds a private or symmetric key; give public keys only")
+	}
+	if head.Use != "" && head.Use != "sig" {
+		return JWK{}, false, nil
+	}
+	var key josev4.JSONWebKey
+	if err := json.Unmarshal(raw, &key); err != nil || !key.Valid() || !key.IsPublic() {
+		return JWK{}, false, nil //nolint:nilerr // an unusable key is left out of the set (RFC 7517, 5)
+	}
+	alg := Algorithm(head.Alg)
+	if alg != "" && !fits(alg, key.Key) {
+		return JWK{}, false, nil
+	}
+	if !slices.ContainsFunc(Algorithms(), func(a Algorithm) bool { return fits(a, key.Key) }) {
+		return JWK{}, false, nil
+	}
+	return JWK{alg: alg, kid: key.KeyID, key: key.Key}, true, nil
+}
+
+// JSON is the set as it is published.
+func (k *KeySet) JSON() ([]byte, error) {
+	set := josev4.JSONWebKeySet{Keys: []josev4.JSONWebKey{}}
+	for _, key := range k.keys {
+		set.Keys = append(set.Keys, josev4.JSONWebKey{Key: key.key, KeyID: key.kid, Algorithm: string(key.alg), Use: "sig"})
+	}
+	raw, err := json.Marshal(set)
+	if err != nil {
+		return nil, fmt.Errorf("jose: %w", err)
+	}
+	return raw, nil
+}
+
+// Header is what a caller may need to know of a verified token's header.
+type Header struct {
+	Algorithm Algorithm
+	KeyID     string
+	Type      string // typ, in lower case, without "application/"
+}
+
+// header is what is read before verification. Members that would change how a
+// token is verified and that we do not use are refused.
+type header struct {
+	Alg  string   `json:"alg"`
+	Kid  string   `json:"kid"`
+	Typ  string   `json:"typ"`
+	Crit []string `json:"crit"`
+	B64  *bool    `json:"b64"`
+	Zip  string   `json:"zip"`
+}
+
+// Verify checks a compact token's signature with the keys of the set and one of
+// the algorithms given, and returns its payload. A token with a kid is verified
+// with that key only; one without is tried with every key that fits.
+func (k *KeySet) Verify(token string, algs ...Algorithm) (payload []byte, head Header, err error) {
+	defer recoverTo(&err)
+	if len(token) > MaxToken {
+		return nil, Header{}, fmt.Errorf("%w: a token of more than %d bytes", ErrMalformed, MaxToken)
+	}
+	h, err := readHeader(token)
+	if err != nil {
+		return nil, Header{}, err
+	}
+	alg := Algorithm(h.Alg)
+	if !slices.Contains(algs, alg) || !Known(h.Alg) {
+		return nil, Header{}, fmt.Errorf("%w: algorithm %.20q is not allowed here", ErrSignature, h.Alg)
+	}
+	signed, err := josev4.ParseSignedCompact(token, []josev4.SignatureAlgorithm{josev4.SignatureAlgorithm(alg)})
+	if err != nil {
+		return nil, Header{}, fmt.Errorf("%w: %s", ErrMalformed, err.Error())
+	}
+	for _, key := range k.candidates(h.Kid, alg) {
+		payload, err := signed.Verify(key.key)
+		if err == nil {
+			return payload, Header{Algorithm: alg, KeyID: h.Kid, Type: mediaType(h.Typ)}, nil
+		}
+	}
+	return nil, Header{}, ErrSignature
+}
+
+func (k *KeySet) candidates(kid string, alg Algorithm) []JWK {
+	if k == nil {
+		return nil
+	}
+	var out []JWK
+	for _, key := range k.keys {
+		if (kid == "" || key.kid == "" || key.kid == kid) && (key.alg == "" || key.alg == alg) && fits(alg, key.key) {
+			out = append(out, key)
+		}
+	}
+	return out
+}
+
+func readHeader(token string) (header, error) {
+	if strings.Count(token, ".") != 2 {
+		return header{}, fmt.Errorf("%w: no compact token", ErrMalformed)
+	}
+	first, _, _ := strings.Cut(token, ".")
+	raw, err := base64.RawURLEncoding.DecodeString(first)
+	if err != nil {
+		return header{}, fmt.Errorf("%w: header: %s", ErrMalformed, err.Error())
+	}
+	var h header
+	if err := json.Unmarshal(raw, &h); err != nil {
+		return header{}, fmt.Errorf("%w: header: %s", ErrMalformed, err.Error())
+	}
+	if h.Crit != nil || h.B64 != nil || h.Zip != "" {
+		return header{}, fmt.Errorf("%w: crit, b64 and zip are not supported", ErrMalformed)
+	}
+	return h, nil
+}
+
+// mediaType brings typ into one form (RFC 7515, 4.1.9).
+func mediaType(typ string) string {
+	typ = strings.ToLower(typ)
+	if rest, ok := strings.CutPrefix(typ, "application/"); ok && !strings.Contains(rest, "/") {
+		return rest
+	}
+	return typ
+}
+
+// recoverTo makes an error of a panic in the library.
+func recoverTo(err *error) {
+	if r := recover(); r != nil {
+		*err = fmt.Errorf("%w: %v", ErrMalformed, r)
+	}
+}
