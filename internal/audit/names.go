@@ -133,6 +133,8 @@ const (
 	OperatorAccountDeleted Name = "operator.account_deleted"
 	// OperatorActivationResent: an operator sent an activation message again; data: operator.
 	OperatorActivationResent Name = "operator.activation_resent"
+	// OperatorCommand: an operator ran a command that changed something; the reason names it; data: operator.
+	OperatorCommand Name = "operator.command"
 	// AuditPersonalErased: personal fields of events were erased; data: events.
 	AuditPersonalErased Name = "audit.personal_erased"
 )

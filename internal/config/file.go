@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"parvis/internal/relyingparty"
 )
 
 // decode reads a file's text over a configuration. All mistakes are listed, each with its line.
@@ -124,4 +126,25 @@ func collect(t reflect.Type, fields map[string]reflect.Type) {
 // unmarshalsItself reports whether a type has its own form in the file.
 func unmarshalsItself(t reflect.Type) bool {
 	return reflect.PointerTo(t).Implements(reflect.TypeFor[yaml.Unmarshaler]())
+}
+
+// ParsePartner reads one partner service from a file of its own, with the same
+// rules for unknown keys as the configuration.
+func ParsePartner(path string, text []byte) (relyingparty.Settings, error) {
+	var s relyingparty.Settings
+	var node yaml.Node
+	err := yaml.Unmarshal(text, &node)
+	if err != nil {
+		return s, &Error{Path: path, Problems: []string{strings.TrimPrefix(err.Error(), "yaml: ")}}
+	}
+	if len(node.Content) == 0 {
+		return s, &Error{Path: path, Problems: []string{"the file is empty"}}
+	}
+	if problems := unknown(node.Content[0], reflect.TypeFor[relyingparty.Settings](), ""); len(problems) > 0 {
+		return s, &Error{Path: path, Problems: problems}
+	}
+	if err := node.Decode(&s); err != nil {
+		return s, &Error{Path: path, Problems: []string{plainYAML(strings.TrimPrefix(err.Error(), "yaml: "))}}
+	}
+	return s, nil
 }

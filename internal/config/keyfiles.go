@@ -23,13 +23,18 @@ type Keys struct {
 const keyLine = "parvis-key-v1:"
 
 // demoKeyLine begins the key files of the demonstration, which serve refuses.
-const demoKeyLine = "parvis-demo-key-v1:"
+const demoKeyLine = "parvis-demo-key-v1:" // DemoKeyFile writes it
 
 // NewKeyFile makes the content of a key file: one line, 256 random bits in base64.
 func NewKeyFile() []byte {
 	key := make([]byte, secret.RootBytes)
 	_, _ = rand.Read(key) // never fails: crypto/rand ends the process instead
 	return []byte(keyLine + base64.StdEncoding.EncodeToString(key) + "\n")
+}
+
+// DemoKeyFile makes a key file of the demonstration: as strong, but refused by everything else.
+func DemoKeyFile() []byte {
+	return append([]byte("parvis-demo-"), NewKeyFile()[len("parvis-"):]...)
 }
 
 // readKey reads a key file and refuses one that others may read.

@@ -1,0 +1,358 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"parvis/internal/app"
+	"parvis/internal/config"
+	"parvis/internal/db"
+	"parvis/internal/fault"
+	"parvis/internal/i18n"
+	"parvis/internal/id"
+	"parvis/internal/relyingparty"
+	"parvis/internal/secret"
+)
+
+// partnerCmd groups the commands about services.
+type partnerCmd struct {
+	Add     partnerAdd     `cmd:"" help:"Add a service; its client secret is printed once."`
+	List    partnerList    `cmd:"" help:"List every service."`
+	Show    partnerShow    `cmd:"" help:"Show one service."`
+	Rotate  partnerRotate  `cmd:"" name:"rotate-secret" help:"Make a new client secret; the old one stays valid for a while."`
+	Disable partnerDisable `cmd:"" help:"Let nobody sign in through a service any more, and end what it was given."`
+	Enable  partnerEnable  `cmd:"" help:"Take a disable back."`
+}
+
+// partnerAdd takes a service from a file, from flags, or from both.
+type partnerAdd struct {
+	change
+	File         string   `help:"YAML file with the service's settings, as in the section partners of the configuration; - reads standard input." placeholder:"FILE"`
+	ID           string   `help:"Identifier of the service (client_id)." placeholder:"ID"`
+	NameEN       string   `help:"Name in English." placeholder:"TEXT" name:"name-en"`
+	NameFR       string   `help:"Name in French." placeholder:"TEXT" name:"name-fr"`
+	DepartmentEN string   `help:"Department in English." placeholder:"TEXT" name:"department-en"`
+	DepartmentFR string   `help:"Department in French." placeholder:"TEXT" name:"department-fr"`
+	RedirectURI  []string `help:"Address that codes may be sent to; can be repeated." placeholder:"URL" name:"redirect-uri"`
+	LogoutURI    []string `help:"Address to land on after signing out; can be repeated." placeholder:"URL" name:"post-logout-redirect-uri"`
+	StartURL     string   `help:"The service's own start page." placeholder:"URL" name:"start-url"`
+	InitiateURI  string   `help:"Address that starts a sign-in at the service." placeholder:"URL" name:"initiate-login-uri"`
+	Auth         string   `help:"client_secret_basic, client_secret_post, private_key_jwt or none." placeholder:"METHOD"`
+	JWKS         string   `help:"File with the service's public keys (JSON Web Key Set), for private_key_jwt." placeholder:"FILE" name:"jwks"`
+	Scope        []string `help:"Scope the service may ask for; can be repeated." placeholder:"SCOPE"`
+}
+
+// settings puts file and flags together.
+func (cmd *partnerAdd) settings(c *console) (relyingparty.Settings, error) {
+	var s relyingparty.Settings
+	if cmd.File != "" {
+		text, err := c.read(cmd.File)
+		if err != nil {
+			return s, err
+		}
+		if s, err = config.ParsePartner(cmd.File, text); err != nil {
+			return s, err
+		}
+	}
+	setText(&s.ID, cmd.ID)
+	s.Name = withLang(withLang(s.Name, "en", cmd.NameEN), "fr", cmd.NameFR)
+	s.Department = withLang(withLang(s.Department, "en", cmd.DepartmentEN), "fr", cmd.DepartmentFR)
+	if len(cmd.RedirectURI) > 0 {
+		s.RedirectURIs = cmd.RedirectURI
+	}
+	if len(cmd.LogoutURI) > 0 {
+		s.PostLogoutRedirectURIs = cmd.LogoutURI
+	}
+	if len(cmd.Scope) > 0 {
+		s.Scopes = cmd.Scope
+	}
+	setText(&s.StartURL, cmd.StartURL)
+	setText(&s.InitiateLoginURI, cmd.InitiateURI)
+	setText(&s.Auth, cmd.Auth)
+	if cmd.JWKS != "" {
+		text, err := os.ReadFile(cmd.JWKS)
+		if err != nil {
+			return s, fmt.Errorf("--jwks: %w", err)
+		}
+		s.JWKS = string(text)
+	}
+	return s, nil
+}
+
+func setText(field *string, value string) {
+	if value != "" {
+		*field = value
+	}
+}
+
+func withLang(t i18n.Text, lang, value string) i18n.Text {
+	if value == "" {
+		return t
+	}
+	out := i18n.Text{lang: value}
+	for k, v := range t {
+		if k != lang {
+			out[k] = v
+		}
+	}
+	return out
+}
+
+// Run adds the service.
+func (cmd *partnerAdd) Run(ctx context.Context, c *console) error {
+	s, err := cmd.settings(c)
+	if err != nil {
+		return err
+	}
+	if s.Secret != "" || s.SecretFile != "" || len(s.SecretSHA256) > 0 {
+		return refuse("secret, secret_file and secret_sha256 are for partners of the configuration file; this command makes the secret itself")
+	}
+	p, problems := s.Build()
+	problems = append(problems, missingLanguages(s)...)
+	if len(problems) > 0 {
+		return &config.Error{Path: "the service", Problems: problems}
+	}
+	return c.withHouse(ctx, func(h *app.House) error {
+		answer := partnerAnswer{Partner: s, Applied: cmd.Apply}
+		var digest []byte
+		if p.AuthMethod == relyingparty.AuthBasic || p.AuthMethod == relyingparty.AuthPost {
+			plain := secret.NewToken()
+			digest = secret.Digest(plain)
+			if cmd.Apply {
+				answer.ClientSecret = plain
+			}
+		}
+		err := cmd.write(ctx, c, h, "partner.add", p.ID, func(tx *db.Tx) error { return h.Partners.Create(tx, s, digest) })
+		if err != nil {
+			return partnerError(s.ID, err)
+		}
+		answer.Issuer = h.Config.Server.PublicURL
+		if cmd.JSON {
+			return c.json(answer)
+		}
+		answer.print(c)
+		cmd.hint(c)
+		return nil
+	})
+}
+
+// missingLanguages wants names in every language people can choose.
+func missingLanguages(s relyingparty.Settings) []string {
+	var out []string
+	for key, text := range map[string]i18n.Text{"name": s.Name, "department": s.Department} {
+		if missing := text.Missing(i18n.Langs()); len(text) > 0 && len(missing) > 0 {
+			out = append(out, fmt.Sprintf("partners[%s].%s: also give it in %v", s.ID, key, missing))
+		}
+	}
+	return out
+}
+
+// partnerAnswer is what add and rotate-secret say.
+type partnerAnswer struct {
+	Partner      relyingparty.Settings `json:"partner"`
+	Issuer       string                `json:"issuer,omitempty"`
+	ClientSecret string                `json:"client_secret,omitempty"`
+	OldUntil     *time.Time            `json:"old_secret_until,omitempty"`
+	Applied      bool                  `json:"applied"`
+}
+
+func (a partnerAnswer) print(c *console) {
+	c.printf("service        %s\nissuer         %s\nclient_id      %s\n", a.Partner.Name.In(i18n.English), a.Issuer, a.Partner.ID)
+	if a.ClientSecret != "" {
+		c.printf("client_secret  %s\n\nThe secret is shown once and kept as a digest only: hand it over now.\n", a.ClientSecret)
+	}
+	if a.OldUntil != nil {
+		c.printf("The secret before stays valid until %s.\n", a.OldUntil.UTC().Format(time.RFC3339))
+	}
+}
+
+// partnerLine is one service in a list.
+type partnerLine struct {
+	ID         string    `json:"id"`
+	Name       i18n.Text `json:"name"`
+	Department i18n.Text `json:"department"`
+	Auth       string    `json:"auth"`
+	Source     string    `json:"source"` // configuration or database
+	Disabled   bool      `json:"disabled"`
+}
+
+func lineOf(p *relyingparty.RelyingParty) partnerLine {
+	l := partnerLine{ID: string(p.ID), Name: p.Name, Department: p.Department, Auth: string(p.AuthMethod), Source: "database", Disabled: p.Disabled}
+	if p.FromFile {
+		l.Source = "configuration"
+	}
+	return l
+}
+
+type partnerList struct {
+	JSON bool `help:"Answer as JSON." name:"json"`
+}
+
+// Run lists the services.
+func (cmd *partnerList) Run(ctx context.Context, c *console) error {
+	return c.withHouse(ctx, func(h *app.House) error {
+		all, err := h.Registry.List(ctx)
+		if err != nil {
+			return err
+		}
+		lines := make([]partnerLine, len(all))
+		for i, p := range all {
+			lines[i] = lineOf(p)
+		}
+		if cmd.JSON {
+			return c.json(lines)
+		}
+		rows := [][]string{{"ID", "NAME", "DEPARTMENT", "SOURCE", "STATE"}}
+		for _, l := range lines {
+			state := "enabled"
+			if l.Disabled {
+				state = "disabled"
+			}
+			rows = append(rows, []string{l.ID, l.Name.In(i18n.English), l.Department.In(i18n.English), l.Source, state})
+		}
+		c.table(rows)
+		return nil
+	})
+}
+
+type partnerShow struct {
+	ID   string `arg:"" help:"Identifier of the service."`
+	JSON bool   `help:"Answer as JSON." name:"json"`
+}
+
+// Run shows a service.
+func (cmd *partnerShow) Run(ctx context.Context, c *console) error {
+	return c.withHouse(ctx, func(h *app.House) error {
+		p, err := h.Registry.Get(ctx, id.RelyingParty(cmd.ID))
+		if err != nil {
+			return partnerError(cmd.ID, err)
+		}
+		if cmd.JSON {
+			return c.json(struct {
+				partnerLine
+				RedirectURIs           []string `json:"redirect_uris"`
+				PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris"`
+				StartURL               string   `json:"start_url"`
+				InitiateLoginURI       string   `json:"initiate_login_uri"`
+				Scopes                 []string `json:"scopes"`
+				Secrets                int      `json:"secrets"`
+			}{lineOf(p), p.RedirectURIs, p.PostLogoutRedirectURIs, p.StartURL, p.InitiateLoginURI, p.Scopes, len(p.Secrets)})
+		}
+		l := lineOf(p)
+		c.table([][]string{
+			{"id", l.ID},
+			{"name", p.Name.In(i18n.English) + " / " + p.Name.In(i18n.French)},
+			{"department", p.Department.In(i18n.English) + " / " + p.Department.In(i18n.French)},
+			{"source", l.Source},
+			{"disabled", fmt.Sprint(l.Disabled)},
+			{"auth", l.Auth},
+			{"secrets in force", fmt.Sprint(len(p.Secrets))},
+			{"redirect_uris", strings.Join(p.RedirectURIs, " ")},
+			{"post_logout_redirect_uris", strings.Join(p.PostLogoutRedirectURIs, " ")},
+			{"start_url", p.StartURL},
+			{"initiate_login_uri", p.InitiateLoginURI},
+			{"scopes", strings.Join(p.Scopes, " ")},
+		})
+		return nil
+	})
+}
+
+type partnerRotate struct {
+	change
+	ID      string        `arg:"" help:"Identifier of the service."`
+	Overlap time.Duration `help:"How long the secret before stays valid." default:"24h"`
+}
+
+// Run makes a new secret.
+func (cmd *partnerRotate) Run(ctx context.Context, c *console) error {
+	if cmd.Overlap < 0 || cmd.Overlap > 30*24*time.Hour {
+		return refuse("--overlap: choose between 0s and 720h")
+	}
+	return c.withHouse(ctx, func(h *app.House) error {
+		plain, pid := secret.NewToken(), id.RelyingParty(cmd.ID)
+		var until time.Time
+		var s relyingparty.Settings
+		err := cmd.write(ctx, c, h, "partner.rotate-secret", pid, func(tx *db.Tx) error {
+			var err error
+			s, err = h.Partners.Settings(tx, pid)
+			if err != nil {
+				return err
+			}
+			until = tx.Now().Add(cmd.Overlap)
+			return h.Partners.RotateSecret(tx, pid, secret.Digest(plain), until)
+		})
+		if err != nil {
+			return partnerError(cmd.ID, err)
+		}
+		answer := partnerAnswer{Partner: s, Issuer: h.Config.Server.PublicURL, OldUntil: &until, Applied: cmd.Apply}
+		if cmd.Apply {
+			answer.ClientSecret = plain
+		}
+		if cmd.JSON {
+			return c.json(answer)
+		}
+		answer.print(c)
+		cmd.hint(c)
+		return nil
+	})
+}
+
+type partnerDisable struct {
+	change
+	ID string `arg:"" help:"Identifier of the service."`
+}
+
+// Run disables a service and ends what it was given.
+func (cmd *partnerDisable) Run(ctx context.Context, c *console) error {
+	pid := id.RelyingParty(cmd.ID)
+	return cmd.simple(ctx, c, "partner.disable", pid, func(h *app.House, tx *db.Tx) error {
+		if err := h.Partners.Disable(tx, pid); err != nil {
+			return err
+		}
+		return h.EndParty(tx, pid)
+	})
+}
+
+type partnerEnable struct {
+	change
+	ID string `arg:"" help:"Identifier of the service."`
+}
+
+// Run enables a service again.
+func (cmd *partnerEnable) Run(ctx context.Context, c *console) error {
+	pid := id.RelyingParty(cmd.ID)
+	return cmd.simple(ctx, c, "partner.enable", pid, func(h *app.House, tx *db.Tx) error { return h.Partners.Enable(tx, pid) })
+}
+
+// simple runs a change of one service that answers with nothing but its name.
+func (ch *change) simple(ctx context.Context, c *console, what string, pid id.RelyingParty, do func(*app.House, *db.Tx) error) error {
+	return c.withHouse(ctx, func(h *app.House) error {
+		err := ch.write(ctx, c, h, what, pid, func(tx *db.Tx) error { return do(h, tx) })
+		if err != nil {
+			return partnerError(string(pid), err)
+		}
+		if ch.JSON {
+			return c.json(map[string]any{"id": pid, "did": what, "applied": ch.Apply})
+		}
+		c.printf("%s: %s\n", what, pid)
+		ch.hint(c)
+		return nil
+	})
+}
+
+// partnerError puts the refusals of the registry into words.
+func partnerError(pid string, err error) error {
+	switch {
+	case fault.Is(err, fault.NotFound):
+		return refuse("there is no service %q; `parvis partner list` lists them", pid)
+	case fault.Is(err, fault.Conflict):
+		return refuse("service %q stands in the configuration file or exists already; change it there, or choose another id", pid)
+	case fault.Is(err, fault.Invalid):
+		return refuse("service %q: %v", pid, err)
+	default:
+		return err
+	}
+}
