@@ -153,8 +153,8 @@ func (c Connections) Declined(tx *db.Tx, a Asked) error {
 
 // Used notes a finished sign-in at the service.
 func (c Connections) Used(tx *db.Tx, account id.Account, rp id.RelyingParty) error {
-	_, err := tx.Exec(`UPDATE connection SET last_used_at = $3 WHERE account = $1 AND relying_party = $2`,
-		string(account), string(rp), db.Millis(tx.Now()))
+	_, err := tx.Exec(`UPDATE connection SET last_used_at = $1 WHERE account = $2 AND relying_party = $3`,
+		db.Millis(tx.Now()), string(account), string(rp))
 	if err != nil {
 		return fmt.Errorf("connection: used: %w", err)
 	}
@@ -217,7 +217,7 @@ func (c Connections) Subject(tx *db.Tx, sector string, account id.Account) (stri
 }
 
 func (c Connections) record(tx *db.Tx, name audit.Name, a Asked, claims []string) error {
-	e := audit.Event{Name: name, Account: a.Account, RelyingParty: a.RelyingParty, Outcome: "success"}
+	e := audit.Event{Name: name, Account: a.Account, RelyingParty: a.RelyingParty, Outcome: audit.Success}
 	if len(claims) > 0 {
 		e.Data = map[string]string{"claims": strings.Join(claims, " ")}
 	}

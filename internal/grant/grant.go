@@ -244,9 +244,9 @@ func (g Grants) FindToken(tx *db.Tx, presented string) (Token, bool, error) {
 }
 
 func (g Grants) record(tx *db.Tx, name audit.Name, gr Grant, reason string) error {
-	outcome := "success"
+	outcome := audit.Success
 	if name == audit.CodeReused {
-		outcome = "failure"
+		outcome = audit.Refused
 	}
 	return g.Audit.Record(tx, audit.Event{
 		Name: name, Account: gr.Account, RelyingParty: gr.RelyingParty, Session: gr.Session,

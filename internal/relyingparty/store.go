@@ -117,7 +117,7 @@ func (st Store) Update(tx *db.Tx, s Settings) error {
 		return fmt.Errorf("relyingparty: update: %w", err)
 	}
 	return st.update(tx, p.ID, audit.PartnerChanged, "settings",
-		`UPDATE relying_party SET settings = $2, changed_at = $3 WHERE id = $1`, s.ID, string(text), db.Millis(tx.Now()))
+		`UPDATE relying_party SET settings = $1, changed_at = $2 WHERE id = $3`, string(text), db.Millis(tx.Now()), s.ID)
 }
 
 // RotateSecret puts a new client secret in force; the one before stays valid until overlapEnds.
@@ -126,20 +126,20 @@ func (st Store) RotateSecret(tx *db.Tx, pid id.RelyingParty, digest []byte, over
 		return fault.On("secret", fault.Invalid, "error.partner.secret")
 	}
 	return st.update(tx, pid, audit.PartnerChanged, "secret",
-		`UPDATE relying_party SET former_secret = secret, former_secret_ends = $2, secret = $3, changed_at = $4
-			WHERE id = $1 AND secret IS NOT NULL`, string(pid), db.Millis(overlapEnds), digest, db.Millis(tx.Now()))
+		`UPDATE relying_party SET former_secret = secret, former_secret_ends = $1, secret = $2, changed_at = $3
+			WHERE id = $4 AND secret IS NOT NULL`, db.Millis(overlapEnds), digest, db.Millis(tx.Now()), string(pid))
 }
 
 // Disable lets nobody sign in through the partner any more. The caller ends what was given to it.
 func (st Store) Disable(tx *db.Tx, pid id.RelyingParty) error {
 	return st.update(tx, pid, audit.PartnerDisabled, "",
-		`UPDATE relying_party SET disabled_at = $2, changed_at = $2 WHERE id = $1`, string(pid), db.Millis(tx.Now()))
+		`UPDATE relying_party SET disabled_at = $1, changed_at = $1 WHERE id = $2`, db.Millis(tx.Now()), string(pid))
 }
 
 // Enable takes Disable back.
 func (st Store) Enable(tx *db.Tx, pid id.RelyingParty) error {
 	return st.update(tx, pid, audit.PartnerChanged, "enabled",
-		`UPDATE relying_party SET disabled_at = NULL, changed_at = $2 WHERE id = $1`, string(pid), db.Millis(tx.Now()))
+		`UPDATE relying_party SET disabled_at = NULL, changed_at = $1 WHERE id = $2`, db.Millis(tx.Now()), string(pid))
 }
 
 // Settings are the stored settings of a partner, for a command that edits them.
@@ -177,7 +177,7 @@ func (st Store) changed(tx *db.Tx, pid id.RelyingParty, name audit.Name, what st
 	if err := bump(tx); err != nil {
 		return err
 	}
-	return st.Audit.Record(tx, audit.Event{Name: name, RelyingParty: pid, Outcome: "success", Reason: what})
+	return st.Audit.Record(tx, audit.Event{Name: name, RelyingParty: pid, Outcome: audit.Success, Reason: what})
 }
 
 // mayWrite refuses changes to partners of the configuration file.
