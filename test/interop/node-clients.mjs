@@ -1,15 +1,10 @@
-// Sign-ins by independent, certified client libraries against a running Parvis.
-//   node interop.mjs ISSUER CLIENT_ID SECRET REDIRECT_PORT EMAIL PASSWORD
-// The browser's part is done with plain requests, as any browser would do it.
+// Sign-ins by independent, certified client libraries: openid-client and oauth4webapi.
 import assert from "node:assert/strict";
 import * as oauth from "oauth4webapi";
 import * as client from "openid-client";
-import { Jar } from "./lib/jar.mjs";
+import { Jar } from "../e2e/lib/jar.mjs";
 
-const [issuer, clientId, secret, redirectUri, email, password] = process.argv.slice(2);
-const insecure = issuer.startsWith("http://");
-
-async function withOpenidClient() {
+async function withOpenidClient({ issuer, clientId, secret, redirectUri, email, password, insecure }) {
   const config = await client.discovery(new URL(issuer), clientId, secret, undefined, insecure ? { execute: [client.allowInsecureRequests] } : {});
   const verifier = client.randomPKCECodeVerifier();
   const state = client.randomState();
@@ -28,7 +23,7 @@ async function withOpenidClient() {
   return claims.sub;
 }
 
-async function withOauth4webapi() {
+async function withOauth4webapi({ issuer, clientId, secret, redirectUri, email, password, insecure }) {
   const options = { [oauth.allowInsecureRequests]: insecure };
   const server = await oauth.processDiscoveryResponse(new URL(issuer), await oauth.discoveryRequest(new URL(issuer), options));
   const party = { client_id: clientId };
@@ -55,8 +50,11 @@ async function withOauth4webapi() {
   return claims.sub;
 }
 
-const a = await withOpenidClient();
-console.log(`openid-client ${"6.8.9"}: signed in`);
-const b = await withOauth4webapi();
-console.log(`oauth4webapi ${"3.8.8"}: signed in`);
-assert.equal(a, b, "one person has one subject at one service");
+export async function signInWithNodeClients(issuer, partner, person) {
+  const all = { issuer, clientId: partner.id, secret: partner.secret, redirectUri: partner.redirectUri, ...person, insecure: issuer.startsWith("http://") };
+  const first = await withOpenidClient(all);
+  console.log("openid-client: signed in");
+  const second = await withOauth4webapi(all);
+  console.log("oauth4webapi: signed in");
+  assert.equal(first, second, "one person has one subject at one service");
+}

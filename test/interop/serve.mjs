@@ -1,0 +1,143 @@
+// A fresh `parvis serve` on loopback with partners in its configuration file, a mail sink, and one active account.
+import { execFileSync, spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Jar } from "../e2e/lib/jar.mjs";
+
+export const binary = fileURLToPath(new URL("../../bin/parvis", import.meta.url));
+
+export function freePort() {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+// A mail server that keeps what it receives.
+export async function mailSink() {
+  const mails = [];
+  const server = createServer((socket) => {
+    let data = null;
+    let rest = "";
+    const say = (line) => socket.write(`${line}\r\n`);
+    say("220 sink");
+    socket.on("error", () => {});
+    socket.on("data", (chunk) => {
+      rest += chunk.toString("latin1");
+      for (let end; (end = rest.indexOf("\r\n")) >= 0;) {
+        const line = rest.slice(0, end);
+        rest = rest.slice(end + 2);
+        if (data !== null) {
+          if (line === ".") {
+            mails.push(Buffer.from(data, "latin1").toString("utf8"));
+            data = null;
+            say("250 kept");
+          } else data += `${line.replace(/^\.\./, ".")}\n`;
+        } else if (/^DATA/i.test(line)) {
+          data = "";
+          say("354 go on");
+        } else if (/^QUIT/i.test(line)) {
+          say("221 bye");
+          socket.end();
+        } else if (/^EHLO/i.test(line)) say("250 sink");
+        else say("250 ok");
+      }
+    });
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return { port: server.address().port, mails, close: () => server.close() };
+}
+
+// The link in a mail whose text part is quoted-printable or plain.
+function linkIn(mail) {
+  const text = mail.replace(/=\n/g, "").replace(/=3D/g, "=");
+  return text.match(/https?:\/\/[^\s"<>]+\/link\/[A-Za-z0-9_-]+/)?.[0];
+}
+
+export async function startServe(partners, env = {}) {
+  const folder = mkdtempSync(join(tmpdir(), "parvis-serve-"));
+  const [port, operations] = [await freePort(), await freePort()];
+  const sink = await mailSink();
+  const issuer = `http://localhost:${port}`;
+  execFileSync(binary, ["init", "--dir", folder, "--public-url", issuer]);
+  const file = join(folder, "parvis.yaml");
+  let text = readFileSync(file, "utf8").replace(/^# partners:[\s\S]*$/m, "");
+  text += "\npartners:\n";
+  for (const p of partners) {
+    writeFileSync(join(folder, `${p.id}.secret`), p.secret, { mode: 0o600 });
+    text += `  - id: ${p.id}\n    name: {en: ${p.name}, fr: ${p.name}}\n    department: {en: Ministry of Tests, fr: Ministère des Essais}\n`;
+    text += `    redirect_uris: ["${p.redirectUri}"]\n    start_url: "${new URL("/", p.redirectUri)}"\n    secret_file: ${join(folder, `${p.id}.secret`)}\n    scopes: [email]\n`;
+    for (const [key, value] of Object.entries(p.more ?? {})) text += `    ${key}: ${JSON.stringify(value)}\n`;
+  }
+  writeFileSync(file, text);
+  const environment = {
+    ...process.env, PARVIS_CONFIG: file,
+    PARVIS_SERVER_LISTEN: `127.0.0.1:${port}`, PARVIS_SERVER_OPERATIONS_LISTEN: `127.0.0.1:${operations}`,
+    PARVIS_MAIL_FROM: "parvis@example.org", PARVIS_MAIL_SERVER_HOST: "127.0.0.1", PARVIS_MAIL_SERVER_PORT: String(sink.port), PARVIS_MAIL_SERVER_TLS: "none",
+    PARVIS_PUBLIC_CONTACT_DESK: "desk@example.org", ...env,
+  };
+  const running = new Serve({ folder, issuer, operations, sink, environment });
+  await running.start();
+  return running;
+}
+
+class Serve {
+  log = "";
+
+  constructor(fields) { Object.assign(this, fields); }
+
+  async start() {
+    this.child = spawn(binary, ["serve"], { env: this.environment });
+    this.child.stdout.on("data", (b) => { this.log += b; });
+    this.child.stderr.on("data", (b) => { this.log += b; });
+    let ended = null;
+    this.ended = new Promise((resolve) => this.child.once("exit", (code) => { ended = code ?? -1; resolve(code); }));
+    for (let i = 0; i < 200; i++) {
+      if (ended !== null) throw new Error(`parvis serve ended with ${ended}:\n${this.log}`);
+      const ready = await fetch(`http://127.0.0.1:${this.operations}/readyz`).then((r) => r.ok, () => false);
+      if (ready) return;
+      await new Promise((r) => setTimeout(r, 100));
+    }
+    throw new Error(`parvis serve was not ready:\n${this.log}`);
+  }
+
+  async mailTo(address) {
+    for (let i = 0; i < 100; i++) {
+      const found = this.sink.mails.findLast((m) => m.includes(address) && linkIn(m));
+      if (found) return linkIn(found);
+      await new Promise((r) => setTimeout(r, 100));
+    }
+    throw new Error(`no mail to ${address}; log:\n${this.log}`);
+  }
+
+  // Creates and activates an account as a browser without JavaScript does.
+  async createAccount(email, password) {
+    const jar = new Jar();
+    let step = await jar.follow(new URL(`${this.issuer}/signin?start=create-account`));
+    step = await jar.post(step.url, step.html, "create-account", { email, terms: "yes" });
+    step = await jar.follow(new URL(await this.mailTo(email)));
+    step = await jar.post(step.url, step.html, "confirm-link", {});
+    step = await jar.post(step.url, step.html, "choose-password", { password });
+    if (!step.html.includes('data-page="connected-services"')) throw new Error(`the account was not made: ${step.url}\n${step.html.slice(0, 1500)}`);
+    return jar;
+  }
+
+  async kill() {
+    this.child.kill("SIGKILL");
+    await this.ended;
+  }
+
+  async stop() {
+    this.child.kill("SIGTERM");
+    const code = await this.ended;
+    this.sink.close();
+    rmSync(this.folder, { recursive: true, force: true });
+    return code;
+  }
+}
