@@ -1,6 +1,10 @@
 package notify
 
-import "strings"
+import (
+	"strings"
+
+	"parvis/internal/i18n"
+)
 
 // Paths of our own site that mails lead to, beside /link/<token>.
 const (
@@ -239,7 +243,7 @@ func (d ContactDesk) compose(w *writer) {
 		{Name: w.t("desk.from"), Value: clean(d.From)},
 	}
 	more := []fact{
-		{Name: w.t("desk.language"), Value: clean(d.FromLocale)},
+		{Name: w.t("desk.language"), Value: language(d.FromLocale)},
 		{Name: w.t("desk.service"), Value: plain(w.service(d.Service))},
 		{Name: w.t("desk.topic"), Value: clean(d.Topic)},
 		{Name: w.t("desk.page"), Value: clean(d.PageReference)},
@@ -258,4 +262,12 @@ func (d ContactDesk) compose(w *writer) {
 	w.out.Body = append(w.out.Body, block{Quote: quote})
 	w.say("desk.answer")
 	w.asked("sent", Asked{At: d.Asked.At})
+}
+
+// language is a language's own name, or nothing when it is not one of ours.
+func language(locale string) string {
+	if l, ok := i18n.Parse(locale); ok {
+		return l.Name()
+	}
+	return ""
 }

@@ -255,3 +255,48 @@ func TestFrenchMailsFollowCanadianTypography(t *testing.T) {
 		}
 	})
 }
+
+// The limits of experience.md A4: LIX at most 35 in English and 45 in French, no sentence beyond 25 words.
+func TestTheWordsOfMailsAreEasyToRead(t *testing.T) {
+	m := sampleMails(t)
+	for _, lang := range i18n.Langs() {
+		var long, all, sentences int
+		for _, s := range samples() {
+			if s.data.Kind() == KindContactDesk {
+				continue
+			}
+			letter, err := m.Render("sam@example.org", string(lang), s.data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, _, _ := strings.Cut(letter.Text, "\n-- ")
+			for line := range strings.SplitSeq(textBody(body), "\n") {
+				for sentence := range strings.SplitSeq(strings.ReplaceAll(line, "?", "."), ". ") {
+					w := words(sentence)
+					if len(w) > 25 && !strings.Contains(sentence, "14") {
+						t.Errorf("%s: %d words: %s", s.name, len(w), sentence)
+					}
+					if len(w) < 3 {
+						continue
+					}
+					sentences++
+					all += len(w)
+					for _, one := range w {
+						if len([]rune(strings.Trim(one, ".,:()«»“”"))) > 6 {
+							long++
+						}
+					}
+				}
+			}
+		}
+		lix := float64(all)/float64(sentences) + 100*float64(long)/float64(all)
+		limit := 35.0
+		if lang == i18n.French {
+			limit = 45
+		}
+		t.Logf("%s: LIX %.1f", lang, lix)
+		if lix > limit {
+			t.Errorf("%s: LIX %.1f is over %.0f", lang, lix, limit)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package notify
 import (
 	"bytes"
 	"embed"
+	"fmt"
 	"html/template"
 	"slices"
 	"strconv"
@@ -77,7 +78,14 @@ func (m *Mails) html(p *page) (string, error) {
 			}
 			return template.CSS(colour) //nolint:gosec // checked the line above
 		}
-		m.tmpl, m.err = template.New("mail.html").Funcs(template.FuncMap{"css": css}).ParseFS(files, "mail.html")
+		// Outlook for Windows knows no max-width: only for it, a table of a fixed width stands around.
+		outlook := func(width int) template.HTML {
+			return template.HTML(fmt.Sprintf(`<!--[if mso]><table role="presentation" align="center" width="%d" cellpadding="0" cellspacing="0" border="0"><tr><td><![endif]-->`, width)) //nolint:gosec // a number
+		}
+		outlookEnd := func() template.HTML { return `<!--[if mso]></td></tr></table><![endif]-->` }
+		m.tmpl, m.err = template.New("mail.html").Funcs(template.FuncMap{
+			"css": css, "outlook": outlook, "outlookEnd": outlookEnd,
+		}).ParseFS(files, "mail.html")
 	})
 	if m.err != nil {
 		return "", m.err
