@@ -123,6 +123,8 @@ const (
 	KeyRemoved Name = "key.removed"
 	// ContactSent: a message came through the contact form; data: reference.
 	ContactSent Name = "contact.sent"
+	// MailRefused: a mail could not be delivered for good; the reason is the mail server's code; data: kind.
+	MailRefused Name = "mail.refused"
 	// LimitReached: a limit refused somebody for the first time in its window; data: rule.
 	LimitReached Name = "limit.reached"
 	// OperatorAccountShown: an operator looked at an account; data: operator.

@@ -32,12 +32,6 @@ type Outbox struct {
 	Bell     Bell
 }
 
-// How a mail ends. Before that its status is 'waiting'; 'expired' and 'cancelled' are the other ends.
-const (
-	statusSent   = "sent"
-	statusFailed = "failed"
-)
-
 // Queue renders a mail, seals it and puts it in the outbox; it goes out when tx has
 // committed, and never when it rolls back. ErrAddress when it cannot be addressed.
 func (o *Outbox) Queue(tx *db.Tx, m Message) error {

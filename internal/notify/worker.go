@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"parvis/internal/audit"
 	"parvis/internal/db"
 	"parvis/internal/id"
 	"parvis/internal/secret"
@@ -24,6 +25,7 @@ type Worker struct {
 	Transport Transport
 	Settings  Settings
 	Bell      Bell
+	Audit     *audit.Log
 	Log       *slog.Logger
 
 	counts struct{ sent, failed, expired, retried, lost atomic.Int64 }
@@ -172,6 +174,7 @@ func (w *Worker) take(ctx context.Context, n int) []envelope {
 type envelope struct {
 	id        id.Message
 	kind      Kind
+	account   id.Account
 	recipient []byte
 	letter    []byte
 	attempt   int64
@@ -210,11 +213,11 @@ func (w *Worker) claim(ctx context.Context, n int) ([]envelope, error) {
 		rows, err := tx.Query(`UPDATE outbox SET due_at = $1, attempts = attempts + 1
 			WHERE status = 'waiting' AND due_at <= $2 AND id IN (
 				SELECT id FROM outbox WHERE status = 'waiting' AND due_at <= $2 ORDER BY priority, due_at LIMIT $3)
-			RETURNING id, kind, recipient, letter, attempts, created_at`,
+			RETURNING id, kind, account, recipient, letter, attempts, created_at`,
 			db.Millis(tx.Now().Add(w.Settings.Lease)), now, n)
 		list, err = db.Collect(rows, err, func(r *db.Rows) (envelope, error) {
 			var e envelope
-			err := r.Scan(&e.id, &e.kind, &e.recipient, &e.letter, &e.attempt, db.ScanTime(&e.at))
+			err := r.Scan(&e.id, &e.kind, db.ScanText(&e.account), &e.recipient, &e.letter, &e.attempt, db.ScanTime(&e.at))
 			return e, err
 		})
 		return err
@@ -246,10 +249,10 @@ func (w *Worker) deliver(ctx context.Context, e envelope) {
 	}
 	switch {
 	case err == nil:
-		w.finish(ctx, e, statusSent, "")
+		w.finish(ctx, e)
 	case outcome.Permanent:
 		w.Log.Warn("mail refused", "message", e.id, "kind", e.kind, "code", outcome.Code, "error", outcome.Err)
-		w.finish(ctx, e, statusFailed, outcome.Code)
+		w.refuse(ctx, e, outcome.Code)
 	default:
 		w.Log.Info("mail not accepted yet", "message", e.id, "kind", e.kind, "attempt", e.attempt, "code", outcome.Code, "error", outcome.Err)
 		w.again(ctx, e, outcome)
@@ -287,22 +290,43 @@ func (w *Worker) send(ctx context.Context, letter Letter) (err error) {
 	return w.Transport.Deliver(ctx, letter)
 }
 
-// finish ends a mail and wipes it.
-func (w *Worker) finish(ctx context.Context, e envelope, status, result string) {
-	n, ok := w.record(ctx, e, `UPDATE outbox SET status = $1, result = $2, recipient = NULL, letter = NULL, done_at = $3
-		WHERE id = $4 AND status = 'waiting' AND attempts = $5`,
-		func(tx *db.Tx) []any {
-			return []any{status, db.NullText(result), db.Millis(tx.Now()), e.id, e.attempt}
-		})
+// wipe ends a claimed mail: its address and its words go, the record of it stays.
+const wipe = `UPDATE outbox SET status = $1, result = $2, recipient = NULL, letter = NULL, done_at = $3
+	WHERE id = $4 AND status = 'waiting' AND attempts = $5`
+
+// finish records that a mail was delivered.
+func (w *Worker) finish(ctx context.Context, e envelope) {
+	w.counts.sent.Add(1)
+	var n int64
+	err := w.DB.WriteStatement(ctx, func(tx *db.Tx) error {
+		var err error
+		n, err = tx.Exec(wipe, "sent", nil, db.Millis(tx.Now()), e.id, e.attempt)
+		return err
+	})
 	switch {
-	case status == statusFailed:
-		w.counts.failed.Add(1)
-	default:
-		w.counts.sent.Add(1)
-	}
-	if ok && n == 0 {
+	case err != nil:
+		w.unrecorded(e, err)
+	case n == 0:
 		w.counts.lost.Add(1)
 		w.Log.Warn("a mail was taken over by another node while this one delivered it", "message", e.id, "kind", e.kind)
+	}
+}
+
+// refuse records that a mail will never be delivered, in the audit trail too.
+func (w *Worker) refuse(ctx context.Context, e envelope, code string) {
+	w.counts.failed.Add(1)
+	err := w.DB.Write(ctx, func(tx *db.Tx) error {
+		n, err := tx.Exec(wipe, "failed", code, db.Millis(tx.Now()), e.id, e.attempt)
+		if err != nil || n == 0 {
+			return err
+		}
+		return w.Audit.Record(tx, audit.Event{
+			Name: audit.MailRefused, Outcome: audit.Failed, Account: e.account,
+			Reason: code, Data: map[string]string{"kind": string(e.kind)},
+		})
+	})
+	if err != nil {
+		w.unrecorded(e, err)
 	}
 }
 
@@ -312,26 +336,21 @@ func (w *Worker) again(ctx context.Context, e envelope, why *DeliveryError) {
 	if why.Down {
 		pause = w.Settings.RetryFirst // the worker itself waits until the way out is open
 	}
+	pause = jitter(pause)
 	w.counts.retried.Add(1)
-	w.record(ctx, e, `UPDATE outbox SET due_at = $1, result = $2 WHERE id = $3 AND status = 'waiting' AND attempts = $4`,
-		func(tx *db.Tx) []any {
-			return []any{db.Millis(tx.Now().Add(jitter(pause))), why.Code, e.id, e.attempt}
-		})
-}
-
-// record writes what became of a claim and reports how many rows it touched.
-func (w *Worker) record(ctx context.Context, e envelope, query string, args func(*db.Tx) []any) (int64, bool) {
-	var n int64
 	err := w.DB.WriteStatement(ctx, func(tx *db.Tx) error {
-		var err error
-		n, err = tx.Exec(query, args(tx)...)
+		_, err := tx.Exec(`UPDATE outbox SET due_at = $1, result = $2 WHERE id = $3 AND status = 'waiting' AND attempts = $4`,
+			db.Millis(tx.Now().Add(pause)), why.Code, e.id, e.attempt)
 		return err
 	})
 	if err != nil {
-		w.Log.Error("the result of a mail cannot be recorded; it is tried again when its lease ends", "message", e.id, "error", err)
-		return 0, false
+		w.unrecorded(e, err)
 	}
-	return n, true
+}
+
+// unrecorded logs that the row stays as it was claimed.
+func (w *Worker) unrecorded(e envelope, err error) {
+	w.Log.Error("the result of a mail cannot be recorded; it is tried again when its lease ends", "message", e.id, "kind", e.kind, "error", err)
 }
 
 // backoff doubles from first with each failure, up to most.
