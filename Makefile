@@ -6,7 +6,7 @@ GOFLAGS := -buildvcs=false
 export GOFLAGS
 POSTGRES := .cache/postgres
 
-.PHONY: help demo build test check bench fuzz e2e interop generate lint format
+.PHONY: help demo build test check bench fuzz e2e interop fault generate lint format
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -27,6 +27,7 @@ check: lint ## lint, the race detector where concurrency lives, every axe state,
 	  CGO_ENABLED=1 go test -race -shuffle=on $(RACE) ; code=$$? ; scripts/postgres.sh stop $(POSTGRES) ; exit $$code
 	@$(MAKE) --no-print-directory e2e AXE=all
 	@$(MAKE) --no-print-directory interop
+	@$(MAKE) --no-print-directory fault
 
 # Where goroutines meet. (The race detector slows the embedded database sixteen times.)
 RACE := ./internal/db/... ./internal/job/... ./internal/ratelimit/... ./internal/keyring/... ./internal/notify/... \
@@ -47,6 +48,10 @@ e2e: build ## the journeys in Chromium; AXE=all checks every screen, language an
 interop: build ## sign-ins by foreign clients: openid-client, oauth4webapi, go-oidc, mod_auth_openidc
 	@scripts/npm.sh test/e2e
 	@scripts/interop.sh
+
+fault: build ## kill -9 in the middle of 200 journeys, on SQLite and PostgreSQL
+	@scripts/npm.sh test/e2e
+	@scripts/fault.sh
 
 generate: ## rebuild what is generated and committed
 	@scripts/npm.sh web

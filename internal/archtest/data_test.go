@@ -14,14 +14,28 @@ import (
 
 // owners says which package owns a table: its name stands in that package's SQL only.
 var owners = map[string]string{
-	"audit_event": "internal/audit", "audit_checkpoint": "internal/audit",
-	"job":        "internal/job",
-	"rate_limit": "internal/ratelimit",
+	"audit_event": "internal/audit", "audit_checkpoint": "internal/audit", "audit_head": "internal/audit",
+	"job":         "internal/job",
+	"rate_limit":  "internal/ratelimit",
+	"signing_key": "internal/keyring", "key_check": "internal/keyring", "key_revision": "internal/keyring",
+	"account": "internal/account", "email_address": "internal/account", "failed_attempt": "internal/account", "address_proof": "internal/account",
+	"password": "internal/authenticator/password",
+	"session":  "internal/session", "device": "internal/session",
+	"flow":          "internal/flow",
+	"relying_party": "internal/relyingparty", "relying_party_revision": "internal/relyingparty",
+	"authorization_grant": "internal/grant", "access_token": "internal/grant", "used_assertion": "internal/grant",
+	"connection": "internal/connection", "subject": "internal/connection",
+	"outbox": "internal/notify",
 }
 
 // statementCallers are the functions that may use db.WriteStatement: single
 // conditional updates and upserts that no SELECT decides.
-var statementCallers = map[string]bool{}
+var statementCallers = map[string]bool{
+	"internal/audit.chainSome": true, "internal/audit.ErasePersonal": true,
+	"internal/job.Start": true, "internal/job.claim": true, "internal/job.release": true,
+	"internal/ratelimit.exact": true, "internal/ratelimit.spread": true, "internal/ratelimit.Purge": true, "internal/ratelimit.Forget": true,
+	"internal/notify.Purge": true, "internal/notify.claim": true, "internal/notify.record": true,
+}
 
 var (
 	createTable = regexp.MustCompile(`(?i)create table (?:if not exists )?([a-z_]+)`)

@@ -96,9 +96,10 @@ func (s source) at(n ast.Node) string {
 	return s.path + ":" + strconv.Itoa(s.fset.Position(n.Pos()).Line)
 }
 
-// product reports whether the file is part of the product: no test, nothing that only tests use.
+// product reports whether the file is part of the product: no test, nothing that
+// only tests use, no generator (those live in folders named gen).
 func (s source) product() bool {
-	return !s.test && !strings.HasPrefix(s.pkg, "test/") && !testOnly[s.pkg]
+	return !s.test && !strings.HasPrefix(s.pkg, "test/") && !strings.HasSuffix(s.pkg, "/gen") && !testOnly[s.pkg]
 }
 
 // testOnly are packages that only tests import.

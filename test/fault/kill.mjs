@@ -1,0 +1,129 @@
+// `kill -9` at random in the middle of 200 journeys loses nothing that was acknowledged.
+//
+// Two hundred people create an account, sign out and sign in again with another
+// browser, while the server is killed at random and started again. Each person
+// notes what the server acknowledged, repeats what it did not, and in the end
+// everything noted must still be true.
+import assert from "node:assert/strict";
+import { Jar } from "../e2e/lib/jar.mjs";
+import { startServe } from "../interop/serve.mjs";
+
+const people = Number(process.env.PEOPLE ?? 200);
+const kills = Number(process.env.KILLS ?? 12);
+const workers = 16;
+const password = "paper lantern over the river 7";
+const limits = Object.fromEntries(["SIGNIN_IP", "SIGNIN_BROWSER", "ENROLLMENT_IP", "RESET_IP", "CODE_IP", "LINK_IP", "FLOW_IP", "AUTHORIZE_IP", "REQUEST_IP"].map((n) => [`PARVIS_LIMITS_${n}_COUNT`, "0"]));
+
+const serve = await startServe([], { ...limits, ...(process.env.PARVIS_FAULT_DATABASE ? { PARVIS_DATABASE_URL: process.env.PARVIS_FAULT_DATABASE } : {}) });
+let stopped = false;
+let restarts = 0;
+let slowest = 0;
+
+const sleep = (ms) => new Promise((r) => setTimeout(r, ms));
+
+// Repeats a step until the server answers it. Answers of the server, even refusals, are no reason to repeat.
+async function until(step) {
+  for (let tries = 0; tries < 60; tries++) {
+    try {
+      return await step();
+    } catch (e) {
+      if (!/fetch failed|ECONNREFUSED|ECONNRESET|socket hang up|terminated|other side closed|no page/.test(`${e.message} ${e.cause?.code} ${e.cause?.message}`)) throw e;
+      await sleep(100);
+    }
+  }
+  throw new Error("the server did not come back");
+}
+
+const pageOf = (step) => step.html?.match(/data-page="([^"]*)"/)?.[1];
+
+async function journey(i) {
+  const email = `person${i}@example.org`;
+  const acknowledged = { email };
+  // A whole creation is repeated when it broke off: each try begins at the start.
+  while (!acknowledged.active) {
+    const jar = new Jar();
+    let step = await until(() => jar.follow(new URL(`${serve.issuer}/signin?start=create-account`)));
+    if (pageOf(step) !== "create-account") continue;
+    step = await until(() => jar.post(step.url, step.html, "create-account", { email, terms: "yes" }));
+    if (pageOf(step) !== "confirm-email") continue;
+    acknowledged.asked = true;
+    const link = await mailedLink(email);
+    step = await until(() => jar.follow(new URL(link)));
+    if (pageOf(step) !== "confirm-link") {
+      // The link was used although the answer was lost, or a newer one replaced it: the account may be active already.
+      if (await signsIn(email)) { acknowledged.active = true; break; }
+      continue;
+    }
+    step = await until(() => jar.post(step.url, step.html, "confirm-link", {}));
+    if (pageOf(step) !== "choose-password") {
+      if (await signsIn(email)) { acknowledged.active = true; break; }
+      continue;
+    }
+    step = await until(() => jar.post(step.url, step.html, "choose-password", { password }));
+    if (pageOf(step) === "connected-services") {
+      acknowledged.active = true;
+      acknowledged.session = jar;
+    } else if (await signsIn(email)) acknowledged.active = true;
+  }
+  return acknowledged;
+}
+
+async function mailedLink(email) {
+  for (let i = 0; i < 300; i++) {
+    try {
+      return await serve.mailTo(email);
+    } catch {
+      await sleep(200);
+    }
+  }
+  throw new Error(`the mail to ${email} never came`);
+}
+
+async function signsIn(email) {
+  const jar = new Jar();
+  let step = await until(() => jar.follow(new URL(`${serve.issuer}/signin`)));
+  step = await until(() => jar.post(step.url, step.html, "sign-in", { email, password }));
+  return pageOf(step) === "connected-services" ? jar : null;
+}
+
+async function killer() {
+  while (!stopped && restarts < kills) {
+    await sleep(300 + Math.random() * 1500);
+    if (stopped) return;
+    await serve.kill();
+    const start = performance.now();
+    await serve.start();
+    slowest = Math.max(slowest, performance.now() - start);
+    restarts += 1;
+  }
+}
+
+const noted = [];
+let next = 0;
+async function worker() {
+  while (next < people) noted.push(await journey(next++));
+}
+
+try {
+  const killing = killer();
+  await Promise.all(Array.from({ length: workers }, worker));
+  stopped = true;
+  await killing;
+  let sessions = 0;
+  for (const a of noted) {
+    assert.ok(await signsIn(a.email), `${a.email}: the acknowledged account does not sign in`);
+    if (a.session) {
+      const step = await a.session.follow(new URL(`${serve.issuer}/services`));
+      assert.equal(pageOf(step), "connected-services", `${a.email}: the acknowledged session is gone`);
+      sessions += 1;
+    }
+  }
+  assert.equal(noted.length, people);
+  assert.ok(restarts > 0, "the server was never killed: the test shows nothing");
+  console.log(`${people} accounts and ${sessions} sessions acknowledged, ${restarts} kills, nothing lost; slowest start ${Math.round(slowest)} ms`);
+} catch (e) {
+  console.error(serve.log.slice(-5000));
+  throw e;
+} finally {
+  await serve.stop();
+}
