@@ -1,0 +1,266 @@
+// Package session keeps the sessions of browsers: who signed in, what was
+// proven and when, and until when it counts.
+//
+// A session is a row found by the digest of a random token that stands in the
+// browser's cookie. It ends when nothing happens for a while (idle), at the
+// latest after a fixed time (absolute), and at once when it is revoked: it is
+// read from the database for every request and never cached. Every
+// authentication makes a new session and a new token; the older one is dead.
+// The session stores facts; what they are worth is for policy to say.
+//
+// Beside it stand the devices: browsers in which an account has signed in
+// before. A device never replaces authentication; it only gives its browser a
+// counter of wrong passwords of its own.
+package session
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"parvis/internal/db"
+	"parvis/internal/id"
+	"parvis/internal/policy"
+	"parvis/internal/secret"
+)
+
+// Standing is what a session counts for now.
+type Standing string
+
+// The standings.
+const (
+	Unknown Standing = ""      // there is no such session
+	Live    Standing = "live"  // it counts
+	Idle    Standing = "idle"  // nothing happened for too long
+	Over    Standing = "over"  // the longest time is over
+	Ended   Standing = "ended" // signed out, replaced or revoked
+)
+
+// Session is one session of one browser.
+type Session struct {
+	ID         id.Session
+	Account    id.Account
+	Facts      policy.Facts
+	Standing   Standing
+	CreatedAt  time.Time
+	TouchedAt  time.Time // when something last happened, as far as it was noted
+	IdleEndsAt time.Time // when it ends if nothing happens
+	EndsAt     time.Time // when it ends whatever happens
+	Reason     EndReason // why it ended, for Ended
+}
+
+// Live reports whether the session counts.
+func (s Session) Live() bool { return s.Standing == Live }
+
+// LogValue shows what may be logged of a session.
+func (s Session) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("id", string(s.ID)), slog.String("standing", string(s.Standing)))
+}
+
+// EndReason says why a session was ended before its time.
+type EndReason string
+
+// The reasons.
+const (
+	SignedOut EndReason = "signed_out" // by the person
+	Replaced  EndReason = "replaced"   // by a new authentication in the same browser
+	Revoked   EndReason = "revoked"    // by a change of password, the owner elsewhere, or an operator
+	Erased    EndReason = "erased"     // the account was closed
+)
+
+// New is a session to be started. Make it with Prepare, before the transaction.
+type New struct {
+	ID      id.Session
+	Token   string // for the cookie: 256 bits
+	Account id.Account
+	Facts   policy.Facts
+}
+
+// LogValue keeps the token out of the log.
+func (n New) LogValue() slog.Value { return slog.StringValue("session:" + string(n.ID)) }
+
+// Prepare makes the identifier and the token of a new session.
+func Prepare(account id.Account, facts policy.Facts) New {
+	return New{ID: id.New[id.Session](), Token: secret.NewToken(), Account: account, Facts: facts}
+}
+
+// Sessions are the sessions in the database. Every method takes a transaction.
+type Sessions struct {
+	Settings Settings
+}
+
+// Start stores a new session. Call it after the authentication has succeeded,
+// in the transaction that notes it.
+func (s Sessions) Start(tx *db.Tx, n New) (Session, error) {
+	facts, err := json.Marshal(n.Facts)
+	if err != nil {
+		return Session{}, fmt.Errorf("session: encode facts: %w", err)
+	}
+	now := tx.Now()
+	ends := now.Add(s.Settings.Absolute)
+	err = tx.ExecOne(`INSERT INTO session (id, token_digest, account_id, facts, created_at, touched_at, ends_at)
+		VALUES ($1, $2, $3, $4, $5, $5, $6)`,
+		n.ID, secret.Digest(n.Token), n.Account, string(facts), db.Millis(now), db.Millis(ends))
+	if err != nil {
+		return Session{}, fmt.Errorf("session: start: %w", err)
+	}
+	return Session{
+		ID: n.ID, Account: n.Account, Facts: n.Facts, Standing: Live,
+		CreatedAt: now, TouchedAt: now, IdleEndsAt: s.idleEnd(now, ends), EndsAt: ends,
+	}, nil
+}
+
+// Reauthenticate ends the browser's older session, if it has one, and starts
+// the new one. The older token is dead from the commit on.
+func (s Sessions) Reauthenticate(tx *db.Tx, older string, n New) (Session, error) {
+	if older != "" {
+		_, err := tx.Exec(`UPDATE session SET ended_at = $1, end_reason = $2 WHERE token_digest = $3 AND ended_at IS NULL`,
+			db.Millis(tx.Now()), Replaced, secret.Digest(older))
+		if err != nil {
+			return Session{}, fmt.Errorf("session: replace: %w", err)
+		}
+	}
+	return s.Start(tx, n)
+}
+
+const columns = `id, account_id, facts, created_at, touched_at, ends_at, ended_at, end_reason`
+
+func (s Sessions) scan(r interface{ Scan(dest ...any) error }, now time.Time) (Session, error) {
+	var out Session
+	var facts string
+	var ended time.Time
+	err := r.Scan(&out.ID, &out.Account, &facts, db.ScanTime(&out.CreatedAt), db.ScanTime(&out.TouchedAt),
+		db.ScanTime(&out.EndsAt), db.NullTime(&ended), db.ScanText(&out.Reason))
+	if err != nil {
+		return Session{}, err
+	}
+	if err := json.Unmarshal([]byte(facts), &out.Facts); err != nil {
+		return Session{}, fmt.Errorf("session: decode facts: %w", err)
+	}
+	out.IdleEndsAt = s.idleEnd(out.TouchedAt, out.EndsAt)
+	switch {
+	case !ended.IsZero():
+		out.Standing = Ended
+	case !now.Before(out.EndsAt):
+		out.Standing = Over
+	case !now.Before(out.IdleEndsAt):
+		out.Standing = Idle
+	default:
+		out.Standing = Live
+	}
+	return out, nil
+}
+
+func (s Sessions) idleEnd(touched, ends time.Time) time.Time {
+	if end := touched.Add(s.Settings.Idle); end.Before(ends) {
+		return end
+	}
+	return ends
+}
+
+// Find looks up the session of a cookie's token and says what it counts for.
+// A token that is unknown gives a session with the standing Unknown.
+func (s Sessions) Find(tx *db.Tx, token string) (Session, error) {
+	return s.find(tx, `SELECT `+columns+` FROM session WHERE token_digest = $1`, secret.Digest(token))
+}
+
+// ByID looks up a session.
+func (s Sessions) ByID(tx *db.Tx, session id.Session) (Session, error) {
+	return s.find(tx, `SELECT `+columns+` FROM session WHERE id = $1`, session)
+}
+
+func (s Sessions) find(tx *db.Tx, query string, arg any) (Session, error) {
+	out, err := s.scan(tx.QueryRow(query, arg), tx.Now())
+	if errors.Is(err, db.ErrNoRows) {
+		return Session{}, nil
+	}
+	if err != nil {
+		return Session{}, fmt.Errorf("session: find: %w", err)
+	}
+	return out, nil
+}
+
+// Due reports whether a live session is to be touched for a request: not for
+// every one, since touching is a write.
+func (s Sessions) Due(session Session, now time.Time) bool {
+	return session.Live() && now.Sub(session.TouchedAt) >= s.Settings.touchAfter()
+}
+
+// Touch notes that something happened, so that the idle time begins anew;
+// false when the session no longer counts. Run it in DB.WriteStatement.
+func (s Sessions) Touch(tx *db.Tx, session id.Session) (bool, error) {
+	now := tx.Now()
+	n, err := tx.Exec(`UPDATE session SET touched_at = $1
+		WHERE id = $2 AND ended_at IS NULL AND ends_at > $1 AND touched_at > $3`,
+		db.Millis(now), session, db.Millis(now.Add(-s.Settings.Idle)))
+	if err != nil {
+		return false, fmt.Errorf("session: touch: %w", err)
+	}
+	return n == 1, nil
+}
+
+// End ends one session; false when it had ended or there is none.
+func (s Sessions) End(tx *db.Tx, session id.Session, reason EndReason) (bool, error) {
+	n, err := tx.Exec(`UPDATE session SET ended_at = $1, end_reason = $2 WHERE id = $3 AND ended_at IS NULL`,
+		db.Millis(tx.Now()), reason, session)
+	if err != nil {
+		return false, fmt.Errorf("session: end: %w", err)
+	}
+	return n == 1, nil
+}
+
+// EndAll ends every session of an account except one ("" for none excepted)
+// and tells how many.
+func (s Sessions) EndAll(tx *db.Tx, account id.Account, except id.Session, reason EndReason) (int64, error) {
+	n, err := tx.Exec(`UPDATE session SET ended_at = $1, end_reason = $2
+		WHERE account_id = $3 AND id <> $4 AND ended_at IS NULL`, db.Millis(tx.Now()), reason, account, except)
+	if err != nil {
+		return 0, fmt.Errorf("session: end all: %w", err)
+	}
+	return n, nil
+}
+
+// List gives the live sessions of an account, the newest first.
+func (s Sessions) List(tx *db.Tx, account id.Account) ([]Session, error) {
+	now := tx.Now()
+	rows, err := tx.Query(`SELECT `+columns+` FROM session
+		WHERE account_id = $1 AND ended_at IS NULL AND ends_at > $2 AND touched_at > $3 ORDER BY created_at DESC, id`,
+		account, db.Millis(now), db.Millis(now.Add(-s.Settings.Idle)))
+	out, err := db.Collect(rows, err, func(r *db.Rows) (Session, error) { return s.scan(r, now) })
+	if err != nil {
+		return nil, fmt.Errorf("session: list: %w", err)
+	}
+	return out, nil
+}
+
+// Erase deletes everything that is kept of an account's sessions and devices.
+func (s Sessions) Erase(tx *db.Tx, account id.Account) error {
+	for _, query := range []string{`DELETE FROM session WHERE account_id = $1`, `DELETE FROM device WHERE account_id = $1`} {
+		if _, err := tx.Exec(query, account); err != nil {
+			return fmt.Errorf("session: erase: %w", err)
+		}
+	}
+	return nil
+}
+
+// Purge deletes sessions that stopped counting longer ago than Settings.KeptFor
+// and devices that are no longer known, at most limit of each.
+func (s Sessions) Purge(tx *db.Tx, limit int) (int64, error) {
+	now := tx.Now()
+	long := now.Add(-s.Settings.KeptFor)
+	n, err := tx.Exec(`DELETE FROM session WHERE id IN (SELECT id FROM session
+		WHERE ends_at <= $1 OR touched_at <= $2 OR ended_at <= $1 ORDER BY touched_at LIMIT $3)`,
+		db.Millis(long), db.Millis(long.Add(-s.Settings.Idle)), limit)
+	if err != nil {
+		return 0, fmt.Errorf("session: purge: %w", err)
+	}
+	m, err := tx.Exec(`DELETE FROM device WHERE (digest, account_id) IN (
+		SELECT digest, account_id FROM device WHERE used_at <= $1 ORDER BY used_at LIMIT $2)`,
+		db.Millis(now.Add(-s.Settings.DeviceLifetime)), limit)
+	if err != nil {
+		return 0, fmt.Errorf("session: purge devices: %w", err)
+	}
+	return n + m, nil
+}
