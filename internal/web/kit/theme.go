@@ -206,7 +206,6 @@ func pairs() []pair {
 		{front: "ink", on: []string{"wash"}},
 		{front: "act", on: []string{"sheet"}, edge: true},
 		{front: "mark", on: []string{"ground"}, edge: true},
-		{front: "lamp", on: []string{"mark"}, edge: true},
 		{front: "tab-lamp", on: []string{"brand"}, edge: true},
 		{front: "focus", on: []string{"sheet", "ground", "paving"}, edge: true},
 	}
@@ -253,6 +252,7 @@ func (p Palette) CSS() string {
 		b.WriteString("}")
 	}
 	write(p.Light)
+	fmt.Fprintf(&b, ":root{--tile-ink:%s}", p.Light["link"]) // on white in both schemes
 	b.WriteString("@media (prefers-color-scheme:dark){")
 	write(p.Dark)
 	b.WriteString("}\n")

@@ -1,0 +1,12 @@
+// What the pages do when scripts run. Every page works without this file; the
+// server is the truth for everything it shows.
+import { focusErrors } from "./errors.js";
+import { passwordToggles, passwordRules } from "./password.js";
+import { sessionWarning } from "./session.js";
+import { copyButtons } from "./copy.js";
+
+focusErrors(document);
+passwordToggles(document);
+passwordRules(document);
+copyButtons(document);
+sessionWarning(document);
