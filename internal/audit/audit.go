@@ -25,6 +25,8 @@ type Log struct {
 	Keys     *secret.Keys
 	Settings Settings
 	Logger   *slog.Logger // is told of each checkpoint, so that a copy stands outside the database; may be nil
+	// Observe is told of each event after its commit, for metrics; may be nil.
+	Observe func(name Name, outcome string)
 }
 
 // Event is something that happened. Name and Outcome are needed.
@@ -86,6 +88,9 @@ func (l *Log) Record(tx *db.Tx, e Event) error {
 		db.NullText(e.Flow), e.Outcome, e.Reason, data, p.ip, p.agent, p.address, p.salt, p.digest)
 	if err != nil {
 		return fmt.Errorf("audit: record %s: %w", e.Name, err)
+	}
+	if l.Observe != nil {
+		tx.AfterCommit(func() { l.Observe(e.Name, e.Outcome) })
 	}
 	return nil
 }

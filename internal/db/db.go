@@ -13,6 +13,7 @@ type DB struct {
 	now      func() time.Time
 	engine   engine
 	rehearse bool
+	observe  func(query string)
 }
 
 // mode is one of the three kinds of transaction.
@@ -40,6 +41,10 @@ type Option func(*DB)
 // Rehearse makes every closure run twice, the first time rolled back, so that a
 // test fails when a closure does something that cannot be repeated. For tests.
 func Rehearse() Option { return func(d *DB) { d.rehearse = true } }
+
+// Observe is told of every statement before it runs, also of those of a
+// rehearsal. For tests that count statements.
+func Observe(f func(query string)) Option { return func(d *DB) { d.observe = f } }
 
 // Open opens a database; now is the clock of the process. It creates the file
 // of a SQLite database, but no tables: see Migrate.
@@ -126,7 +131,7 @@ func (d *DB) instant() time.Time { return d.now().UTC().Truncate(time.Millisecon
 
 // begin makes the Tx of one run of a closure.
 func (d *DB) begin(ctx context.Context, on executor) *Tx {
-	return &Tx{ctx: ctx, on: on, now: d.instant()}
+	return &Tx{ctx: ctx, on: on, now: d.instant(), observe: d.observe}
 }
 
 // asFault turns the end of waiting and a broken connection into Unavailable,

@@ -26,6 +26,8 @@ type Tx struct {
 	failed error    // first error of a statement: the transaction cannot commit any more
 	over   bool     // the closure returned
 	after  []func() // run after the commit
+
+	observe func(query string) // may be nil
 }
 
 // Now is the instant of this transaction: the same at every call, UTC, whole milliseconds.
@@ -37,7 +39,7 @@ func (t *Tx) AfterCommit(f func()) { t.after = append(t.after, f) }
 
 // Exec runs a statement and tells how many rows it touched.
 func (t *Tx) Exec(query string, args ...any) (int64, error) {
-	values, err := t.ready(args)
+	values, err := t.ready(query, args)
 	if err != nil {
 		return 0, err
 	}
@@ -59,7 +61,7 @@ func (t *Tx) ExecOne(query string, args ...any) error {
 
 // Query runs a statement that returns rows. Close them before the next statement, or use Collect.
 func (t *Tx) Query(query string, args ...any) (*Rows, error) {
-	values, err := t.ready(args)
+	values, err := t.ready(query, args)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +80,7 @@ func (t *Tx) QueryRow(query string, args ...any) *Row {
 }
 
 // ready refuses statements in a transaction that is over, failed, or has open rows.
-func (t *Tx) ready(args []any) ([]any, error) {
+func (t *Tx) ready(query string, args []any) ([]any, error) {
 	switch {
 	case t.over:
 		return nil, errors.New("db: the transaction is over: a *Tx must not leave its closure")
@@ -86,6 +88,9 @@ func (t *Tx) ready(args []any) ([]any, error) {
 		return nil, fmt.Errorf("db: the transaction failed before: %w", t.failed)
 	case t.open != nil:
 		return nil, t.note(errors.New("db: rows are still open: close them before the next statement"))
+	}
+	if t.observe != nil {
+		t.observe(query)
 	}
 	values, err := normalize(args)
 	return values, t.note(err)

@@ -32,6 +32,7 @@ type setup struct {
 	now      func() time.Time
 	once     bool // closures run once
 	settings func(*db.Settings)
+	observe  func(query string)
 }
 
 // Option changes the database of a test.
@@ -46,6 +47,9 @@ func WithoutRehearsal() Option { return func(s *setup) { s.once = true } }
 
 // WithSettings lets a test change the settings before the database is opened.
 func WithSettings(change func(*db.Settings)) Option { return func(s *setup) { s.settings = change } }
+
+// Observe tells of every statement before it runs.
+func Observe(f func(query string)) Option { return func(s *setup) { s.observe = f } }
 
 // Each runs a test once per engine, each time with a fresh migrated database.
 func Each(t *testing.T, test func(t *testing.T, d *db.DB), options ...Option) {
@@ -103,6 +107,9 @@ func open(tb testing.TB, settings db.Settings, s setup) *db.DB {
 	var o []db.Option
 	if !s.once {
 		o = append(o, db.Rehearse())
+	}
+	if s.observe != nil {
+		o = append(o, db.Observe(s.observe))
 	}
 	d, err := db.Open(tb.Context(), settings, s.now, o...)
 	if err != nil {
