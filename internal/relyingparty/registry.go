@@ -135,9 +135,9 @@ func (r *Registry) read(ctx context.Context, known *snapshot) (*snapshot, error)
 		known = now
 	}
 	var next *snapshot
-	var at time.Time
+	at := r.Now()
 	err := r.DB.Read(ctx, func(tx *db.Tx) error {
-		next, at = nil, tx.Now()
+		next = nil
 		revision, err := readRevision(tx)
 		if err != nil {
 			return err
