@@ -44,7 +44,7 @@ func (l *Log) chainSome(ctx context.Context) (int, error) {
 		if err != nil {
 			return err
 		}
-		rows, err := tx.Query(`SELECT ` + columns + ` FROM audit_event WHERE number IS NULL ORDER BY at, id LIMIT $1`, chainBatch)
+		rows, err := tx.Query(`SELECT `+columns+` FROM audit_event WHERE number IS NULL ORDER BY at, id LIMIT $1`, chainBatch)
 		list, err := db.Collect(rows, err, scan)
 		if err != nil {
 			return err

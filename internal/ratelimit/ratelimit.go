@@ -23,7 +23,6 @@ import (
 	"sync"
 	"time"
 
-	"parvis/internal/audit"
 	"parvis/internal/db"
 	"parvis/internal/fault"
 	"parvis/internal/secret"
@@ -40,8 +39,9 @@ type Limiter struct {
 	DB       *db.DB
 	Keys     *secret.Keys
 	Settings Settings
-	Audit    *audit.Log       // is told when a limit is reached; may be nil
 	Now      func() time.Time // the clock given to db.Open
+	// Reached records, once per window, that a limit was reached; may be nil.
+	Reached func(tx *db.Tx, rule Rule, key string) error
 
 	mu      sync.Mutex
 	refused map[string]time.Time // keys over their limit, until when
@@ -136,7 +136,9 @@ func (l *Limiter) find(rule Rule, key string) (Limit, string, error) {
 	return limit, l.Keys.Index("rate_limit", string(rule)+"|"+key), nil
 }
 
-func isIP(rule Rule) bool { return len(rule) > 3 && rule[len(rule)-3:] == "_ip" && rule != SigninAddressIP }
+func isIP(rule Rule) bool {
+	return len(rule) > 3 && rule[len(rule)-3:] == "_ip" && rule != SigninAddressIP
+}
 
 // exact counts in one row with one statement: the n-th to commit sees n.
 func (l *Limiter) exact(ctx context.Context, name string, limit Limit) (n int64, ends time.Time, err error) {
@@ -195,14 +197,10 @@ func (l *Limiter) spread(ctx context.Context, name string, limit Limit) (n int64
 
 // tell records that a limit was reached, once per window.
 func (l *Limiter) tell(ctx context.Context, rule Rule, key string) error {
-	if l.Audit == nil {
+	if l.Reached == nil {
 		return nil
 	}
-	e := audit.Event{Name: audit.LimitReached, Outcome: audit.Refused, Data: map[string]string{"rule": string(rule)}}
-	if isIP(rule) {
-		e.Personal.IP = key
-	}
-	err := l.DB.Write(ctx, func(tx *db.Tx) error { return l.Audit.Record(tx, e) })
+	err := l.DB.Write(ctx, func(tx *db.Tx) error { return l.Reached(tx, rule, key) })
 	if err != nil {
 		return fmt.Errorf("ratelimit: %w", err)
 	}
