@@ -152,7 +152,7 @@ func (c *components) token(p *Page, form string) template.HTML {
 func (c *components) bound(p *Page, name string, pairs []any) (Field, error) {
 	f := Field{Name: name, Value: p.Form.Get(name), Checked: p.Form.Has(name), Type: "text"}
 	if e := p.Form.Of(name); e != nil {
-		f.Error = c.tr.T(e.Key, e.Args...)
+		f.Error = c.errorText(*e)
 	}
 	err := fill(&f, pairs)
 	return f, err
@@ -216,6 +216,10 @@ func (c *components) checkbox(p *Page, name string, pairs ...any) (template.HTML
 
 func (c *components) radios(p *Page, name string, pairs ...any) (template.HTML, error) {
 	return c.input("radios", p, name, pairs, nil)
+}
+
+func (c *components) choose(p *Page, name string, pairs ...any) (template.HTML, error) {
+	return c.input("choose", p, name, pairs, nil)
 }
 
 func (c *components) button(text any, pairs ...any) (template.HTML, error) {
@@ -293,7 +297,13 @@ func (c *components) rules(r *Rules) (template.HTML, error) { return c.render("r
 
 func (c *components) copyButton(text string) (template.HTML, error) { return c.render("copy", text) }
 
-func (c *components) errorText(e FormError) string { return c.tr.T(e.Key, e.Args...) }
+func (c *components) errorText(e FormError) string {
+	args := e.Args
+	if e.After > 0 {
+		args = append([]any{"wait", c.tr.Duration(e.After)}, args...)
+	}
+	return c.tr.T(e.Key, args...)
+}
 
 func (c *components) errorSummary(p *Page) (template.HTML, error) {
 	if p.Form.OK() {

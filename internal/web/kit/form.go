@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"parvis/internal/fault"
@@ -30,9 +31,10 @@ type Form struct {
 
 // FormError is one thing to correct.
 type FormError struct {
-	Field string // name of the field; "" when it is about none
-	Key   string // catalogue key
-	Args  []any  // its placeholders: name, value …
+	Field string        // name of the field; "" when it is about none
+	Key   string        // catalogue key
+	Args  []any         // its placeholders: name, value …
+	After time.Duration // how long to wait, shown as {{.wait}}; 0: the text has no such placeholder
 }
 
 // NewForm makes a form with values already filled in: name, value, name, value ….
@@ -79,7 +81,7 @@ func (f *Form) FailWith(err error) bool {
 	if !ok || e.Field == "" || e.Kind == fault.Internal || e.Kind == fault.Unavailable {
 		return false
 	}
-	f.Fail(e.Field, e.Key, e.Args...)
+	f.Errors = append(f.Errors, FormError{Field: e.Field, Key: e.Key, Args: e.Args, After: e.RetryAfter})
 	return true
 }
 

@@ -25,6 +25,7 @@ import (
 //	code . "code" "label" … "hint" … "digits" 6
 //	checkbox . "terms" "label" (th …) "hint" …
 //	radios . "name" "label" … "choices" .Data.Choices
+//	choose . "name" "label" … "hint" … "choices" .Data.Choices      a list to choose one of many from
 //	button "Continue" "kind" "second|danger|link|small" "id" … "name" … "value" … "form" …
 //	action "Open" "/path" "kind" …    a link that looks like a button
 //	notice "info|done|warning|error" "text" "title" … "url" … "link" … "icon" …
@@ -75,6 +76,7 @@ func (s *Site) funcs(lang i18n.Lang, t *template.Template) template.FuncMap {
 		"code":      c.code,
 		"checkbox":  c.checkbox,
 		"radios":    c.radios,
+		"choose":    c.choose,
 		"button":    c.button,
 		"action":    c.action,
 		"notice":    c.notice,

@@ -98,6 +98,9 @@ func (s *Site) recover(w *recorder, r *http.Request) {
 func (s *Site) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	p := faultPage(err)
 	s.logFault(r, p, err)
+	if out, ok := w.(*recorder); ok && out.wrote {
+		return // the answer has begun: what went out cannot be taken back
+	}
 	s.errorPage(w, r, p)
 }
 

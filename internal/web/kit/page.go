@@ -210,6 +210,9 @@ func (p *Page) OtherLang() i18n.Lang {
 
 // LangURL is this page in another language.
 func (p *Page) LangURL(l i18n.Lang) string {
+	if own := p.Addresses[l]; own != "" {
+		return own + "?lang=" + string(l)
+	}
 	query := "lang=" + string(l)
 	if p.Query != "" {
 		query = p.Query + "&" + query
@@ -221,13 +224,22 @@ func (p *Page) LangURL(l i18n.Lang) string {
 func (p *Page) Alternates() []Link {
 	out := make([]Link, len(p.Site.Langs))
 	for i, l := range p.Site.Langs {
+		if own := p.Addresses[l]; own != "" {
+			out[i] = Link{URL: p.Site.URL(own), Lang: l}
+			continue
+		}
 		out[i] = Link{URL: p.Site.URL(p.Path) + "?lang=" + string(l), Lang: l}
 	}
 	return out
 }
 
 // Canonical is the one address of a public page.
-func (p *Page) Canonical() string { return p.Site.URL(p.Path) }
+func (p *Page) Canonical() string {
+	if own := p.Addresses[p.Lang]; own != "" {
+		return p.Site.URL(own)
+	}
+	return p.Site.URL(p.Path)
+}
 
 // Invalid reports whether the page shows errors.
 func (p *Page) Invalid() bool { return !p.Form.OK() }
@@ -269,7 +281,7 @@ func (p *Page) HelpLinks() []Link {
 	}
 	return []Link{
 		{Text: tr.T("kit.help"), URL: or(l.Help, "/help")},
-		{Text: tr.T("kit.contact"), URL: or(l.Contact, "/contact")},
+		{Text: tr.T("kit.contact"), URL: or(l.Contact, p.contactPath())},
 		{Text: tr.T("kit.privacy"), URL: or(l.Privacy, "/privacy")},
 		{Text: tr.T("kit.terms"), URL: or(l.Terms, "/terms")},
 		{Text: tr.T("kit.accessibility"), URL: or(l.Accessibility, "/accessibility")},

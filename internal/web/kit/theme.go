@@ -67,7 +67,10 @@ func derive(brand rgb, dark bool) map[string]string {
 	white, out := mustColor("#ffffff"), map[string]string{}
 	put := func(name string, c rgb) { out[name] = c.String() }
 	put("on-brand", white)
-	put("on-brand-soft", mix(white, brand, 0.88))
+	put("on-brand-soft", white)
+	if soft := mix(white, brand, 0.88).snap(); contrast(soft, brand) >= 4.5 {
+		put("on-brand-soft", soft)
+	}
 	if dark {
 		sheet, ground := mustColor(fixed(true)["sheet"]), mustColor(fixed(true)["ground"])
 		door := brand
@@ -87,12 +90,17 @@ func derive(brand rgb, dark bool) map[string]string {
 		put("lamp", lampOn(mark, "#ffd591", out["brand"]))
 		return out
 	}
+	wash := mix(brand, white, 0.1).snap()
+	link := brand
+	for link.oklch().l > 0.1 && !reaches(link, 4.5, []rgb{mustColor(fixed(false)["paving"]), wash}) {
+		link = link.shade(0.98)
+	}
 	put("brand", brand)
-	put("link", brand)
+	put("link", link)
 	put("act", brand)
 	put("act-deep", brand.shade(0.78))
 	put("on-act", white)
-	put("wash", mix(brand, white, 0.1))
+	put("wash", wash)
 	put("mark", brand)
 	put("lamp", lampOn(brand, "#f2b84b", "#ffffff"))
 	return out

@@ -19,6 +19,7 @@ type Lintel struct {
 	Name       string    // the service
 	Department string    // whose service it is
 	Logo       string    // local path of its logo; "": its initial
+	Party      string    // identifier of the service, for the contact form
 	Lang       i18n.Lang // language of name and department when it is not the page's
 }
 
@@ -67,6 +68,9 @@ type View struct {
 
 	Wide   bool // account width, 52rem
 	Public bool // in front of the door: may be found by search engines
+	// Addresses are the permanent paths of a public page, one per language: the
+	// language link leads there, and search engines are told.
+	Addresses map[i18n.Lang]string
 
 	Form *Form // what was typed, and what is wrong
 	Data any   // the page's own type
