@@ -10,6 +10,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"parvis/internal/audit"
 )
 
 // metrics are the numbers of one process. Their names are stable and stand in
@@ -19,6 +21,7 @@ type metrics struct {
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	inFlight prometheus.Gauge
+	events   *prometheus.CounterVec
 }
 
 func newMetrics(version string) *metrics {
@@ -35,9 +38,12 @@ func newMetrics(version string) *metrics {
 			Name: "parvis_http_requests_in_flight", Help: "Requests being answered now.",
 		}),
 	}
+	m.events = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "parvis_events_total", Help: "Security events recorded by this node, by name and outcome.",
+	}, []string{"event", "outcome"})
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "parvis_build_info", Help: "Always 1; the label says which version runs."}, []string{"version"})
 	build.WithLabelValues(version).Set(1)
-	m.registry.MustRegister(m.requests, m.duration, m.inFlight, build,
+	m.registry.MustRegister(m.requests, m.duration, m.inFlight, m.events, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -47,22 +53,35 @@ func (m *metrics) gauge(name, help string, read func() float64) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read))
 }
 
+// counter registers counts that something else keeps, one per value of a label.
+func (m *metrics) counter(name, help, label string, read map[string]func() float64) {
+	for value, f := range read {
+		m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: name, Help: help, ConstLabels: prometheus.Labels{label: value},
+		}, f))
+	}
+}
+
+// event counts one recorded event.
+func (m *metrics) event(name audit.Name, outcome string) {
+	m.events.WithLabelValues(string(name), outcome).Inc()
+}
+
 // handler answers /metrics.
 func (m *metrics) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{EnableOpenMetrics: true, Timeout: 5 * time.Second})
 }
 
-// observe counts one answered request. The route is the pattern that matched,
+// observe counts one answered request. The route is the pattern that matches,
 // never the path, which may hold the id of a flow.
-func (m *metrics) observe(r *http.Request, status int, took time.Duration) {
-	route := routeOf(r)
+func (m *metrics) observe(route string, r *http.Request, status int, took time.Duration) {
 	m.requests.WithLabelValues(route, methodOf(r), strconv.Itoa(status)).Inc()
 	m.duration.WithLabelValues(route).Observe(took.Seconds())
 }
 
-// routeOf is the pattern that matched, without its method.
-func routeOf(r *http.Request) string {
-	route := r.Pattern
+// routeOf is the pattern that matches a request, without its method; "none" for unknown addresses.
+func routeOf(mux *http.ServeMux, r *http.Request) string {
+	_, route := mux.Handler(r)
 	if _, after, ok := strings.Cut(route, " "); ok {
 		route = after
 	}

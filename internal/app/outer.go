@@ -52,9 +52,10 @@ func (h *House) outer(next http.Handler) http.Handler {
 				h.panicked(ctx, out, e)
 			}
 			took := time.Since(began)
-			h.metrics.observe(r, out.status, took)
+			route := routeOf(h.mux, r)
+			h.metrics.observe(route, r, out.status, took)
 			h.Log.LogAttrs(ctx, slog.LevelInfo, "request",
-				slog.String("method", methodOf(r)), slog.String("route", routeOf(r)),
+				slog.String("method", methodOf(r)), slog.String("route", route),
 				slog.Int("status", out.status), slog.Int64("ms", took.Milliseconds()))
 		}()
 		next.ServeHTTP(out, r)

@@ -16,11 +16,19 @@ import (
 	"reflect"
 	"strings"
 
+	"parvis/internal/account"
+	"parvis/internal/audit"
+	"parvis/internal/authenticator/password"
 	"parvis/internal/connection"
 	"parvis/internal/db"
+	"parvis/internal/flow"
 	"parvis/internal/grant"
+	"parvis/internal/keyring"
 	"parvis/internal/notify"
+	"parvis/internal/ratelimit"
 	"parvis/internal/relyingparty"
+	"parvis/internal/session"
+	"parvis/internal/signin"
 	"parvis/internal/web/kit"
 	"parvis/internal/web/portal"
 )
@@ -43,10 +51,26 @@ type Config struct {
 	Public portal.Settings `yaml:"public"`
 	// Mail is how e-mail is sent.
 	Mail notify.Settings `yaml:"mail"`
+	// Account are the rules of accounts and their lock.
+	Account account.Settings `yaml:"account"`
+	// Password is what a password must be, and how it is hashed.
+	Password password.Settings `yaml:"password"`
+	// Session is how long people stay signed in.
+	Session session.Settings `yaml:"session"`
+	// Flow is how long a journey through the pages may take.
+	Flow flow.Settings `yaml:"flow"`
+	// Signin are the numbers of signing in.
+	Signin signin.Settings `yaml:"signin"`
 	// Connection is how long people's agreements to share last.
 	Connection connection.Settings `yaml:"connection"`
 	// Grant is how long what services receive can be used.
 	Grant grant.Settings `yaml:"grant"`
+	// Keyring is how long signing keys are used.
+	Keyring keyring.Settings `yaml:"keyring"`
+	// Limits are how often something may happen before it is refused for a while.
+	Limits ratelimit.Settings `yaml:"limits"`
+	// Audit is how long security events keep what is personal.
+	Audit audit.Settings `yaml:"audit"`
 	// Partners are services that may use the sign-in service. They are read only for the commands; `parvis partner add` keeps others in the database.
 	Partners []relyingparty.Settings `yaml:"partners"`
 }
@@ -65,8 +89,16 @@ func Preset(name string) Config {
 		Languages:  []string{"en", "fr"},
 		Public:     portal.Preset(name),
 		Mail:       notify.Preset(name),
+		Account:    account.Preset(name),
+		Password:   password.Preset(name),
+		Session:    session.Preset(name),
+		Flow:       flow.Preset(name),
+		Signin:     signin.Preset(name),
 		Connection: connection.Preset(name),
 		Grant:      grant.Preset(name),
+		Keyring:    keyring.Preset(name),
+		Limits:     ratelimit.Preset(name),
+		Audit:      audit.Preset(name),
 	}
 }
 
@@ -78,8 +110,16 @@ func (c *Config) sections() []section {
 		{"deployment", c.Deployment.Problems()},
 		{"public", c.Public.Problems()},
 		{"mail", c.Mail.Problems()},
+		{"account", c.Account.Problems()},
+		{"password", c.Password.Problems()},
+		{"session", c.Session.Problems()},
+		{"flow", c.Flow.Problems()},
+		{"signin", c.Signin.Problems()},
 		{"connection", c.Connection.Problems()},
 		{"grant", c.Grant.Problems()},
+		{"keyring", c.Keyring.Problems()},
+		{"limits", c.Limits.Problems()},
+		{"audit", c.Audit.Problems()},
 	}
 }
 

@@ -147,7 +147,7 @@ func TestEachUnsafeSettingIsNamed(t *testing.T) {
 		"clear mail":       {"tls: starttls", "tls: none", "mail.server.tls"},
 		"one language":     {"names: {en: Parvis, fr: Parvis}", "names: {en: Parvis, fr: ''}", "deployment.names"},
 		"unknown preset":   {"preset: parvis", "preset: quebec", "preset: \"quebec\" is not known"},
-		"unknown language": {"time_zone: America/Toronto", "time_zone: America/Toronto\nlanguages: [en, de]", "languages: \"de\""},
+		"unknown language": {"preset: parvis", "preset: parvis\nlanguages: [en, de]", "languages: \"de\""},
 		"bad partner":      {"# partners:", "partners: [{id: a, redirect_uris: ['http://example.org/']}]\n#", "partners[a].redirect_uris"},
 	} {
 		t.Run(name, func(t *testing.T) {

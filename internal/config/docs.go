@@ -19,7 +19,7 @@ tells what is missing or unsafe, each with the setting to change; ` + "`parvis c
 secrets masked. A key that no setting has is an error.
 
 - **Presets** set every number at once: ` + "`preset: parvis`" + ` (NIST SP 800-63-4, the default), ` + "`ontario`" + ` or ` + "`logingov`" + `.
-  A setting in the file wins over the preset; the table names the value of each preset where they differ.
+  A setting in the file wins over the preset; the tables show the values of parvis, and those of the others where they differ.
 - **Environment**: every setting below that is no table can be overridden by a variable: ` + "`PARVIS_`" + ` and its path in capitals
   with underscores; ` + "`mail.server.host` is `PARVIS_MAIL_SERVER_HOST`" + `. Lists are separated by commas.
 - **Secrets** can stand in files: the setting whose name ends in ` + "`_file`" + ` names it. The first line counts.
@@ -50,31 +50,22 @@ secrets masked. A key that no setting has is an error.
 	return b.String()
 }
 
-// defaultText is the value of all presets, or of each where they differ.
+// defaultText is the value of the first preset, and those of others that differ.
 func (s settingDoc) defaultText() string {
-	first, same := "", true
-	for i, name := range Presets() {
-		v := s.Defaults[name]
-		if i == 0 {
-			first = v
-		}
-		same = same && v == first
+	base := s.Defaults[Presets()[0]]
+	var out []string
+	if base != "" && base != "[]" && base != "map[]" && base != "{}" {
+		out = append(out, "`"+base+"`")
 	}
-	if same {
-		if first == "" || first == "[]" || first == "map[]" || s.Defaults == nil {
-			return ""
-		}
-		return "`" + first + "`"
+	if s.Path == "preset" {
+		return out[0]
 	}
-	parts := make([]string, 0, 3)
-	for _, name := range Presets() {
-		v := s.Defaults[name]
-		if v == "" {
-			v = "–"
+	for _, name := range Presets()[1:] {
+		if v := s.Defaults[name]; v != base {
+			out = append(out, name+": `"+v+"`")
 		}
-		parts = append(parts, fmt.Sprintf("%s: `%s`", name, v))
 	}
-	return strings.Join(parts, "<br>")
+	return strings.Join(out, "<br>")
 }
 
 func cell(text string) string { return strings.ReplaceAll(text, "|", "\\|") }

@@ -130,8 +130,9 @@ func settingDocs(fields []byte) []settingDoc {
 	return out
 }
 
+// describe lists the settings of a struct: single ones first, then tables.
 func describe(t reflect.Type, values map[string]reflect.Value, path string, docs map[string]string, out *[]settingDoc) {
-	for i := range t.NumField() {
+	for _, i := range singlesFirst(t) {
 		field := t.Field(i)
 		name, inline, ok := yamlName(field)
 		if !ok {
@@ -149,6 +150,15 @@ func describe(t reflect.Type, values map[string]reflect.Value, path string, docs
 		doc = strings.TrimPrefix(doc, field.Name+" ")
 		doc = upper(strings.TrimPrefix(strings.TrimPrefix(doc, "is "), "are "))
 		switch elem := field.Type; {
+		case alike(t, elem) >= 3:
+			if i == 0 || t.Field(i-1).Type != elem {
+				describe(elem, nil, join(path, "*"), docs, out)
+			}
+			s := settingDoc{Path: at, Type: "table", Doc: doc, Defaults: map[string]string{}}
+			for preset, v := range below {
+				s.Defaults[preset] = brief(v)
+			}
+			*out = append(*out, s)
 		case elem.Kind() == reflect.Struct && !unmarshalsItself(elem):
 			if !inline {
 				*out = append(*out, settingDoc{Path: at, Doc: doc, Section: true})
@@ -165,6 +175,43 @@ func describe(t reflect.Type, values map[string]reflect.Value, path string, docs
 			*out = append(*out, s)
 		}
 	}
+}
+
+// singlesFirst are the fields of a struct, those that hold tables of their own at the end.
+func singlesFirst(t reflect.Type) []int {
+	var singles, tables []int
+	for i := range t.NumField() {
+		ft := t.Field(i).Type
+		if ft.Kind() == reflect.Struct && ft != durationType && alike(t, ft) < 3 {
+			tables = append(tables, i)
+			continue
+		}
+		singles = append(singles, i)
+	}
+	return append(singles, tables...)
+}
+
+// alike counts the fields of a struct that share one struct type: they are
+// documented as one line each, and their common parts once.
+func alike(t, elem reflect.Type) int {
+	n := 0
+	for i := range t.NumField() {
+		if t.Field(i).Type == elem && elem.Kind() == reflect.Struct {
+			n++
+		}
+	}
+	return n
+}
+
+// brief writes the settings of a small table that are not zero.
+func brief(v reflect.Value) string {
+	var parts []string
+	for _, l := range leaves(v, "") {
+		if !l.Value.IsZero() {
+			parts = append(parts, l.Path+": "+l.text())
+		}
+	}
+	return "{" + strings.Join(parts, ", ") + "}"
 }
 
 func upper(text string) string {

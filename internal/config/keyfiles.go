@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -35,6 +37,27 @@ func NewKeyFile() []byte {
 // DemoKeyFile makes a key file of the demonstration: as strong, but refused by everything else.
 func DemoKeyFile() []byte {
 	return append([]byte("parvis-demo-"), NewKeyFile()[len("parvis-"):]...)
+}
+
+// DemoKey reads a key file of the demonstration and makes it when there is none.
+func DemoKey(path string) ([]byte, error) {
+	text, err := os.ReadFile(path) //nolint:gosec // the demonstration's own folder
+	if errors.Is(err, fs.ErrNotExist) {
+		text = DemoKeyFile()
+		err = writeNew(path, text, 0o600)
+	}
+	if err != nil {
+		return nil, err
+	}
+	line, ok := strings.CutPrefix(string(bytes.TrimSpace(text)), demoKeyLine)
+	if !ok {
+		return nil, fmt.Errorf("%s is no key of the demonstration; choose an empty folder", path)
+	}
+	key, err := base64.StdEncoding.DecodeString(line)
+	if err != nil {
+		return nil, fmt.Errorf("%s is damaged: %w", path, err)
+	}
+	return key, nil
 }
 
 // readKey reads a key file and refuses one that others may read.

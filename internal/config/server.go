@@ -33,7 +33,7 @@ type Server struct {
 	MaxHeaderBytes int `yaml:"max_header_bytes"`
 	// StopTimeout is how long requests in progress may take to end when the service is stopped.
 	StopTimeout time.Duration `yaml:"stop_timeout"`
-	// LogLevel is debug, info, warn or error.
+	// LogLevel is how much the log tells: debug, info, warn or error.
 	LogLevel string `yaml:"log_level"`
 }
 

@@ -62,7 +62,9 @@ type entry struct {
 
 // routes registers the pages of the demonstration beside those of the service.
 func (v *viewer) routes(mux *http.ServeMux) {
-	mux.HandleFunc("GET /demo", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/demo/mailbox", http.StatusSeeOther) })
+	mux.HandleFunc("GET /demo", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/demo/mailbox", http.StatusSeeOther)
+	})
 	mux.HandleFunc("GET /demo/mailbox", v.list)
 	mux.HandleFunc("GET /demo/mailbox.json", v.json)
 	mux.HandleFunc("GET /demo/mailbox/{message}", v.message)

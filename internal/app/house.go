@@ -1,0 +1,201 @@
+// Package app composes the service: configuration, database, services, handlers,
+// servers. It is the only place that knows them all, and it constructs with
+// struct literals: what depends on what can be read here from top to bottom.
+//
+// Open builds a House without touching anything but opening the database; Start
+// begins the background work; Serve also binds the listeners and drains them at
+// the end. The commands use an opened House, the demonstration a started one
+// behind its own listeners.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"parvis/internal/account"
+	"parvis/internal/audit"
+	"parvis/internal/authenticator/password"
+	"parvis/internal/config"
+	"parvis/internal/connection"
+	"parvis/internal/db"
+	"parvis/internal/enrollment"
+	"parvis/internal/flow"
+	"parvis/internal/grant"
+	"parvis/internal/i18n"
+	"parvis/internal/id"
+	"parvis/internal/job"
+	"parvis/internal/keyring"
+	"parvis/internal/lifecycle"
+	"parvis/internal/notify"
+	"parvis/internal/notify/smtp"
+	"parvis/internal/ratelimit"
+	"parvis/internal/recovery"
+	"parvis/internal/relyingparty"
+	"parvis/internal/secret"
+	"parvis/internal/session"
+	"parvis/internal/signin"
+	"parvis/internal/web/kit"
+	"parvis/internal/web/visit"
+)
+
+// Options are what a House is made of.
+type Options struct {
+	Config    *config.Config
+	Keys      *secret.Keys     // nil: read the key files of Config
+	Now       func() time.Time // the clock of the process
+	Log       *slog.Logger
+	Transport notify.Transport // nil: the mail server of Config
+	Version   string
+}
+
+// House is the composed service.
+type House struct {
+	Config *config.Config
+	Log    *slog.Logger
+	Now    func() time.Time
+	Keys   *secret.Keys
+	DB     *db.DB
+	Texts  *i18n.Bundle
+	Site   *kit.Site
+
+	Audit    *audit.Log
+	Limiter  *ratelimit.Limiter
+	Keyring  *keyring.Keyring
+	Outbox   *notify.Outbox
+	Worker   *notify.Worker
+	Mail     *smtp.Transport // nil when another transport was given
+	Registry *relyingparty.Registry
+	Partners relyingparty.Store
+
+	Flows       flow.Flows
+	Accounts    account.Accounts
+	Attempts    account.Attempts
+	Proofs      account.Proofs
+	Hasher      *password.Hasher
+	Passwords   password.Passwords
+	Sessions    session.Sessions
+	Devices     session.Devices
+	Connections connection.Connections
+	Grants      grant.Grants
+
+	Enrollment *enrollment.Journey
+	Signin     *signin.Journey
+	Recovery   *recovery.Journey
+	Lifecycle  *lifecycle.Lifecycle
+	Visitor    *visit.Visitor
+	Jobs       *job.Runner
+
+	mux      *http.ServeMux
+	handler  http.Handler
+	metrics  *metrics
+	running  sync.WaitGroup
+	started  atomic.Bool
+	stopping atomic.Bool
+}
+
+// Open composes the service. It opens the database and changes nothing in it.
+func Open(ctx context.Context, o Options) (*House, error) {
+	h := &House{Config: o.Config, Log: o.Log, Now: o.Now, Keys: o.Keys, metrics: newMetrics(o.Version)}
+	if h.Keys == nil {
+		keys, err := o.Config.Keys.Open()
+		if err != nil {
+			return nil, err
+		}
+		h.Keys = keys
+	}
+	var err error
+	h.DB, err = db.Open(ctx, o.Config.Database, o.Now)
+	if err != nil {
+		return nil, err
+	}
+	for _, build := range []func(*House, Options) error{(*House).ground, (*House).domains, (*House).journeys, (*House).doors} {
+		if err := build(h, o); err != nil {
+			return nil, errors.Join(err, h.DB.Close())
+		}
+	}
+	h.measure()
+	return h, nil
+}
+
+// ground builds what everything stands on: words, pages, audit, limits, mail, keys, partners.
+func (h *House) ground(o Options) error {
+	var err error
+	h.Texts, err = i18n.Load()
+	if err != nil {
+		return err
+	}
+	c := h.Config
+	h.Site, err = kit.New(kit.Config{
+		Settings: c.Deployment, Texts: h.Texts, Langs: c.Langs(), Keys: h.Keys, PublicURL: c.Server.PublicURL,
+		TrustedProxies: c.Server.Proxy.Networks(), Bypass: bypass(), Log: h.Log, Now: h.Now,
+	})
+	if err != nil {
+		return err
+	}
+	h.Audit = &audit.Log{DB: h.DB, Keys: h.Keys, Settings: c.Audit, Logger: h.Log, Observe: h.metrics.event}
+	h.Limiter = &ratelimit.Limiter{DB: h.DB, Keys: h.Keys, Settings: c.Limits, Now: h.Now, Reached: h.limitReached}
+	h.Keyring = &keyring.Keyring{DB: h.DB, Keys: h.Keys, Settings: c.Keyring, Audit: h.Audit, Now: h.Now, Logger: h.Log}
+	if err := h.mail(o); err != nil {
+		return err
+	}
+	fromFile, problems := relyingparty.FromFile(c.Partners)
+	if len(problems) > 0 {
+		return &config.Error{Problems: problems}
+	}
+	h.Registry = &relyingparty.Registry{DB: h.DB, Now: h.Now, File: fromFile}
+	h.Partners = relyingparty.Store{Registry: h.Registry, Audit: h.Audit}
+	return nil
+}
+
+// mail builds the outbox and what delivers it.
+func (h *House) mail(o Options) error {
+	c := h.Config
+	mails := &notify.Mails{
+		Bundle: h.Texts, Languages: c.Langs(), BaseURL: c.Server.PublicURL, Product: c.Deployment.Names,
+		Owner: c.Deployment.Owner, Zone: h.Site.Zone(), Answered: c.Mail.ReplyTo != "",
+	}
+	if err := mails.Check(); err != nil {
+		return err
+	}
+	transport := o.Transport
+	if transport == nil {
+		h.Mail = &smtp.Transport{Settings: c.Mail}
+		transport = h.Mail
+	}
+	bell := notify.NewBell()
+	h.Outbox = &notify.Outbox{Keys: h.Keys, Mails: mails, Settings: c.Mail, Bell: bell}
+	h.Worker = &notify.Worker{DB: h.DB, Keys: h.Keys, Transport: transport, Settings: c.Mail, Bell: bell, Log: h.Log, Audit: h.Audit}
+	return nil
+}
+
+// limitReached records, once per window, that a limit refused somebody.
+func (h *House) limitReached(tx *db.Tx, rule ratelimit.Rule, key string) error {
+	e := audit.Event{Name: audit.LimitReached, Outcome: audit.Refused, Data: map[string]string{"rule": string(rule)}}
+	if ratelimit.IsIP(rule) {
+		e.Personal.IP = key
+	}
+	return h.Audit.Record(tx, e)
+}
+
+// EndParty ends everything that was given to a service.
+func (h *House) EndParty(tx *db.Tx, rp id.RelyingParty) error { return h.Grants.EndParty(tx, rp) }
+
+// Handler answers everything that the public may ask.
+func (h *House) Handler() http.Handler { return h.handler }
+
+// Close ends what Open opened, after Serve or Wait.
+func (h *House) Close() error {
+	if h.Mail != nil {
+		h.Mail.Close()
+	}
+	if err := h.DB.Close(); err != nil {
+		return fmt.Errorf("app: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,175 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"parvis/internal/job"
+	"parvis/internal/keyring"
+)
+
+// limits of readiness
+const (
+	maxSkew    = 2 * time.Second  // of this clock against the database's
+	maxWaiting = 15 * time.Minute // of the oldest mail
+)
+
+// Start checks the database's version, makes or checks the keys, reads the
+// partners, and begins the background work, which runs until ctx ends.
+func (h *House) Start(ctx context.Context) error {
+	status, err := h.DB.Status(ctx)
+	if err != nil {
+		return err
+	}
+	if len(status.Pending) > 0 {
+		return fmt.Errorf("app: the database misses %d migrations; run: parvis migrate up", len(status.Pending))
+	}
+	if err := h.Keyring.Start(ctx); err != nil {
+		return err
+	}
+	if err := h.Registry.Start(ctx); err != nil {
+		return err
+	}
+	if err := h.Jobs.Start(ctx); err != nil {
+		return err
+	}
+	h.background(func() {
+		if err := h.Keyring.Run(ctx); err != nil && ctx.Err() == nil {
+			h.Log.ErrorContext(ctx, "keys are not read any more", "error", err.Error())
+		}
+	})
+	h.background(func() { h.Registry.Run(ctx) })
+	h.background(func() { h.Worker.Run(ctx) })
+	h.background(func() {
+		if err := h.Jobs.Run(ctx); err != nil {
+			h.Log.ErrorContext(ctx, "jobs cannot run", "error", err.Error())
+		}
+	})
+	h.started.Store(true)
+	return nil
+}
+
+// RunDue does everything that has become due, at once: for a clock that was moved.
+func (h *House) RunDue(ctx context.Context) error {
+	return errors.Join(h.Registry.Refresh(ctx), h.Jobs.RunDue(ctx), h.Worker.RunDue(ctx))
+}
+
+// jobs are all periodic works of the service.
+func (h *House) jobs() []job.Job {
+	all := []job.Job{
+		{Name: "audit.chain", Every: time.Second, Run: h.Audit.Chain},
+		{Name: "audit.erase-personal", Every: 24 * time.Hour, Run: h.Audit.ErasePersonal},
+		{Name: "ratelimit.purge", Every: time.Minute, Run: h.Limiter.Purge},
+		{Name: "keyring.maintain", Every: time.Minute, Run: h.Keyring.Maintain},
+		{Name: "outbox.purge", Every: time.Hour, Run: h.Worker.Purge},
+		{Name: "grant.purge", Every: time.Minute, Run: func(ctx context.Context) error { return h.Grants.Purge(ctx, h.DB) }},
+	}
+	return append(all, h.Lifecycle.Jobs()...)
+}
+
+// node names this process among all that share the database.
+func node() string {
+	name, err := os.Hostname()
+	if err != nil {
+		name = "node"
+	}
+	return fmt.Sprintf("%s/%d", name, os.Getpid())
+}
+
+// probes are what readiness depends on.
+func (h *House) probes() []probe {
+	return []probe{
+		{"started", func(context.Context) error {
+			if !h.started.Load() {
+				return errors.New("still starting")
+			}
+			return nil
+		}},
+		{"database", h.DB.Ping},
+		{"migrations", func(ctx context.Context) error {
+			s, err := h.DB.Status(ctx)
+			if err == nil && len(s.Pending) > 0 {
+				return fmt.Errorf("%d migrations are missing; run: parvis migrate up", len(s.Pending))
+			}
+			return err
+		}},
+		{"clock", func(ctx context.Context) error {
+			skew, err := h.DB.ClockSkew(ctx)
+			if err == nil && skew.Abs() > maxSkew {
+				return fmt.Errorf("this clock differs from the database's by %s; check time synchronisation", skew.Round(time.Millisecond))
+			}
+			return err
+		}},
+		{"keys", func(context.Context) error {
+			for _, alg := range keyring.Algorithms() {
+				if _, err := h.Keyring.Signer(alg); err != nil {
+					return err
+				}
+			}
+			return nil
+		}},
+		{"outbox", func(ctx context.Context) error {
+			b, err := h.Worker.Backlog(ctx)
+			if err == nil && b.Oldest > maxWaiting {
+				return fmt.Errorf("%d mails wait, the oldest for %s; check mail.server", b.Waiting, b.Oldest.Round(time.Second))
+			}
+			return err
+		}},
+	}
+}
+
+// asking bounds a question that a metric asks the database.
+func asking() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.Background(), probeTimeout)
+}
+
+// measure registers the numbers that are read when somebody asks for them.
+func (h *House) measure() {
+	m := h.metrics
+	m.gauge("parvis_ready", "1 when /readyz answers 200.", func() float64 {
+		ctx, cancel := asking()
+		defer cancel()
+		if h.Ready(ctx).Ready {
+			return 1
+		}
+		return 0
+	})
+	m.gauge("parvis_outbox_waiting", "Mails that wait, of all nodes.", func() float64 {
+		ctx, cancel := asking()
+		defer cancel()
+		b, err := h.Worker.Backlog(ctx)
+		if err != nil {
+			return -1
+		}
+		return float64(b.Waiting)
+	})
+	m.gauge("parvis_outbox_oldest_seconds", "Age of the oldest mail that waits.", func() float64 {
+		ctx, cancel := asking()
+		defer cancel()
+		b, err := h.Worker.Backlog(ctx)
+		if err != nil {
+			return -1
+		}
+		return b.Oldest.Seconds()
+	})
+	m.gauge("parvis_clock_skew_seconds", "This node's clock against the database's.", func() float64 {
+		ctx, cancel := asking()
+		defer cancel()
+		skew, err := h.DB.ClockSkew(ctx)
+		if err != nil {
+			return 0
+		}
+		return skew.Seconds()
+	})
+	m.gauge("parvis_mail_server_failures", "Failures of the mail server in a row; 0 when mail flows.",
+		func() float64 { return float64(h.Worker.Stats().Down) })
+	m.counter("parvis_mails_total", "Mails of this node, by result.", "result", map[string]func() float64{
+		"sent":    func() float64 { return float64(h.Worker.Stats().Sent) },
+		"failed":  func() float64 { return float64(h.Worker.Stats().Failed) },
+		"expired": func() float64 { return float64(h.Worker.Stats().Expired) },
+		"retried": func() float64 { return float64(h.Worker.Stats().Retried) },
+	})
+}

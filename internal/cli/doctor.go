@@ -1,0 +1,210 @@
+package cli
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"time"
+
+	"parvis/internal/config"
+	"parvis/internal/db"
+	"parvis/internal/notify/smtp"
+)
+
+// doctorCmd looks at everything that serving needs.
+type doctorCmd struct {
+	JSON bool `help:"Answer as JSON." name:"json"`
+}
+
+// finding is what one look found.
+type finding struct {
+	Check  string `json:"check"`
+	State  string `json:"state"` // ok, warning or problem
+	Found  string `json:"found"`
+	Advice string `json:"advice,omitempty"`
+}
+
+// patient is what is looked at.
+type patient struct {
+	cfg  *config.Config
+	now  func() time.Time
+	list []finding
+}
+
+// patience bounds each look at something far away.
+const patience = 10 * time.Second
+
+// Run looks at everything and says what to do.
+func (cmd *doctorCmd) Run(ctx context.Context, c *console) error {
+	p := &patient{now: c.now}
+	var err error
+	p.cfg, err = config.Read(c.config, c.environ)
+	if err != nil {
+		return err
+	}
+	p.configuration(c.config)
+	for _, look := range []func(context.Context){p.database, p.keys, p.certificate, p.name, p.mail} {
+		bounded, cancel := context.WithTimeout(ctx, patience)
+		look(bounded)
+		cancel()
+	}
+	problems := 0
+	for _, f := range p.list {
+		if f.State == "problem" {
+			problems++
+		}
+	}
+	if cmd.JSON {
+		if err := c.json(map[string]any{"ok": problems == 0, "findings": p.list}); err != nil {
+			return err
+		}
+	} else {
+		for _, f := range p.list {
+			c.printf("%-8s %-14s %s\n", f.State, f.Check, f.Found)
+			if f.Advice != "" {
+				c.printf("%23s → %s\n", "", f.Advice)
+			}
+		}
+	}
+	if problems > 0 {
+		return refuse("%d of %d checks found a problem", problems, len(p.list))
+	}
+	return nil
+}
+
+func (p *patient) ok(check, format string, args ...any) {
+	p.list = append(p.list, finding{Check: check, State: "ok", Found: fmt.Sprintf(format, args...)})
+}
+
+func (p *patient) warn(check, advice, format string, args ...any) {
+	p.list = append(p.list, finding{Check: check, State: "warning", Found: fmt.Sprintf(format, args...), Advice: advice})
+}
+
+func (p *patient) bad(check, advice, format string, args ...any) {
+	p.list = append(p.list, finding{Check: check, State: "problem", Found: fmt.Sprintf(format, args...), Advice: advice})
+}
+
+func (p *patient) configuration(path string) {
+	problems := p.cfg.Problems()
+	for _, text := range problems {
+		p.bad("configuration", "change it in "+path, "%s", text)
+	}
+	if len(problems) == 0 {
+		p.ok("configuration", "%s can be used", path)
+	}
+	for _, text := range p.cfg.Deployment.Warnings() {
+		p.warn("theme", "choose a darker or lighter colour for deployment.theme", "%s", text)
+	}
+}
+
+func (p *patient) database(ctx context.Context) {
+	if problems := p.cfg.Database.Problems(); len(problems) > 0 {
+		return // told already
+	}
+	d, err := db.Open(ctx, p.cfg.Database, p.now)
+	if err == nil {
+		defer func() { _ = d.Close() }() // only looked at
+		err = d.Ping(ctx)
+	}
+	if err != nil {
+		p.bad("database", "check database.url, that the server runs and that this user may use it", "cannot be used: %v", err)
+		return
+	}
+	p.ok("database", "%s answers", d.Engine())
+	s, err := d.Status(ctx)
+	switch {
+	case err != nil:
+		p.bad("migrations", "run: parvis migrate status", "%v", err)
+	case len(s.Pending) > 0:
+		p.warn("migrations", "run: parvis migrate up (or let serve do it)", "%d to apply", len(s.Pending))
+	default:
+		p.ok("migrations", "version %d", s.Current)
+	}
+	skew, err := d.ClockSkew(ctx)
+	switch {
+	case err != nil:
+		p.bad("clock", "try again", "the database's clock cannot be read: %v", err)
+	case skew.Abs() > 2*time.Second:
+		p.bad("clock", "start time synchronisation (chrony, systemd-timesyncd) here and on the database's machine", "differs from the database's by %s", skew.Round(time.Millisecond))
+	default:
+		p.ok("clock", "agrees with the database's to %s", skew.Abs().Round(time.Millisecond))
+	}
+}
+
+func (p *patient) keys(context.Context) {
+	if _, err := p.cfg.Keys.Open(); err != nil {
+		p.bad("keys", "keys.root_files, keys.pepper_file", "%v", err)
+		return
+	}
+	p.ok("keys", "%d root key(s) and the pepper can be read by this user only", len(p.cfg.Keys.RootFiles))
+}
+
+func (p *patient) certificate(context.Context) {
+	files := p.cfg.Server.TLS
+	if files.CertificateFile == "" {
+		if len(p.cfg.Server.Proxy.Trusted) > 0 {
+			p.ok("certificate", "a proxy ends TLS")
+		}
+		return
+	}
+	pair, err := tls.LoadX509KeyPair(files.CertificateFile, files.KeyFile)
+	if err != nil {
+		p.bad("certificate", "server.tls.certificate_file, server.tls.key_file", "%v", err)
+		return
+	}
+	if info, err := os.Stat(files.KeyFile); err == nil && info.Mode().Perm()&0o007 != 0 {
+		p.bad("certificate", "chmod 0640 "+files.KeyFile, "everybody may read the private key")
+	}
+	u, err := url.Parse(p.cfg.Server.PublicURL)
+	if err == nil {
+		if err := pair.Leaf.VerifyHostname(u.Hostname()); err != nil {
+			p.bad("certificate", "use a certificate for "+u.Hostname(), "%v", err)
+			return
+		}
+	}
+	left := pair.Leaf.NotAfter.Sub(p.now())
+	days := int(left.Hours() / 24)
+	ends := pair.Leaf.NotAfter.UTC().Format(time.DateOnly)
+	switch {
+	case left <= 0:
+		p.bad("certificate", "renew it; the new files are read by themselves", "ended on %s", ends)
+	case days < 30:
+		p.warn("certificate", "renew it; the new files are read by themselves", "ends in %d days, on %s", days, ends)
+	default:
+		p.ok("certificate", "valid until %s", ends)
+	}
+}
+
+func (p *patient) name(ctx context.Context) {
+	u, err := url.Parse(p.cfg.Server.PublicURL)
+	if err != nil || u.Hostname() == "" {
+		return // told already
+	}
+	addresses, err := (&net.Resolver{}).LookupHost(ctx, u.Hostname())
+	if err != nil {
+		p.bad("name", "add the name to the DNS, or correct server.public_url", "%s cannot be found: %v", u.Hostname(), err)
+		return
+	}
+	p.ok("name", "%s is %v", u.Hostname(), addresses)
+}
+
+func (p *patient) mail(ctx context.Context) {
+	if len(p.cfg.Mail.Problems()) > 0 {
+		return // told already
+	}
+	t := &smtp.Transport{Settings: p.cfg.Mail}
+	defer t.Close()
+	err := t.Check(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("no answer within %s: %w", patience, err)
+	}
+	if err != nil {
+		p.bad("mail", "check mail.server.host, port, tls, username and password_file, and that this machine may connect", "%s:%d: %v", p.cfg.Mail.Server.Host, p.cfg.Mail.Server.Port, err)
+		return
+	}
+	p.ok("mail", "%s:%d accepts this sender's connection (%s)", p.cfg.Mail.Server.Host, p.cfg.Mail.Server.Port, p.cfg.Mail.Server.TLS)
+}
