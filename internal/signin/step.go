@@ -18,7 +18,7 @@ const (
 	StepConsent        Step = "consent"            // what is shared with the service
 	StepSignOut        Step = "sign-out"           // a service asked to sign out
 	StepCancelled      Step = "cancelled"          // declined or given up
-	StepReady          Step = "account-ready"      // signed in by a link opened here: continue afresh to the service
+	StepReady          Step = "account-activated"  // signed in by a link opened here: continue afresh to the service
 	StepExpired        Step = "expired"            // the flow has ended: start again at the service
 	StepServices       Step = "services"           // direct sign-in done: leave for My connected services
 	StepFinish         Step = "finish"             // nothing left to ask: leave for flow.State.Finish

@@ -1,0 +1,176 @@
+package signin
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"parvis/internal/account"
+	"parvis/internal/audit"
+	"parvis/internal/db"
+	"parvis/internal/flow"
+	"parvis/internal/id"
+	"parvis/internal/notify"
+	"parvis/internal/oidc/protocol"
+	"parvis/internal/session"
+)
+
+// Continue goes on as the person who is signed in (prompt=select_account).
+func (j *Journey) Continue(ctx context.Context, v flow.Visitor, fid id.Flow) error {
+	return j.step(ctx, v, fid, []Step{StepContinue}, func(_ *db.Tx, s *scene) error {
+		s.flow.State.Progress.Confirmed = s.live.ID
+		return nil
+	})
+}
+
+// Switch ends the session of the browser, so that somebody else can sign in. The
+// caller takes the session cookie away.
+func (j *Journey) Switch(ctx context.Context, v flow.Visitor, fid id.Flow) error {
+	return j.step(ctx, v, fid, []Step{StepContinue, StepSignIn}, func(tx *db.Tx, s *scene) error {
+		if s.live == nil {
+			return nil
+		}
+		s.flow.State.Progress = s.flow.State.Progress.Restart(flow.TaskSignIn, "")
+		return j.endSession(tx, v, *s.live, s.flow.RelyingParty)
+	})
+}
+
+// Consent is what the service of a flow wants to be told, with the values it
+// will receive.
+func (j *Journey) Consent(ctx context.Context, v flow.Visitor, fid id.Flow) (ConsentView, error) {
+	service, err := j.serviceOf(ctx, v, fid)
+	if err != nil {
+		return ConsentView{}, err
+	}
+	var out ConsentView
+	err = j.DB.Read(ctx, func(tx *db.Tx) error {
+		s, err := j.enter(tx, v, fid, service)
+		if err != nil {
+			return err
+		}
+		if s.due != StepConsent {
+			return flow.OutOfTurn()
+		}
+		out, err = j.consentView(tx, s)
+		return err
+	})
+	if err != nil {
+		return ConsentView{}, fmt.Errorf("signin: consent: %w", err)
+	}
+	return out, nil
+}
+
+func (j *Journey) consentView(tx *db.Tx, s scene) (ConsentView, error) {
+	known, again, err := j.Connections.Get(tx, s.live.Account, s.flow.RelyingParty)
+	if err != nil {
+		return ConsentView{}, err
+	}
+	a, _, err := j.Accounts.ByID(tx, s.live.Account)
+	if err != nil {
+		return ConsentView{}, err
+	}
+	to, err := j.Accounts.Mailbox(tx, s.live.Account)
+	if err != nil {
+		return ConsentView{}, err
+	}
+	out := ConsentView{RelyingParty: s.flow.RelyingParty, Again: again}
+	for _, claim := range s.flow.State.Attributes {
+		out.Items = append(out.Items, SharedItem{
+			Attribute: claim, Value: value(claim, a, to), New: !slices.Contains(known.Claims, claim),
+		})
+	}
+	return out, nil
+}
+
+// value is what a service receives for a claim.
+func value(claim string, a account.Account, to account.Addr) string {
+	switch claim {
+	case protocol.ClaimEmail:
+		return to.Written
+	case protocol.ClaimEmailVerified:
+		return "true"
+	case protocol.ClaimLocale:
+		return a.Locale
+	case protocol.ClaimUpdatedAt:
+		return strconv.FormatInt(a.ActivatedAt.Unix(), 10)
+	default:
+		return ""
+	}
+}
+
+// Decide takes the answer to Consent. Declining gives the request up; the
+// protocol's endpoint then tells the service access_denied.
+func (j *Journey) Decide(ctx context.Context, v flow.Visitor, fid id.Flow, allow bool) error {
+	service, err := j.serviceOf(ctx, v, fid)
+	if err != nil {
+		return err
+	}
+	return j.step(ctx, v, fid, []Step{StepConsent}, func(tx *db.Tx, s *scene) error {
+		want := asked(s.flow, s.live.Account, service)
+		if !allow {
+			s.flow.State.Progress.Cancelled = true
+			return j.Connections.Declined(tx, want)
+		}
+		_, again, err := j.Connections.Get(tx, want.Account, want.RelyingParty)
+		if err != nil {
+			return err
+		}
+		if err := j.Connections.Give(tx, want); err != nil {
+			return err
+		}
+		s.flow.State.Progress.Consented = db.Millis(tx.Now())
+		if again {
+			return nil
+		}
+		return j.mail(tx, want.Account, notify.ServiceConnected{Service: tell(service), Asked: by(v, tx.Now())})
+	})
+}
+
+// mail tells the owner of an account something.
+func (j *Journey) mail(tx *db.Tx, owner id.Account, data notify.Data) error {
+	a, _, err := j.Accounts.ByID(tx, owner)
+	if err != nil {
+		return err
+	}
+	to, err := j.Accounts.Mailbox(tx, owner)
+	if err != nil {
+		return err
+	}
+	return j.Outbox.Queue(tx, notify.Message{To: to.Written, Locale: a.Locale, Account: owner, Data: data})
+}
+
+// Cancel gives a journey up; its page leads back to the service.
+func (j *Journey) Cancel(ctx context.Context, v flow.Visitor, fid id.Flow) error {
+	return j.step(ctx, v, fid, append(before(), StepContinue, StepConsent), func(tx *db.Tx, s *scene) error {
+		s.flow.State.Progress.Cancelled = true
+		e := audit.Event{
+			Name: audit.SigninCancelled, RelyingParty: s.flow.RelyingParty, Flow: s.flow.ID,
+			Outcome: audit.Success, Personal: personal(v, ""),
+		}
+		if s.live != nil {
+			e.Account, e.Session = s.live.Account, s.live.ID
+		}
+		return j.Audit.Record(tx, e)
+	})
+}
+
+// Resume takes a given-up journey up again.
+func (j *Journey) Resume(ctx context.Context, v flow.Visitor, fid id.Flow) error {
+	return j.step(ctx, v, fid, []Step{StepCancelled}, func(_ *db.Tx, s *scene) error {
+		s.flow.State.Progress.Cancelled = false
+		return nil
+	})
+}
+
+// endSession ends a session and notes who asked for it.
+func (j *Journey) endSession(tx *db.Tx, v flow.Visitor, s session.Session, rp id.RelyingParty) error {
+	ended, err := j.Sessions.End(tx, s.ID, session.SignedOut)
+	if err != nil || !ended {
+		return err
+	}
+	return j.Audit.Record(tx, audit.Event{
+		Name: audit.Signout, Account: s.Account, Session: s.ID, RelyingParty: rp,
+		Outcome: audit.Success, Personal: personal(v, ""),
+	})
+}

@@ -1,0 +1,244 @@
+package signin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"parvis/internal/account"
+	"parvis/internal/audit"
+	"parvis/internal/authenticator/password"
+	"parvis/internal/connection"
+	"parvis/internal/db"
+	"parvis/internal/fault"
+	"parvis/internal/flow"
+	"parvis/internal/grant"
+	"parvis/internal/id"
+	"parvis/internal/notify"
+	"parvis/internal/ratelimit"
+	"parvis/internal/relyingparty"
+	"parvis/internal/session"
+)
+
+// Journey signs people in. All fields are needed. Safe for concurrent use.
+type Journey struct {
+	DB          *db.DB
+	Flows       flow.Flows
+	Accounts    account.Accounts
+	Attempts    account.Attempts
+	Proofs      account.Proofs
+	Passwords   password.Passwords
+	Hasher      *password.Hasher
+	Sessions    session.Sessions
+	Connections connection.Connections
+	Grants      grant.Grants
+	Registry    *relyingparty.Registry
+	Outbox      *notify.Outbox
+	Audit       *audit.Log
+	Limiter     *ratelimit.Limiter
+	Settings    Settings
+}
+
+// Start begins a journey that no service asked for: a direct sign-in, or the
+// creation of an account from the public pages.
+func (j *Journey) Start(ctx context.Context, v flow.Visitor, s Starts) (id.Flow, error) {
+	if err := j.take(ctx, ratelimit.FlowIP, v.IP); err != nil {
+		return "", err
+	}
+	n := flow.Prepare(s.RelyingParty, flow.State{
+		Kind: flow.SignIn, Finish: s.Next, Locale: v.Locale,
+		Progress: flow.Progress{Task: s.Task, Detached: s.RelyingParty != ""},
+	})
+	n.Browser, n.IP = v.Browser, v.IP
+	err := j.DB.WriteStatement(ctx, func(tx *db.Tx) error {
+		_, err := j.Flows.Start(tx, n)
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("signin: start: %w", err)
+	}
+	return n.ID, nil
+}
+
+// take counts one more of a rule and makes the fault of a refusal.
+func (j *Journey) take(ctx context.Context, rule ratelimit.Rule, key string) error {
+	d, err := j.Limiter.Take(ctx, rule, key)
+	if err != nil {
+		return fmt.Errorf("signin: limit: %w", err)
+	}
+	return d.Fault()
+}
+
+// scene is what a transaction knows of a request: the flow, the session of the
+// browser, and the place in the journey.
+type scene struct {
+	flow flow.Flow
+	live *session.Session // nil for nobody
+	due  Step
+	why  Reason
+}
+
+// reauth reports whether the person signed in must prove again who they are.
+func (s scene) reauth() bool { return s.live != nil && s.due == StepSignIn && s.why == ReasonReauth }
+
+// service is the partner a flow waits for; nil for a direct sign-in and for one
+// that is registered no longer. It is read before the transaction that needs it.
+func (j *Journey) service(ctx context.Context, rp id.RelyingParty) (*relyingparty.RelyingParty, error) {
+	if rp == "" {
+		return nil, nil //nolint:nilnil // no service is an ordinary answer
+	}
+	p, err := j.Registry.Get(ctx, rp)
+	if fault.Is(err, fault.NotFound) {
+		return nil, nil //nolint:nilnil // the page does without its name
+	}
+	if err != nil {
+		return nil, fmt.Errorf("signin: %w", err)
+	}
+	return p, nil
+}
+
+// find reads a flow and binds it to the browser that asks for it first.
+func (j *Journey) find(ctx context.Context, v flow.Visitor, fid id.Flow) (flow.Flow, error) {
+	var f flow.Flow
+	err := j.DB.Read(ctx, func(tx *db.Tx) (err error) {
+		f, err = j.Flows.Load(tx, fid, v.Browser)
+		return err
+	})
+	if !errors.Is(err, flow.ErrUnbound) {
+		return f, err
+	}
+	err = j.DB.Write(ctx, func(tx *db.Tx) (err error) {
+		f, err = j.Flows.Bind(tx, fid, v.Browser)
+		return err
+	})
+	return f, err
+}
+
+// serviceOf reads which service a flow waits for.
+func (j *Journey) serviceOf(ctx context.Context, v flow.Visitor, fid id.Flow) (*relyingparty.RelyingParty, error) {
+	f, err := j.find(ctx, v, fid)
+	if err != nil {
+		return nil, fmt.Errorf("signin: %w", err)
+	}
+	return j.service(ctx, f.RelyingParty)
+}
+
+// live is the session of a browser, nil when there is none that counts.
+func (j *Journey) live(tx *db.Tx, v flow.Visitor) (*session.Session, error) {
+	if v.Session == "" {
+		return nil, nil //nolint:nilnil // nobody is an ordinary answer
+	}
+	s, err := j.Sessions.Find(tx, v.Session)
+	if err != nil {
+		return nil, err
+	}
+	if !s.Live() {
+		return nil, nil //nolint:nilnil // nobody is an ordinary answer
+	}
+	a, found, err := j.Accounts.ByID(tx, s.Account)
+	if err != nil {
+		return nil, err
+	}
+	if !found || a.Status != account.Active {
+		return nil, nil //nolint:nilnil // nobody is an ordinary answer
+	}
+	return &s, nil
+}
+
+// enter loads a flow and finds its place. It changes nothing.
+func (j *Journey) enter(tx *db.Tx, v flow.Visitor, fid id.Flow, service *relyingparty.RelyingParty) (scene, error) {
+	f, err := j.Flows.Load(tx, fid, v.Browser)
+	if err != nil {
+		return scene{}, err
+	}
+	return j.place(tx, v, f, service)
+}
+
+// place finds the step that is due in a flow.
+func (j *Journey) place(tx *db.Tx, v flow.Visitor, f flow.Flow, service *relyingparty.RelyingParty) (scene, error) {
+	live, err := j.live(tx, v)
+	if err != nil {
+		return scene{}, err
+	}
+	p := Position{
+		Kind: f.State.Kind, Progress: f.State.Progress, RelyingParty: f.RelyingParty, Demand: f.State.Demand,
+		SelectAccount: f.State.SelectAccount, ForceConsent: f.State.ForceConsent, Finish: f.State.Finish, Agreed: true,
+	}
+	if live != nil {
+		p.Live = &Live{Session: live.ID, Account: live.Account, Facts: live.Facts}
+	}
+	if live != nil && f.RelyingParty != "" {
+		reason, err := j.Connections.Needed(tx, asked(f, live.Account, service))
+		if err != nil {
+			return scene{}, err
+		}
+		p.Agreed = reason == connection.NotNeeded
+	}
+	due, why := Next(p, tx.Now())
+	return scene{flow: f, live: live, due: due, why: why}, nil
+}
+
+// step is a request that is allowed at one step only: it loads the flow, refuses
+// what is out of turn, and saves what change made of the progress.
+func (j *Journey) step(ctx context.Context, v flow.Visitor, fid id.Flow, at []Step, change func(*db.Tx, *scene) error) error {
+	service, err := j.serviceOf(ctx, v, fid)
+	if err != nil {
+		return err
+	}
+	err = j.DB.Write(ctx, func(tx *db.Tx) error {
+		s, err := j.enter(tx, v, fid, service)
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(at, s.due) {
+			return flow.OutOfTurn()
+		}
+		before := s.flow.State.Progress
+		if err := change(tx, &s); err != nil {
+			return err
+		}
+		return j.save(tx, s.flow, before)
+	})
+	if err != nil {
+		return fmt.Errorf("signin: %w", err)
+	}
+	return nil
+}
+
+// save stores a flow whose progress changed.
+func (j *Journey) save(tx *db.Tx, f flow.Flow, before flow.Progress) error {
+	if f.State.Progress == before {
+		return nil
+	}
+	_, err := j.Flows.Save(tx, f)
+	return err
+}
+
+// asked is what the service of a flow wants from an account.
+func asked(f flow.Flow, a id.Account, service *relyingparty.RelyingParty) connection.Asked {
+	out := connection.Asked{Account: a, RelyingParty: f.RelyingParty, Claims: f.State.Attributes}
+	if service != nil {
+		out.Period = service.ConsentPeriod
+	}
+	return out
+}
+
+// personal are the fields of an audit event that tell who was at the door.
+func personal(v flow.Visitor, address string) audit.Personal {
+	return audit.Personal{IP: v.IP, UserAgent: v.UserAgent, Address: address}
+}
+
+// tell names a service in a mail.
+func tell(p *relyingparty.RelyingParty) notify.Service {
+	if p == nil {
+		return notify.Service{}
+	}
+	return notify.Service{Name: p.Name, Department: p.Department}
+}
+
+// by says in a mail when and with what something was done.
+func by(v flow.Visitor, at time.Time) notify.Asked {
+	return notify.Asked{At: at, Device: notify.DeviceOf(v.UserAgent)}
+}

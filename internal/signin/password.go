@@ -1,0 +1,363 @@
+package signin
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"parvis/internal/account"
+	"parvis/internal/audit"
+	"parvis/internal/authenticator"
+	"parvis/internal/authenticator/password"
+	"parvis/internal/db"
+	"parvis/internal/flow"
+	"parvis/internal/id"
+	"parvis/internal/notify"
+	"parvis/internal/policy"
+	"parvis/internal/ratelimit"
+	"parvis/internal/relyingparty"
+	"parvis/internal/session"
+)
+
+// attempt is one try at a password: what was read before the comparison. Every
+// field is filled for known and unknown addresses alike.
+type attempt struct {
+	address  account.Addr
+	account  account.Account // zero when nobody has the address
+	password password.Stored // zero when there is no password to compare with
+	device   []byte          // digest of a browser known to the account, nil for others
+	service  *relyingparty.RelyingParty
+}
+
+// can reports whether a right password would sign somebody in.
+func (a attempt) can() bool { return a.account.Status == account.Active && a.password.Verifier != "" }
+
+// Password tries to sign in with a password. The limits act first, the failure
+// is counted before the comparison (exactly Settings.MaxFailures of any number of
+// guesses at once are compared), the hash runs outside the transactions, and
+// every path does the same work whether or not the address has an account. The
+// browser gets a new session; an older one of this browser is dead.
+func (j *Journey) Password(ctx context.Context, v flow.Visitor, fid id.Flow, form PasswordForm) (Result, error) {
+	a, err := j.prepare(ctx, v, fid, form.Address)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := j.limits(ctx, v, a.address); err != nil {
+		return Result{}, err
+	}
+	key := j.Attempts.Key(a.address, a.device)
+	var counted account.Attempt
+	err = j.DB.WriteStatement(ctx, func(tx *db.Tx) error {
+		counted, err = j.Attempts.Count(tx, key)
+		return err
+	})
+	if err != nil {
+		return Result{}, fmt.Errorf("signin: password: %w", err)
+	}
+	if !counted.Allowed {
+		return j.locked(ctx, v, fid, a)
+	}
+	ok, upgraded, err := j.compare(ctx, a, form.Password)
+	if err != nil {
+		return Result{}, err
+	}
+	if !ok {
+		return j.wrong(ctx, v, fid, a, key)
+	}
+	return j.succeed(ctx, v, fid, a, key, upgraded)
+}
+
+// prepare reads everything that the comparison needs. While a signed-in person
+// has to prove again who they are, the address is theirs and not what was typed.
+func (j *Journey) prepare(ctx context.Context, v flow.Visitor, fid id.Flow, typed string) (attempt, error) {
+	service, err := j.serviceOf(ctx, v, fid)
+	if err != nil {
+		return attempt{}, err
+	}
+	var a attempt
+	err = j.DB.Read(ctx, func(tx *db.Tx) error {
+		a = attempt{service: service}
+		s, err := j.enter(tx, v, fid, service)
+		if err != nil {
+			return err
+		}
+		if !Allowed(s.due, StepSignIn) {
+			return flow.OutOfTurn()
+		}
+		if a.address, err = j.addressOf(tx, s, typed); err != nil {
+			return err
+		}
+		if a.account, _, err = j.Accounts.ByAddress(tx, a.address); err != nil {
+			return err
+		}
+		if a.password, _, err = j.Passwords.Get(tx, a.account.ID); err != nil {
+			return err
+		}
+		a.device, err = j.Sessions.Known(tx, v.Device, a.account.ID)
+		return err
+	})
+	if err != nil {
+		return attempt{}, fmt.Errorf("signin: password: %w", err)
+	}
+	return a, nil
+}
+
+// addressOf is the address an attempt is about.
+func (j *Journey) addressOf(tx *db.Tx, s scene, typed string) (account.Addr, error) {
+	if s.reauth() {
+		return j.Accounts.Mailbox(tx, s.live.Account)
+	}
+	return account.ParseAddress(typed)
+}
+
+// limits lets the limits act before anything is compared.
+func (j *Journey) limits(ctx context.Context, v flow.Visitor, address account.Addr) error {
+	for _, l := range []struct {
+		rule ratelimit.Rule
+		key  string
+	}{
+		{ratelimit.SigninIP, v.IP},
+		{ratelimit.SigninBrowser, string(v.Browser)},
+		{ratelimit.SigninAddressIP, address.Key + "|" + ratelimit.IPKey(v.IP)},
+		{ratelimit.SigninAddress, address.Key},
+	} {
+		if err := j.take(ctx, l.rule, l.key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// compare hashes once, whoever the address belongs to. When the right password
+// is kept with older parameters, upgraded is its new verifier.
+func (j *Journey) compare(ctx context.Context, a attempt, typed string) (ok bool, upgraded string, err error) {
+	if !a.can() {
+		if err := j.Hasher.VerifyDummy(ctx, typed); err != nil {
+			return false, "", fmt.Errorf("signin: password: %w", err)
+		}
+		return false, "", nil
+	}
+	checked, err := j.Hasher.Verify(ctx, typed, a.password.Verifier)
+	if err != nil {
+		return false, "", fmt.Errorf("signin: password: %w", err)
+	}
+	if !checked.OK || !checked.Rehash {
+		return checked.OK, "", nil
+	}
+	upgraded, err = j.Hasher.Hash(ctx, typed)
+	if err != nil {
+		return false, "", fmt.Errorf("signin: password: %w", err)
+	}
+	return true, upgraded, nil
+}
+
+// locked answers an attempt at a locked address: nothing was compared.
+func (j *Journey) locked(ctx context.Context, v flow.Visitor, fid id.Flow, a attempt) (Result, error) {
+	err := j.DB.Write(ctx, func(tx *db.Tx) error {
+		f, err := j.Flows.Load(tx, fid, v.Browser)
+		if err != nil {
+			return err
+		}
+		if err := j.close(tx, f, a); err != nil {
+			return err
+		}
+		return j.Audit.Record(tx, audit.Event{
+			Name: audit.SigninRefused, Account: a.account.ID, RelyingParty: f.RelyingParty, Flow: f.ID,
+			Outcome: audit.Refused, Reason: "locked", Personal: personal(v, a.address.Written),
+		})
+	})
+	if err != nil {
+		return Result{}, fmt.Errorf("signin: locked: %w", err)
+	}
+	return Result{Outcome: Locked}, nil
+}
+
+// close turns a flow to the unlock page: the password route of the address is closed.
+func (j *Journey) close(tx *db.Tx, f flow.Flow, a attempt) error {
+	before := f.State.Progress
+	f.State.Progress = before.Restart(flow.TaskUnlock, a.address.Written)
+	f.State.Progress.Notice = flow.NoticeLocked
+	return j.save(tx, f, before)
+}
+
+// wrong notes a failed comparison. The attempt that locks an address tells the
+// owner, once; for an address without an owner a mail is made all the same and
+// never sent, so that both take as long.
+func (j *Journey) wrong(ctx context.Context, v flow.Visitor, fid id.Flow, a attempt, key account.AttemptKey) (Result, error) {
+	var out Result
+	err := j.DB.Write(ctx, func(tx *db.Tx) error {
+		out = Result{Outcome: Wrong}
+		f, err := j.Flows.Load(tx, fid, v.Browser)
+		if err != nil {
+			return err
+		}
+		justLocked, err := j.Attempts.Failed(tx, key)
+		if err != nil {
+			return err
+		}
+		event := audit.Event{
+			Name: audit.PasswordFailed, Account: a.account.ID, RelyingParty: f.RelyingParty, Flow: f.ID,
+			Outcome: audit.Refused, Personal: personal(v, a.address.Written),
+		}
+		if err := j.Audit.Record(tx, event); err != nil {
+			return err
+		}
+		if !justLocked {
+			before := f.State.Progress
+			f.State.Progress = before.Restart(flow.TaskSignIn, a.address.Written)
+			return j.save(tx, f, before)
+		}
+		out.Outcome = Locked
+		event.Name, event.Outcome = audit.PasswordLocked, audit.Success
+		if err := j.Audit.Record(tx, event); err != nil {
+			return err
+		}
+		if err := j.close(tx, f, a); err != nil {
+			return err
+		}
+		return j.tellLocked(tx, v, a)
+	})
+	if err != nil {
+		return Result{}, fmt.Errorf("signin: wrong password: %w", err)
+	}
+	return out, nil
+}
+
+// tellLocked tells the owner of a locked address.
+func (j *Journey) tellLocked(tx *db.Tx, v flow.Visitor, a attempt) error {
+	m := notify.Message{
+		To: a.address.Written, Locale: v.Locale,
+		Data: notify.Locked{Failures: j.Attempts.Settings.MaxFailures, Asked: by(v, tx.Now())},
+	}
+	if a.account.Status != account.Active {
+		m.Expires = tx.Now() // made, never sent
+		return j.Outbox.Queue(tx, m)
+	}
+	m.Account, m.Locale = a.account.ID, a.account.Locale
+	return j.Outbox.Queue(tx, m)
+}
+
+// opened is what a sign-in gives: made before the transaction that stores it.
+type opened struct {
+	session session.New
+	device  string // token of the known device
+	fresh   bool   // the browser had no such token
+}
+
+func (j *Journey) prepareSession(v flow.Visitor, a id.Account) opened {
+	o := opened{session: session.Prepare(a, policy.Facts{}), device: v.Device}
+	if o.device == "" {
+		o.device, o.fresh = session.NewDevice(), true
+	}
+	return o
+}
+
+// cookies are what the browser is given.
+func (j *Journey) cookies(o opened) flow.Cookies {
+	c := flow.Cookies{Session: o.session.Token, DeviceLasts: j.Sessions.Settings.DeviceLifetime}
+	if o.fresh {
+		c.Device = o.device
+	}
+	return c
+}
+
+// succeed opens a session, unless the account or its password changed while the
+// hash was computed: then the password that was compared is wrong.
+func (j *Journey) succeed(ctx context.Context, v flow.Visitor, fid id.Flow, a attempt, key account.AttemptKey, upgraded string) (Result, error) {
+	o := j.prepareSession(v, a.account.ID)
+	var stale bool
+	err := j.DB.Write(ctx, func(tx *db.Tx) error {
+		f, err := j.Flows.Load(tx, fid, v.Browser)
+		if err != nil {
+			return err
+		}
+		if stale, err = j.stale(tx, a); err != nil || stale {
+			return err
+		}
+		if err := j.Attempts.Clear(tx, key); err != nil {
+			return err
+		}
+		if upgraded != "" {
+			if _, err := j.Passwords.Replace(tx, a.account.ID, a.password, upgraded); err != nil {
+				return err
+			}
+		}
+		if err := authenticator.Used(tx, a.password.Authenticator); err != nil {
+			return err
+		}
+		if err := j.openSession(tx, v, f, o, a); err != nil {
+			return err
+		}
+		before := f.State.Progress
+		f.State.Progress = before.Restart(flow.TaskSignIn, a.address.Written)
+		f.State.Progress.Account, f.State.Progress.Session = a.account.ID, o.session.ID
+		return j.save(tx, f, before)
+	})
+	if err != nil {
+		return Result{}, fmt.Errorf("signin: sign in: %w", err)
+	}
+	if stale {
+		return j.wrong(ctx, v, fid, a, key)
+	}
+	return Result{Outcome: SignedIn, Cookies: j.cookies(o)}, nil
+}
+
+// stale reports whether what was compared no longer holds.
+func (j *Journey) stale(tx *db.Tx, a attempt) (bool, error) {
+	now, found, err := j.Accounts.ByID(tx, a.account.ID)
+	if err != nil {
+		return false, err
+	}
+	kept, _, err := j.Passwords.Get(tx, a.account.ID)
+	if err != nil {
+		return false, err
+	}
+	return !found || now.Status != account.Active || kept.Verifier != a.password.Verifier, nil
+}
+
+// openSession starts the session of a right password, ends the browser's older
+// one, remembers the browser and tells the owner about one not seen before.
+func (j *Journey) openSession(tx *db.Tx, v flow.Visitor, f flow.Flow, o opened, a attempt) error {
+	older, err := j.live(tx, v)
+	if err != nil {
+		return err
+	}
+	n := o.session
+	n.Facts = policy.Facts{Password: tx.Now(), Journey: f.ID}
+	if _, err := j.Sessions.Reauthenticate(tx, v.Session, n); err != nil {
+		return err
+	}
+	if err := j.Sessions.Remember(tx, o.device, a.account.ID); err != nil {
+		return err
+	}
+	event := audit.Event{
+		Name: audit.SigninSucceeded, Account: a.account.ID, RelyingParty: f.RelyingParty, Session: n.ID, Flow: f.ID,
+		Outcome: audit.Success, Personal: personal(v, a.address.Written),
+		Data: map[string]string{"acr": policy.ACR(f.State.Demand, n.Facts), "amr": strings.Join(policy.AMR(n.Facts), " ")},
+	}
+	if err := j.Audit.Record(tx, event); err != nil {
+		return err
+	}
+	event.Name, event.Data = audit.SessionStarted, nil
+	if older != nil && older.Account == a.account.ID {
+		event.Name, event.Data = audit.SessionReauthenticated, map[string]string{"older": string(older.ID)}
+	}
+	if err := j.Audit.Record(tx, event); err != nil {
+		return err
+	}
+	if a.device != nil {
+		return nil
+	}
+	event.Name, event.Data = audit.DeviceRemembered, nil
+	if err := j.Audit.Record(tx, event); err != nil || !j.Settings.NewBrowserMail {
+		return err
+	}
+	to, err := j.Accounts.Mailbox(tx, a.account.ID)
+	if err != nil {
+		return err
+	}
+	return j.Outbox.Queue(tx, notify.Message{
+		To: to.Written, Locale: a.account.Locale, Account: a.account.ID,
+		Data: notify.NewSignIn{Service: tell(a.service), Asked: by(v, tx.Now())},
+	})
+}

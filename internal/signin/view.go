@@ -1,0 +1,102 @@
+package signin
+
+import (
+	"context"
+	"fmt"
+
+	"parvis/internal/db"
+	"parvis/internal/fault"
+	"parvis/internal/flow"
+	"parvis/internal/id"
+	"parvis/internal/session"
+)
+
+// Open looks at a flow for the dispatcher and for every page: where the person
+// is, and what the page may show. The first browser that asks holds the flow from
+// then on. A flow of another browser, or one that nobody made, is a fault of kind
+// NotFound; an ended one is a View with StepExpired that still knows its service.
+func (j *Journey) Open(ctx context.Context, v flow.Visitor, fid id.Flow) (View, error) {
+	f, err := j.find(ctx, v, fid)
+	if fault.Is(err, fault.Expired) {
+		person, err := j.Person(ctx, v)
+		return View{Flow: fid, Kind: flow.SignIn, Step: StepExpired, RelyingParty: f.RelyingParty, Reference: f.Reference, Person: person}, err
+	}
+	if err != nil {
+		return View{}, fmt.Errorf("signin: open: %w", err)
+	}
+	service, err := j.service(ctx, f.RelyingParty)
+	if err != nil {
+		return View{}, err
+	}
+	var out View
+	err = j.DB.Read(ctx, func(tx *db.Tx) error {
+		s, err := j.place(tx, v, f, service)
+		if err != nil {
+			return err
+		}
+		out = j.view(s)
+		out.Person, err = j.person(tx, s.live)
+		if out.Reauth && out.Person != nil {
+			out.Address = out.Person.Address
+		}
+		return err
+	})
+	if err != nil {
+		return View{}, fmt.Errorf("signin: open: %w", err)
+	}
+	return out, nil
+}
+
+// view is what a page may show of a flow.
+func (j *Journey) view(s scene) View {
+	p := s.flow.State.Progress
+	out := View{
+		Flow: s.flow.ID, Kind: s.flow.State.Kind, Step: s.due, Task: p.Task, RelyingParty: s.flow.RelyingParty,
+		Reference: s.flow.Reference, Address: p.Address, Notice: p.Notice, Detached: p.Detached, Reauth: s.reauth(),
+		Finish: s.flow.State.Finish, Cancel: s.flow.State.CancelPath, ReturnOrigin: s.flow.State.ReturnOrigin,
+	}
+	if out.Address == "" {
+		out.Address = s.flow.State.LoginHint
+	}
+	if p.SentAt != 0 {
+		out.SentAt = db.Time(p.SentAt)
+		out.ResendAt = out.SentAt.Add(j.Settings.ResendAfter)
+	}
+	return out
+}
+
+// Person is who is signed in in a browser, nil for nobody. It does not count as
+// using the session.
+func (j *Journey) Person(ctx context.Context, v flow.Visitor) (*Person, error) {
+	var out *Person
+	err := j.DB.Read(ctx, func(tx *db.Tx) error {
+		live, err := j.live(tx, v)
+		if err != nil {
+			return err
+		}
+		out, err = j.person(tx, live)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("signin: person: %w", err)
+	}
+	return out, nil
+}
+
+func (j *Journey) person(tx *db.Tx, live *session.Session) (*Person, error) {
+	if live == nil {
+		return nil, nil //nolint:nilnil // nobody is an ordinary answer
+	}
+	a, _, err := j.Accounts.ByID(tx, live.Account)
+	if err != nil {
+		return nil, err
+	}
+	to, err := j.Accounts.Mailbox(tx, live.Account)
+	if err != nil {
+		return nil, err
+	}
+	return &Person{
+		Account: live.Account, Session: live.ID, Address: to.Written, Locale: a.Locale,
+		Authenticated: live.Facts.AuthenticatedAt(), IdleEnds: live.IdleEndsAt, Ends: live.EndsAt,
+	}, nil
+}
