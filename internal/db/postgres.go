@@ -131,7 +131,7 @@ var errRepeat = errors.New("db: serialization failure")
 
 // once runs one transaction (after its rehearsal, in tests).
 func (p *pg) once(ctx context.Context, m mode, fn func(*Tx) error) error {
-	if p.db.rehearse {
+	if p.db.rehearse && m != modeRead {
 		if _, err := p.transaction(ctx, m, fn, true); errors.Is(err, errRepeat) {
 			return err
 		}
