@@ -213,7 +213,8 @@ func (t *Transport) sender(connected func(net.Conn)) (*mail.Client, error) {
 	case notify.TLSStart:
 		options = append(options, mail.WithTLSPolicy(mail.TLSMandatory))
 	case notify.TLSImplicit:
-		options = append(options, mail.WithSSL())
+		// the line is TLS already; this only lets go-mail find that out for the sign-in
+		options = append(options, mail.WithTLSPolicy(mail.TLSOpportunistic))
 	case notify.TLSNone:
 		options = append(options, mail.WithTLSPolicy(mail.NoTLS))
 	default:
