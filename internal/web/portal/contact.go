@@ -1,0 +1,221 @@
+package portal
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"parvis/internal/account"
+	"parvis/internal/audit"
+	"parvis/internal/db"
+	"parvis/internal/fault"
+	"parvis/internal/i18n"
+	"parvis/internal/id"
+	"parvis/internal/notify"
+	"parvis/internal/ratelimit"
+	"parvis/internal/relyingparty"
+	"parvis/internal/web/kit"
+)
+
+// contactPage is what the contact form and the page after it show.
+type contactPage struct {
+	*Content
+	Open         bool // there is a desk that messages are sent to
+	Choices      []kit.Choice
+	Service      *Service    // the service the person came from, with its own support
+	Sent         string      // reference of the message that was sent
+	Deployed     kit.Support // the deployment's own desk
+	AnswerWithin int         // working days
+}
+
+// reference is the form of the codes at the foot of pages, with or without its dash.
+var reference = regexp.MustCompile(`^[2-9A-HJ-NP-Z]{4}-?[2-9A-HJ-NP-Z]{4}$`)
+
+func (p *Portal) contact(rendered *kit.Pages, pg page) kit.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		q := r.URL.Query()
+		if sent := cleanReference(q.Get("sent")); sent != "" {
+			return p.showSent(w, r, rendered, pg, sent)
+		}
+		kit.EnsureBrowser(w, r)
+		form := kit.NewForm("reference", cleanReference(q.Get("ref")), "service", q.Get("service"))
+		return p.showContact(w, r, rendered, pg, form, http.StatusOK)
+	}
+}
+
+func (p *Portal) showContact(w http.ResponseWriter, r *http.Request, rendered *kit.Pages, pg page, form *kit.Form, status int) error {
+	data, err := p.contactData(r, id.RelyingParty(form.Get("service")))
+	if err != nil {
+		return err
+	}
+	view := p.view(r, pg, data)
+	view.Form = form
+	return rendered.Render(w, r, status, view)
+}
+
+// showSent is the page after the form. It says only what its own address holds.
+func (p *Portal) showSent(w http.ResponseWriter, r *http.Request, rendered *kit.Pages, pg page, sent string) error {
+	content, err := p.content(r)
+	if err != nil {
+		return err
+	}
+	view := p.view(r, pg, &contactPage{Content: content, Sent: sent})
+	view.Page, view.File, view.Addresses = "contact-sent", "contact-sent", nil
+	view.Title = p.Site.Tr(r).T("contact.sent.title")
+	return rendered.Render(w, r, http.StatusOK, view)
+}
+
+func (p *Portal) contactData(r *http.Request, chosen id.RelyingParty) (*contactPage, error) {
+	content, err := p.content(r)
+	if err != nil {
+		return nil, err
+	}
+	lang := kit.Lang(r)
+	data := &contactPage{Content: content, Open: p.Settings.ContactDesk != "", Deployed: p.Site.Settings.Support, AnswerWithin: p.Settings.AnswerWithin}
+	data.Choices = []kit.Choice{{Text: p.Site.Tr(r).T("contact.service.none")}}
+	all, err := p.Registry.List(r.Context())
+	if err != nil {
+		return nil, fmt.Errorf("portal: services: %w", err)
+	}
+	for _, rp := range all {
+		if rp.ID == chosen {
+			data.Service = &Service{Name: rp.Name.In(lang), Lang: foreign(rp.Name, lang), Support: supportOf(rp, lang)}
+		}
+		if rp.ID == chosen || rp.Listed && !rp.Disabled {
+			data.Choices = append(data.Choices, kit.Choice{Value: string(rp.ID), Text: rp.Name.In(lang)})
+		}
+	}
+	return data, nil
+}
+
+// message is a contact form that was filled in well.
+type message struct {
+	from      account.Addr
+	service   *relyingparty.RelyingParty // nil: none chosen
+	reference string
+	body      string
+}
+
+// read checks the form; what is wrong is noted on it.
+func (p *Portal) read(r *http.Request, form *kit.Form) (message, error) {
+	var m message
+	if form.Get("email") == "" {
+		form.Fail("email", "contact.error.email")
+	} else if addr, err := account.ParseAddress(form.Get("email")); err != nil {
+		if !form.FailWith(err) {
+			return m, err
+		}
+	} else {
+		m.from = addr
+	}
+	m.body = strings.TrimSpace(strings.ReplaceAll(form.Get("message"), "\r\n", "\n"))
+	switch n := utf8.RuneCountInString(m.body); {
+	case n == 0:
+		form.Fail("message", "contact.error.message")
+	case n > p.Settings.MessageLength:
+		form.Fail("message", "contact.error.message-long", "count", p.Settings.MessageLength)
+	}
+	if typed := strings.TrimSpace(form.Get("reference")); typed != "" {
+		if m.reference = cleanReference(typed); m.reference == "" {
+			form.Fail("reference", "contact.error.reference")
+		}
+	}
+	if chosen := form.Get("service"); chosen != "" {
+		rp, err := p.Registry.Get(r.Context(), id.RelyingParty(chosen))
+		switch {
+		case fault.Is(err, fault.NotFound):
+			form.Fail("service", "contact.error.service")
+		case err != nil:
+			return m, fmt.Errorf("portal: contact: %w", err)
+		default:
+			m.service = rp
+		}
+	}
+	return m, nil
+}
+
+func (p *Portal) sendContact(rendered *kit.Pages, pg page) kit.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if p.Settings.ContactDesk == "" {
+			return fault.New(fault.NotFound, "error.404")
+		}
+		form, err := p.Site.Form(w, r, "contact")
+		if err != nil {
+			return err
+		}
+		decision, err := p.Limiter.Take(r.Context(), ratelimit.ContactIP, kit.ClientIP(r))
+		if err != nil {
+			return err
+		}
+		if !decision.Allowed {
+			return fault.Retry(fault.Throttled, "error.429", decision.RetryAfter)
+		}
+		m, err := p.read(r, form)
+		if err != nil {
+			return err
+		}
+		if !form.OK() {
+			return p.showContact(w, r, rendered, pg, form, http.StatusUnprocessableEntity)
+		}
+		own := kit.Reference(r)
+		if err := p.queue(r, own, m); err != nil {
+			return err
+		}
+		http.Redirect(w, r, pg.slugs[kit.Lang(r)]+"?sent="+url.QueryEscape(own), http.StatusSeeOther)
+		return nil
+	}
+}
+
+// queue writes the message to the desk, its acknowledgement and the event in one transaction.
+// The acknowledgement repeats nothing of what was written and is limited per
+// address: the form must not become a way to send mail to strangers.
+func (p *Portal) queue(r *http.Request, own string, m message) error {
+	acknowledge, err := p.Limiter.Take(r.Context(), ratelimit.MailAddress, m.from.Key)
+	if err != nil {
+		return err
+	}
+	var service notify.Service
+	var party id.RelyingParty
+	if m.service != nil {
+		service, party = notify.Service{Name: m.service.Name, Department: m.service.Department}, m.service.ID
+	}
+	lang := kit.Lang(r)
+	err = p.DB.Write(r.Context(), func(tx *db.Tx) error {
+		asked := notify.Asked{At: tx.Now(), Device: notify.DeviceOf(r.UserAgent())}
+		err := p.Outbox.Queue(tx, notify.Message{To: p.Settings.ContactDesk, Locale: string(i18n.English), Data: notify.ContactDesk{
+			Reference: own, PageReference: m.reference, From: m.from.Written, FromLocale: string(lang), Service: service, Body: m.body, Asked: asked,
+		}})
+		if err != nil {
+			return err
+		}
+		if acknowledge.Allowed {
+			err := p.Outbox.Queue(tx, notify.Message{To: m.from.Written, Locale: string(lang), Data: notify.ContactReceived{Reference: own, Service: service, At: tx.Now()}})
+			if err != nil {
+				return err
+			}
+		}
+		return p.Audit.Record(tx, audit.Event{
+			Name: audit.ContactSent, RelyingParty: party, Outcome: "ok",
+			Personal: audit.Personal{IP: kit.ClientIP(r), UserAgent: r.UserAgent()}, Data: map[string]string{"reference": own},
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("portal: contact: %w", err)
+	}
+	return nil
+}
+
+// cleanReference brings a typed reference into the form of the pages, "" when it is none.
+func cleanReference(typed string) string {
+	text := strings.ToUpper(strings.Join(strings.Fields(typed), ""))
+	if !reference.MatchString(text) {
+		return ""
+	}
+	if len(text) == 8 {
+		text = text[:4] + "-" + text[4:]
+	}
+	return text
+}
