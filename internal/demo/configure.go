@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"parvis/internal/config"
 	"parvis/internal/i18n"
 	"parvis/internal/ratelimit"
@@ -79,15 +81,28 @@ func (d *demonstration) partner(s *service) relyingparty.Settings {
 	}
 }
 
-// start migrates, seeds and starts the background work.
+// start migrates, seeds and starts the background work. What is slow (making the
+// signing keys, hashing the password) is done side by side.
 func (d *demonstration) start(ctx context.Context) error {
-	if _, err := d.house.DB.Migrate(ctx); err != nil {
+	var all []casting
+	var work errgroup.Group
+	work.Go(func() (err error) {
+		all, err = d.prepare(ctx)
+		return err
+	})
+	work.Go(func() error {
+		if _, err := d.house.DB.Migrate(ctx); err != nil {
+			return err
+		}
+		return d.house.Start(ctx)
+	})
+	if err := work.Wait(); err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}
-	if err := d.house.Start(ctx); err != nil {
-		return fmt.Errorf("demo: %w", err)
+	if err := d.seed(ctx, all); err != nil {
+		return err
 	}
-	return d.seed(ctx)
+	return d.delivered(ctx)
 }
 
 // manyFromHere lifts the limits per network address and per browser a hundredfold:

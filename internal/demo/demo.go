@@ -121,7 +121,7 @@ func (d *demonstration) bind(ctx context.Context) error {
 	}
 	for i, known := range []*service{
 		{Key: "fishing", ClientID: "fishing-licences", Demand: "sign-in", Scopes: []string{"openid"}},
-		{Key: "aid", ClientID: "student-aid", Demand: "recent sign-in, email, locale", Scopes: []string{"openid", "email", "profile"}, MaxAge: 5 * time.Minute},
+		{Key: "aid", ClientID: "student-aid", Demand: "recent sign-in, email, locale", Scopes: []string{"openid", "email", "locale"}, Claims: []string{"email", "locale"}, MaxAge: 5 * time.Minute},
 	} {
 		wanted := port + 1 + i
 		if d.Port == 0 {

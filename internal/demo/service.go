@@ -31,6 +31,7 @@ type service struct {
 	Issuer       string
 	URL          string // its own address, no trailing slash
 	Scopes       []string
+	Claims       []string      // what people agree to share with it
 	MaxAge       time.Duration // 0: any sign-in will do
 	Demand       string        // one word for the ready file
 	Words        *words

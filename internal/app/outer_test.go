@@ -1,0 +1,67 @@
+package app
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+func pipe(t *testing.T) (server, client net.Conn) {
+	t.Helper()
+	server, client = net.Pipe()
+	t.Cleanup(func() { _, _ = server.Close(), client.Close() })
+	return server, client
+}
+
+func TestALogLineNamesNoAddressAndNoLink(t *testing.T) {
+	var out bytes.Buffer
+	log := NewLog(&out, slog.LevelInfo)
+	log.Info("mail refused", "to", "sam.rivers@example.org", "error", errors.New("550 <sam.rivers@example.org> unknown"), "path", "/link/3q2-7wAB_x")
+	for _, secret := range []string{"sam.rivers", "example.org", "3q2-7wAB_x"} {
+		if strings.Contains(out.String(), secret) {
+			t.Errorf("%q stands in %s", secret, out.String())
+		}
+	}
+}
+
+func TestOnlyThePublicAddressIsAnswered(t *testing.T) {
+	h := onlyHost("https://sign-in.example.org", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))
+	for _, c := range []struct {
+		method, host string
+		status       int
+		location     string
+	}{
+		{"GET", "sign-in.example.org", http.StatusTeapot, ""},
+		{"POST", "sign-in.example.org:443", http.StatusTeapot, ""},
+		{"GET", "evil.example", http.StatusTemporaryRedirect, "https://sign-in.example.org/a/b?c=d"},
+		{"GET", "", http.StatusTemporaryRedirect, "https://sign-in.example.org/a/b?c=d"},
+		{"POST", "evil.example", http.StatusMisdirectedRequest, ""},
+	} {
+		r := httptest.NewRequest(c.method, "/a/b?c=d", nil)
+		r.Host = c.host
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != c.status || w.Header().Get("Location") != c.location {
+			t.Errorf("%s to host %q: %d %q, want %d %q", c.method, c.host, w.Code, w.Header().Get("Location"), c.status, c.location)
+		}
+		if w.Code == http.StatusMisdirectedRequest && !strings.Contains(w.Body.String(), "server.public_url") {
+			t.Error("the refusal does not name the setting")
+		}
+	}
+}
+
+func TestAForeignPathCannotLeadElsewhere(t *testing.T) {
+	h := onlyHost("https://sign-in.example.org", http.NotFoundHandler())
+	r := httptest.NewRequest("GET", "http://x//evil.example/", nil)
+	r.Host = "x"
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	if to := w.Header().Get("Location"); !strings.HasPrefix(to, "https://sign-in.example.org/") {
+		t.Errorf("leads to %q", to)
+	}
+}
