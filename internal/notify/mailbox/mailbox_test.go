@@ -1,0 +1,54 @@
+package mailbox
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+
+	"parvis/internal/id"
+	"parvis/internal/notify"
+)
+
+func TestABoxKeepsTheNewestLettersFirst(t *testing.T) {
+	var box Box
+	for i := range Most + 20 {
+		letter := notify.Letter{ID: id.Message(fmt.Sprint(i)), To: fmt.Sprint("p", i%2, "@example.org")}
+		if err := box.Deliver(t.Context(), letter); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list := box.Letters()
+	if len(list) != Most || list[0].ID != id.Message(fmt.Sprint(Most+19)) || list[Most-1].ID != "20" {
+		t.Errorf("%d letters, from %s to %s", len(list), list[0].ID, list[len(list)-1].ID)
+	}
+	if _, ok := box.Letter("19"); ok {
+		t.Error("an old letter was kept")
+	}
+	if l, ok := box.Letter("20"); !ok || l.ID != "20" {
+		t.Error("a letter is missing")
+	}
+	if to := box.To("p0@example.org"); len(to) != Most/2 || to[0].To != "p0@example.org" {
+		t.Errorf("%d letters to one address", len(to))
+	}
+	list[0].Subject = "changed"
+	if box.Letters()[0].Subject != "" {
+		t.Error("the caller's slice is the box's own")
+	}
+}
+
+func TestABoxMayBeUsedByManyAtOnce(t *testing.T) {
+	var box Box
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 200 {
+				_ = box.Deliver(t.Context(), notify.Letter{})
+				_ = box.Letters()
+			}
+		})
+	}
+	wg.Wait()
+	if len(box.Letters()) != Most {
+		t.Errorf("%d letters", len(box.Letters()))
+	}
+}
