@@ -234,3 +234,17 @@ func scan(scan func(...any) error) (Connection, error) {
 	c.Account, c.RelyingParty, c.Claims = id.Account(account), id.RelyingParty(rp), strings.Fields(claims)
 	return c, nil
 }
+
+// KnownSubject is Subject without making one: for requests that name whom they
+// expect, in a transaction that only reads.
+func (c Connections) KnownSubject(tx *db.Tx, sector string, account id.Account) (string, bool, error) {
+	var subject string
+	err := tx.QueryRow(`SELECT subject FROM subject WHERE sector = $1 AND account = $2`, sector, string(account)).Scan(&subject)
+	if errors.Is(err, db.ErrNoRows) {
+		return "", false, nil
+	}
+	if err != nil {
+		return "", false, fmt.Errorf("connection: subject: %w", err)
+	}
+	return subject, true, nil
+}

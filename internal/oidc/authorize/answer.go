@@ -1,0 +1,120 @@
+package authorize
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"parvis/internal/fault"
+	"parvis/internal/oidc/protocol"
+	"parvis/internal/relyingparty"
+	"parvis/internal/web/kit"
+)
+
+// answer sends parameters to the service in the way it asked for.
+func (e *Endpoint) answer(w http.ResponseWriter, r *http.Request, in incoming, params []protocol.Param) error {
+	if protocol.CheckRedirectURI(in.request.RedirectURI, in.party.Native) != nil {
+		return fault.New(fault.Denied, "oidc.redirect-gone")
+	}
+	if in.request.ResponseMode == protocol.ModeFormPost {
+		return e.formPost(w, r, in.request.RedirectURI, params)
+	}
+	redirect(w, protocol.AppendQuery(in.request.RedirectURI, params))
+	return nil
+}
+
+// refuse sends an error to the service.
+func (e *Endpoint) refuse(w http.ResponseWriter, r *http.Request, in incoming, bad *protocol.Error) error {
+	e.log(r, bad, in.party)
+	return e.answer(w, r, in, in.request.Refused(e.Issuer, bad))
+}
+
+func (e *Endpoint) log(r *http.Request, bad *protocol.Error, party *relyingparty.RelyingParty) {
+	pid := ""
+	if party != nil {
+		pid = string(party.ID)
+	}
+	e.Site.Log.InfoContext(r.Context(), "authorization request refused", slog.String("relying_party", pid),
+		slog.String("error", string(bad.Code)), slog.String("description", bad.Description), slog.String("reference", kit.Reference(r)))
+}
+
+// badRequest is what the page of an untrustworthy request shows. It repeats
+// nothing of the request.
+type badRequest struct {
+	Detail  string // for the service's team
+	Code    string
+	Service string // name of the service, when it is known
+	Support *contact
+	Return  string // "Back to <service>"
+}
+
+// contact is the service's own support desk in the page's language.
+type contact struct{ Name, Email, Phone, URL, Hours string }
+
+// page answers a request that cannot be trusted: a page, never a redirect (RFC 6749, 4.1.2.1).
+func (e *Endpoint) page(w http.ResponseWriter, r *http.Request, bad *protocol.Error, party *relyingparty.RelyingParty) error {
+	e.log(r, bad, party)
+	data := badRequest{Detail: bad.Description, Code: string(bad.Code)}
+	scene := kit.SceneOf(r)
+	tr, lang := e.Site.Tr(r), kit.Lang(r)
+	if party != nil {
+		data.Service, data.Return = party.Name.In(lang), party.ReturnURL
+		scene.Lintel = &kit.Lintel{Line: tr.T("bad-request.lintel"), Name: party.Name.In(lang), Department: party.Department.In(lang)}
+		if party.ReturnURL != "" {
+			scene.Back = &kit.Link{Text: party.Name.In(lang), URL: party.ReturnURL}
+		}
+		if s := party.Support; s.Known() {
+			data.Support = &contact{Name: s.Name.In(lang), Email: s.Email, Phone: s.Phone, URL: s.URL.In(lang), Hours: s.Hours.In(lang)}
+		}
+	}
+	err := e.pages.Render(w, r, http.StatusBadRequest, kit.View{Page: "bad-request", Title: tr.T("bad-request.title"), Data: data})
+	if err != nil {
+		return fmt.Errorf("authorize: %w", err)
+	}
+	return nil
+}
+
+// submit is the whole script of the form_post page; the policy names its digest.
+const submit = `document.forms[0].submit()`
+
+// formPostPage is a page that posts an answer to the service, by itself or, without
+// scripts, by its button (OAuth 2.0 Form Post Response Mode, 2).
+const formPostPage = `<!DOCTYPE html>
+<html lang="{{.Lang}}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.Title}}</title></head>
+<body data-page="form-post"><main><form method="post" action="{{.URI}}">
+{{range .Params}}<input type="hidden" name="{{.Name}}" value="{{.Value}}">
+{{end}}<noscript><p>{{.Text}}</p><button id="submit">{{.Button}}</button></noscript></form></main>
+<script>` + submit + `</script></body></html>
+`
+
+func (e *Endpoint) formPost(w http.ResponseWriter, r *http.Request, uri string, params []protocol.Param) error {
+	t, err := template.New("form-post").Parse(formPostPage)
+	if err != nil {
+		return fmt.Errorf("authorize: form_post: %w", err)
+	}
+	tr := e.Site.Tr(r)
+	var out strings.Builder
+	err = t.Execute(&out, map[string]any{
+		"Lang": kit.Lang(r), "Title": tr.T("form-post.title"), "Text": tr.T("form-post.text"), "Button": tr.T("form-post.button"),
+		"URI":    template.URL(uri), //nolint:gosec // registered, and checked again by CheckRedirectURI
+		"Params": params,
+	})
+	if err != nil {
+		return fmt.Errorf("authorize: form_post: %w", err)
+	}
+	sum := sha256.Sum256([]byte(submit))
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+
+		"'; form-action "+relyingparty.Origin(uri)+"; base-uri 'none'; frame-ancestors 'none'")
+	w.WriteHeader(http.StatusOK)
+	if _, err := w.Write([]byte(out.String())); err != nil {
+		return nil //nolint:nilerr // the browser has gone
+	}
+	return nil
+}

@@ -1,0 +1,323 @@
+package authorize
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"parvis/internal/audit"
+	"parvis/internal/connection"
+	"parvis/internal/db"
+	"parvis/internal/fault"
+	"parvis/internal/flow"
+	"parvis/internal/grant"
+	"parvis/internal/id"
+	"parvis/internal/oidc/protocol"
+	"parvis/internal/policy"
+	"parvis/internal/secret"
+	"parvis/internal/signin"
+	"parvis/internal/web/kit"
+	"parvis/internal/web/visit"
+)
+
+// verdict is where a request stands.
+type verdict string
+
+// The verdicts: a code may be made; the dispatcher names the next step; or what
+// is asked cannot be reached. The others are the errors of prompt=none.
+const (
+	ready        verdict = "ready"
+	needLogin    verdict = "login"
+	needConsent  verdict = "consent"
+	needChoice   verdict = "choice"
+	needMore     verdict = "more"
+	refused      verdict = "refused"
+	otherSubject verdict = "other"
+)
+
+// refusal is the error for a request that may not show a page (OpenID Connect Core 1.0, 3.1.2.6).
+func (v verdict) refusal() *protocol.Error {
+	out := &protocol.Error{Where: protocol.ToClient}
+	switch v {
+	case needConsent:
+		out.Code, out.Description = protocol.ConsentRequired, "the person has not agreed to share what is asked for"
+	case needLogin, otherSubject:
+		out.Code, out.Description = protocol.LoginRequired, "the person must sign in"
+	case needChoice:
+		out.Code, out.Description = protocol.AccountSelection, "the person must choose an account"
+	case refused:
+		return impossible()
+	default:
+		out.Code, out.Description = protocol.InteractionRequired, "the person must be asked something"
+	}
+	return out
+}
+
+// impossible answers an essential acr that does not exist here (OpenID Connect
+// Core Error Code unmet_authentication_requirements 1.0).
+func impossible() *protocol.Error {
+	return &protocol.Error{
+		Code: protocol.UnmetAuthentication, Where: protocol.ToClient,
+		Description: "none of the requested acr values can be reached",
+	}
+}
+
+// look judges a request that has no flow yet, without writing anything.
+func (e *Endpoint) look(r *http.Request, in incoming) (verdict, error) {
+	if in.request.Prompt.Create {
+		return needMore, nil
+	}
+	visitor := e.Visitor.Of(r)
+	if visitor.Session == "" {
+		if step, _ := policy.Next(demand(in), policy.Facts{}, e.Registry.Now()); step == policy.StepImpossible {
+			return refused, nil
+		}
+		return needLogin, nil
+	}
+	var out verdict
+	err := e.DB.Read(r.Context(), func(tx *db.Tx) error {
+		v, err := e.Visitor.ReadIn(tx, r)
+		if err != nil {
+			return err
+		}
+		out, err = e.judge(tx, v, in, flow.Flow{State: e.state(in, nil), RelyingParty: in.party.ID})
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("authorize: %w", err)
+	}
+	return out, nil
+}
+
+// judge asks the dispatcher's own rule, with what the database says now.
+func (e *Endpoint) judge(tx *db.Tx, v visit.Visit, in incoming, f flow.Flow) (verdict, error) {
+	p := signin.Position{
+		Kind: f.State.Kind, Progress: f.State.Progress, RelyingParty: in.party.ID, Demand: f.State.Demand,
+		SelectAccount: f.State.SelectAccount, ForceConsent: f.State.ForceConsent, Finish: f.State.Finish,
+	}
+	if step, _ := policy.Next(f.State.Demand, policy.Facts{}, tx.Now()); step == policy.StepImpossible {
+		return refused, nil
+	}
+	if v.SignedIn {
+		p.Live = &signin.Live{Session: v.Session.ID, Account: v.Account.ID, Facts: v.Session.Facts}
+		reason, err := e.Connections.Needed(tx, connection.Asked{
+			Account: v.Account.ID, RelyingParty: in.party.ID, Claims: in.request.Attributes(), Period: in.party.ConsentPeriod,
+		})
+		if err != nil {
+			return "", err
+		}
+		p.Agreed = reason == connection.NotNeeded
+		if same, err := e.expected(tx, v, in); err != nil || !same {
+			return otherSubject, err
+		}
+	}
+	step, _ := signin.Next(p, tx.Now())
+	switch step {
+	case signin.StepFinish:
+		if !v.SignedIn {
+			return needLogin, nil
+		}
+		return ready, nil
+	case signin.StepSignIn:
+		return needLogin, nil
+	case signin.StepConsent:
+		return needConsent, nil
+	case signin.StepContinue:
+		return needChoice, nil
+	default:
+		return needMore, nil
+	}
+}
+
+// expected reports whether the person signed in is the one the request names, if it names one.
+func (e *Endpoint) expected(tx *db.Tx, v visit.Visit, in incoming) (bool, error) {
+	if in.request.Subject == "" {
+		return true, nil
+	}
+	subject, ok, err := e.Connections.KnownSubject(tx, in.party.Sector, v.Account.ID)
+	return ok && subject == in.request.Subject, err
+}
+
+// finish completes a journey: it makes the code if the rule agrees, and leads
+// back to the dispatcher otherwise. A flow that was begun by a POST is bound here.
+func (e *Endpoint) finish(w http.ResponseWriter, r *http.Request) error {
+	if r.Method == http.MethodHead {
+		return fault.New(fault.Invalid, "oidc.head")
+	}
+	fid := id.Flow(r.PathValue("flow"))
+	in, f, err := e.load(w, r, fid)
+	if fault.Is(err, fault.Expired) {
+		redirect(w, "/signin/"+string(fid)) // its page leads back to the service
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if in.party.Disabled {
+		return e.page(w, r, &protocol.Error{Code: protocol.UnauthorizedClient, Description: "the client is disabled"}, in.party)
+	}
+	kit.SceneOf(r).Reference = f.Reference
+	return e.mint(w, r, in, fid)
+}
+
+// load binds and reads a flow of this endpoint with the request stored in it.
+func (e *Endpoint) load(w http.ResponseWriter, r *http.Request, fid id.Flow) (incoming, flow.Flow, error) {
+	browser := secret.Digest(kit.EnsureBrowser(w, r))
+	var f flow.Flow
+	err := e.DB.WriteStatement(r.Context(), func(tx *db.Tx) error {
+		var err error
+		f, err = e.Flows.Bind(tx, fid, browser)
+		return err
+	})
+	if err != nil {
+		return incoming{}, f, err //nolint:wrapcheck // a fault that the caller and the kit know
+	}
+	return e.stored(r, f)
+}
+
+func (e *Endpoint) stored(r *http.Request, f flow.Flow) (incoming, flow.Flow, error) {
+	var request protocol.Request
+	if f.State.Kind != flow.SignIn || len(f.State.Request) == 0 {
+		return incoming{}, f, kit.NotFound()
+	}
+	if err := json.Unmarshal(f.State.Request, &request); err != nil {
+		return incoming{}, f, fmt.Errorf("authorize: stored request: %w", err)
+	}
+	party, err := e.Registry.Get(r.Context(), f.RelyingParty)
+	if err != nil {
+		return incoming{}, f, fmt.Errorf("authorize: %w", err)
+	}
+	// The registration may have changed since: the address is compared again.
+	if !protocol.MatchRedirect(party.RedirectURIs, party.Native, request.RedirectURI) {
+		return incoming{}, f, fault.New(fault.Denied, "oidc.redirect-gone")
+	}
+	return incoming{request: &request, party: party}, f, nil
+}
+
+// mint makes the code in one transaction that reads session, account, consent
+// and flow again. Without a flow the request came with a session that was enough.
+func (e *Endpoint) mint(w http.ResponseWriter, r *http.Request, in incoming, fid id.Flow) error {
+	code, gid := secret.NewToken(), id.New[id.Grant]()
+	var out verdict
+	err := e.DB.Write(r.Context(), func(tx *db.Tx) error {
+		v, err := e.Visitor.ReadIn(tx, r)
+		if err != nil {
+			return err
+		}
+		f := flow.Flow{State: e.state(in, nil), RelyingParty: in.party.ID}
+		if fid != "" {
+			if f, err = e.Flows.Load(tx, fid, v.Browser); err != nil {
+				return err
+			}
+		}
+		out, err = e.judge(tx, v, in, f)
+		if err != nil || out != ready {
+			return err
+		}
+		if fid != "" {
+			if _, err := e.Flows.End(tx, fid); err != nil {
+				return err
+			}
+		}
+		return e.issue(tx, v, in, f.State.Demand, gid, code)
+	})
+	if err != nil {
+		return fmt.Errorf("authorize: %w", err)
+	}
+	switch {
+	case out == ready:
+		return e.answer(w, r, in, in.request.Granted(e.Issuer, code))
+	case in.request.Prompt.None, out == refused, out == otherSubject && fid != "" && !e.chooses(r, fid):
+		return e.give(w, r, in, fid, out.refusal())
+	case fid == "":
+		return e.begin(w, r, in, false)
+	default:
+		redirect(w, "/signin/"+string(fid))
+		return nil
+	}
+}
+
+// chooses reports whether the person of a flow can still choose as whom to go on.
+func (e *Endpoint) chooses(r *http.Request, fid id.Flow) bool {
+	chooses := false
+	err := e.DB.Read(r.Context(), func(tx *db.Tx) error {
+		v, err := e.Visitor.ReadIn(tx, r)
+		if err != nil {
+			return err
+		}
+		f, err := e.Flows.Load(tx, fid, v.Browser)
+		if err != nil {
+			return err
+		}
+		p := f.State.Progress
+		chooses = !v.SignedIn || p.Session != v.Session.ID && p.Confirmed != v.Session.ID
+		return nil
+	})
+	return err == nil && chooses
+}
+
+// issue stores what the service is given.
+func (e *Endpoint) issue(tx *db.Tx, v visit.Visit, in incoming, d policy.Demand, gid id.Grant, code string) error {
+	subject, err := e.Connections.Subject(tx, in.party.Sector, v.Account.ID)
+	if err != nil {
+		return err
+	}
+	if err := e.Connections.Used(tx, v.Account.ID, in.party.ID); err != nil {
+		return err
+	}
+	if e.Visitor.Sessions.Due(v.Session, tx.Now()) {
+		if _, err := e.Visitor.Sessions.Touch(tx, v.Session.ID); err != nil {
+			return err
+		}
+	}
+	claims := in.request.Claims()
+	idToken := in.request.IDToken
+	if in.party.IDTokenClaims {
+		idToken = append(append([]string{}, claims...), idToken...)
+	}
+	return e.Grants.Issue(tx, grant.Grant{
+		ID: gid, Account: v.Account.ID, RelyingParty: in.party.ID, Session: v.Session.ID, Subject: subject,
+		Scopes: in.request.Scopes, UserInfoClaims: claims, IDTokenClaims: idToken,
+		ACR: policy.ACR(d, v.Session.Facts), AMR: policy.AMR(v.Session.Facts),
+		AuthTime: v.Session.Facts.AuthenticatedAt(), Nonce: in.request.Nonce,
+	}, grant.Code{Digest: secret.Digest(code), RedirectURI: in.request.RedirectURI, Challenge: in.request.Challenge})
+}
+
+// cancel gives a request up: the service is told that access was denied.
+func (e *Endpoint) cancel(w http.ResponseWriter, r *http.Request) error {
+	if r.Method == http.MethodHead {
+		return fault.New(fault.Invalid, "oidc.head")
+	}
+	fid := id.Flow(r.PathValue("flow"))
+	in, _, err := e.load(w, r, fid)
+	if fault.Is(err, fault.Expired) {
+		redirect(w, "/signin/"+string(fid))
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return e.give(w, r, in, fid, &protocol.Error{
+		Code: protocol.AccessDenied, Where: protocol.ToClient, Description: "the person did not agree or went back",
+	})
+}
+
+// give ends a flow, if there is one, and answers the service with an error.
+func (e *Endpoint) give(w http.ResponseWriter, r *http.Request, in incoming, fid id.Flow, bad *protocol.Error) error {
+	if fid != "" {
+		err := e.DB.Write(r.Context(), func(tx *db.Tx) error {
+			ended, err := e.Flows.End(tx, fid)
+			if err != nil || !ended {
+				return err
+			}
+			return e.Audit.Record(tx, audit.Event{
+				Name: audit.AuthorizeRefused, RelyingParty: in.party.ID, Flow: fid, Outcome: audit.Refused, Reason: string(bad.Code),
+			})
+		})
+		if err != nil {
+			return fmt.Errorf("authorize: %w", err)
+		}
+		return e.answer(w, r, in, in.request.Refused(e.Issuer, bad))
+	}
+	return e.refuse(w, r, in, bad)
+}

@@ -1,0 +1,310 @@
+// Package logout is the end session endpoint of the OpenID provider
+// (RP-Initiated Logout 1.0).
+//
+// GET /logout signs out at once when the request proves that it comes from a
+// service of the very session that is live in this browser: an ID token that we
+// signed, with the session's sid. Everything else asks the person: the request is
+// stored in a flow, the journeys' page asks, and GET /logout/finish/{flow} goes on.
+// A POST may come from another site, where our cookies are not sent, so it only
+// stores a flow and answers 303 to finish.
+//
+// People are sent only to registered post_logout_redirect_uris, compared byte by
+// byte; a request with any other is a page, never a redirect, and ends nothing.
+// Signing out ends the session of this browser; what services were given stays,
+// because they have sessions of their own.
+package logout
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+
+	"parvis/internal/audit"
+	"parvis/internal/db"
+	"parvis/internal/fault"
+	"parvis/internal/flow"
+	"parvis/internal/i18n"
+	"parvis/internal/id"
+	"parvis/internal/jose"
+	"parvis/internal/keyring"
+	"parvis/internal/oidc/protocol"
+	"parvis/internal/ratelimit"
+	"parvis/internal/relyingparty"
+	"parvis/internal/secret"
+	"parvis/internal/session"
+	"parvis/internal/web/kit"
+	"parvis/internal/web/visit"
+)
+
+// PathFinish is where the journeys' page leads when the question is answered.
+const PathFinish = "/logout/finish/{flow}"
+
+// pathSignedOut is the page for people whom no service waits for.
+const pathSignedOut = "/signed-out"
+
+// Endpoint ends sessions for services. All fields must be set.
+type Endpoint struct {
+	Issuer   string // without a slash at the end
+	Site     *kit.Site
+	DB       *db.DB
+	Registry *relyingparty.Registry
+	Keyring  *keyring.Keyring
+	Flows    flow.Flows
+	Visitor  *visit.Visitor
+	Limiter  *ratelimit.Limiter
+	Audit    *audit.Log
+}
+
+// Routes adds the endpoint's addresses.
+func (e *Endpoint) Routes(mux *http.ServeMux) {
+	mux.Handle("GET "+protocol.PathLogout, e.Site.Handle(e.get))
+	mux.Handle("POST "+protocol.PathLogout, e.Site.Handle(e.post))
+	mux.Handle("GET "+PathFinish, e.Site.Handle(e.finish))
+}
+
+// Doors are the addresses that other sites may POST to.
+func Doors() []string { return []string{"POST " + protocol.PathLogout} }
+
+// order is a checked request, as it is stored in a flow.
+type order struct {
+	Client    string `json:"client,omitempty"`
+	Landing   string `json:"landing,omitempty"` // with state, ready to be sent to
+	SessionID string `json:"sid,omitempty"`     // of the verified id_token_hint
+	Locale    string `json:"-"`
+}
+
+func (e *Endpoint) get(w http.ResponseWriter, r *http.Request) error {
+	o, err := e.read(r, r.URL.RawQuery)
+	if err != nil {
+		return err
+	}
+	return e.decide(w, r, o, "")
+}
+
+func (e *Endpoint) post(w http.ResponseWriter, r *http.Request) error {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	raw := []byte(nil)
+	if err == nil && kind == "application/x-www-form-urlencoded" {
+		raw, err = io.ReadAll(io.LimitReader(r.Body, protocol.MaxQuery+1))
+	}
+	if err != nil && r.ContentLength != 0 {
+		return fault.Wrap(fault.Invalid, "oidc.body", err)
+	}
+	o, err := e.read(r, string(raw))
+	if err != nil {
+		return err
+	}
+	fid, err := e.begin(r, o, true)
+	if err != nil {
+		return err
+	}
+	redirect(w, "/logout/finish/"+string(fid))
+	return nil
+}
+
+// read puts a request to its rules.
+func (e *Endpoint) read(r *http.Request, raw string) (order, error) {
+	if r.Method == http.MethodHead {
+		return order{}, fault.New(fault.Invalid, "oidc.head")
+	}
+	if err := e.Limiter.Local(ratelimit.AuthorizeIP, kit.ClientIP(r)).Fault(); err != nil {
+		return order{}, err
+	}
+	params, bad := protocol.ParseParams(raw)
+	if bad != nil {
+		return order{}, fault.Wrap(fault.Invalid, "logout.bad", bad)
+	}
+	request, bad := protocol.ReadLogout(params)
+	if bad != nil {
+		return order{}, fault.Wrap(fault.Invalid, "logout.bad", bad)
+	}
+	o := order{Client: request.ClientID}
+	if err := e.hint(&o, request.Hint); err != nil {
+		return order{}, err
+	}
+	for _, tag := range request.UILocales {
+		if l := i18n.Match(e.Site.Langs, tag); string(l) == tag || len(tag) > 2 && tag[:2] == string(l) {
+			o.Locale = string(l)
+			e.Site.UseLang(r, l)
+			break
+		}
+	}
+	return o, e.landing(r, &o, request)
+}
+
+// hint verifies id_token_hint: an ID token of ours, expired or not, for the client
+// that client_id names, if it names one (RP-Initiated Logout 1.0, 2 and 4).
+func (e *Endpoint) hint(o *order, token string) error {
+	if token == "" {
+		return nil
+	}
+	payload, _, err := e.Keyring.Set().Verify(token, jose.RS256, jose.ES256)
+	if err != nil {
+		return fault.Wrap(fault.Invalid, "logout.bad", err)
+	}
+	hint, ok := protocol.ReadHint(payload, e.Issuer)
+	if !ok || o.Client != "" && o.Client != hint.Audience[0] {
+		return fault.New(fault.Invalid, "logout.bad")
+	}
+	o.Client, o.SessionID = hint.Audience[0], hint.SessionID
+	return nil
+}
+
+// landing compares the address to land on with the client's registered ones
+// (RP-Initiated Logout 1.0, 3) and dresses the pages for the client.
+func (e *Endpoint) landing(r *http.Request, o *order, request protocol.LogoutRequest) error {
+	if o.Client == "" {
+		if request.RedirectURI != "" {
+			return fault.New(fault.Invalid, "logout.nobody")
+		}
+		return nil
+	}
+	party, err := e.Registry.Get(r.Context(), id.RelyingParty(o.Client))
+	if fault.Is(err, fault.NotFound) {
+		return fault.New(fault.Invalid, "logout.bad")
+	}
+	if err != nil {
+		return fmt.Errorf("logout: %w", err)
+	}
+	scene, lang := kit.SceneOf(r), kit.Lang(r)
+	if party.ReturnURL != "" {
+		scene.Back = &kit.Link{Text: party.Name.In(lang), URL: party.ReturnURL}
+	}
+	if request.RedirectURI == "" {
+		return nil
+	}
+	if party.Disabled || !protocol.MatchLanding(party.PostLogoutRedirectURIs, party.Native, request.RedirectURI) {
+		return fault.New(fault.Invalid, "logout.landing")
+	}
+	o.Landing = request.RedirectURI
+	if request.State != "" {
+		o.Landing = protocol.AppendQuery(o.Landing, []protocol.Param{{Name: "state", Value: request.State}})
+	}
+	return nil
+}
+
+// decide ends the session when that is proven to be wanted, lands when there is none, and asks otherwise.
+func (e *Endpoint) decide(w http.ResponseWriter, r *http.Request, o order, fid id.Flow) error {
+	v, err := e.Visitor.Peek(r)
+	if err != nil {
+		return fmt.Errorf("logout: %w", err)
+	}
+	proven := v.SignedIn && o.SessionID != "" &&
+		secret.Equal([]byte(o.SessionID), []byte(protocol.SessionID(string(v.Session.ID), o.Client)))
+	if v.SignedIn && !proven {
+		if fid == "" {
+			if fid, err = e.begin(r, o, false); err != nil {
+				return err
+			}
+		}
+		redirect(w, "/signin/"+string(fid))
+		return nil
+	}
+	err = e.DB.Write(r.Context(), func(tx *db.Tx) error {
+		if proven {
+			if err := e.end(tx, r, v, o); err != nil {
+				return err
+			}
+		}
+		if fid == "" {
+			return nil
+		}
+		_, err := e.Flows.End(tx, fid)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("logout: %w", err)
+	}
+	if proven {
+		e.Visitor.ClearSession(w)
+	}
+	if o.Landing == "" {
+		redirect(w, pathSignedOut)
+		return nil
+	}
+	redirect(w, o.Landing)
+	return nil
+}
+
+func (e *Endpoint) end(tx *db.Tx, r *http.Request, v visit.Visit, o order) error {
+	ended, err := e.Visitor.Sessions.End(tx, v.Session.ID, session.SignedOut)
+	if err != nil || !ended {
+		return err
+	}
+	return e.Audit.Record(tx, audit.Event{
+		Name: audit.Signout, Account: v.Account.ID, RelyingParty: id.RelyingParty(o.Client), Session: v.Session.ID, Outcome: audit.Success,
+		Personal: audit.Personal{IP: kit.ClientIP(r), UserAgent: v.UserAgent}, Data: map[string]string{"from": o.Client},
+	})
+}
+
+// begin stores the request in a flow. A blind one came without cookies and is bound at finish.
+func (e *Endpoint) begin(r *http.Request, o order, blind bool) (id.Flow, error) {
+	limit, err := e.Limiter.Take(r.Context(), ratelimit.FlowIP, kit.ClientIP(r))
+	if err != nil {
+		return "", fmt.Errorf("logout: %w", err)
+	}
+	if err := limit.Fault(); err != nil {
+		return "", err
+	}
+	text, err := json.Marshal(o)
+	if err != nil {
+		return "", fmt.Errorf("logout: %w", err)
+	}
+	state := flow.State{Kind: flow.SignOut, Request: text, Locale: o.Locale}
+	if o.Landing != "" {
+		state.ReturnOrigin = relyingparty.Origin(o.Landing)
+	}
+	n := flow.Prepare(id.RelyingParty(o.Client), state)
+	n.State.Finish = "/logout/finish/" + string(n.ID)
+	n.IP = kit.ClientIP(r)
+	if !blind {
+		n.Browser = e.Visitor.Of(r).Browser
+	}
+	err = e.DB.WriteStatement(r.Context(), func(tx *db.Tx) error {
+		_, err := e.Flows.Start(tx, n)
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("logout: %w", err)
+	}
+	return n.ID, nil
+}
+
+// finish goes on with a stored request: after the question, or after a POST.
+func (e *Endpoint) finish(w http.ResponseWriter, r *http.Request) error {
+	if r.Method == http.MethodHead {
+		return fault.New(fault.Invalid, "oidc.head")
+	}
+	fid := id.Flow(r.PathValue("flow"))
+	browser := secret.Digest(kit.EnsureBrowser(w, r))
+	var f flow.Flow
+	err := e.DB.WriteStatement(r.Context(), func(tx *db.Tx) error {
+		var err error
+		f, err = e.Flows.Bind(tx, fid, browser)
+		return err
+	})
+	if fault.Is(err, fault.Expired) {
+		redirect(w, pathSignedOut)
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("logout: %w", err)
+	}
+	var o order
+	if f.State.Kind != flow.SignOut || len(f.State.Request) == 0 {
+		return kit.NotFound()
+	}
+	if err := json.Unmarshal(f.State.Request, &o); err != nil {
+		return fmt.Errorf("logout: stored request: %w", err)
+	}
+	return e.decide(w, r, o, fid)
+}
+
+// redirect is 303: a POST must become a GET.
+func redirect(w http.ResponseWriter, to string) {
+	w.Header().Set("Location", to)
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusSeeOther)
+}

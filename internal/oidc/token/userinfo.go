@@ -1,0 +1,186 @@
+package token
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"parvis/internal/account"
+	"parvis/internal/db"
+	"parvis/internal/fault"
+	"parvis/internal/grant"
+	"parvis/internal/id"
+	"parvis/internal/oidc/protocol"
+	"parvis/internal/web/kit"
+)
+
+// userinfo is GET and POST /userinfo: the claims the person agreed to share, as
+// they stand now (OpenID Connect Core 1.0, 5.3). It writes nothing.
+func (e *Endpoint) userinfo(w http.ResponseWriter, r *http.Request) error {
+	var params protocol.Params
+	if r.Method == http.MethodPost && r.Header.Get("Content-Type") != "" {
+		var err error
+		if params, err = form(r); err != nil {
+			return err
+		}
+	}
+	presented, bad := protocol.ReadBearer(r.Header.Get("Authorization"), params)
+	if bad != nil {
+		return bad
+	}
+	var token grant.Token
+	var claims map[string]any
+	err := e.DB.Read(r.Context(), func(tx *db.Tx) error {
+		claims = nil
+		found, ok, err := e.Grants.FindToken(tx, presented)
+		if err != nil || !ok {
+			return err
+		}
+		token = found
+		person, alive, err := e.person(tx, token.Grant.Account)
+		if err != nil || !alive {
+			return err
+		}
+		claims = person.Claims(token.Grant.UserInfoClaims)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("userinfo: %w", err)
+	}
+	if claims == nil {
+		return protocol.TokenRefused()
+	}
+	party, err := e.Registry.Get(r.Context(), token.Grant.RelyingParty)
+	if fault.Is(err, fault.NotFound) || err == nil && party.Disabled {
+		return protocol.TokenRefused()
+	}
+	if err != nil {
+		return fmt.Errorf("userinfo: %w", err)
+	}
+	out := maps.Clone(claims)
+	out["sub"] = token.Grant.Subject
+	return answer(w, http.StatusOK, out)
+}
+
+// person reads the values of the claims about an account; false when it is not active.
+func (e *Endpoint) person(tx *db.Tx, aid id.Account) (protocol.Person, bool, error) {
+	a, ok, err := e.Accounts.ByID(tx, aid)
+	if err != nil || !ok || a.Status != account.Active {
+		return protocol.Person{}, false, err
+	}
+	address, ok, err := e.Accounts.Main(tx, aid)
+	if err != nil {
+		return protocol.Person{}, false, err
+	}
+	p := protocol.Person{Locale: a.Locale, UpdatedAt: a.ActivatedAt}
+	if ok {
+		p.Email, p.Verified = address.Address.Written, !address.ProvenAt.IsZero()
+		if address.ProvenAt.After(p.UpdatedAt) {
+			p.UpdatedAt = address.ProvenAt
+		}
+	}
+	return p, true, nil
+}
+
+// machine makes a handler of an endpoint for programs: errors are JSON.
+func (e *Endpoint) machine(h kit.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		open(w)
+		if err := h(w, r); err != nil {
+			e.fail(w, r, err)
+		}
+	})
+}
+
+// open lets browser applications of any origin read the answer. Credentials are not allowed with it.
+func open(w http.ResponseWriter) {
+	w.Header().Set("Access-Control-Allow-Origin", "*")
+	w.Header().Set("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After, ETag")
+	w.Header().Set("Cross-Origin-Resource-Policy", "cross-origin")
+	w.Header().Del("Cross-Origin-Opener-Policy")
+}
+
+func preflight(w http.ResponseWriter, _ *http.Request) {
+	open(w)
+	w.Header().Set("Access-Control-Allow-Methods", "GET, POST, OPTIONS")
+	w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
+	w.Header().Set("Access-Control-Max-Age", "86400")
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// fail answers with an error of the protocol. An unknown error is ours, and its text is not shown.
+func (e *Endpoint) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if bad, ok := errors.AsType[*protocol.Error](err); ok {
+		e.failProtocol(w, bad)
+		return
+	}
+	out := &protocol.Error{Code: protocol.ServerError, Description: "something went wrong on our side"}
+	status := http.StatusInternalServerError
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		switch f.Kind {
+		case fault.Throttled:
+			out, status = &protocol.Error{Code: protocol.TemporarilyUnavailable, Description: "too many refused requests"}, http.StatusTooManyRequests
+		case fault.Unavailable:
+			out, status = &protocol.Error{Code: protocol.TemporarilyUnavailable, Description: "try again later"}, http.StatusServiceUnavailable
+		default:
+		}
+		if status != http.StatusInternalServerError {
+			after := max(f.RetryAfter, time.Second)
+			w.Header().Set("Retry-After", strconv.Itoa(int((after+time.Second-1)/time.Second)))
+		}
+	}
+	level := slog.LevelError
+	if status != http.StatusInternalServerError {
+		level = slog.LevelWarn
+	}
+	e.Site.Log.Log(r.Context(), level, "machine request failed", "pattern", r.Pattern, "err", err.Error(), "reference", kit.Reference(r))
+	_ = answer(w, status, errorBody(out)) // the client has gone
+}
+
+func (e *Endpoint) failProtocol(w http.ResponseWriter, bad *protocol.Error) {
+	status := bad.Status()
+	switch bad.Challenge {
+	case "Basic":
+		w.Header().Set("WWW-Authenticate", `Basic realm="`+e.Issuer+`", charset="UTF-8"`)
+	case "Bearer":
+		challenge := `Bearer realm="` + e.Issuer + `"`
+		if bad.Description != "" {
+			challenge += `, error="` + string(bad.Code) + `", error_description="` + bad.Description + `"`
+		}
+		w.Header().Set("WWW-Authenticate", challenge)
+	}
+	_ = answer(w, status, errorBody(bad)) // the client has gone
+}
+
+func errorBody(bad *protocol.Error) map[string]any {
+	out := map[string]any{"error": string(bad.Code)}
+	if bad.Description != "" {
+		out["error_description"] = bad.Description
+	}
+	return out
+}
+
+// answer writes JSON that nobody may keep (RFC 6749, 5.1).
+func answer(w http.ResponseWriter, status int, body map[string]any) error {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return fmt.Errorf("token: answer: %w", err)
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Pragma", "no-cache")
+	w.WriteHeader(status)
+	if _, err := w.Write(text); err != nil {
+		return nil //nolint:nilerr // the client has gone
+	}
+	return nil
+}
+
+func scopeText(scopes []string) string { return strings.Join(scopes, " ") }
