@@ -103,8 +103,7 @@ func nextSignIn(p Position, now time.Time) (Step, Reason) {
 	}
 	// OpenID Connect Core 1.0, 3.1.2.1, prompt=select_account: asked once, and
 	// not of a person who has just signed in on this flow.
-	chosen := p.Progress.Session == p.Live.Session || p.Progress.Confirmed == p.Live.Session
-	if p.SelectAccount && !chosen {
+	if p.SelectAccount && !p.Progress.Chose(p.Live.Session) {
 		return StepContinue, ReasonChoose
 	}
 	step, _ := policy.Next(p.Demand, p.Live.Facts, now)

@@ -1,0 +1,245 @@
+package enrollment
+
+import (
+	"context"
+	"fmt"
+
+	"parvis/internal/account"
+	"parvis/internal/audit"
+	"parvis/internal/db"
+	"parvis/internal/fault"
+	"parvis/internal/flow"
+	"parvis/internal/id"
+	"parvis/internal/notify"
+	"parvis/internal/ratelimit"
+	"parvis/internal/relyingparty"
+)
+
+// Address begins an account. The answer and the work are the same whether the
+// address is new, waits for its activation or has an account (B.1 16): always one
+// proof, one mail and two events. Faults: Invalid on "email" or "terms", Throttled.
+func (j *Journey) Address(ctx context.Context, v flow.Visitor, fid id.Flow, form AddressForm) (Result, error) {
+	addr, err := account.ParseAddress(form.Address)
+	if err != nil {
+		return Result{}, err
+	}
+	if !form.Terms {
+		return Result{}, fault.On("terms", fault.Invalid, "create-account.error.terms")
+	}
+	_, service, err := j.look(ctx, v, fid)
+	if err != nil {
+		return Result{}, err
+	}
+	r := request{visitor: v, flow: fid, address: addr, locale: form.Locale, service: service, why: notify.WhySignUp}
+	return j.send(ctx, r)
+}
+
+// Resend sends the activation mail of a flow again; the older link and code end.
+func (j *Journey) Resend(ctx context.Context, v flow.Visitor, fid id.Flow) (Result, error) {
+	f, service, err := j.look(ctx, v, fid)
+	if err != nil {
+		return Result{}, err
+	}
+	if !waiting(f) {
+		return Result{}, flow.OutOfTurn()
+	}
+	addr, err := account.ParseAddress(f.State.Progress.Address)
+	if err != nil {
+		return Result{}, err
+	}
+	r := request{visitor: v, flow: fid, address: addr, locale: v.Locale, service: service, why: notify.WhyResend, again: true}
+	return j.send(ctx, r)
+}
+
+// request is one activation mail that is asked for.
+type request struct {
+	visitor flow.Visitor
+	flow    id.Flow
+	address account.Addr
+	locale  string
+	service *relyingparty.RelyingParty
+	why     notify.Why
+	again   bool // only while the flow waits for the answer to an earlier one
+}
+
+// waiting reports whether a flow waits for the answer to an activation mail.
+func waiting(f flow.Flow) bool {
+	p := f.State.Progress
+	return f.State.Kind == flow.SignIn && !p.Cancelled && p.Task == flow.TaskCreate && p.Proof != "" && p.Proven == "" && !p.Taken
+}
+
+// limits lets the limits act before anything is written or mailed.
+func (j *Journey) limits(ctx context.Context, v flow.Visitor, addr account.Addr) error {
+	if err := j.take(ctx, ratelimit.EnrollmentIP, v.IP); err != nil {
+		return err
+	}
+	if err := j.take(ctx, ratelimit.EnrollmentAddress, addr.Key); err != nil {
+		return err
+	}
+	return j.take(ctx, ratelimit.MailAddress, addr.Key)
+}
+
+func (j *Journey) send(ctx context.Context, r request) (Result, error) {
+	if err := j.limits(ctx, r.visitor, r.address); err != nil {
+		return Result{}, err
+	}
+	draft := account.NewDraft(r.address, r.locale)
+	proof := j.Proofs.Draft(account.ProveActivate, r.address)
+	err := j.DB.Write(ctx, func(tx *db.Tx) error {
+		f, err := j.Flows.Load(tx, r.flow, r.visitor.Browser)
+		if err != nil {
+			return err
+		}
+		ok, err := j.asking(tx, r.visitor, f)
+		if err != nil {
+			return err
+		}
+		if !ok || (r.again && !waiting(f)) {
+			return flow.OutOfTurn()
+		}
+		a, created, err := j.pending(tx, draft)
+		if err != nil {
+			return err
+		}
+		d := proof
+		d.Account, d.Flow, d.RelyingParty = a.ID, f.ID, f.RelyingParty
+		if err := j.mail(tx, r, d, a, created); err != nil {
+			return err
+		}
+		if err := j.record(tx, r, f, a, created); err != nil {
+			return err
+		}
+		p := f.State.Progress.Restart(flow.TaskCreate, r.address.Written)
+		p.Proof, p.SentAt, p.Sends = d.ID, db.Millis(tx.Now()), 1
+		if r.again {
+			p.Sends += f.State.Progress.Sends
+		}
+		f.State.Progress = p
+		_, err = j.Flows.Save(tx, f)
+		return err
+	})
+	if err != nil {
+		return Result{}, fmt.Errorf("enrollment: send: %w", err)
+	}
+	return Result{Outcome: Sent, Flow: r.flow}, nil
+}
+
+// pending finds or makes the account of an address. One that waited too long for
+// its activation, and that the job has not removed yet, is removed first.
+func (j *Journey) pending(tx *db.Tx, draft account.Draft) (account.Account, bool, error) {
+	a, created, err := j.Accounts.CreatePending(tx, draft)
+	if err != nil || created || a.Status != account.Pending {
+		return a, created, err
+	}
+	removed, err := j.Accounts.RemoveUnactivated(tx, a.ID)
+	if err != nil || !removed {
+		return a, false, err
+	}
+	err = j.Audit.Record(tx, audit.Event{Name: audit.AccountRemovedUnactivated, Account: a.ID, Outcome: audit.Success})
+	if err != nil {
+		return account.Account{}, false, err
+	}
+	return j.Accounts.CreatePending(tx, draft)
+}
+
+// mail issues the proof and queues the one mail that fits the account.
+func (j *Journey) mail(tx *db.Tx, r request, d account.ProofDraft, a account.Account, created bool) error {
+	if _, err := j.Proofs.Issue(tx, d); err != nil {
+		return err
+	}
+	proof := notify.Proof{Token: d.Token, Code: d.Code, Valid: j.Proofs.Settings.ProofLifetime}
+	asked, service := by(r.visitor, tx.Now()), tell(r.service)
+	m := notify.Message{To: r.address.Written, Locale: r.locale, Account: a.ID}
+	switch {
+	case created:
+		m.Data = notify.Activate{Service: service, Proof: proof, Asked: asked}
+	case a.Status == account.Pending:
+		m.Data = notify.ActivateAgain{Service: service, Proof: proof, Asked: asked, Why: r.why, Removal: j.Accounts.Settings.UnactivatedAfter}
+	default:
+		m.Locale = a.Locale
+		m.Data = notify.AlreadyRegistered{Service: service, Proof: proof, Asked: asked}
+	}
+	return j.Outbox.Queue(tx, m)
+}
+
+// record notes what happened to the account, and that a mail was sent. No event
+// of an account that is not active yet keeps its address: it may be removed.
+func (j *Journey) record(tx *db.Tx, r request, f flow.Flow, a account.Account, created bool) error {
+	name := audit.AccountAddressTaken
+	switch {
+	case created:
+		name = audit.AccountCreated
+	case a.Status == account.Pending:
+		name = audit.AccountActivationResent
+	}
+	if err := j.Audit.Record(tx, event(name, r.visitor, f, a.ID, "")); err != nil {
+		return err
+	}
+	e := event(audit.AddressProofSent, r.visitor, f, a.ID, "")
+	e.Data = map[string]string{"purpose": string(account.ProveActivate)}
+	return j.Audit.Record(tx, e)
+}
+
+// ResendLink sends another activation mail in place of an ended link, until the
+// account is removed (R22). Nothing tells whether it did. The flow that the first
+// mail was asked for in goes on, when it is this browser's.
+func (j *Journey) ResendLink(ctx context.Context, v flow.Visitor, token string) error {
+	if err := j.take(ctx, ratelimit.LinkIP, v.IP); err != nil {
+		return err
+	}
+	var old account.Proof
+	err := j.DB.Read(ctx, func(tx *db.Tx) (err error) {
+		old, err = j.Proofs.Find(tx, token)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("enrollment: resend: %w", err)
+	}
+	if old.Purpose != account.ProveActivate || old.Account == "" || old.Address.Key == "" {
+		return nil
+	}
+	service, err := j.service(ctx, old.RelyingParty)
+	if err != nil {
+		return err
+	}
+	r := request{visitor: v, flow: old.Flow, address: old.Address, locale: v.Locale, service: service, why: notify.WhyResend}
+	if err := j.limits(ctx, v, r.address); err != nil {
+		return err
+	}
+	draft := j.Proofs.Draft(account.ProveActivate, old.Address)
+	draft.Account, draft.Flow, draft.RelyingParty = old.Account, old.Flow, old.RelyingParty
+	err = j.DB.Write(ctx, func(tx *db.Tx) error { return j.resend(tx, r, draft) })
+	if err != nil {
+		return fmt.Errorf("enrollment: resend: %w", err)
+	}
+	return nil
+}
+
+func (j *Journey) resend(tx *db.Tx, r request, d account.ProofDraft) error {
+	a, found, err := j.Accounts.ByID(tx, d.Account)
+	if err != nil {
+		return err
+	}
+	until := a.CreatedAt.Add(j.Accounts.Settings.UnactivatedAfter)
+	if !found || a.Status != account.Pending || !tx.Now().Before(until) {
+		return nil
+	}
+	if err := j.mail(tx, r, d, a, false); err != nil {
+		return err
+	}
+	f, err := j.Flows.Load(tx, r.flow, r.visitor.Browser)
+	if err != nil && fault.KindOf(err) == fault.Internal {
+		return err
+	}
+	own := err == nil
+	if !own {
+		f = flow.Flow{ID: d.Flow, RelyingParty: d.RelyingParty}
+	}
+	if err := j.record(tx, r, f, a, false); err != nil || !own || !waiting(f) {
+		return err
+	}
+	f.State.Progress.Proof, f.State.Progress.SentAt = d.ID, db.Millis(tx.Now())
+	f.State.Progress.Sends++
+	_, err = j.Flows.Save(tx, f)
+	return err
+}

@@ -1,0 +1,178 @@
+package enrollment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"parvis/internal/account"
+	"parvis/internal/audit"
+	"parvis/internal/authenticator"
+	"parvis/internal/authenticator/password"
+	"parvis/internal/db"
+	"parvis/internal/fault"
+	"parvis/internal/flow"
+	"parvis/internal/id"
+	"parvis/internal/notify"
+	"parvis/internal/policy"
+	"parvis/internal/relyingparty"
+	"parvis/internal/session"
+)
+
+// choosing reports whether the first password of an account is due in a flow.
+func choosing(f flow.Flow) bool {
+	p := f.State.Progress
+	return f.State.Kind == flow.SignIn && !p.Cancelled && p.Task == flow.TaskCreate && p.Proven != "" && !p.Taken
+}
+
+// Password chooses the first password in the browser that gave the proof. It
+// activates the account and signs in here. Fault Invalid on "password" for each
+// rule it breaks (joined).
+func (j *Journey) Password(ctx context.Context, v flow.Visitor, fid id.Flow, typed string) (Result, error) {
+	f, service, err := j.look(ctx, v, fid)
+	if err != nil {
+		return Result{}, err
+	}
+	if !choosing(f) {
+		return Result{}, flow.OutOfTurn()
+	}
+	if err := j.check(typed, f.State.Progress.Address, service); err != nil {
+		return Result{}, err
+	}
+	verifier, err := j.Hasher.Hash(ctx, typed)
+	if err != nil {
+		return Result{}, fmt.Errorf("enrollment: password: %w", err)
+	}
+	c := chosen{
+		visitor: v, service: service, verifier: verifier, bound: authenticator.NewID(),
+		session: session.Prepare(f.State.Progress.Proven, policy.Facts{}), device: v.Device,
+	}
+	if c.device == "" {
+		c.device = session.NewDevice()
+	}
+	out := Result{Flow: fid}
+	err = j.DB.Write(ctx, func(tx *db.Tx) error {
+		out.Outcome, err = j.activate(tx, fid, c)
+		return err
+	})
+	if err != nil {
+		return Result{}, fmt.Errorf("enrollment: password: %w", err)
+	}
+	if out.Outcome == Activated {
+		out.Cookies = flow.Cookies{Session: c.session.Token, DeviceLasts: j.Sessions.Settings.DeviceLifetime}
+		if v.Device == "" {
+			out.Cookies.Device = c.device
+		}
+	}
+	return out, nil
+}
+
+// check judges a new password, with the words that somebody who knows the person
+// or the service would try first.
+func (j *Journey) check(typed, address string, service *relyingparty.RelyingParty) error {
+	words := append([]string(nil), j.Words...)
+	if addr, err := account.ParseAddress(address); err == nil {
+		words = append(words, addr.Words()...)
+	}
+	if service != nil {
+		for lang := range service.Name {
+			words = append(words, service.Name[lang], service.Department[lang])
+		}
+	}
+	var all []error
+	for _, v := range j.Policy.Check(typed, password.Context{Words: words}) {
+		all = append(all, fault.On("password", fault.Invalid, v.Key, v.Args...))
+	}
+	return errors.Join(all...)
+}
+
+// chosen is a first password and what was made for it before the transaction.
+type chosen struct {
+	visitor  flow.Visitor
+	service  *relyingparty.RelyingParty
+	verifier string
+	bound    authenticator.ID
+	session  session.New
+	device   string
+}
+
+// activate makes a pending account active, with its password and its first
+// session. An account that was activated in another browser meanwhile is taken;
+// one that was removed meanwhile begins again.
+func (j *Journey) activate(tx *db.Tx, fid id.Flow, c chosen) (Outcome, error) {
+	f, err := j.Flows.Load(tx, fid, c.visitor.Browser)
+	if err != nil {
+		return "", err
+	}
+	if !choosing(f) || f.State.Progress.Proven != c.session.Account {
+		return "", flow.OutOfTurn()
+	}
+	a, found, err := j.Accounts.ByID(tx, c.session.Account)
+	if err != nil {
+		return "", err
+	}
+	active, err := j.Accounts.Activate(tx, c.session.Account)
+	if err != nil {
+		return "", err
+	}
+	address := f.State.Progress.Address
+	if !active {
+		next := f.State.Progress.Restart(flow.TaskCreate, address)
+		next.Notice = flow.NoticeLinkOld
+		if found && a.Status == account.Active {
+			next.Proven, next.Taken, next.Notice = a.ID, true, ""
+		}
+		f.State.Progress = next
+		_, err := j.Flows.Save(tx, f)
+		return Proven, err
+	}
+	if err := j.Passwords.Set(tx, a.ID, c.bound, c.verifier); err != nil {
+		return "", err
+	}
+	if err := j.open(tx, f, c, a); err != nil {
+		return "", err
+	}
+	next := f.State.Progress.Restart(flow.TaskSignIn, address)
+	next.Account, next.Session = a.ID, c.session.ID
+	f.State.Progress = next
+	_, err = j.Flows.Save(tx, f)
+	return Activated, err
+}
+
+// open starts the first session, remembers the browser and welcomes the owner.
+func (j *Journey) open(tx *db.Tx, f flow.Flow, c chosen, a account.Account) error {
+	n := c.session
+	n.Facts = policy.Facts{Password: tx.Now(), Journey: f.ID}
+	if _, err := j.Sessions.Reauthenticate(tx, c.visitor.Session, n); err != nil {
+		return err
+	}
+	if err := j.Sessions.Remember(tx, c.device, a.ID); err != nil {
+		return err
+	}
+	address := f.State.Progress.Address
+	signed := event(audit.SigninSucceeded, c.visitor, f, a.ID, address)
+	signed.Data = map[string]string{"acr": policy.ACR(f.State.Demand, n.Facts), "amr": strings.Join(policy.AMR(n.Facts), " ")}
+	for _, e := range []audit.Event{
+		event(audit.AccountActivated, c.visitor, f, a.ID, address),
+		event(audit.PasswordSet, c.visitor, f, a.ID, ""),
+		signed,
+		event(audit.SessionStarted, c.visitor, f, a.ID, ""),
+		event(audit.DeviceRemembered, c.visitor, f, a.ID, ""),
+	} {
+		if e.Name != audit.AccountActivated && e.Name != audit.PasswordSet {
+			e.Session = n.ID
+		}
+		if err := j.Audit.Record(tx, e); err != nil {
+			return err
+		}
+	}
+	to, err := j.Accounts.Mailbox(tx, a.ID)
+	if err != nil {
+		return err
+	}
+	return j.Outbox.Queue(tx, notify.Message{
+		To: to.Written, Locale: a.Locale, Account: a.ID,
+		Data: notify.Activated{Service: tell(c.service), Asked: by(c.visitor, tx.Now())},
+	})
+}
