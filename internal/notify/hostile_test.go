@@ -148,6 +148,15 @@ func TestAThemeOfColoursOnlyIsAccepted(t *testing.T) {
 	}
 }
 
+func TestAThemeIsTakenFromTheTokensOfTheStyleSheet(t *testing.T) {
+	got := ThemeOf(map[string]string{"brand": "#702082", "lamp": "#FFFFFF", "unknown": "x"}, nil)
+	want := DefaultTheme()
+	want.Light.Brand, want.Light.Lamp = "#702082", "#702082"
+	if got != want {
+		t.Errorf("%+v", got)
+	}
+}
+
 func FuzzMail(f *testing.F) {
 	m := sampleMails(f)
 	for _, evil := range hostile()[:11] {

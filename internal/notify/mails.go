@@ -29,34 +29,6 @@ type Mails struct {
 	err  error
 }
 
-// Colours are the colours of a deployment's theme that mails use, as #rrggbb.
-type Colours struct {
-	Brand       string // head of the sheet
-	OnBrand     string // text on Brand
-	OnBrandSoft string // quieter text on Brand
-	Lamp        string // the lit door of the mark
-	Link        string
-	Act         string // button
-	OnAct       string // text of the button
-}
-
-// Theme is a deployment's colours for light and dark screens.
-type Theme struct{ Light, Dark Colours }
-
-// DefaultTheme is the look of Parvis.
-func DefaultTheme() Theme {
-	return Theme{
-		Light: Colours{
-			Brand: "#0a524c", OnBrand: "#ffffff", OnBrandSoft: "#ddeeeb", Lamp: "#f2b84b",
-			Link: "#0a524c", Act: "#0a524c", OnAct: "#ffffff",
-		},
-		Dark: Colours{
-			Brand: "#0f4b46", OnBrand: "#ffffff", OnBrandSoft: "#ddeeeb", Lamp: "#ffd591",
-			Link: "#86d5ca", Act: "#86d5ca", OnAct: "#06211e",
-		},
-	}
-}
-
 // Check refuses a configuration that mails cannot be made with.
 func (m *Mails) Check() error {
 	base, err := url.Parse(m.BaseURL)
@@ -70,28 +42,6 @@ func (m *Mails) Check() error {
 		return errors.New("notify: catalogues, languages, time zone and the deployment's name are needed")
 	}
 	return m.theme().check()
-}
-
-func (m *Mails) theme() Theme {
-	if m.Theme == (Theme{}) {
-		return DefaultTheme()
-	}
-	return m.Theme
-}
-
-func (t Theme) check() error {
-	for _, c := range []Colours{t.Light, t.Dark} {
-		for _, value := range []string{c.Brand, c.OnBrand, c.OnBrandSoft, c.Lamp, c.Link, c.Act, c.OnAct} {
-			if !isColour(value) {
-				return fmt.Errorf("notify: theme colour %q: want #rrggbb", value)
-			}
-		}
-	}
-	return nil
-}
-
-func isColour(s string) bool {
-	return len(s) == 7 && s[0] == '#' && strings.Trim(s[1:], "0123456789abcdefABCDEF") == ""
 }
 
 // lang is the language for a locale: the deployment's first one when it does not speak it.
