@@ -11,3 +11,5 @@
 // Events are named in names.go; docs/events.md is generated from it. Events
 // carry no secrets and, outside Personal, nothing that tells who someone is.
 package audit
+
+//go:generate go test . -run TestTheListOfEvents -update
