@@ -92,7 +92,7 @@ func checkAddress(address string) error {
 		}
 	}
 	if strings.ContainsRune(address[:at], '@') || strings.Contains(address, "..") ||
-		address[0] == '.' || address[0] == '-' || address[at-1] == '.' || address[at+1] == '.' {
+		address[0] == '.' || address[at-1] == '.' || address[at+1] == '.' {
 		return ErrAddress
 	}
 	return nil

@@ -16,6 +16,7 @@ package notify
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"parvis/internal/id"
@@ -51,6 +52,19 @@ type Letter struct {
 	HTML     string     `json:"html"`
 	Links    []string   `json:"links"` // every address in it, in order, once
 	Codes    []string   `json:"codes"` // one-time codes in it, digits only
+}
+
+// LogValue keeps addresses, names and secrets out of logs.
+func (m Message) LogValue() slog.Value {
+	if m.Data == nil {
+		return slog.StringValue("(mail)")
+	}
+	return slog.StringValue("(mail " + string(m.Data.Kind()) + ")")
+}
+
+// LogValue keeps addresses and words out of logs.
+func (l Letter) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("message", string(l.ID)), slog.String("kind", string(l.Kind)))
 }
 
 // Transport hands letters to the outside.

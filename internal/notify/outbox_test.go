@@ -237,6 +237,29 @@ func TestATransportThatPanicsEndsTheMailAndNotTheNode(t *testing.T) {
 	})
 }
 
+func TestTheLogHoldsNoAddressAndNoWordOfAMail(t *testing.T) {
+	stations(t, func(t *testing.T, s *station) {
+		var log bytes.Buffer
+		s.worker.Log = slog.New(slog.NewJSONHandler(&log, nil))
+		words := errors.New("rcpt to <Sam@Example.org>: 550 5.1.1 'sam@example.org' unknown, rené@exämple.ca too")
+		for _, answer := range []error{Refused("550 5.1.1", words), Later("451", words), Down("421", words), words} {
+			s.out.answers(func(Letter) error { return answer })
+			s.queue(t, s.mail("secret-token"))
+			s.due(t)
+			s.worker.Log.Info("a letter", "letter", Letter{ID: "ID", To: "sam@example.org", Text: "402917"}, "mail", s.mail("secret-token"))
+		}
+		text := strings.ToLower(log.String())
+		for _, personal := range []string{"sam@", "rené", "example.org", "exämple", "402", "secret-token"} {
+			if strings.Contains(strings.ReplaceAll(text, "5.1.1", ""), personal) {
+				t.Errorf("the log holds %q:\n%s", personal, text)
+			}
+		}
+		if strings.Count(text, "(address)") < 6 {
+			t.Errorf("the log says too little:\n%s", text)
+		}
+	})
+}
+
 func TestAMailUnderAForeignKeyIsNeitherSentNorTriedForEver(t *testing.T) {
 	stations(t, func(t *testing.T, s *station) {
 		s.queue(t, s.mail("t"))

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"regexp"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -251,10 +253,10 @@ func (w *Worker) deliver(ctx context.Context, e envelope) {
 	case err == nil:
 		w.finish(ctx, e)
 	case outcome.Permanent:
-		w.Log.Warn("mail refused", "message", e.id, "kind", e.kind, "code", outcome.Code, "error", outcome.Err)
+		w.Log.Warn("mail refused", "message", e.id, "kind", e.kind, "code", outcome.Code, "error", masked(outcome.Err))
 		w.refuse(ctx, e, outcome.Code)
 	default:
-		w.Log.Info("mail not accepted yet", "message", e.id, "kind", e.kind, "attempt", e.attempt, "code", outcome.Code, "error", outcome.Err)
+		w.Log.Info("mail not accepted yet", "message", e.id, "kind", e.kind, "attempt", e.attempt, "code", outcome.Code, "error", masked(outcome.Err))
 		w.again(ctx, e, outcome)
 	}
 }
@@ -351,6 +353,21 @@ func (w *Worker) again(ctx context.Context, e envelope, why *DeliveryError) {
 // unrecorded logs that the row stays as it was claimed.
 func (w *Worker) unrecorded(e envelope, err error) {
 	w.Log.Error("the result of a mail cannot be recorded; it is tried again when its lease ends", "message", e.id, "kind", e.kind, "error", err)
+}
+
+// address finds what may be an e-mail address in the words of a mail server.
+var address = regexp.MustCompile(`[^\s<>"'(),;:]+@[^\s<>"'(),;:]+`) //nolint:gochecknoglobals // a constant
+
+// masked is the text of an error without the addresses that mail servers like to repeat.
+func masked(err error) string {
+	if err == nil {
+		return ""
+	}
+	text := address.ReplaceAllString(err.Error(), "(address)")
+	if len(text) > 500 {
+		text = strings.ToValidUTF8(text[:500], "") + "…"
+	}
+	return text
 }
 
 // backoff doubles from first with each failure, up to most.
