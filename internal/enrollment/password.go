@@ -2,7 +2,6 @@ package enrollment
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -11,7 +10,6 @@ import (
 	"parvis/internal/authenticator"
 	"parvis/internal/authenticator/password"
 	"parvis/internal/db"
-	"parvis/internal/fault"
 	"parvis/internal/flow"
 	"parvis/internal/id"
 	"parvis/internal/notify"
@@ -80,11 +78,7 @@ func (j *Journey) check(typed, address string, service *relyingparty.RelyingPart
 			words = append(words, service.Name[lang], service.Department[lang])
 		}
 	}
-	var all []error
-	for _, v := range j.Policy.Check(typed, password.Context{Words: words}) {
-		all = append(all, fault.On("password", fault.Invalid, v.Key, v.Args...))
-	}
-	return errors.Join(all...)
+	return j.Policy.Refuse(typed, password.Context{Words: words})
 }
 
 // chosen is a first password and what was made for it before the transaction.

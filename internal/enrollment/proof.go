@@ -20,6 +20,9 @@ func (j *Journey) ConfirmLink(ctx context.Context, v flow.Visitor, token string)
 	if err := j.take(ctx, ratelimit.LinkIP, v.IP); err != nil {
 		return Result{}, err
 	}
+	if len(v.Browser) == 0 {
+		return Result{}, fault.New(fault.Denied, "error.cookies")
+	}
 	detached := flow.Detached(v)
 	var out Result
 	err := j.DB.Write(ctx, func(tx *db.Tx) error {

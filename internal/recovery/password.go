@@ -1,0 +1,148 @@
+package recovery
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"parvis/internal/account"
+	"parvis/internal/audit"
+	"parvis/internal/authenticator"
+	"parvis/internal/authenticator/password"
+	"parvis/internal/db"
+	"parvis/internal/flow"
+	"parvis/internal/id"
+	"parvis/internal/notify"
+	"parvis/internal/relyingparty"
+	"parvis/internal/session"
+)
+
+// choosing reports whether the new password of an account is due in a flow.
+func choosing(f flow.Flow) bool {
+	p := f.State.Progress
+	return f.State.Kind == flow.SignIn && !p.Cancelled && p.Task == flow.TaskReset && p.Proven != ""
+}
+
+// Password chooses a new password in the browser that gave the proof. It signs
+// nobody in and lifts no lock; an account without a password gets its first one.
+// Fault Invalid on "password" for each rule it breaks (joined).
+func (j *Journey) Password(ctx context.Context, v flow.Visitor, fid id.Flow, form PasswordForm) (Result, error) {
+	f, service, err := j.look(ctx, v, fid)
+	if err != nil {
+		return Result{}, err
+	}
+	if !choosing(f) {
+		return Result{}, flow.OutOfTurn()
+	}
+	if err := j.check(form.Password, f.State.Progress.Address, service); err != nil {
+		return Result{}, err
+	}
+	verifier, err := j.Hasher.Hash(ctx, form.Password)
+	if err != nil {
+		return Result{}, fmt.Errorf("recovery: password: %w", err)
+	}
+	c := chosen{
+		visitor: v, account: f.State.Progress.Proven, verifier: verifier,
+		bound: authenticator.NewID(), endOthers: form.EndSessions,
+	}
+	out := Result{Flow: fid}
+	err = j.DB.Write(ctx, func(tx *db.Tx) error {
+		out.Outcome, err = j.change(tx, fid, c)
+		return err
+	})
+	if err != nil {
+		return Result{}, fmt.Errorf("recovery: password: %w", err)
+	}
+	return out, nil
+}
+
+// check judges a new password, with the words that somebody who knows the person
+// or the service would try first.
+func (j *Journey) check(typed, address string, service *relyingparty.RelyingParty) error {
+	words := append([]string(nil), j.Words...)
+	if addr, err := account.ParseAddress(address); err == nil {
+		words = append(words, addr.Words()...)
+	}
+	if service != nil {
+		for lang := range service.Name {
+			words = append(words, service.Name[lang], service.Department[lang])
+		}
+	}
+	return j.Policy.Refuse(typed, password.Context{Words: words})
+}
+
+// chosen is a new password and what was made for it before the transaction.
+type chosen struct {
+	visitor   flow.Visitor
+	account   id.Account
+	verifier  string
+	bound     authenticator.ID
+	endOthers bool
+}
+
+func (j *Journey) change(tx *db.Tx, fid id.Flow, c chosen) (Outcome, error) {
+	f, err := j.Flows.Load(tx, fid, c.visitor.Browser)
+	if err != nil {
+		return "", err
+	}
+	if !choosing(f) || f.State.Progress.Proven != c.account {
+		return "", flow.OutOfTurn()
+	}
+	a, found, err := j.Accounts.ByID(tx, c.account)
+	if err != nil {
+		return "", err
+	}
+	address := f.State.Progress.Address
+	if !found || a.Status != account.Active {
+		f.State.Progress = f.State.Progress.Restart(flow.TaskReset, address)
+		f.State.Progress.Notice = flow.NoticeLinkOld
+		_, err := j.Flows.Save(tx, f)
+		return LinkEnded, err
+	}
+	if err := j.Passwords.Set(tx, a.ID, c.bound, c.verifier); err != nil {
+		return "", err
+	}
+	if err := j.Audit.Record(tx, event(audit.PasswordReset, c.visitor, f, a.ID, address)); err != nil {
+		return "", err
+	}
+	if err := j.endOthers(tx, f, c); err != nil {
+		return "", err
+	}
+	to, err := j.Accounts.Mailbox(tx, a.ID)
+	if err != nil {
+		return "", err
+	}
+	err = j.Outbox.Queue(tx, notify.Message{
+		To: to.Written, Locale: a.Locale, Account: a.ID,
+		Data: notify.PasswordChanged{Reset: true, SessionsEnded: c.endOthers, Asked: by(c.visitor, tx.Now())},
+	})
+	if err != nil {
+		return "", err
+	}
+	f.State.Progress = f.State.Progress.Restart(flow.TaskSignIn, address)
+	f.State.Progress.Notice = flow.NoticeReset
+	_, err = j.Flows.Save(tx, f)
+	return Changed, err
+}
+
+// endOthers signs out every other browser, when the person wants it, and makes
+// the browsers of the account unknown: one of them may be why the password changed.
+func (j *Journey) endOthers(tx *db.Tx, f flow.Flow, c chosen) error {
+	if !c.endOthers {
+		return nil
+	}
+	own, err := j.live(tx, c.visitor)
+	if err != nil {
+		return err
+	}
+	n, err := j.Sessions.EndAll(tx, c.account, own.ID, session.Revoked)
+	if err != nil {
+		return err
+	}
+	if err := j.Sessions.ForgetDevices(tx, c.account); err != nil {
+		return err
+	}
+	e := event(audit.SessionEnded, c.visitor, f, c.account, "")
+	e.Reason, e.Data = "password reset", map[string]string{"sessions": strconv.FormatInt(n, 10)}
+	return j.Audit.Record(tx, e)
+}
