@@ -126,7 +126,10 @@ func (j *Journey) answer(tx *db.Tx, r request, f flow.Flow, draft account.ProofD
 	if r.task == flow.TaskUnlock {
 		name = audit.PasswordUnlockRequested
 	}
-	asked := event(name, r.visitor, f, a.ID, r.address.Written)
+	asked := event(name, r.visitor, f, a.ID, "")
+	if a.Status == account.Active {
+		asked.Personal.Address = r.address.Written
+	}
 	if r.task == flow.TaskReset && locked {
 		asked.Outcome, asked.Reason = audit.Refused, "locked"
 		if err := j.Audit.Record(tx, asked); err != nil {

@@ -32,6 +32,16 @@ type attempt struct {
 // can reports whether a right password would sign somebody in.
 func (a attempt) can() bool { return a.account.Status == account.Active && a.password.Verifier != "" }
 
+// owned is the address for the audit: what was typed is kept only when it is the
+// address of an active account. Anything else is nobody's business, and an
+// account that is removed unactivated leaves no address behind.
+func (a attempt) owned() string {
+	if a.account.Status != account.Active {
+		return ""
+	}
+	return a.address.Written
+}
+
 // Password tries to sign in with a password. The limits act first, the failure
 // is counted before the comparison (exactly Settings.MaxFailures of any number of
 // guesses at once are compared), the hash runs outside the transactions, and
@@ -163,7 +173,7 @@ func (j *Journey) locked(ctx context.Context, v flow.Visitor, fid id.Flow, a att
 		}
 		return j.Audit.Record(tx, audit.Event{
 			Name: audit.SigninRefused, Account: a.account.ID, RelyingParty: f.RelyingParty, Flow: f.ID,
-			Outcome: audit.Refused, Reason: "locked", Personal: personal(v, a.address.Written),
+			Outcome: audit.Refused, Reason: "locked", Personal: personal(v, a.owned()),
 		})
 	})
 	if err != nil {
@@ -197,7 +207,7 @@ func (j *Journey) wrong(ctx context.Context, v flow.Visitor, fid id.Flow, a atte
 		}
 		event := audit.Event{
 			Name: audit.PasswordFailed, Account: a.account.ID, RelyingParty: f.RelyingParty, Flow: f.ID,
-			Outcome: audit.Refused, Personal: personal(v, a.address.Written),
+			Outcome: audit.Refused, Personal: personal(v, a.owned()),
 		}
 		if err := j.Audit.Record(tx, event); err != nil {
 			return err

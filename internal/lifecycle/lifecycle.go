@@ -1,0 +1,211 @@
+// Package lifecycle ends what has had its time.
+//
+// It removes accounts that nobody activated (R23), erases closed accounts in
+// every package that keeps something of them, and lists the periodic works that
+// forget expired journeys, sessions, proofs and counters. Each of them works
+// through whatever has become due, so that a service that was down catches up.
+// The composition runs the jobs; the operator's commands close accounts.
+package lifecycle
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"parvis/internal/account"
+	"parvis/internal/audit"
+	"parvis/internal/authenticator/password"
+	"parvis/internal/connection"
+	"parvis/internal/db"
+	"parvis/internal/fault"
+	"parvis/internal/flow"
+	"parvis/internal/grant"
+	"parvis/internal/id"
+	"parvis/internal/job"
+	"parvis/internal/notify"
+	"parvis/internal/session"
+)
+
+// batch is how many rows one transaction of a job takes at most.
+const batch = 500
+
+// Lifecycle ends accounts and what has expired. All fields are needed.
+type Lifecycle struct {
+	DB          *db.DB
+	Flows       flow.Flows
+	Accounts    account.Accounts
+	Attempts    account.Attempts
+	Proofs      account.Proofs
+	Passwords   password.Passwords
+	Sessions    session.Sessions
+	Connections connection.Connections
+	Grants      grant.Grants
+	Outbox      *notify.Outbox
+	Audit       *audit.Log
+}
+
+// Jobs are the periodic works of this package.
+func (l *Lifecycle) Jobs() []job.Job {
+	return []job.Job{
+		{Name: "lifecycle.unactivated", Every: time.Minute, Run: l.RemoveUnactivated},
+		{Name: "lifecycle.flows", Every: time.Minute, Run: l.each(l.Flows.Purge)},
+		{Name: "lifecycle.sessions", Every: 5 * time.Minute, Run: l.each(l.Sessions.Purge)},
+		{Name: "lifecycle.proofs", Every: 5 * time.Minute, Run: l.each(l.Proofs.Purge)},
+		{Name: "lifecycle.attempts", Every: 5 * time.Minute, Run: l.each(l.Attempts.Purge)},
+	}
+}
+
+// each repeats a purge, a transaction for each batch, until nothing is left.
+func (l *Lifecycle) each(purge func(tx *db.Tx, limit int) (int64, error)) func(context.Context) error {
+	return func(ctx context.Context) error {
+		for {
+			var n int64
+			err := l.DB.Write(ctx, func(tx *db.Tx) (err error) {
+				n, err = purge(tx, batch)
+				return err
+			})
+			if err != nil {
+				return fmt.Errorf("lifecycle: purge: %w", err)
+			}
+			if n < batch {
+				return nil
+			}
+		}
+	}
+}
+
+// RemoveUnactivated removes every account that was not activated in time. Its
+// address is free again, and no event keeps it; what is left of its links says
+// "removed" and still knows the service.
+func (l *Lifecycle) RemoveUnactivated(ctx context.Context) error {
+	for {
+		var due []id.Account
+		err := l.DB.Read(ctx, func(tx *db.Tx) (err error) {
+			due, err = l.Accounts.Unactivated(tx, batch)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("lifecycle: unactivated: %w", err)
+		}
+		for _, a := range due {
+			err := l.DB.Write(ctx, func(tx *db.Tx) error { return l.removeUnactivated(tx, a) })
+			if err != nil {
+				return fmt.Errorf("lifecycle: unactivated: %w", err)
+			}
+		}
+		if len(due) < batch {
+			return nil
+		}
+	}
+}
+
+func (l *Lifecycle) removeUnactivated(tx *db.Tx, a id.Account) error {
+	removed, err := l.Accounts.RemoveUnactivated(tx, a)
+	if err != nil || !removed {
+		return err
+	}
+	if err := l.forget(tx, a); err != nil {
+		return err
+	}
+	return l.Audit.Record(tx, audit.Event{Name: audit.AccountRemovedUnactivated, Account: a, Outcome: audit.Success})
+}
+
+// forget erases what the packages beside account keep of an account. The
+// identifiers by which services know it stay, so that nobody gets them again.
+func (l *Lifecycle) forget(tx *db.Tx, a id.Account) error {
+	if _, err := l.Outbox.Cancel(tx, a); err != nil {
+		return err
+	}
+	if _, err := l.Passwords.Remove(tx, a); err != nil {
+		return err
+	}
+	for _, erase := range []func(*db.Tx, id.Account) error{
+		l.Sessions.Erase, l.Grants.Forget, l.Connections.Forget, l.Audit.EraseAccount,
+	} {
+		if err := erase(tx, a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close ends an account and erases it everywhere, in the caller's transaction,
+// and tells the owner. Fault NotFound when there is no such account or it is
+// closed already. Afterwards call DB.Checkpoint, so that a copy of the database
+// file holds nothing of it.
+func (l *Lifecycle) Close(tx *db.Tx, a id.Account, by notify.RemovedBy) error {
+	owner, found, err := l.Accounts.ByID(tx, a)
+	if err != nil {
+		return fmt.Errorf("lifecycle: close: %w", err)
+	}
+	if !found || owner.Status == account.Closed {
+		return fault.New(fault.NotFound, "error.account.none")
+	}
+	to, err := l.Accounts.Mailbox(tx, a)
+	if err != nil {
+		return fmt.Errorf("lifecycle: close: %w", err)
+	}
+	if _, err := l.Accounts.Close(tx, a); err != nil {
+		return fmt.Errorf("lifecycle: close: %w", err)
+	}
+	if err := l.forget(tx, a); err != nil {
+		return fmt.Errorf("lifecycle: close: %w", err)
+	}
+	err = l.Audit.Record(tx, audit.Event{
+		Name: audit.AccountClosed, Account: a, Outcome: audit.Success, Reason: string(by),
+	})
+	if err != nil {
+		return fmt.Errorf("lifecycle: close: %w", err)
+	}
+	err = l.Outbox.Queue(tx, notify.Message{
+		To: to.Written, Locale: owner.Locale, Account: a, Data: notify.Removed{By: by, At: tx.Now()},
+	})
+	if err != nil {
+		return fmt.Errorf("lifecycle: close: %w", err)
+	}
+	return nil
+}
+
+// Erase is Close in a transaction of its own, with the checkpoint.
+func (l *Lifecycle) Erase(ctx context.Context, a id.Account, by notify.RemovedBy) error {
+	err := l.DB.Write(ctx, func(tx *db.Tx) error { return l.Close(tx, a, by) })
+	if err != nil {
+		return err //nolint:wrapcheck // Close names itself
+	}
+	if err := l.DB.Checkpoint(ctx); err != nil {
+		return fmt.Errorf("lifecycle: checkpoint: %w", err)
+	}
+	return nil
+}
+
+// Unlock lifts the lock of an account's password for an operator, in the caller's
+// transaction, and tells the owner. False when nothing was locked.
+func (l *Lifecycle) Unlock(tx *db.Tx, a id.Account) (bool, error) {
+	owner, found, err := l.Accounts.ByID(tx, a)
+	if err != nil {
+		return false, fmt.Errorf("lifecycle: unlock: %w", err)
+	}
+	if !found || owner.Status != account.Active {
+		return false, fault.New(fault.NotFound, "error.account.none")
+	}
+	to, err := l.Accounts.Mailbox(tx, a)
+	if err != nil {
+		return false, fmt.Errorf("lifecycle: unlock: %w", err)
+	}
+	was, err := l.Attempts.Unlock(tx, to)
+	if err != nil || !was {
+		return false, err
+	}
+	err = l.Audit.Record(tx, audit.Event{Name: audit.PasswordUnlocked, Account: a, Outcome: audit.Success, Reason: "operator"})
+	if err != nil {
+		return false, fmt.Errorf("lifecycle: unlock: %w", err)
+	}
+	err = l.Outbox.Queue(tx, notify.Message{
+		To: to.Written, Locale: owner.Locale, Account: a,
+		Data: notify.Unlocked{ByOperator: true, Asked: notify.Asked{At: tx.Now()}},
+	})
+	if err != nil {
+		return false, fmt.Errorf("lifecycle: unlock: %w", err)
+	}
+	return true, nil
+}
