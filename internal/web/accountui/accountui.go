@@ -1,0 +1,109 @@
+// Package accountui serves the pages of a signed-in person: My connected
+// services, disconnecting one, staying signed in, and signing out.
+//
+// Each page reads the session anew and asks the journey; nothing of a person is
+// cached. Whoever is not signed in is led to the sign-in page and comes back;
+// whose session has ended is told so first. The session's end stands on every
+// page, so that the script can warn before it, and a page that needs no script
+// asks the same.
+package accountui
+
+import (
+	"embed"
+	"net/http"
+	"time"
+
+	"parvis/internal/id"
+	"parvis/internal/relyingparty"
+	"parvis/internal/signin"
+	"parvis/internal/web/kit"
+	"parvis/internal/web/visit"
+)
+
+//go:embed pages
+var files embed.FS
+
+// UI serves the pages. Made by New; safe for concurrent use.
+type UI struct {
+	Config
+
+	pages *kit.Pages
+}
+
+// New parses the pages; a page that names a word the catalogues lack is an error.
+func New(c Config) (*UI, error) {
+	pages, err := c.Site.Pages(files, "pages")
+	if err != nil {
+		return nil, err
+	}
+	return &UI{Config: c, pages: pages}, nil
+}
+
+// Routes registers every page.
+func (u *UI) Routes(mux *http.ServeMux) {
+	mux.Handle("GET /services", u.Site.Handle(u.signedIn(u.services)))
+	mux.Handle("GET /services/{service}/disconnect", u.Site.Handle(u.signedIn(u.askDisconnect)))
+	mux.Handle("POST /services/{service}/disconnect", u.Site.Handle(u.signedIn(u.disconnect)))
+
+	mux.Handle("GET /session/ending", u.Site.Handle(u.ending))
+	mux.Handle("GET /session/ended", u.Site.Handle(u.ended))
+	mux.Handle("POST /session/extend", u.Site.Handle(u.extend))
+	mux.Handle("GET /signout", u.Site.Handle(u.askSignOut))
+	mux.Handle("POST /signout", u.Site.Handle(u.signOut))
+}
+
+// call is one request of a signed-in person.
+type call struct {
+	w     http.ResponseWriter
+	r     *http.Request
+	visit visit.Visit
+}
+
+// signedIn is a handler for signed-in people only.
+func (u *UI) signedIn(h func(*call) error) kit.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		v, err := u.Visitor.Read(r)
+		if err != nil {
+			return err
+		}
+		switch {
+		case v.SignedIn:
+		case v.Ended:
+			u.Visitor.ClearSession(w)
+			http.Redirect(w, r, "/session/ended", http.StatusSeeOther)
+			return nil
+		default:
+			return u.toSignIn(w, r, v)
+		}
+		kit.SceneOf(r).Session = u.clock(v)
+		return h(&call{w: w, r: r, visit: v})
+	}
+}
+
+// toSignIn begins a sign-in that comes back to this page.
+func (u *UI) toSignIn(w http.ResponseWriter, r *http.Request, v visit.Visit) error {
+	kit.EnsureBrowser(w, r)
+	starts := signin.Starts{}
+	if r.Method == http.MethodGet && r.URL.Path != "/services" {
+		starts.Next = r.URL.Path
+	}
+	f, err := u.Signin.Start(r.Context(), u.Visitor.Of(r), starts)
+	if err != nil {
+		return err
+	}
+	http.Redirect(w, r, "/signin/"+string(f), http.StatusSeeOther)
+	return nil
+}
+
+// clock is when the session ends if nothing happens.
+func (u *UI) clock(v visit.Visit) *kit.SessionClock {
+	return &kit.SessionClock{Idle: v.Session.IdleEndsAt.Sub(u.Now()), Warn: u.Visitor.Sessions.Settings.Warning, Ended: "/session/ended"}
+}
+
+// tabs are the parts of the account that there are.
+func (u *UI) tabs(r *http.Request) []kit.Tab {
+	return []kit.Tab{{Text: u.Site.Tr(r).T("account.tab.services"), URL: "/services", Current: true}}
+}
+
+// service is a partner by the path; nil when it is gone.
+func serviceOf(r *http.Request) id.RelyingParty { return id.RelyingParty(r.PathValue("service")) }

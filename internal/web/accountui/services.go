@@ -1,0 +1,169 @@
+package accountui
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+
+	"parvis/internal/fault"
+	"parvis/internal/i18n"
+	"parvis/internal/id"
+	"parvis/internal/relyingparty"
+	"parvis/internal/signin"
+	"parvis/internal/web/kit"
+)
+
+// servicesPage is the data of pages/connected-services.html.
+type servicesPage struct {
+	Address string
+	Done    string // what has just been done
+	Rows    []serviceRow
+	FindURL string // a list of the deployment's services; "" for none
+}
+
+// serviceRow is one connected service.
+type serviceRow struct {
+	ID         string // path segment
+	Lintel     *kit.Lintel
+	Name       string
+	Department string
+	Lang       i18n.Lang // language of the name when it is not the page's
+	Since      time.Time
+	LastUsed   time.Time
+	Receives   string // what it is told, in words
+	OpenURL    string // starts a sign-in at the service; "" when it has no such address
+}
+
+// services shows My connected services.
+func (u *UI) services(c *call) error {
+	entries, err := u.Signin.Services(c.r.Context(), c.visit.Visitor)
+	if err != nil {
+		return err
+	}
+	tr := u.Site.Tr(c.r)
+	data := servicesPage{Address: c.visit.Address}
+	for _, e := range entries {
+		row, err := u.row(c.r.Context(), tr, e)
+		if err != nil {
+			return err
+		}
+		data.Rows = append(data.Rows, row)
+	}
+	if name := c.r.URL.Query().Get("disconnected"); name != "" {
+		rp, err := u.party(c.r.Context(), id.RelyingParty(name))
+		if err != nil {
+			return err
+		}
+		if rp != nil {
+			data.Done = tr.T("connected-services.disconnected", "service", rp.Name.In(tr.Lang()))
+		}
+	}
+	if find := u.Site.Settings.Links.Services; !find.Empty() {
+		data.FindURL = find.In(tr.Lang())
+	}
+	return u.pages.Render(c.w, c.r, http.StatusOK, kit.View{
+		Page: "connected-services", Title: tr.T("connected-services.title"),
+		Wide: true, Tabs: u.tabs(c.r), Data: data,
+	})
+}
+
+// row is one line of the list. A service that is registered no longer keeps its
+// line, so that what was agreed to can be ended.
+func (u *UI) row(ctx context.Context, tr *i18n.Tr, e signin.ServiceEntry) (serviceRow, error) {
+	row := serviceRow{ID: url.PathEscape(string(e.RelyingParty)), Since: e.Since, LastUsed: e.LastUsed}
+	var names []string
+	for _, claim := range e.Attributes {
+		names = append(names, claimName(tr, claim))
+	}
+	row.Receives = tr.List(names)
+	if len(names) == 0 {
+		row.Receives = tr.T("connected-services.receives-nothing")
+	}
+	rp, err := u.party(ctx, e.RelyingParty)
+	if err != nil {
+		return row, err
+	}
+	if rp == nil {
+		row.Name, row.Department = string(e.RelyingParty), tr.T("connected-services.gone")
+		row.Lintel = &kit.Lintel{Name: row.Name}
+		return row, nil
+	}
+	row.Name, row.Department = rp.Name.In(tr.Lang()), rp.Department.In(tr.Lang())
+	if l := rp.Name.Lang(tr.Lang()); l != tr.Lang() {
+		row.Lang = l
+	}
+	row.Lintel = &kit.Lintel{Name: row.Name}
+	if len(rp.LogoPNG) > 0 {
+		row.Lintel.Logo = "/logo/" + url.PathEscape(string(rp.ID))
+	}
+	if !rp.Disabled {
+		row.OpenURL = rp.OpenURL()
+	}
+	return row, nil
+}
+
+// claimName is what a claim is called within a sentence.
+func claimName(tr *i18n.Tr, claim string) string {
+	if key := "connected-services.claim." + claim; tr.Has(key) {
+		return tr.T(key)
+	}
+	return claim
+}
+
+// party is a service by its identifier; nil for one that is gone.
+func (u *UI) party(ctx context.Context, pid id.RelyingParty) (*relyingparty.RelyingParty, error) {
+	rp, err := u.Parties.Get(ctx, pid)
+	if fault.Is(err, fault.NotFound) {
+		return nil, nil //nolint:nilnil // a line without a partner is an ordinary answer
+	}
+	return rp, err
+}
+
+// disconnectPage is the data of pages/disconnect.html.
+type disconnectPage struct {
+	Action string
+}
+
+// askDisconnect shows what disconnecting a service does.
+func (u *UI) askDisconnect(c *call) error {
+	entry, err := u.connected(c)
+	if err != nil {
+		return err
+	}
+	tr := u.Site.Tr(c.r)
+	row, err := u.row(c.r.Context(), tr, entry)
+	if err != nil {
+		return err
+	}
+	return u.pages.Render(c.w, c.r, http.StatusOK, kit.View{
+		Page: "disconnect", Title: tr.T("disconnect.title", "service", row.Name),
+		Wide: true, Tabs: u.tabs(c.r), Data: disconnectPage{Action: "/services/" + row.ID + "/disconnect"},
+	})
+}
+
+// connected is the entry of the service in the path, if it is one of this person's.
+func (u *UI) connected(c *call) (signin.ServiceEntry, error) {
+	entries, err := u.Signin.Services(c.r.Context(), c.visit.Visitor)
+	if err != nil {
+		return signin.ServiceEntry{}, err
+	}
+	for _, e := range entries {
+		if e.RelyingParty == serviceOf(c.r) {
+			return e, nil
+		}
+	}
+	return signin.ServiceEntry{}, kit.NotFound()
+}
+
+// disconnect ends what a service receives.
+func (u *UI) disconnect(c *call) error {
+	if _, err := u.Site.Form(c.w, c.r, "disconnect"); err != nil {
+		return err
+	}
+	if err := u.Signin.Disconnect(c.r.Context(), c.visit.Visitor, serviceOf(c.r)); err != nil {
+		return err
+	}
+	http.Redirect(c.w, c.r, "/services?"+url.Values{"disconnected": {string(serviceOf(c.r))}}.Encode(), http.StatusSeeOther)
+	return nil
+}

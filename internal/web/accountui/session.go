@@ -1,0 +1,114 @@
+package accountui
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"parvis/internal/web/kit"
+)
+
+// endingPage is the data of pages/session-ending.html.
+type endingPage struct {
+	Ends time.Time
+	Left time.Duration
+}
+
+// ending asks without JavaScript what the warning dialog asks with it. A page
+// without script leads here by itself shortly before the session ends, and from
+// here to the end.
+func (u *UI) ending(w http.ResponseWriter, r *http.Request) error {
+	v, err := u.Visitor.Peek(r)
+	if err != nil {
+		return err
+	}
+	if !v.SignedIn {
+		http.Redirect(w, r, "/session/ended", http.StatusSeeOther)
+		return nil
+	}
+	left := v.Session.IdleEndsAt.Sub(u.Now())
+	return u.pages.Render(w, r, http.StatusOK, kit.View{
+		Page: "session-ending", Title: u.Site.Tr(r).T("session-ending.title"),
+		Refresh: left + time.Second, Data: endingPage{Ends: v.Session.IdleEndsAt, Left: left},
+	})
+}
+
+// endedPage is the data of pages/session-ended.html.
+type endedPage struct {
+	Idle time.Duration
+}
+
+// ended shows that the session is over, and the way back in.
+func (u *UI) ended(w http.ResponseWriter, r *http.Request) error {
+	v, err := u.Visitor.Peek(r)
+	if err != nil {
+		return err
+	}
+	if v.SignedIn {
+		http.Redirect(w, r, "/services", http.StatusSeeOther)
+		return nil
+	}
+	if v.Ended {
+		u.Visitor.ClearSession(w)
+	}
+	return u.pages.Render(w, r, http.StatusOK, kit.View{
+		Page: "session-ended", Title: u.Site.Tr(r).T("session-ended.title"), Data: endedPage{Idle: u.Idle},
+	})
+}
+
+// extend keeps the session alive. The script asks with Accept: application/json
+// and reads the status; a form without script comes back to the account.
+func (u *UI) extend(w http.ResponseWriter, r *http.Request) error {
+	if _, err := u.Site.Form(w, r, "session-extend"); err != nil {
+		return err
+	}
+	v, err := u.Visitor.Read(r)
+	if err != nil {
+		return err
+	}
+	script := strings.Contains(r.Header.Get("Accept"), "application/json")
+	switch {
+	case script && v.SignedIn:
+		w.WriteHeader(http.StatusNoContent)
+	case script:
+		w.WriteHeader(http.StatusGone)
+	case v.SignedIn:
+		http.Redirect(w, r, "/services", http.StatusSeeOther)
+	default:
+		http.Redirect(w, r, "/session/ended", http.StatusSeeOther)
+	}
+	return nil
+}
+
+// signOutPage is the data of signinui's sign-out page, here without a service.
+type signOutPage struct {
+	Address string
+}
+
+// askSignOut shows the page sign-out.
+func (u *UI) askSignOut(w http.ResponseWriter, r *http.Request) error {
+	v, err := u.Visitor.Read(r)
+	if err != nil {
+		return err
+	}
+	if !v.SignedIn {
+		http.Redirect(w, r, "/signed-out", http.StatusSeeOther)
+		return nil
+	}
+	return u.pages.Render(w, r, http.StatusOK, kit.View{
+		Page: "sign-out", Title: u.Site.Tr(r).T("sign-out.title"), Data: signOutPage{Address: v.Address},
+	})
+}
+
+// signOut ends the session of this browser.
+func (u *UI) signOut(w http.ResponseWriter, r *http.Request) error {
+	if _, err := u.Site.Form(w, r, "sign-out"); err != nil {
+		return err
+	}
+	if err := u.Signin.SignOut(r.Context(), u.Visitor.Of(r)); err != nil {
+		return err
+	}
+	u.Visitor.ClearSession(w)
+	http.Redirect(w, r, "/signed-out", http.StatusSeeOther)
+	return nil
+}

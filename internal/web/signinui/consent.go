@@ -1,0 +1,100 @@
+package signinui
+
+import (
+	"net/http"
+	"time"
+
+	"parvis/internal/i18n"
+	"parvis/internal/signin"
+	"parvis/internal/web/kit"
+)
+
+// consentPage is the data of pages/consent.html.
+type consentPage struct {
+	journey
+
+	Lead   string // catalogue key of why it is asked
+	Items  []consentItem
+	Period time.Duration // after how long it is asked again; 0: not said
+}
+
+// consentItem is one line of what is shared.
+type consentItem struct {
+	Label   string
+	Value   string
+	Purpose string // why the service needs it, in its own words; "" when it did not say
+	New     bool   // not agreed to before
+}
+
+// renderConsent shows the page consent: exactly what the service receives, with values.
+func (u *UI) renderConsent(c *call, _ *kit.Form, status int) error {
+	if c.party == nil {
+		return kit.NotFound()
+	}
+	asked, err := u.Signin.Consent(c.r.Context(), c.visitor, c.view.Flow)
+	if err != nil {
+		return err
+	}
+	data := consentPage{journey: c.journey, Lead: consentLead(asked), Period: u.Numbers.Consent}
+	if own := c.party.ConsentPeriod; own > 0 {
+		data.Period = own
+	}
+	for _, item := range asked.Items {
+		line := consentItem{Label: ClaimLabel(c.tr, item.Attribute), Value: claimValue(c.tr, item), New: item.New && asked.Again}
+		line.Purpose = c.party.Purposes[item.Attribute].In(c.tr.Lang())
+		data.Items = append(data.Items, line)
+	}
+	return u.pages.Render(c.w, c.r, status, kit.View{
+		Page: "consent", Title: c.tr.T("consent.title", "service", c.journey.Service), Data: data,
+	})
+}
+
+// consentLead says why the person is asked.
+func consentLead(v signin.ConsentView) string {
+	if !v.Again {
+		return "consent.first"
+	}
+	for _, item := range v.Items {
+		if item.New {
+			return "consent.more"
+		}
+	}
+	return "consent.again"
+}
+
+// ClaimLabel is what a claim is called on pages.
+func ClaimLabel(tr *i18n.Tr, claim string) string {
+	if key := "consent.attribute." + claim; tr.Has(key) {
+		return tr.T(key)
+	}
+	return claim
+}
+
+// claimValue is what a service receives, as a person reads it.
+func claimValue(tr *i18n.Tr, item signin.SharedItem) string {
+	switch item.Attribute {
+	case "sub":
+		return tr.T("consent.attribute.sub-value")
+	case "email_verified":
+		return tr.T("consent.value.yes")
+	case "locale":
+		if lang, ok := i18n.Parse(item.Value); ok {
+			return tr.T("consent.value." + string(lang))
+		}
+	}
+	return item.Value
+}
+
+// consent takes the answer: allow or deny. Declining leads to the service at
+// once, which is told access_denied.
+func (u *UI) consent(c *call, form *kit.Form) error {
+	allow := form.Get("choice") == "allow"
+	if err := u.Signin.Decide(c.r.Context(), c.visitor, c.view.Flow, allow); err != nil {
+		return err
+	}
+	if !allow && c.view.Cancel != "" {
+		http.Redirect(c.w, c.r, c.view.Cancel, http.StatusSeeOther)
+		return nil
+	}
+	return c.dispatch()
+}

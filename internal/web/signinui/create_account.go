@@ -1,0 +1,37 @@
+package signinui
+
+import (
+	"parvis/internal/web/kit"
+)
+
+// createPage is the data of pages/create-account.html.
+type createPage struct {
+	journey
+
+	TermsURL string
+}
+
+// renderCreate shows the page create-account: the address comes first.
+func (u *UI) renderCreate(c *call, form *kit.Form, status int) error {
+	data := createPage{journey: c.journey, TermsURL: "/terms"}
+	if terms := u.Site.Settings.Links.Terms; !terms.Empty() {
+		data.TermsURL = terms.In(c.tr.Lang())
+	}
+	if form == nil {
+		form = kit.NewForm("email", c.view.Address)
+	}
+	return u.render(c, status, kit.View{Page: "create-account", Form: form, Data: data})
+}
+
+// create takes the form create-account. Whatever is known of the address, the
+// next page is confirm-email.
+func (u *UI) create(c *call, form *kit.Form) error {
+	in := readCreate(form, string(c.tr.Lang()))
+	if !form.OK() {
+		return nil
+	}
+	if _, err := u.Enrollment.Address(c.r.Context(), c.visitor, c.view.Flow, in); err != nil {
+		return err
+	}
+	return c.dispatch()
+}

@@ -1,0 +1,82 @@
+package signinui
+
+import (
+	"net/http"
+
+	"parvis/internal/fault"
+	"parvis/internal/flow"
+	"parvis/internal/id"
+	"parvis/internal/signin"
+	"parvis/internal/web/kit"
+)
+
+// start begins a journey without a service's request. ?start= names the page to
+// begin at: create-account, forgot-password or unlock; ?service= the service to
+// go on to, as the pages of old links do.
+func (u *UI) start(w http.ResponseWriter, r *http.Request) error {
+	kit.EnsureBrowser(w, r)
+	starts := signin.Starts{}
+	query := r.URL.Query()
+	switch query.Get("start") {
+	case "create-account":
+		starts.Task = flow.TaskCreate
+	case "forgot-password":
+		starts.Task = flow.TaskReset
+	case "unlock":
+		starts.Task = flow.TaskUnlock
+	}
+	rp, err := u.party(r.Context(), id.RelyingParty(query.Get("service")))
+	if err != nil {
+		return err
+	}
+	if rp != nil {
+		starts.RelyingParty = rp.ID
+	}
+	f, err := u.Signin.Start(r.Context(), u.Visitor.Of(r), starts)
+	if err != nil {
+		return err
+	}
+	http.Redirect(w, r, path(f, ""), http.StatusSeeOther)
+	return nil
+}
+
+// dispatcher binds a journey to this browser and leads to the step that is due.
+func (u *UI) dispatcher(w http.ResponseWriter, r *http.Request) error {
+	kit.EnsureBrowser(w, r)
+	f := id.Flow(r.PathValue("flow"))
+	view, err := u.Signin.Open(r.Context(), u.Visitor.Of(r), f)
+	if err != nil {
+		return u.lost(w, r, err)
+	}
+	http.Redirect(w, r, target(view), http.StatusSeeOther)
+	return nil
+}
+
+// target is where the dispatcher sends: the page of the step that is due, or out
+// of the journey.
+func target(v signin.View) string {
+	switch {
+	case v.Step == signin.StepFinish:
+		return v.Finish
+	case v.Step == signin.StepServices:
+		return "/services"
+	case v.Step == signin.StepReady:
+		return path(v.Flow, "account-activated")
+	case v.Step == signin.StepUnlock && v.Notice == flow.NoticeLocked:
+		return path(v.Flow, "locked")
+	case v.Step == signin.StepSignIn && v.Notice == flow.NoticeUnlocked:
+		return path(v.Flow, "unlocked")
+	case v.Step == signin.StepChoosePassword && v.Task == flow.TaskReset:
+		return path(v.Flow, "reset-password")
+	}
+	return path(v.Flow, string(v.Step))
+}
+
+// lost answers for a journey that is not this browser's, is over, or never was.
+func (u *UI) lost(w http.ResponseWriter, r *http.Request, err error) error {
+	if !fault.Is(err, fault.NotFound) {
+		return err
+	}
+	tr := u.Site.Tr(r)
+	return u.pages.Render(w, r, http.StatusNotFound, kit.View{Page: "elsewhere", Title: tr.T("elsewhere.title")})
+}

@@ -1,0 +1,78 @@
+package signinui
+
+import (
+	"net/http"
+
+	"parvis/internal/enrollment"
+	"parvis/internal/id"
+	"parvis/internal/recovery"
+	"parvis/internal/signin"
+	"parvis/internal/web/kit"
+)
+
+// confirmLink takes the button of a mailed link: only this uses the link up.
+func (u *UI) confirmLink(w http.ResponseWriter, r *http.Request) error {
+	if _, err := u.Site.Form(w, r, "confirm-link"); err != nil {
+		return err
+	}
+	visitor, token := u.Visitor.Of(r), r.PathValue("token")
+	link, err := u.Signin.OpenLink(r.Context(), visitor, token)
+	if err != nil {
+		return err
+	}
+	var next id.Flow
+	switch link.Purpose {
+	case signin.LinkActivate:
+		result, err := u.Enrollment.ConfirmLink(r.Context(), visitor, token)
+		if err != nil {
+			return err
+		}
+		if result.Outcome == enrollment.Proven {
+			next = result.Flow
+		}
+	case signin.LinkReset, signin.LinkUnlock:
+		result, err := u.Recovery.ConfirmLink(r.Context(), visitor, token)
+		if err != nil {
+			return err
+		}
+		if result.Outcome != recovery.LinkEnded {
+			next = result.Flow
+		}
+	}
+	if next == "" {
+		http.Redirect(w, r, linkPath(r, ""), http.StatusSeeOther)
+		return nil
+	}
+	http.Redirect(w, r, path(next, ""), http.StatusSeeOther)
+	return nil
+}
+
+// resendLink asks for another activation message in place of an expired link.
+// The answer is the same whatever became of the account.
+func (u *UI) resendLink(w http.ResponseWriter, r *http.Request) error {
+	if _, err := u.Site.Form(w, r, "resend"); err != nil {
+		return err
+	}
+	visitor, token := u.Visitor.Of(r), r.PathValue("token")
+	if err := u.Enrollment.ResendLink(r.Context(), visitor, token); err != nil {
+		return err
+	}
+	http.Redirect(w, r, linkPath(r, "sent"), http.StatusSeeOther)
+	return nil
+}
+
+// linkSent shows that another activation message is on its way.
+func (u *UI) linkSent(w http.ResponseWriter, r *http.Request) error {
+	link, err := u.Signin.OpenLink(r.Context(), u.Visitor.Of(r), r.PathValue("token"))
+	if err != nil {
+		return err
+	}
+	rp, err := u.party(r.Context(), link.RelyingParty)
+	if err != nil {
+		return err
+	}
+	u.dress(r, rp, "signin.lintel.creating")
+	return u.pages.Render(w, r, http.StatusOK, kit.View{
+		Page: "link-sent", Title: u.Site.Tr(r).T("link.sent.title"), Data: u.Numbers.Activation,
+	})
+}

@@ -1,0 +1,61 @@
+package signinui
+
+import "parvis/internal/web/kit"
+
+// renderForgot shows the page forgot-password.
+func (u *UI) renderForgot(c *call, form *kit.Form, status int) error {
+	return u.renderAddress(c, form, status, "forgot-password")
+}
+
+// renderUnlock shows the page unlock.
+func (u *UI) renderUnlock(c *call, form *kit.Form, status int) error {
+	return u.renderAddress(c, form, status, "unlock")
+}
+
+func (u *UI) renderAddress(c *call, form *kit.Form, status int, page string) error {
+	if form == nil {
+		form = kit.NewForm("email", c.view.Address)
+	}
+	return u.render(c, status, kit.View{Page: page, Form: form, Data: c.journey})
+}
+
+// forgot takes the form forgot-password. The answer is the same for every address.
+func (u *UI) forgot(c *call, form *kit.Form) error {
+	address := readAddress(form)
+	if !form.OK() {
+		return nil
+	}
+	if _, err := u.Recovery.Reset(c.r.Context(), c.visitor, c.view.Flow, address); err != nil {
+		return err
+	}
+	return c.dispatch()
+}
+
+// unlock takes the form unlock. The answer is the same for every address.
+func (u *UI) unlock(c *call, form *kit.Form) error {
+	address := readAddress(form)
+	if !form.OK() {
+		return nil
+	}
+	if _, err := u.Recovery.Unlock(c.r.Context(), c.visitor, c.view.Flow, address); err != nil {
+		return err
+	}
+	return c.dispatch()
+}
+
+// lockedPage is the data of pages/locked.html.
+type lockedPage struct {
+	journey
+
+	Address string // as the person typed it
+}
+
+// renderLocked shows the page locked: the same whether or not the address has an account.
+func (u *UI) renderLocked(c *call, _ *kit.Form, status int) error {
+	return u.render(c, status, kit.View{Page: "locked", Data: lockedPage{journey: c.journey, Address: c.view.Address}})
+}
+
+// renderUnlocked shows the page unlocked.
+func (u *UI) renderUnlocked(c *call, _ *kit.Form, status int) error {
+	return u.render(c, status, kit.View{Page: "unlocked", Data: c.journey})
+}

@@ -1,0 +1,114 @@
+package signinui
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	"parvis/internal/fault"
+	"parvis/internal/i18n"
+	"parvis/internal/id"
+	"parvis/internal/relyingparty"
+	"parvis/internal/signin"
+	"parvis/internal/web/kit"
+)
+
+// journey is what every page of a journey shows, whatever its step.
+type journey struct {
+	Flow    id.Flow
+	Service string // the waiting service's name in the page's language; "" for a direct sign-in
+	Steps   int    // steps of creating an account here: the last one is sharing
+}
+
+// To is the address of a page of this journey.
+func (j journey) To(page string) string { return path(j.Flow, page) }
+
+// path is the address of a page of a journey; without a page, its dispatcher.
+func path(f id.Flow, page string) string {
+	p := "/signin/" + url.PathEscape(string(f))
+	if page != "" {
+		p += "/" + page
+	}
+	return p
+}
+
+// party is a service by its identifier; nil for none and for one that is gone.
+func (u *UI) party(ctx context.Context, pid id.RelyingParty) (*relyingparty.RelyingParty, error) {
+	if pid == "" {
+		return nil, nil
+	}
+	rp, err := u.Parties.Get(ctx, pid)
+	if fault.Is(err, fault.NotFound) {
+		return nil, nil
+	}
+	return rp, err
+}
+
+// dress fills the request's scene for a service, so that error pages, too, name
+// it and lead back to it. line is the catalogue key of the words over its name.
+func (u *UI) dress(r *http.Request, rp *relyingparty.RelyingParty, line string) {
+	scene := kit.SceneOf(r)
+	if rp == nil {
+		return
+	}
+	lang := kit.Lang(r)
+	scene.Lintel = &kit.Lintel{
+		Line: u.Site.Tr(r).T(line), Name: rp.Name.In(lang), Department: rp.Department.In(lang),
+		Logo: LogoPath(rp), Lang: foreign(rp.Name, lang),
+	}
+	if rp.ReturnURL != "" {
+		scene.Back = &kit.Link{Text: rp.Name.In(lang), URL: rp.ReturnURL, Lang: foreign(rp.Name, lang)}
+	}
+}
+
+// foreign is the language of a text when it is not the page's.
+func foreign(text i18n.Text, page i18n.Lang) i18n.Lang {
+	if l := text.Lang(page); l != page {
+		return l
+	}
+	return ""
+}
+
+// open makes the journey of a page and dresses the scene for it.
+func (u *UI) open(r *http.Request, v signin.View) (journey, *relyingparty.RelyingParty, error) {
+	scene := kit.SceneOf(r)
+	scene.Reference = v.Reference
+	scene.Retry = path(v.Flow, "")
+	if v.ReturnOrigin != "" {
+		scene.FormOrigins = []string{v.ReturnOrigin}
+	}
+	rp, err := u.party(r.Context(), v.RelyingParty)
+	if err != nil {
+		return journey{}, nil, err
+	}
+	u.dress(r, rp, lintelLine(v))
+	j := journey{Flow: v.Flow, Steps: 2}
+	if rp != nil {
+		j.Service, j.Steps = rp.Name.In(kit.Lang(r)), 3
+	}
+	return j, rp, nil
+}
+
+// lintelLine is what stands over the service's name.
+func lintelLine(v signin.View) string {
+	switch v.Step {
+	case signin.StepConsent:
+		return "signin.lintel.asks"
+	case signin.StepCreate, signin.StepConfirmEmail, signin.StepAlready:
+		return "signin.lintel.creating"
+	case signin.StepChoosePassword:
+		if v.Task == "create" {
+			return "signin.lintel.creating"
+		}
+	default:
+	}
+	return "signin.lintel.signing-in"
+}
+
+// LogoPath is the local address of a service's logo, "" when it has none.
+func LogoPath(rp *relyingparty.RelyingParty) string {
+	if len(rp.LogoPNG) == 0 {
+		return ""
+	}
+	return "/logo/" + url.PathEscape(string(rp.ID))
+}

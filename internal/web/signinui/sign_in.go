@@ -1,0 +1,71 @@
+package signinui
+
+import (
+	"parvis/internal/flow"
+	"parvis/internal/signin"
+	"parvis/internal/web/kit"
+)
+
+// signInPage is the data of pages/sign-in.html.
+type signInPage struct {
+	journey
+
+	Fixed string // address of who must prove it again; "" lets the person type one
+	Done  string // catalogue key of what has just ended well
+	Again string // why a signed-in person is asked again
+}
+
+// renderSignIn shows the page sign-in.
+func (u *UI) renderSignIn(c *call, form *kit.Form, status int) error {
+	data := signInPage{journey: c.journey}
+	if c.view.Notice == flow.NoticeReset && form == nil {
+		data.Done = "sign-in.password-changed"
+	}
+	if c.reauth() {
+		data.Fixed = c.view.Person.Address
+		data.Again = c.tr.T("sign-in.again-direct")
+		if c.journey.Service != "" {
+			data.Again = c.tr.T("sign-in.again", "service", c.journey.Service)
+		}
+	}
+	if form == nil {
+		form = kit.NewForm("email", c.view.Address)
+	}
+	return u.render(c, status, kit.View{Page: "sign-in", Form: form, Data: data})
+}
+
+// reauth reports whether somebody is signed in who must prove it again.
+func (c *call) reauth() bool { return c.view.Reauth && c.view.Person != nil }
+
+// signIn takes the form sign-in.
+func (u *UI) signIn(c *call, form *kit.Form) error {
+	if c.reauth() {
+		form.Set("email", c.view.Person.Address)
+	}
+	in := readSignIn(form)
+	if !form.OK() {
+		return nil
+	}
+	result, err := u.Signin.Password(c.r.Context(), c.visitor, c.view.Flow, in)
+	if err != nil {
+		return err
+	}
+	switch result.Outcome {
+	case signin.Wrong:
+		form.Fail("password", "sign-in.error.wrong")
+		return nil
+	case signin.SignedIn:
+		u.Visitor.Set(c.w, result.Cookies)
+	case signin.Locked:
+	}
+	return c.dispatch()
+}
+
+// switchAccount signs out who is signed in here, to go on as somebody else.
+func (u *UI) switchAccount(c *call, _ *kit.Form) error {
+	if err := u.Signin.Switch(c.r.Context(), c.visitor, c.view.Flow); err != nil {
+		return err
+	}
+	u.Visitor.ClearSession(c.w)
+	return c.dispatch()
+}

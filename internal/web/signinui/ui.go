@@ -1,0 +1,116 @@
+// Package signinui serves the pages of the journeys: signing in, creating an
+// account, the two ways back in, the agreement to share, signing out, and the
+// links of the mails.
+//
+// One page is one HTML file in pages/ and one Go file that fills it. A handler
+// reads who is at the door (visit), decodes its form, asks the journey and
+// answers 303 to the dispatcher, /signin/{flow}, or the page again with what is
+// to correct (422). No rule of a journey stands here: which step is due is
+// signin's answer, and a page that is out of turn leads to the dispatcher.
+//
+// It refuses to tell whether an address has an account: the pages show only
+// what the person typed in this browser.
+package signinui
+
+import (
+	"embed"
+	"net/http"
+	"time"
+
+	"parvis/internal/authenticator/password"
+	"parvis/internal/enrollment"
+	"parvis/internal/recovery"
+	"parvis/internal/relyingparty"
+	"parvis/internal/signin"
+	"parvis/internal/web/kit"
+	"parvis/internal/web/visit"
+)
+
+//go:embed pages
+var files embed.FS
+
+// Numbers are the figures that the pages say, from the configuration.
+type Numbers struct {
+	Activation time.Duration // how long an activation link and its code work
+	Removal    time.Duration // how long an account may wait for its activation
+	Reset      time.Duration // how long a reset link and its code work
+	Unlock     time.Duration // how long an unlock link and its code work
+	Consent    time.Duration // after how long the agreement is asked again
+	CodeDigits int           // digits of a typed code
+}
+
+// Config is what the pages stand on. Every field must be set.
+type Config struct {
+	Site       *kit.Site
+	Visitor    *visit.Visitor
+	Signin     *signin.Journey
+	Enrollment *enrollment.Journey
+	Recovery   *recovery.Journey
+	Parties    *relyingparty.Registry
+	Policy     password.Policy // its rules are shown before typing
+	Numbers    Numbers
+}
+
+// UI serves the pages. Made by New; safe for concurrent use.
+type UI struct {
+	Config
+
+	pages *kit.Pages
+}
+
+// New parses the pages; a page that names a word the catalogues lack is an error.
+func New(c Config) (*UI, error) {
+	pages, err := c.Site.Pages(files, "pages")
+	if err != nil {
+		return nil, err
+	}
+	return &UI{Config: c, pages: pages}, nil
+}
+
+// Routes registers every page.
+func (u *UI) Routes(mux *http.ServeMux) {
+	mux.Handle("GET /signin", u.Site.Handle(u.start))
+	mux.Handle("GET /signin/{flow}", u.Site.Handle(u.dispatcher))
+
+	mux.Handle("GET /signin/{flow}/sign-in", u.show(signin.StepSignIn, u.renderSignIn))
+	mux.Handle("POST /signin/{flow}/sign-in", u.take(signin.StepSignIn, "sign-in", u.signIn, u.renderSignIn))
+	mux.Handle("POST /signin/{flow}/switch", u.take(signin.StepSignIn, "switch", u.switchAccount, u.renderSignIn))
+
+	mux.Handle("GET /signin/{flow}/create-account", u.show(signin.StepCreate, u.renderCreate))
+	mux.Handle("POST /signin/{flow}/create-account", u.take(signin.StepCreate, "create-account", u.create, u.renderCreate))
+	mux.Handle("GET /signin/{flow}/confirm-email", u.show(signin.StepConfirmEmail, u.renderConfirm))
+	mux.Handle("POST /signin/{flow}/confirm-email", u.take(signin.StepConfirmEmail, "confirm-email", u.confirm, u.renderConfirm))
+	mux.Handle("POST /signin/{flow}/confirm-email/resend", u.take(signin.StepConfirmEmail, "resend", u.resendActivation, u.renderConfirm))
+	mux.Handle("GET /signin/{flow}/already-registered", u.show(signin.StepAlready, u.renderAlready))
+	mux.Handle("GET /signin/{flow}/choose-password", u.show(signin.StepChoosePassword, u.renderChoose))
+	mux.Handle("POST /signin/{flow}/choose-password", u.take(signin.StepChoosePassword, "choose-password", u.choose, u.renderChoose))
+	mux.Handle("GET /signin/{flow}/account-activated", u.show(signin.StepReady, u.renderActivated))
+
+	mux.Handle("GET /signin/{flow}/forgot-password", u.show(signin.StepForgot, u.renderForgot))
+	mux.Handle("POST /signin/{flow}/forgot-password", u.take(signin.StepForgot, "forgot-password", u.forgot, u.renderForgot))
+	mux.Handle("GET /signin/{flow}/unlock", u.show(signin.StepUnlock, u.renderUnlock))
+	mux.Handle("POST /signin/{flow}/unlock", u.take(signin.StepUnlock, "unlock", u.unlock, u.renderUnlock))
+	mux.Handle("GET /signin/{flow}/locked", u.show(signin.StepUnlock, u.renderLocked))
+	mux.Handle("GET /signin/{flow}/unlocked", u.show(signin.StepSignIn, u.renderUnlocked))
+	mux.Handle("GET /signin/{flow}/check-email", u.show(signin.StepCheckEmail, u.renderCheck))
+	mux.Handle("POST /signin/{flow}/check-email", u.take(signin.StepCheckEmail, "check-email", u.check, u.renderCheck))
+	mux.Handle("POST /signin/{flow}/check-email/resend", u.take(signin.StepCheckEmail, "resend", u.resendRecovery, u.renderCheck))
+	mux.Handle("GET /signin/{flow}/reset-password", u.show(signin.StepChoosePassword, u.renderReset))
+	mux.Handle("POST /signin/{flow}/reset-password", u.take(signin.StepChoosePassword, "reset-password", u.reset, u.renderReset))
+
+	mux.Handle("GET /signin/{flow}/continue", u.show(signin.StepContinue, u.renderContinue))
+	mux.Handle("POST /signin/{flow}/continue", u.take(signin.StepContinue, "continue-as", u.continueAs, u.renderContinue))
+	mux.Handle("GET /signin/{flow}/consent", u.show(signin.StepConsent, u.renderConsent))
+	mux.Handle("POST /signin/{flow}/consent", u.take(signin.StepConsent, "consent", u.consent, u.renderConsent))
+	mux.Handle("GET /signin/{flow}/cancelled", u.show(signin.StepCancelled, u.renderCancelled))
+	mux.Handle("POST /signin/{flow}/cancelled", u.take(signin.StepCancelled, "cancelled", u.resume, u.renderCancelled))
+	mux.Handle("GET /signin/{flow}/sign-out", u.show(signin.StepSignOut, u.renderSignOut))
+	mux.Handle("POST /signin/{flow}/sign-out", u.take(signin.StepSignOut, "sign-out", u.signOut, u.renderSignOut))
+	mux.Handle("GET /signed-out", u.Site.Handle(u.signedOut))
+
+	mux.Handle("GET /link/{token}", u.Site.Handle(u.openLink))
+	mux.Handle("POST /link/{token}", u.Site.Handle(u.confirmLink))
+	mux.Handle("POST /link/{token}/resend", u.Site.Handle(u.resendLink))
+	mux.Handle("GET /link/{token}/sent", u.Site.Handle(u.linkSent))
+	mux.Handle("GET /logo/{service}", u.Site.Handle(u.logo))
+}
