@@ -23,6 +23,16 @@ import (
 //go:embed pages
 var files embed.FS
 
+// Config is what the pages stand on. Every field must be set.
+type Config struct {
+	Site    *kit.Site
+	Visitor *visit.Visitor
+	Signin  *signin.Journey
+	Parties *relyingparty.Registry
+	Idle    time.Duration // after how long without activity a session ends
+	Now     func() time.Time
+}
+
 // UI serves the pages. Made by New; safe for concurrent use.
 type UI struct {
 	Config
