@@ -33,11 +33,24 @@ func variants(word string) []string {
 		}
 	}
 	for _, whole := range slices.Clone(out) {
-		if p := piece(whole); !slices.Contains(out, p) && utf8.RuneCountInString(p) >= 3 {
+		// "pass word" twice is the same word twice, whatever stands between.
+		p := piece(whole)
+		if squeezed := strings.Map(lettersOnly, whole); p == whole && piece(squeezed) != squeezed {
+			p = piece(squeezed)
+		}
+		if !slices.Contains(out, p) && utf8.RuneCountInString(p) >= 3 {
 			out = append(out, p)
 		}
 	}
 	return out
+}
+
+// lettersOnly drops what is no letter.
+func lettersOnly(r rune) rune {
+	if unicode.IsLetter(r) {
+		return r
+	}
+	return -1
 }
 
 func notLetter(r rune) bool { return !unicode.IsLetter(r) }
@@ -69,7 +82,7 @@ func repeated(word string) bool {
 	if utf8.RuneCountInString(piece(folded)) <= 3 && utf8.RuneCountInString(folded) > 3 {
 		return true
 	}
-	for _, row := range []string{"abcdefghijklmnopqrstuvwxyz", "01234567890", "qwertyuiopasdfghjklzxcvbnm", "azertyuiopqsdfghjklmwxcvbn"} {
+	for _, row := range []string{"abcdefghijklmnopqrstuvwxyz", "0123456789", "qwertyuiopasdfghjklzxcvbnm", "azertyuiopqsdfghjklmwxcvbn"} {
 		long := row + row + row
 		if len(folded) >= 4 && len(folded) <= len(long) && (strings.Contains(long, folded) || strings.Contains(reverse(long), folded)) {
 			return true

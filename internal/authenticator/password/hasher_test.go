@@ -1,0 +1,193 @@
+package password_test
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"parvis/internal/authenticator/password"
+	"parvis/internal/fault"
+	"parvis/internal/secret"
+)
+
+func keys(t testing.TB, pepper byte) *secret.Keys {
+	t.Helper()
+	k, err := secret.NewKeys(bytes.Repeat([]byte{pepper}, secret.RootBytes), bytes.Repeat([]byte{1}, secret.RootBytes))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func cheap(t testing.TB) *password.Hasher {
+	t.Helper()
+	return password.NewHasher(keys(t, 9), password.Cheap(password.Preset("parvis")))
+}
+
+func hash(t testing.TB, h *password.Hasher, typed string) string {
+	t.Helper()
+	v, err := h.Hash(t.Context(), typed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func verify(t testing.TB, h *password.Hasher, typed, verifier string) password.Checked {
+	t.Helper()
+	c, err := h.Verify(t.Context(), typed, verifier)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// bcrypt cut at 72 bytes, and caches keyed by a cut password let anybody in
+// (Okta, 2024).
+func TestEveryByteOfALongPasswordCounts(t *testing.T) {
+	h := cheap(t)
+	for n := 72; n <= 200; n++ {
+		stem := strings.Repeat("x", n-1)
+		v := hash(t, h, stem+"a")
+		if !verify(t, h, stem+"a", v).OK {
+			t.Fatalf("%d bytes: not accepted", n)
+		}
+		if verify(t, h, stem+"b", v).OK || verify(t, h, stem, v).OK || verify(t, h, stem+"aa", v).OK {
+			t.Fatalf("%d bytes: another password is accepted", n)
+		}
+	}
+}
+
+func TestAPasswordIsNormalizedAndNothingElse(t *testing.T) {
+	h := cheap(t)
+	v := hash(t, h, "Élodie mange des pommes")
+	if !verify(t, h, "E\u0301lodie mange des pommes", v).OK {
+		t.Error("a decomposed É is another password")
+	}
+	for _, other := range []string{"élodie mange des pommes", "Élodie mange des pommes ", " Élodie mange des pommes", "Elodie mange des pommes"} {
+		if verify(t, h, other, v).OK {
+			t.Errorf("%q is accepted", other)
+		}
+	}
+}
+
+func TestAVerifierIsSaltedAndPeppered(t *testing.T) {
+	h := cheap(t)
+	v := hash(t, h, "same password")
+	if v == hash(t, h, "same password") {
+		t.Error("no salt")
+	}
+	if !strings.HasPrefix(v, "$argon2id$v=19$m=8,t=1,p=1$") {
+		t.Errorf("verifier %q", v)
+	}
+	other := password.NewHasher(keys(t, 8), password.Cheap(password.Preset("parvis")))
+	if verify(t, other, "same password", v).OK {
+		t.Error("it is accepted under another pepper")
+	}
+}
+
+func TestAnOlderVerifierIsAcceptedAndToBeReplaced(t *testing.T) {
+	old := cheap(t)
+	v := hash(t, old, "a password")
+	s := password.Cheap(password.Preset("parvis"))
+	s.Memory, s.Passes = 16, 2
+	now := password.NewHasher(keys(t, 9), s)
+	if got := verify(t, now, "a password", v); !got.OK || !got.Rehash {
+		t.Errorf("%+v", got)
+	}
+	if got := verify(t, now, "another", v); got.OK || got.Rehash {
+		t.Errorf("%+v", got)
+	}
+	if got := verify(t, now, "a password", hash(t, now, "a password")); !got.OK || got.Rehash {
+		t.Errorf("%+v", got)
+	}
+	// A verifier from a deployment in FIPS 140 mode.
+	pbkdf2 := password.NewPBKDF2Hasher(keys(t, 9), s)
+	v = hash(t, pbkdf2, "a password")
+	if !strings.HasPrefix(v, "$pbkdf2-sha512$i=1$") || !verify(t, pbkdf2, "a password", v).OK || verify(t, pbkdf2, "another", v).OK {
+		t.Errorf("PBKDF2: %q", v)
+	}
+	if got := verify(t, now, "a password", v); !got.OK || !got.Rehash {
+		t.Errorf("PBKDF2 outside of FIPS mode: %+v", got)
+	}
+}
+
+func TestADamagedVerifierIsAnErrorAndNoAnswer(t *testing.T) {
+	h := cheap(t)
+	v := hash(t, h, "a password")
+	for _, damaged := range []string{"", "x", v[1:], v + "=", v + "$", strings.Replace(v, "m=8", "m=08", 1),
+		strings.Replace(v, "m=8", "m=4294967295", 1), strings.Replace(v, "t=1", "t=99999", 1), strings.Replace(v, "p=1", "p=0", 1),
+		strings.Replace(v, "v=19", "v=16", 1), strings.Replace(v, "argon2id", "argon2i", 1), "$pbkdf2-sha512$i=999999999$AAAA$AAAA"} {
+		if c, err := h.Verify(t.Context(), "a password", damaged); err == nil || c.OK {
+			t.Errorf("%q: %+v, %v", damaged, c, err)
+		}
+	}
+}
+
+func TestTooManyAtOnceAreSentAwayAtOnceAndTheOthersServed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := password.Cheap(password.Preset("parvis"))
+		s.Concurrency, s.Queue, s.QueueTimeout = 1, 2, 2*time.Second
+		h := password.NewHasher(keys(t, 9), s)
+		leave := password.Occupy(h)
+		results := make(chan error, 5)
+		var wg sync.WaitGroup
+		for range 5 {
+			wg.Go(func() { results <- h.VerifyDummy(context.Background(), "x") })
+		}
+		synctest.Wait()
+		for range 3 { // the queue holds two
+			e := <-results
+			if !fault.Is(e, fault.Unavailable) || e.(*fault.Error).RetryAfter == 0 { //nolint:errorlint,forcetypeassert // returned bare
+				t.Errorf("beyond the queue: %v", e)
+			}
+		}
+		if h.Waiting() != 2 {
+			t.Errorf("%d wait", h.Waiting())
+		}
+		leave()
+		wg.Wait()
+		for range 2 {
+			if e := <-results; e != nil {
+				t.Errorf("in the queue: %v", e)
+			}
+		}
+		defer password.Occupy(h)()
+		if e := h.VerifyDummy(context.Background(), "x"); !fault.Is(e, fault.Unavailable) { // after two seconds of the bubble
+			t.Errorf("after the time to wait: %v", e)
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		if e := h.VerifyDummy(ctx, "x"); !fault.Is(e, fault.Unavailable) {
+			t.Errorf("for someone who has gone: %v", e)
+		}
+		if h.Waiting() != 0 {
+			t.Errorf("%d still wait", h.Waiting())
+		}
+	})
+}
+
+func FuzzVerifier(f *testing.F) {
+	f.Add("$argon2id$v=19$m=8,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAA")
+	f.Add("$pbkdf2-sha512$i=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAA")
+	f.Fuzz(func(t *testing.T, text string) {
+		again, ok := password.ReadVerifier(text)
+		if ok && again != text {
+			t.Fatalf("%q is read as %q", text, again)
+		}
+	})
+}
+
+func BenchmarkVerify(b *testing.B) {
+	h := password.NewHasher(keys(b, 9), password.Preset("parvis"))
+	v := hash(b, h, "correct horse battery staple")
+	for b.Loop() {
+		if _, err := h.Verify(b.Context(), "correct horse battery staple", v); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
