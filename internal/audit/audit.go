@@ -60,7 +60,6 @@ func (Personal) String() string { return "(personal)" }
 
 // Limits on what an event may hold: what a stranger sent is cut, not refused.
 const (
-	agentBytes = 512
 	textBytes  = 512
 	dataFields = 32
 )
@@ -75,7 +74,7 @@ func (l *Log) Record(tx *db.Tx, e Event) error {
 		return fmt.Errorf("audit: %s has %d data fields, %d at most", e.Name, len(e.Data), dataFields)
 	}
 	e.ID, e.At = id.New[id.Event](), tx.Now()
-	e.Reason = cut(e.Reason, textBytes)
+	e.Reason = cut(e.Reason)
 	data, err := encodeData(e.Data)
 	if err != nil {
 		return err
@@ -100,7 +99,7 @@ type sealed struct{ ip, agent, address, salt, digest []byte }
 
 func (l *Log) seal(e Event) sealed {
 	p := e.Personal
-	p.IP, p.UserAgent, p.Address = cut(p.IP, textBytes), cut(p.UserAgent, agentBytes), cut(p.Address, textBytes)
+	p.IP, p.UserAgent, p.Address = cut(p.IP), cut(p.UserAgent), cut(p.Address)
 	if p == (Personal{}) {
 		return sealed{}
 	}
@@ -164,7 +163,7 @@ func encodeData(data map[string]string) (string, error) {
 	}
 	short := make(map[string]string, len(data))
 	for _, k := range slices.Sorted(maps.Keys(data)) {
-		short[k] = cut(data[k], textBytes)
+		short[k] = cut(data[k])
 	}
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
@@ -175,17 +174,17 @@ func encodeData(data map[string]string) (string, error) {
 	return string(bytes.TrimSpace(out.Bytes())), nil
 }
 
-// cut shortens a text to a number of bytes at a rune's border, and makes it
-// storable: valid UTF-8 without NUL, which PostgreSQL refuses.
-func cut(s string, limit int) string {
-	clean := make([]rune, 0, min(len(s), limit))
+// cut shortens a text to textBytes at a rune's border, and makes it storable:
+// valid UTF-8 without NUL, which PostgreSQL refuses.
+func cut(s string) string {
+	clean := make([]rune, 0, min(len(s), textBytes))
 	size := 0
 	for _, r := range s {
 		if r == 0 {
 			r = utf8.RuneError
 		}
 		size += utf8.RuneLen(r)
-		if size > limit {
+		if size > textBytes {
 			break
 		}
 		clean = append(clean, r)

@@ -80,7 +80,7 @@ func isNames(g *ast.GenDecl) bool {
 func TestTheListOfEventsIsTheOneInTheDocuments(t *testing.T) {
 	want := document(t)
 	if *update {
-		if err := os.WriteFile(docFile, []byte(want), 0o644); err != nil { //nolint:gosec // a document
+		if err := os.WriteFile(docFile, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

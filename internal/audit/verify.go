@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"parvis/internal/db"
 	"parvis/internal/id"
@@ -109,12 +110,7 @@ func (l *Log) anchors(ctx context.Context, r *Report) (map[int64]Checkpoint, lin
 }
 
 func (l *Log) signed(c Checkpoint) bool {
-	for _, s := range l.Keys.Indexes("audit_checkpoint", c.text()) {
-		if s == c.Signature {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(l.Keys.Indexes("audit_checkpoint", c.text()), c.Signature)
 }
 
 // verifyEvent checks one event and returns its link as the one to go on from.

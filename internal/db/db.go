@@ -11,6 +11,7 @@ import (
 type DB struct {
 	settings Settings
 	now      func() time.Time
+	kind     string
 	engine   engine
 	rehearse bool
 	observe  func(query string)
@@ -27,7 +28,6 @@ const (
 
 // engine is what differs between SQLite and PostgreSQL.
 type engine interface {
-	name() string
 	run(ctx context.Context, m mode, fn func(*Tx) error) error
 	migrate(ctx context.Context, up bool) (Status, error)
 	checkpoint(ctx context.Context) error
@@ -60,6 +60,7 @@ func Open(ctx context.Context, s Settings, now func() time.Time, options ...Opti
 	if err != nil {
 		return nil, fmt.Errorf("db: %w", err)
 	}
+	d.kind = kind
 	if kind == SQLite {
 		d.engine, err = openLite(ctx, d, rest)
 	} else {
@@ -72,7 +73,7 @@ func Open(ctx context.Context, s Settings, now func() time.Time, options ...Opti
 }
 
 // Engine is SQLite or PostgreSQL.
-func (d *DB) Engine() string { return d.engine.name() }
+func (d *DB) Engine() string { return d.kind }
 
 // Close waits for running transactions and closes the database.
 func (d *DB) Close() error { return d.engine.close() }

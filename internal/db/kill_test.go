@@ -112,7 +112,7 @@ func TestKillingTheProcessLosesNothingThatWasAcknowledged(t *testing.T) {
 // killAfter runs this binary as a writer, reads what it acknowledges, and kills it.
 func killAfter(t *testing.T, url string, wait time.Duration, acknowledged map[string]bool) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // this binary
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), childURL+"="+url)
 	out, err := cmd.StdoutPipe()
 	if err != nil {

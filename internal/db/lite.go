@@ -55,7 +55,7 @@ func openLite(ctx context.Context, d *DB, path string) (engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the operator's own path
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the database file: %w (create its directory, or change database.url)", err)
 	}
@@ -124,7 +124,7 @@ func (c *liteConn) prepare(ctx context.Context, query string) (*sql.Stmt, error)
 }
 
 func (c *liteConn) exec(ctx context.Context, query string, args []any) (int64, error) {
-	s, err := c.prepare(ctx, query)
+	s, err := c.prepare(ctx, query) //nolint:sqlclosecheck // kept for the next time; liteConn.close closes it
 	if err != nil {
 		return 0, err
 	}
@@ -136,11 +136,11 @@ func (c *liteConn) exec(ctx context.Context, query string, args []any) (int64, e
 }
 
 func (c *liteConn) query(ctx context.Context, query string, args []any) (*sql.Rows, error) {
-	s, err := c.prepare(ctx, query)
+	s, err := c.prepare(ctx, query) //nolint:sqlclosecheck // kept for the next time; liteConn.close closes it
 	if err != nil {
 		return nil, err
 	}
-	return s.QueryContext(ctx, args...) //nolint:sqlclosecheck // Rows.Close does
+	return s.QueryContext(ctx, args...)
 }
 
 // order runs a statement of the transaction machinery itself.
@@ -157,8 +157,6 @@ func (c *liteConn) close() error {
 	return errors.Join(append(errs, c.conn.Close())...)
 }
 
-func (l *lite) name() string { return SQLite }
-
 func (l *lite) run(ctx context.Context, m mode, fn func(*Tx) error) error {
 	if m == modeRead {
 		return asFault(ctx, l.read(ctx, fn))
@@ -173,9 +171,10 @@ func (l *lite) read(ctx context.Context, fn func(*Tx) error) error {
 		return err
 	}
 	defer func() { l.readers <- c }()
-	if err := c.order("BEGIN"); err != nil {
+	if err := c.order("BEGIN"); err != nil { //nolint:contextcheck // the end of a request must not interrupt it
 		return err
 	}
+	//nolint:contextcheck // the end of a request must not keep the transaction open
 	defer func() { _ = c.order("ROLLBACK") }() // nothing was written; the next BEGIN tells if this failed
 	ctx, cancel := context.WithTimeout(ctx, l.db.settings.TransactionTimeout)
 	defer cancel()

@@ -43,8 +43,8 @@ func (l *lite) migrate(ctx context.Context, up bool) (Status, error) {
 	if err != nil {
 		return Status{}, fmt.Errorf("db: migrate: %w", err)
 	}
-	defer func() { _ = lock.Close() }()                                    // ends the lock
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil { //nolint:gosec // a file descriptor fits
+	defer func() { _ = lock.Close() }() // ends the lock
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
 		return Status{}, fmt.Errorf("db: migrate: lock: %w", err)
 	}
 	pool, err := sql.Open("sqlite", dsn(l.path, false)+"&_txlock=immediate")

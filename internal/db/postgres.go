@@ -76,8 +76,6 @@ func (p *pg) check(ctx context.Context) error {
 	return nil
 }
 
-func (p *pg) name() string { return PostgreSQL }
-
 func (p *pg) close() error { return p.pool.Close() }
 
 func (c pgConn) exec(ctx context.Context, query string, args []any) (int64, error) {
@@ -89,7 +87,7 @@ func (c pgConn) exec(ctx context.Context, query string, args []any) (int64, erro
 }
 
 func (c pgConn) query(ctx context.Context, query string, args []any) (*sql.Rows, error) {
-	return c.tx.QueryContext(ctx, query, args...) //nolint:sqlclosecheck // Rows.Close does
+	return c.tx.QueryContext(ctx, query, args...)
 }
 
 func (m mode) options() *sql.TxOptions {

@@ -65,7 +65,7 @@ func (t *Tx) Query(query string, args ...any) (*Rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows, err := t.on.query(t.ctx, query, values)
+	rows, err := t.on.query(t.ctx, query, values) //nolint:rowserrcheck // Rows.Close checks it
 	if err != nil {
 		return nil, t.note(err)
 	}
@@ -178,7 +178,7 @@ func plain(a any) (any, error) {
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
 		return r.Int(), nil
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32:
-		return int64(r.Uint()), nil //nolint:gosec // all but uint on 64 bits fit; that one is checked by the engines' ranges
+		return int64(r.Uint()), nil
 	case reflect.Slice:
 		if r.Type().Elem().Kind() == reflect.Uint8 {
 			return plain(r.Bytes())

@@ -45,6 +45,7 @@ type request struct {
 	done   chan error
 	after  []func()
 	result error
+	gone   bool // its goroutine ended: it takes no further turn and no answer
 }
 
 const (
@@ -71,7 +72,7 @@ func openWriter(ctx context.Context, d *DB, pool *sql.DB) (*writer, error) {
 	if err := w.conn.verify(ctx); err != nil {
 		return nil, err
 	}
-	go w.loop()
+	go w.loop() //nolint:contextcheck // no request's context may reach the writer
 	return w, nil
 }
 
@@ -209,16 +210,18 @@ func (w *writer) attempt(batch []*request) (again []*request) {
 		if r.result = r.ctx.Err(); r.result != nil {
 			continue
 		}
-		lost, gone := w.step(r, alone)
+		lost := w.step(r, alone)
 		if lost == nil {
 			continue
 		}
 		_ = w.conn.order("ROLLBACK") // there may be no transaction any more
-		if !gone {
-			r.done <- unavailable(lost)
+		r.done <- unavailable(lost)
+		for j, other := range batch {
+			if j != i && !other.gone {
+				again = append(again, other)
+			}
 		}
-		again = append(again, batch[:i]...)
-		return append(again, batch[i+1:]...)
+		return again
 	}
 	if alone && batch[0].result != nil {
 		if err := w.conn.order("ROLLBACK"); err != nil && !endsBatch(err) {
@@ -236,11 +239,11 @@ func (w *writer) attempt(batch []*request) (again []*request) {
 }
 
 // step gives one closure its turn inside the open transaction, and takes back
-// what it did when it fails. lost is set when the whole transaction is gone.
-func (w *writer) step(r *request, alone bool) (lost error, gone bool) {
+// what it did when it fails. An error means that the whole transaction is lost.
+func (w *writer) step(r *request, alone bool) error {
 	if w.db.rehearse {
-		if lost, gone = w.turn(r, false, true); lost != nil || gone {
-			return lost, gone
+		if err := w.turn(r, false, true); err != nil || r.gone {
+			return err
 		}
 	}
 	return w.turn(r, alone, false)
@@ -248,10 +251,10 @@ func (w *writer) step(r *request, alone bool) (lost error, gone bool) {
 
 // turn runs the closure once. Without a savepoint its caller rolls back the
 // transaction when the closure fails; a rehearsal is always taken back.
-func (w *writer) turn(r *request, bare, rehearsal bool) (lost error, gone bool) {
+func (w *writer) turn(r *request, bare, rehearsal bool) error {
 	if !bare {
 		if err := w.conn.order("SAVEPOINT closure"); err != nil {
-			return err, false
+			return err
 		}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), w.db.settings.TransactionTimeout)
@@ -259,22 +262,19 @@ func (w *writer) turn(r *request, bare, rehearsal bool) (lost error, gone bool) 
 	tx := w.db.begin(ctx, w.conn)
 	r.turn <- tx
 	out := <-r.ran
-	r.result, r.after = out.err, tx.after
+	r.result, r.gone, r.after = out.err, out.gone, tx.after
 	if tx.failed != nil && endsBatch(tx.failed) {
-		return tx.failed, out.gone
+		return tx.failed
 	}
 	if bare {
-		return nil, out.gone
+		return nil
 	}
 	if out.err != nil || rehearsal {
 		if err := w.conn.order("ROLLBACK TO closure"); err != nil {
-			return err, out.gone
+			return err
 		}
 	}
-	if err := w.conn.order("RELEASE closure"); err != nil {
-		return err, out.gone
-	}
-	return nil, out.gone
+	return w.conn.order("RELEASE closure")
 }
 
 // close lets the batch in work finish and refuses everything after it.

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -126,11 +127,7 @@ func (r *Runner) RunDue(ctx context.Context) error {
 func (r *Runner) States() map[string]State {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	out := make(map[string]State, len(r.states))
-	for name, s := range r.states {
-		out[name] = s
-	}
-	return out
+	return maps.Clone(r.states)
 }
 
 // runOne claims a job if it is due, runs it, and gives it back.

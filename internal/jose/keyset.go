@@ -130,7 +130,7 @@ type header struct {
 }
 
 // Verify checks a compact token's signature with the keys of the set and one of
-// the algorithms given, and returns its payload. A token with a kid is verified
+// the algorithms given, and returns its payload, a JSON object without repeated members. A token with a kid is verified
 // with that key only; one without is tried with every key that fits.
 func (k *KeySet) Verify(token string, algs ...Algorithm) (payload []byte, head Header, err error) {
 	defer recoverTo(&err)
@@ -152,6 +152,9 @@ func (k *KeySet) Verify(token string, algs ...Algorithm) (payload []byte, head H
 	for _, key := range k.candidates(h.Kid, alg) {
 		payload, err := signed.Verify(key.key)
 		if err == nil {
+			if err := object(payload); err != nil {
+				return nil, Header{}, err
+			}
 			return payload, Header{Algorithm: alg, KeyID: h.Kid, Type: mediaType(h.Typ)}, nil
 		}
 	}
@@ -176,9 +179,12 @@ func readHeader(token string) (header, error) {
 		return header{}, fmt.Errorf("%w: no compact token", ErrMalformed)
 	}
 	first, _, _ := strings.Cut(token, ".")
-	raw, err := base64.RawURLEncoding.DecodeString(first)
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(first)
 	if err != nil {
 		return header{}, fmt.Errorf("%w: header: %s", ErrMalformed, err.Error())
+	}
+	if err := object(raw); err != nil {
+		return header{}, fmt.Errorf("header: %w", err)
 	}
 	var h header
 	if err := json.Unmarshal(raw, &h); err != nil {

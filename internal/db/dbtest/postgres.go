@@ -111,7 +111,7 @@ func prepare(tb testing.TB, conn *pgx.Conn, name, inside string) {
 	order(tb, conn, fmt.Sprintf("DROP SCHEMA IF EXISTS %[1]s CASCADE; DROP SCHEMA IF EXISTS %[1]s_first CASCADE; CREATE SCHEMA %[1]s; CREATE SCHEMA %[1]s_first", name))
 	settings := db.Preset("parvis")
 	settings.URL = inside
-	d, err := db.Open(context.Background(), settings, time.Now)
+	d, err := db.Open(context.Background(), settings, wall)
 	if err != nil {
 		tb.Fatal(err)
 	}

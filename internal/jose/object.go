@@ -1,0 +1,72 @@
+package jose
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxDepth is how deep objects and arrays of a token may be nested.
+const maxDepth = 16
+
+// object checks that bytes are one JSON object of valid UTF-8, not nested too
+// deep, in which no member of the top level is repeated: encoding/json compares
+// names without regard to case and lets the last one win, so "ISS" after "iss"
+// would replace it (RFC 7519, section 4; RFC 8725, section 2.6).
+func object(raw []byte) error {
+	if !utf8.Valid(raw) {
+		return fmt.Errorf("%w: not UTF-8", ErrMalformed)
+	}
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	first, err := dec.Token()
+	if err != nil || first != json.Delim('{') {
+		return fmt.Errorf("%w: no JSON object", ErrMalformed)
+	}
+	seen := map[string]bool{}
+	for dec.More() {
+		name, err := dec.Token()
+		if err != nil {
+			return fmt.Errorf("%w: %s", ErrMalformed, err.Error())
+		}
+		key := strings.ToLower(fmt.Sprint(name))
+		if seen[key] {
+			return fmt.Errorf("%w: the member %.20q is repeated", ErrMalformed, key)
+		}
+		seen[key] = true
+		if err := skipValue(dec); err != nil {
+			return err
+		}
+	}
+	if _, err := dec.Token(); err != nil {
+		return fmt.Errorf("%w: %s", ErrMalformed, err.Error())
+	}
+	if len(bytes.TrimSpace(raw[dec.InputOffset():])) > 0 {
+		return fmt.Errorf("%w: something follows the JSON object", ErrMalformed)
+	}
+	return nil
+}
+
+// skipValue reads over one value.
+func skipValue(dec *json.Decoder) error {
+	for depth := 1; ; {
+		t, err := dec.Token()
+		if err != nil {
+			return fmt.Errorf("%w: %s", ErrMalformed, err.Error())
+		}
+		switch t {
+		case json.Delim('{'), json.Delim('['):
+			depth++
+		case json.Delim('}'), json.Delim(']'):
+			depth--
+		}
+		if depth > maxDepth {
+			return fmt.Errorf("%w: nested too deep", ErrMalformed)
+		}
+		if depth == 1 {
+			return nil
+		}
+	}
+}
