@@ -31,14 +31,17 @@ func ParseReference(typed string) (string, bool) {
 		return "", false
 	}
 	out := make([]byte, 0, 9)
-	for _, r := range strings.ToUpper(typed) {
+	for _, r := range typed {
 		switch r {
 		case ' ', '-', '\u00a0', '\u2011', '\u2013':
 			continue
-		case 'O':
+		case 'O', 'o':
 			r = '0'
-		case 'I', 'L':
+		case 'I', 'i', 'L', 'l':
 			r = '1'
+		}
+		if r >= 'a' && r <= 'z' {
+			r -= 'a' - 'A'
 		}
 		if r > 'Z' || !strings.ContainsRune(crockford, r) {
 			return "", false
