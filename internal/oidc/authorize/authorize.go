@@ -110,8 +110,9 @@ func (e *Endpoint) get(w http.ResponseWriter, r *http.Request) error {
 		return e.mint(w, r, in, "")
 	case step == refused, in.request.Prompt.None:
 		return e.refuse(w, r, in, step.refusal())
+	default:
+		return e.begin(w, r, in, step)
 	}
-	return e.begin(w, r, in, false)
 }
 
 func (e *Endpoint) post(w http.ResponseWriter, r *http.Request) error {
@@ -129,7 +130,7 @@ func (e *Endpoint) post(w http.ResponseWriter, r *http.Request) error {
 	if err != nil || done {
 		return err
 	}
-	return e.begin(w, r, in, true)
+	return e.begin(w, r, in, blind)
 }
 
 // allowed refuses HEAD, which must not change anything, and what comes too often.
@@ -242,8 +243,8 @@ func demand(in incoming) policy.Demand {
 
 // begin stores the request in a flow and sends the browser on: to the
 // dispatcher, or, when the cookies could not be read, to finish, which can.
-func (e *Endpoint) begin(w http.ResponseWriter, r *http.Request, in incoming, blind bool) error {
-	if step, _ := policy.Next(demand(in), policy.Facts{}, time.Time{}); step == policy.StepImpossible {
+func (e *Endpoint) begin(w http.ResponseWriter, r *http.Request, in incoming, step verdict) error {
+	if next, _ := policy.Next(demand(in), policy.Facts{}, time.Time{}); next == policy.StepImpossible {
 		return e.refuse(w, r, in, impossible())
 	}
 	limit, err := e.Limiter.Take(r.Context(), ratelimit.FlowIP, kit.ClientIP(r))
@@ -260,9 +261,12 @@ func (e *Endpoint) begin(w http.ResponseWriter, r *http.Request, in incoming, bl
 	n := flow.Prepare(in.party.ID, e.state(in, text))
 	n.State.Finish = "/authorize/finish/" + string(n.ID)
 	n.State.CancelPath = "/authorize/cancel/" + string(n.ID)
+	if step == otherSubject {
+		n.State.SelectAccount = true // the person signed in is not the one the request names
+	}
 	n.IP = kit.ClientIP(r)
 	next := "/signin/" + string(n.ID)
-	if blind {
+	if step == blind {
 		next = n.State.Finish
 	} else {
 		n.Browser = e.Visitor.Of(r).Browser
@@ -283,7 +287,7 @@ func (e *Endpoint) state(in incoming, text []byte) flow.State {
 		Kind: flow.SignIn, Demand: demand(in), Request: text, ReturnOrigin: relyingparty.Origin(in.request.RedirectURI),
 		Attributes: in.request.Attributes(), LoginHint: in.request.LoginHint,
 	}
-	s.SelectAccount = in.request.Prompt.SelectAccount || in.request.Subject != ""
+	s.SelectAccount = in.request.Prompt.SelectAccount
 	s.ForceConsent = in.request.Prompt.Consent
 	if l, ok := language(in.request.UILocales, e.Site); ok {
 		s.Locale = string(l)

@@ -33,6 +33,7 @@ const (
 	needMore     verdict = "more"
 	refused      verdict = "refused"
 	otherSubject verdict = "other"
+	blind        verdict = "blind" // the cookies could not be read: finish judges
 )
 
 // refusal is the error for a request that may not show a page (OpenID Connect Core 1.0, 3.1.2.6).
@@ -230,7 +231,7 @@ func (e *Endpoint) mint(w http.ResponseWriter, r *http.Request, in incoming, fid
 	case in.request.Prompt.None, out == refused, out == otherSubject && fid != "" && !e.chooses(r, fid):
 		return e.give(w, r, in, fid, out.refusal())
 	case fid == "":
-		return e.begin(w, r, in, false)
+		return e.begin(w, r, in, out)
 	default:
 		redirect(w, "/signin/"+string(fid))
 		return nil

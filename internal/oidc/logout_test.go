@@ -1,0 +1,143 @@
+package oidc_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"parvis/internal/db"
+	"parvis/internal/session"
+	"parvis/internal/web/kit"
+)
+
+// tx is short for the transactions of these tests.
+type tx = db.Tx
+
+// live reports whether the browser's session counts.
+func (b *browser) live() bool {
+	b.h.t.Helper()
+	alive := false
+	b.h.write(func(tx *tx) error {
+		s, err := b.h.sessions.Find(tx, b.cookies[kit.SessionCookie])
+		alive = s.Live()
+		return err
+	})
+	return alive
+}
+
+func (b *browser) logout(pairs ...string) reply {
+	b.h.t.Helper()
+	v := url.Values{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		v.Add(pairs[i], pairs[i+1])
+	}
+	return b.get("/logout?" + v.Encode())
+}
+
+func TestAServiceOfTheLiveSessionSignsOutStraight(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		b, _ := h.agreed("service")
+		hint := h.asClient("service", exchange(b.code("service"))).ID
+		got := b.logout("id_token_hint", hint, "post_logout_redirect_uri", landing, "state", "a&b")
+		if got.Header.Get("Location") != landing+"?state=a%26b" || got.StatusCode != http.StatusSeeOther {
+			t.Errorf("%d %s", got.StatusCode, got.Header.Get("Location"))
+		}
+		if b.live() || b.cookies[kit.SessionCookie] != "" {
+			t.Error("the session or its cookie is still there")
+		}
+	})
+}
+
+func TestWithoutProofThePersonIsAskedAndCanStay(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		b, a := h.agreed("service", "other")
+		old := h.asClient("service", exchange(b.code("service"))).ID
+		b.signIn(a, "") // another session: the hint proves nothing about it
+		for name, pairs := range map[string][]string{
+			"no hint":                  {"client_id", "service", "post_logout_redirect_uri", landing},
+			"hint of an older session": {"id_token_hint", old, "post_logout_redirect_uri", landing},
+			"nothing at all":           nil,
+		} {
+			fid := b.logout(pairs...).flow(t)
+			if !b.live() {
+				t.Fatalf("%s: signed out without a question", name)
+			}
+			if to := b.get("/logout/finish/" + string(fid)).Header.Get("Location"); to != "/signin/"+string(fid) {
+				t.Errorf("%s: the question can be skipped: %s", name, to)
+			}
+		}
+		fid := b.logout("client_id", "service", "post_logout_redirect_uri", landing, "state", "s").flow(t)
+		h.write(func(tx *tx) error { // the person says yes on the page
+			s, err := h.sessions.Find(tx, b.cookies[kit.SessionCookie])
+			if err != nil {
+				return err
+			}
+			_, err = h.sessions.End(tx, s.ID, session.SignedOut)
+			return err
+		})
+		if to := b.get("/logout/finish/" + string(fid)).Header.Get("Location"); to != landing+"?state=s" {
+			t.Errorf("afterwards: %s", to)
+		}
+		if to := b.get("/logout/finish/" + string(fid)).Header.Get("Location"); to != "/signed-out" {
+			t.Errorf("the second time: %s", to)
+		}
+	})
+}
+
+func TestWithoutASessionNothingIsAsked(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		b := h.browser()
+		if to := b.logout().Header.Get("Location"); to != "/signed-out" {
+			t.Error(to)
+		}
+		if to := b.logout("client_id", "service", "post_logout_redirect_uri", landing).Header.Get("Location"); to != landing {
+			t.Error(to)
+		}
+	})
+}
+
+func TestASignOutByPostGoesOnByGet(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		b, _ := h.agreed("service")
+		hint := h.asClient("service", exchange(b.code("service"))).ID
+		v := url.Values{"id_token_hint": {hint}, "post_logout_redirect_uri": {landing}}
+		got := b.do(http.MethodPost, "/logout", v, "Origin", "https://service.example", "Sec-Fetch-Site", "cross-site")
+		if len(got.Cookies()) > 0 || !b.live() {
+			t.Error("the POST itself changed something")
+		}
+		if to := b.get(got.Header.Get("Location")).Header.Get("Location"); to != landing || b.live() {
+			t.Errorf("%s, live %v", to, b.live())
+		}
+		empty := b.do(http.MethodPost, "/logout", nil)
+		if to := b.get(empty.Header.Get("Location")).Header.Get("Location"); to != "/signed-out" {
+			t.Errorf("an empty POST: %s", to)
+		}
+	})
+}
+
+func TestABadSignOutRequestEndsNothingAndLeadsNowhere(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		b, _ := h.agreed("service", "other")
+		hint := h.asClient("service", exchange(b.code("service"))).ID
+		for name, pairs := range map[string][]string{
+			"address without a client":  {"post_logout_redirect_uri", landing},
+			"unknown client":            {"client_id", "nobody", "post_logout_redirect_uri", landing},
+			"foreign address":           {"client_id", "service", "post_logout_redirect_uri", "https://evil.example/"},
+			"redirect address":          {"client_id", "service", "post_logout_redirect_uri", callback},
+			"address and more":          {"client_id", "service", "post_logout_redirect_uri", landing + "?x=1"},
+			"javascript":                {"client_id", "service", "post_logout_redirect_uri", "javascript:alert(1)"},
+			"broken hint":               {"id_token_hint", hint[:len(hint)-3], "post_logout_redirect_uri", landing},
+			"hint of another client":    {"id_token_hint", hint, "client_id", "other", "post_logout_redirect_uri", landing},
+			"address twice":             {"client_id", "service", "post_logout_redirect_uri", landing, "post_logout_redirect_uri", landing},
+			"state of three kilobytes":  {"client_id", "service", "post_logout_redirect_uri", landing, "state", strings.Repeat("s", 3000)},
+			"hint of twenty kilobytes":  {"id_token_hint", strings.Repeat("x", 20_000)},
+			"a state that is not UTF-8": {"client_id", "service", "state", "\xff"},
+		} {
+			got := b.logout(pairs...)
+			if got.StatusCode != http.StatusBadRequest || got.Header.Get("Location") != "" || !b.live() {
+				t.Errorf("%s: %d %s, live %v", name, got.StatusCode, got.Header.Get("Location"), b.live())
+			}
+		}
+	})
+}
