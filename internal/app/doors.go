@@ -2,19 +2,20 @@ package app
 
 import (
 	"net/http"
+	"slices"
 
 	"parvis/internal/i18n"
+	"parvis/internal/oidc/authorize"
+	"parvis/internal/oidc/logout"
+	"parvis/internal/oidc/token"
 	"parvis/internal/web/accountui"
-	"parvis/internal/web/kit"
 	"parvis/internal/web/portal"
 	"parvis/internal/web/signinui"
 )
 
 // bypass are the addresses that other sites and machines may POST to. They read
 // and set no cookie; everything else is refused when it comes from another site.
-func bypass() []string {
-	return []string{"/authorize", "/token", "/userinfo", "/logout"}
-}
+func bypass() []string { return slices.Concat(authorize.Doors(), token.Doors(), logout.Doors()) }
 
 // doors builds the pages and endpoints and joins them into one handler.
 func (h *House) doors(Options) error {
@@ -25,10 +26,10 @@ func (h *House) doors(Options) error {
 	c := h.Config
 	pages, err := signinui.New(signinui.Config{
 		Site: h.Site, Visitor: h.Visitor, Signin: h.Signin, Enrollment: h.Enrollment, Recovery: h.Recovery,
-		Parties: h.Registry, Rules: h.Hasher.Policy,
+		Parties: h.Registry, Policy: h.Policy,
 		Numbers: signinui.Numbers{
 			Activation: c.Account.ProofLifetime, Removal: c.Account.UnactivatedAfter, Reset: c.Account.ProofLifetime,
-			Unlock: c.Account.ProofLifetime, Consent: c.Connection.ConsentLife, CodeDigits: c.Account.CodeDigits,
+			Unlock: c.Account.ProofLifetime, Consent: c.OIDC.Connection.ConsentLife, CodeDigits: c.Account.CodeDigits,
 		},
 	})
 	if err != nil {
@@ -47,7 +48,7 @@ func (h *House) doors(Options) error {
 		Numbers: portal.Numbers{
 			LinkValid: c.Account.ProofLifetime, ResetValid: c.Account.ProofLifetime, ActivateWithin: c.Account.UnactivatedAfter,
 			Attempts: c.Account.MaxFailures, SessionIdle: c.Session.Idle, SessionAbsolute: c.Session.Absolute,
-			ConsentLife: c.Connection.ConsentLife, MailFrom: c.Mail.From, PasswordRules: h.passwordRules,
+			ConsentLife: c.OIDC.Connection.ConsentLife, MailFrom: c.Mail.From, PasswordRules: h.passwordRules,
 		},
 	}
 	if err := front.Routes(mux); err != nil {
@@ -62,9 +63,38 @@ func (h *House) doors(Options) error {
 }
 
 // passwordRules are the rules of the deployment as sentences.
-func (h *House) passwordRules(tr *i18n.Tr) []string { return nil }
+func (h *House) passwordRules(tr *i18n.Tr) []string {
+	var out []string
+	for _, rule := range h.Policy.Rules(false) {
+		out = append(out, tr.T(rule.Key, rule.Args...))
+	}
+	return out
+}
 
 // provider adds the endpoints of OpenID Connect.
-func (h *House) provider(mux *http.ServeMux) error { return nil }
-
-var _ = kit.Lang
+func (h *House) provider(mux *http.ServeMux) error {
+	issuer := h.Config.Server.PublicURL
+	requests, err := authorize.New(authorize.Config{
+		Issuer: issuer, Site: h.Site, DB: h.DB, Registry: h.Registry, Keyring: h.Keyring, Flows: h.Flows,
+		Visitor: h.Visitor, Accounts: h.Accounts, Connections: h.Connections, Grants: h.Grants,
+		Limiter: h.Limiter, Audit: h.Audit,
+	})
+	if err != nil {
+		return err
+	}
+	requests.Routes(mux)
+	machines, err := token.New(token.Config{
+		Issuer: issuer, Site: h.Site, DB: h.DB, Registry: h.Registry, Keyring: h.Keyring, Accounts: h.Accounts,
+		Grants: h.Grants, Limiter: h.Limiter, Audit: h.Audit, Now: h.Now, Settings: h.Config.OIDC.Token,
+	})
+	if err != nil {
+		return err
+	}
+	machines.Routes(mux)
+	leaving := &logout.Endpoint{
+		Issuer: issuer, Site: h.Site, DB: h.DB, Registry: h.Registry, Keyring: h.Keyring, Flows: h.Flows,
+		Visitor: h.Visitor, Limiter: h.Limiter, Audit: h.Audit,
+	}
+	leaving.Routes(mux)
+	return nil
+}

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -78,9 +79,9 @@ type House struct {
 	Attempts    account.Attempts
 	Proofs      account.Proofs
 	Hasher      *password.Hasher
+	Policy      password.Policy
 	Passwords   password.Passwords
 	Sessions    session.Sessions
-	Devices     session.Devices
 	Connections connection.Connections
 	Grants      grant.Grants
 
@@ -156,9 +157,14 @@ func (h *House) ground(o Options) error {
 // mail builds the outbox and what delivers it.
 func (h *House) mail(o Options) error {
 	c := h.Config
+	palette, err := c.Deployment.Theme.Palette()
+	if err != nil {
+		return err
+	}
 	mails := &notify.Mails{
 		Bundle: h.Texts, Languages: c.Langs(), BaseURL: c.Server.PublicURL, Product: c.Deployment.Names,
 		Owner: c.Deployment.Owner, Zone: h.Site.Zone(), Answered: c.Mail.ReplyTo != "",
+		Theme: notify.ThemeOf(palette.Light, palette.Dark),
 	}
 	if err := mails.Check(); err != nil {
 		return err
@@ -177,7 +183,7 @@ func (h *House) mail(o Options) error {
 // limitReached records, once per window, that a limit refused somebody.
 func (h *House) limitReached(tx *db.Tx, rule ratelimit.Rule, key string) error {
 	e := audit.Event{Name: audit.LimitReached, Outcome: audit.Refused, Data: map[string]string{"rule": string(rule)}}
-	if ratelimit.IsIP(rule) {
+	if strings.HasSuffix(string(rule), "_ip") && rule != ratelimit.SigninAddressIP {
 		e.Personal.IP = key
 	}
 	return h.Audit.Record(tx, e)

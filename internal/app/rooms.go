@@ -1,12 +1,15 @@
 package app
 
 import (
+	"slices"
+
 	"parvis/internal/account"
 	"parvis/internal/authenticator/password"
 	"parvis/internal/connection"
 	"parvis/internal/enrollment"
 	"parvis/internal/flow"
 	"parvis/internal/grant"
+	"parvis/internal/i18n"
 	"parvis/internal/job"
 	"parvis/internal/lifecycle"
 	"parvis/internal/recovery"
@@ -22,12 +25,16 @@ func (h *House) domains(Options) error {
 	h.Accounts = account.Accounts{Keys: h.Keys, Settings: c.Account}
 	h.Attempts = account.Attempts{Keys: h.Keys, Settings: c.Account}
 	h.Proofs = account.Proofs{Keys: h.Keys, Settings: c.Account}
-	h.Hasher = &password.Hasher{Keys: h.Keys, Settings: c.Password}
+	h.Hasher = password.NewHasher(h.Keys, c.Password)
+	blocked, err := password.NewBlocklist()
+	if err != nil {
+		return err
+	}
+	h.Policy = password.Policy{Settings: c.Password, Blocklist: blocked}
 	h.Passwords = password.Passwords{Keys: h.Keys}
-	h.Sessions = session.Sessions{Keys: h.Keys, Settings: c.Session}
-	h.Devices = session.Devices{Settings: c.Session}
-	h.Connections = connection.Connections{Settings: c.Connection, Audit: h.Audit}
-	h.Grants = grant.Grants{Settings: c.Grant, Audit: h.Audit}
+	h.Sessions = session.Sessions{Settings: c.Session}
+	h.Connections = connection.Connections{Settings: c.OIDC.Connection, Audit: h.Audit}
+	h.Grants = grant.Grants{Settings: c.OIDC.Grant, Audit: h.Audit}
 	return nil
 }
 
@@ -35,14 +42,38 @@ func (h *House) domains(Options) error {
 func (h *House) journeys(Options) error {
 	h.Signin = &signin.Journey{
 		DB: h.DB, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs,
-		Passwords: h.Passwords, Hasher: h.Hasher, Sessions: h.Sessions, Devices: h.Devices,
+		Passwords: h.Passwords, Hasher: h.Hasher, Sessions: h.Sessions,
 		Connections: h.Connections, Grants: h.Grants, Registry: h.Registry, Outbox: h.Outbox,
 		Audit: h.Audit, Limiter: h.Limiter, Settings: h.Config.Signin,
 	}
-	h.Enrollment = &enrollment.Journey{}
-	h.Recovery = &recovery.Journey{}
-	h.Lifecycle = &lifecycle.Lifecycle{}
+	h.Enrollment = &enrollment.Journey{
+		DB: h.DB, Flows: h.Flows, Accounts: h.Accounts, Proofs: h.Proofs, Passwords: h.Passwords, Policy: h.Policy,
+		Hasher: h.Hasher, Sessions: h.Sessions, Registry: h.Registry, Outbox: h.Outbox, Audit: h.Audit,
+		Limiter: h.Limiter, Words: h.names(),
+	}
+	h.Recovery = &recovery.Journey{
+		DB: h.DB, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs, Passwords: h.Passwords,
+		Policy: h.Policy, Hasher: h.Hasher, Sessions: h.Sessions, Registry: h.Registry, Outbox: h.Outbox,
+		Audit: h.Audit, Limiter: h.Limiter, Words: h.names(),
+	}
+	h.Lifecycle = &lifecycle.Lifecycle{
+		DB: h.DB, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs, Passwords: h.Passwords,
+		Sessions: h.Sessions, Connections: h.Connections, Grants: h.Grants, Outbox: h.Outbox, Audit: h.Audit,
+	}
 	h.Jobs = &job.Runner{DB: h.DB, Node: node(), Jobs: h.jobs(), Logger: h.Log}
-	h.Visitor = &visit.Visitor{DB: h.DB, Sessions: h.Sessions, Accounts: h.Accounts, Site: h.Site}
+	h.Visitor = &visit.Visitor{DB: h.DB, Sessions: h.Sessions, Accounts: h.Accounts}
 	return nil
+}
+
+// names are the names of the deployment and of who runs it, in every language.
+func (h *House) names() []string {
+	var out []string
+	for _, text := range []i18n.Text{h.Config.Deployment.Names, h.Config.Deployment.Owner} {
+		for _, l := range h.Config.Langs() {
+			if name := text.In(l); name != "" && !slices.Contains(out, name) {
+				out = append(out, name)
+			}
+		}
+	}
+	return out
 }

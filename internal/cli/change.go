@@ -29,17 +29,18 @@ var errRehearsed = errors.New("cli: rehearsed")
 // write runs a change with its audit event in one transaction. Without --apply
 // everything is done and rolled back, so that a rehearsal finds every refusal.
 func (ch *change) write(ctx context.Context, c *console, h *app.House, what string, about id.RelyingParty, do func(*db.Tx) error) error {
-	return ch.audited(ctx, c, h, audit.Event{Name: audit.OperatorCommand, RelyingParty: about, Reason: what}, do)
+	return ch.audited(ctx, c, h, &audit.Event{Name: audit.OperatorCommand, RelyingParty: about, Reason: what}, do)
 }
 
-func (ch *change) audited(ctx context.Context, c *console, h *app.House, e audit.Event, do func(*db.Tx) error) error {
+// audited runs a change and records e, which do may complete, in the same transaction.
+func (ch *change) audited(ctx context.Context, c *console, h *app.House, e *audit.Event, do func(*db.Tx) error) error {
 	e.Outcome = "success"
 	e.Data = map[string]string{"operator": ch.operator(c)}
 	err := h.DB.Write(ctx, func(tx *db.Tx) error {
 		if err := do(tx); err != nil {
 			return err
 		}
-		if err := h.Audit.Record(tx, e); err != nil {
+		if err := h.Audit.Record(tx, *e); err != nil {
 			return err
 		}
 		if !ch.Apply {

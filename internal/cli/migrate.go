@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"parvis/internal/app"
 	"parvis/internal/config"
 	"parvis/internal/db"
 )
@@ -90,20 +89,3 @@ func (c *console) migrated(s db.Status, asJSON bool) error {
 	}
 	return nil
 }
-
-// keyCmd groups the commands about signing keys.
-type keyCmd struct {
-	List   keyList   `cmd:"" help:"List the signing keys."`
-	Rotate keyRotate `cmd:"" help:"Make new signing keys; the old ones stay published until nothing signed by them is valid."`
-}
-
-type keyList struct {
-	JSON bool `help:"Answer as JSON." name:"json"`
-}
-
-// Run lists the keys.
-func (cmd *keyList) Run(ctx context.Context, c *console) error {
-	return c.withHouse(ctx, func(h *app.House) error { return c.listKeys(ctx, h, cmd.JSON) })
-}
-
-type keyRotate struct{ change }

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 
 	"parvis/internal/account"
@@ -25,6 +26,7 @@ import (
 	"parvis/internal/grant"
 	"parvis/internal/keyring"
 	"parvis/internal/notify"
+	"parvis/internal/oidc/token"
 	"parvis/internal/ratelimit"
 	"parvis/internal/relyingparty"
 	"parvis/internal/session"
@@ -61,10 +63,8 @@ type Config struct {
 	Flow flow.Settings `yaml:"flow"`
 	// Signin are the numbers of signing in.
 	Signin signin.Settings `yaml:"signin"`
-	// Connection is how long people's agreements to share last.
-	Connection connection.Settings `yaml:"connection"`
-	// Grant is how long what services receive can be used.
-	Grant grant.Settings `yaml:"grant"`
+	// OIDC are the numbers of the OpenID Connect endpoints.
+	OIDC OIDC `yaml:"oidc"`
 	// Keyring is how long signing keys are used.
 	Keyring keyring.Settings `yaml:"keyring"`
 	// Limits are how often something may happen before it is refused for a while.
@@ -73,6 +73,13 @@ type Config struct {
 	Audit audit.Settings `yaml:"audit"`
 	// Partners are services that may use the sign-in service. They are read only for the commands; `parvis partner add` keeps others in the database.
 	Partners []relyingparty.Settings `yaml:"partners"`
+}
+
+// OIDC are the numbers of consent, of codes and tokens, and of the endpoints.
+type OIDC struct {
+	Connection connection.Settings `yaml:",inline"` // how long people's agreements to share last
+	Grant      grant.Settings      `yaml:",inline"` // how long what services receive can be used
+	Token      token.Settings      `yaml:",inline"` // the documents and the ID token
 }
 
 // Presets are the names of the presets, the default first.
@@ -94,8 +101,7 @@ func Preset(name string) Config {
 		Session:    session.Preset(name),
 		Flow:       flow.Preset(name),
 		Signin:     signin.Preset(name),
-		Connection: connection.Preset(name),
-		Grant:      grant.Preset(name),
+		OIDC:       OIDC{Connection: connection.Preset(name), Grant: grant.Preset(name), Token: token.Preset(name)},
 		Keyring:    keyring.Preset(name),
 		Limits:     ratelimit.Preset(name),
 		Audit:      audit.Preset(name),
@@ -115,8 +121,7 @@ func (c *Config) sections() []section {
 		{"session", c.Session.Problems()},
 		{"flow", c.Flow.Problems()},
 		{"signin", c.Signin.Problems()},
-		{"connection", c.Connection.Problems()},
-		{"grant", c.Grant.Problems()},
+		{"oidc", slices.Concat(c.OIDC.Connection.Problems(), c.OIDC.Grant.Problems(), c.OIDC.Token.Problems())},
 		{"keyring", c.Keyring.Problems()},
 		{"limits", c.Limits.Problems()},
 		{"audit", c.Audit.Problems()},
