@@ -46,7 +46,13 @@ programs() {
 
 install() {
 	become=
-	[ "$(id -u)" = 0 ] || become=sudo
+	if [ "$(id -u)" != 0 ]; then
+		if ! command -v sudo >/dev/null 2>&1; then
+			say "PostgreSQL is not installed and there is no sudo: install the Debian package postgresql and run this again"
+			exit 1
+		fi
+		become=sudo
+	fi
 	# No cluster "main" on port 5432: this script makes its own.
 	$become mkdir -p /etc/postgresql-common/createcluster.d
 	echo "create_main_cluster = false" | $become tee /etc/postgresql-common/createcluster.d/parvis.conf >/dev/null

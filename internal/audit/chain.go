@@ -22,15 +22,34 @@ const chainBatch = 500
 // the one before. A job runs it each second under a lease; two runs at once
 // would still not fork the chain, because each batch holds the head's row.
 func (l *Log) Chain(ctx context.Context) error {
-	for {
+	waiting, err := l.waiting(ctx)
+	if err != nil {
+		return fmt.Errorf("audit: chain: %w", err)
+	}
+	for waiting {
 		n, err := l.chainSome(ctx)
 		if err != nil {
 			return fmt.Errorf("audit: chain: %w", err)
 		}
-		if n < chainBatch {
-			return l.checkpointIfDue(ctx)
-		}
+		waiting = n == chainBatch
 	}
+	return l.checkpointIfDue(ctx)
+}
+
+// waiting reports whether there is anything to chain, so that an idle
+// deployment does not write each second.
+func (l *Log) waiting(ctx context.Context) (bool, error) {
+	var some bool
+	err := l.DB.Read(ctx, func(tx *db.Tx) error {
+		var one int64
+		err := tx.QueryRow(`SELECT 1 FROM audit_event WHERE number IS NULL LIMIT 1`).Scan(&one)
+		some = err == nil
+		if errors.Is(err, db.ErrNoRows) {
+			return nil
+		}
+		return err
+	})
+	return some, err
 }
 
 // chainSome chains one batch. It runs as READ COMMITTED: a serializable
@@ -84,23 +103,42 @@ func head(tx *db.Tx) (link, error) {
 	return h, err
 }
 
-// checkpointIfDue signs the newest link when the last signature is old enough and something came since.
+// due is the newest link when it is to be signed: the last signature is old
+// enough and something came since. nil: not yet.
+func (l *Log) due(tx *db.Tx) (*link, error) {
+	var last Checkpoint
+	err := tx.QueryRow(`SELECT number, at FROM audit_checkpoint ORDER BY number DESC LIMIT 1`).Scan(&last.Number, db.ScanTime(&last.At))
+	if err != nil && !errors.Is(err, db.ErrNoRows) {
+		return nil, err
+	}
+	var h link
+	err = tx.QueryRow(`SELECT number, chain FROM audit_head WHERE id = 'head'`).Scan(&h.number, &h.chain)
+	if errors.Is(err, db.ErrNoRows) {
+		return nil, nil //nolint:nilnil // nothing was chained yet
+	}
+	if err != nil || h.number == last.Number || tx.Now().Sub(last.At) < l.Settings.CheckpointEvery {
+		return nil, err
+	}
+	return &h, nil
+}
+
+// checkpointIfDue signs the newest link when it is due.
 func (l *Log) checkpointIfDue(ctx context.Context) error {
+	var is bool
+	err := l.DB.Read(ctx, func(tx *db.Tx) error {
+		h, err := l.due(tx)
+		is = h != nil
+		return err
+	})
+	if err != nil || !is {
+		return err
+	}
 	var made *Checkpoint
-	err := l.DB.Write(ctx, func(tx *db.Tx) error {
+	err = l.DB.Write(ctx, func(tx *db.Tx) error {
 		made = nil
-		var last Checkpoint
-		err := tx.QueryRow(`SELECT number, at FROM audit_checkpoint ORDER BY number DESC LIMIT 1`).Scan(&last.Number, db.ScanTime(&last.At))
-		if err != nil && !errors.Is(err, db.ErrNoRows) {
+		h, err := l.due(tx)
+		if err != nil || h == nil {
 			return err
-		}
-		var h link
-		err = tx.QueryRow(`SELECT number, chain FROM audit_head WHERE id = 'head'`).Scan(&h.number, &h.chain)
-		if err != nil {
-			return err
-		}
-		if h.number == last.Number || tx.Now().Sub(last.At) < l.Settings.CheckpointEvery {
-			return nil
 		}
 		c := Checkpoint{Number: h.number, At: tx.Now(), Chain: h.chain}
 		c.Signature = l.Keys.Index("audit_checkpoint", c.text())

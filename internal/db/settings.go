@@ -2,6 +2,8 @@ package db
 
 import (
 	"fmt"
+	"log/slog"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -58,20 +60,29 @@ const (
 )
 
 // parseURL tells the engine, and the path (SQLite) or the whole address (PostgreSQL).
-func parseURL(url string) (engine, rest string, err error) {
+func parseURL(address string) (engine, rest string, err error) {
 	switch {
-	case url == "":
+	case address == "":
 		return "", "", fmt.Errorf("url is empty: set it to sqlite:/path/to/parvis.db or postgres://user@host/database")
-	case strings.HasPrefix(url, "sqlite:"):
-		path := strings.TrimPrefix(strings.TrimPrefix(url, "sqlite:"), "//")
+	case strings.HasPrefix(address, "sqlite:"):
+		path := strings.TrimPrefix(strings.TrimPrefix(address, "sqlite:"), "//")
 		if path == "" || strings.ContainsAny(path, "?#\x00") || strings.HasPrefix(path, ":") {
-			return "", "", fmt.Errorf("url %q names no file: set it to sqlite:/path/to/parvis.db", url)
+			return "", "", fmt.Errorf("url %q names no file: set it to sqlite:/path/to/parvis.db", address)
 		}
 		return SQLite, path, nil
-	case strings.HasPrefix(url, "postgres://"), strings.HasPrefix(url, "postgresql://"):
-		return PostgreSQL, url, nil
+	case strings.HasPrefix(address, "postgres://"), strings.HasPrefix(address, "postgresql://"):
+		return PostgreSQL, address, nil
 	default:
-		scheme, _, _ := strings.Cut(url, ":")
+		scheme, _, _ := strings.Cut(address, ":")
 		return "", "", fmt.Errorf("url starts with %q: use sqlite: or postgres://", scheme)
 	}
+}
+
+// LogValue shows the address without its password.
+func (s Settings) LogValue() slog.Value {
+	parsed, err := url.Parse(s.URL)
+	if err != nil {
+		return slog.StringValue("(an address that cannot be read)")
+	}
+	return slog.StringValue(parsed.Redacted())
 }
