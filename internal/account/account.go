@@ -148,8 +148,7 @@ func (s Accounts) CreatePending(tx *db.Tx, draft Draft) (a Account, created bool
 	case n != 1:
 		return Account{}, false, errors.New("account: another account took the address in the same instant")
 	}
-	a, _, err = s.ByID(tx, draft.ID)
-	return a, true, err
+	return Account{ID: draft.ID, Status: Pending, Locale: draft.Locale, CreatedAt: tx.Now()}, true, nil
 }
 
 // Draft is an account to be created. Make it with NewDraft, before the transaction.

@@ -128,7 +128,8 @@ func (j *Journey) send(ctx context.Context, r request) (Result, error) {
 // its activation, and that the job has not removed yet, is removed first.
 func (j *Journey) pending(tx *db.Tx, draft account.Draft) (account.Account, bool, error) {
 	a, created, err := j.Accounts.CreatePending(tx, draft)
-	if err != nil || created || a.Status != account.Pending {
+	fresh := a.CreatedAt.After(tx.Now().Add(-j.Accounts.Settings.UnactivatedAfter))
+	if err != nil || created || a.Status != account.Pending || fresh {
 		return a, created, err
 	}
 	removed, err := j.Accounts.RemoveUnactivated(tx, a.ID)

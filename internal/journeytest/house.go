@@ -1,0 +1,246 @@
+// Package journeytest builds the journeys on a test database, with two partner
+// services, a mailbox and a clock, and gives tests a person with a browser.
+// Only tests import it.
+package journeytest
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"parvis/internal/account"
+	"parvis/internal/audit"
+	"parvis/internal/authenticator/password"
+	"parvis/internal/connection"
+	"parvis/internal/db"
+	"parvis/internal/db/dbtest"
+	"parvis/internal/enrollment"
+	"parvis/internal/flow"
+	"parvis/internal/grant"
+	"parvis/internal/i18n"
+	"parvis/internal/id"
+	"parvis/internal/lifecycle"
+	"parvis/internal/notify"
+	"parvis/internal/notify/mailbox"
+	"parvis/internal/ratelimit"
+	"parvis/internal/recovery"
+	"parvis/internal/relyingparty"
+	"parvis/internal/secret"
+	"parvis/internal/session"
+	"parvis/internal/signin"
+)
+
+// The services of the tests, and a password that every rule accepts.
+const (
+	Licences id.RelyingParty = "licences" // asks for the e-mail address and the language
+	Permits  id.RelyingParty = "permits"  // asks for nothing but the subject
+	Password                 = "seven copper kettles whistle"
+	Other                    = "eleven quiet lanterns drift"
+)
+
+// House is everything that the journeys stand on.
+type House struct {
+	T     testing.TB
+	DB    *db.DB
+	Clock *dbtest.Clock
+
+	Keys      *secret.Keys
+	Flows     flow.Flows
+	Accounts  account.Accounts
+	Attempts  account.Attempts
+	Proofs    account.Proofs
+	Sessions  session.Sessions
+	Hasher    *password.Hasher
+	Audit     *audit.Log
+	Registry  *relyingparty.Registry
+	Box       *mailbox.Box
+	Worker    *notify.Worker
+	Signin    *signin.Journey
+	Enroll    *enrollment.Journey
+	Recovery  *recovery.Journey
+	Lifecycle *lifecycle.Lifecycle
+
+	statements *atomic.Int64
+}
+
+// Option changes a house before it is built.
+type Option func(*plan)
+
+type plan struct {
+	limits   ratelimit.Settings
+	password password.Settings
+	signin   signin.Settings
+	once     bool
+}
+
+// WithoutRehearsal runs closures once, as in service: for races and counts.
+func WithoutRehearsal() Option { return func(p *plan) { p.once = true } }
+
+// WithLimits sets the limits; without it there are none.
+func WithLimits(s ratelimit.Settings) Option { return func(p *plan) { p.limits = s } }
+
+// WithPassword sets the rules and the cost of passwords.
+func WithPassword(s password.Settings) Option { return func(p *plan) { p.password = s } }
+
+// Each runs a test in a fresh house on every engine.
+func Each(t *testing.T, test func(t *testing.T, h *House), options ...Option) {
+	t.Helper()
+	p := plan{password: password.Cheap(password.Preset("parvis")), signin: signin.Preset("parvis")}
+	for _, o := range options {
+		o(&p)
+	}
+	for _, engine := range []string{db.SQLite, db.PostgreSQL} {
+		t.Run(engine, func(t *testing.T) {
+			clock := dbtest.NewClock()
+			statements := &atomic.Int64{}
+			o := []dbtest.Option{dbtest.WithClock(clock.Now), dbtest.Observe(func(string) { statements.Add(1) })}
+			if p.once {
+				o = append(o, dbtest.WithoutRehearsal())
+			}
+			h := build(t, dbtest.Open(t, engine, o...), clock, p)
+			h.statements = statements
+			test(t, h)
+		})
+	}
+}
+
+func must[T any](t testing.TB) func(T, error) T {
+	return func(v T, err error) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+func build(t testing.TB, d *db.DB, clock *dbtest.Clock, p plan) *House {
+	t.Helper()
+	root := bytes.Repeat([]byte{7}, secret.RootBytes)
+	keys := must[*secret.Keys](t)(secret.NewKeys(root, root))
+	h := &House{T: t, DB: d, Clock: clock, Keys: keys}
+	numbers := account.Preset("parvis")
+	h.Flows = flow.Flows{Keys: keys, Settings: flow.Preset("parvis")}
+	h.Accounts = account.Accounts{Keys: keys, Settings: numbers}
+	h.Attempts = account.Attempts{Keys: keys, Settings: numbers}
+	h.Proofs = account.Proofs{Keys: keys, Settings: numbers}
+	h.Sessions = session.Sessions{Settings: session.Preset("parvis")}
+	h.Hasher = password.NewHasher(keys, p.password)
+	h.Audit = &audit.Log{DB: d, Keys: keys, Settings: audit.Preset("parvis")}
+	limiter := &ratelimit.Limiter{DB: d, Keys: keys, Settings: p.limits, Now: clock.Now}
+	passwords := password.Passwords{Keys: keys}
+	policy := password.Policy{Settings: p.password, Blocklist: must[*password.Blocklist](t)(password.NewBlocklist())}
+	connections := connection.Connections{Settings: connection.Preset("parvis"), Audit: h.Audit}
+	grants := grant.Grants{Settings: grant.Preset("parvis"), Audit: h.Audit}
+	h.Registry = &relyingparty.Registry{DB: d, Now: clock.Now, File: services(t)}
+	if err := h.Registry.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	outbox := h.post(keys)
+	h.Signin = &signin.Journey{
+		DB: d, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs, Passwords: passwords,
+		Hasher: h.Hasher, Sessions: h.Sessions, Connections: connections, Grants: grants, Registry: h.Registry,
+		Outbox: outbox, Audit: h.Audit, Limiter: limiter, Settings: p.signin,
+	}
+	h.Enroll = &enrollment.Journey{
+		DB: d, Flows: h.Flows, Accounts: h.Accounts, Proofs: h.Proofs, Passwords: passwords, Policy: policy,
+		Hasher: h.Hasher, Sessions: h.Sessions, Registry: h.Registry, Outbox: outbox, Audit: h.Audit, Limiter: limiter,
+		Words: []string{"Parvis"},
+	}
+	h.Recovery = &recovery.Journey{
+		DB: d, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs, Passwords: passwords,
+		Policy: policy, Hasher: h.Hasher, Sessions: h.Sessions, Registry: h.Registry, Outbox: outbox, Audit: h.Audit,
+		Limiter: limiter, Words: []string{"Parvis"},
+	}
+	h.Lifecycle = &lifecycle.Lifecycle{
+		DB: d, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs, Passwords: passwords,
+		Sessions: h.Sessions, Connections: connections, Grants: grants, Outbox: outbox, Audit: h.Audit,
+	}
+	return h
+}
+
+// post builds the outbox and the mailbox.
+func (h *House) post(keys *secret.Keys) *notify.Outbox {
+	bundle := must[*i18n.Bundle](h.T)(i18n.Load())
+	mails := &notify.Mails{
+		Bundle: bundle, Languages: []i18n.Lang{"en", "fr"}, BaseURL: "https://signin.test",
+		Product: i18n.Text{"en": "Parvis", "fr": "Parvis"}, Owner: i18n.Text{"en": "The government", "fr": "Le gouvernement"},
+		Zone: time.UTC,
+	}
+	settings := notify.Preset("parvis")
+	h.Box = &mailbox.Box{}
+	h.Worker = &notify.Worker{
+		DB: h.DB, Keys: keys, Transport: h.Box, Settings: settings, Audit: h.Audit, Log: slog.New(slog.DiscardHandler),
+	}
+	return &notify.Outbox{Keys: keys, Mails: mails, Settings: settings}
+}
+
+func services(t testing.TB) []*relyingparty.RelyingParty {
+	t.Helper()
+	out, problems := relyingparty.FromFile([]relyingparty.Settings{
+		{
+			ID: string(Licences), Name: i18n.Text{"en": "Fishing licences", "fr": "Permis de pêche"},
+			Department:   i18n.Text{"en": "Natural Resources", "fr": "Richesses naturelles"},
+			RedirectURIs: []string{"https://licences.test/callback"}, StartURL: "https://licences.test/",
+			Auth: "none", Scopes: []string{"openid", "email", "locale"},
+		},
+		{
+			ID: string(Permits), Name: i18n.Text{"en": "Building permits", "fr": "Permis de construire"},
+			Department:   i18n.Text{"en": "Municipal Affairs", "fr": "Affaires municipales"},
+			RedirectURIs: []string{"https://permits.test/callback"}, StartURL: "https://permits.test/",
+			Auth: "none", Scopes: []string{"openid"},
+		},
+	})
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	return out
+}
+
+// Statements counts the database statements that f makes. Use WithoutRehearsal.
+func (h *House) Statements(f func()) int64 {
+	before := h.statements.Load()
+	f()
+	return h.statements.Load() - before
+}
+
+// Letters delivers what waits and gives the letters to an address, newest first.
+func (h *House) Letters(address string) []notify.Letter {
+	h.T.Helper()
+	if err := h.Worker.RunDue(context.WithoutCancel(h.T.Context())); err != nil {
+		h.T.Fatal(err)
+	}
+	out := h.Box.To(address)
+	slices.SortStableFunc(out, func(a, b notify.Letter) int { return b.At.Compare(a.At) }) // deliveries overtake each other
+	return out
+}
+
+// Events counts the audit events of a name.
+func (h *House) Events(name audit.Name) int {
+	h.T.Helper()
+	n := 0
+	for _, e := range h.Recent() {
+		if e.Name == name {
+			n++
+		}
+	}
+	return n
+}
+
+// Recent are the newest audit events.
+func (h *House) Recent() []audit.Event {
+	h.T.Helper()
+	var out []audit.Event
+	err := h.DB.Read(h.T.Context(), func(tx *db.Tx) (err error) {
+		out, err = h.Audit.Recent(tx, 5000)
+		return err
+	})
+	if err != nil {
+		h.T.Fatal(err)
+	}
+	return out
+}
