@@ -63,7 +63,7 @@ func (e *Endpoint) page(w http.ResponseWriter, r *http.Request, bad *protocol.Er
 	tr, lang := e.Site.Tr(r), kit.Lang(r)
 	if party != nil {
 		data.Service, data.Return = party.Name.In(lang), party.ReturnURL
-		scene.Lintel = &kit.Lintel{Line: tr.T("bad-request.lintel"), Name: party.Name.In(lang), Department: party.Department.In(lang)}
+		scene.Lintel = &kit.Lintel{Line: tr.T("bad-request.lintel"), Name: party.Name.In(lang), Department: party.Department.In(lang), Party: string(party.ID)}
 		if party.ReturnURL != "" {
 			scene.Back = &kit.Link{Text: party.Name.In(lang), URL: party.ReturnURL}
 		}

@@ -1,0 +1,115 @@
+package oidc_test
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"parvis/internal/db"
+	"parvis/internal/db/dbtest"
+	"parvis/internal/web/kit"
+)
+
+// ledger counts statements while it is open.
+type ledger struct {
+	mu            sync.Mutex
+	reads, writes int
+}
+
+func (l *ledger) note(query string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if strings.HasPrefix(strings.TrimSpace(strings.ToUpper(query)), "SELECT") {
+		l.reads++
+	} else {
+		l.writes++
+	}
+}
+
+func (l *ledger) of(run func()) (reads, writes int) {
+	l.mu.Lock()
+	l.reads, l.writes = 0, 0
+	l.mu.Unlock()
+	run()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.reads, l.writes
+}
+
+func TestRequestsStayWithinTheirBudgetOfStatements(t *testing.T) {
+	clock, book := dbtest.NewClock(), &ledger{}
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d, clock, nil)
+		b, _ := h.agreed("service")
+		b.code("service") // makes the subject
+		var code, access string
+		for _, c := range []struct {
+			name          string
+			reads, writes int // at most
+			run           func()
+		}{
+			{"discovery", 0, 0, func() { b.get("/.well-known/openid-configuration") }},
+			{"keys", 0, 0, func() { b.get("/jwks.json") }},
+			{"authorize with a live session", 10, 5, func() { code = b.code("service") }},
+			{"token", 0, 3, func() { access = h.asClient("service", exchange(code)).Access }},
+			{"userinfo", 3, 0, func() { h.userinfo(access) }},
+			{"authorize without a session", 2, 2, func() { h.browser().authorize(request("service")) }},
+		} {
+			reads, writes := book.of(c.run)
+			t.Logf("%s: %d reads, %d writes", c.name, reads, writes)
+			if reads > c.reads || writes > c.writes {
+				t.Errorf("%s: %d reads and %d writes, at most %d and %d", c.name, reads, writes, c.reads, c.writes)
+			}
+		}
+	}, dbtest.WithClock(clock.Now), dbtest.WithoutRehearsal(), dbtest.Observe(book.note))
+}
+
+// A store that fails must never look like success (CVE-2020-15223), and what
+// cannot be recorded does not happen.
+func TestWhatCannotBeRecordedDoesNotHappen(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		b, _ := h.agreed("service")
+		code := b.code("service")
+		rename := func(from, to string) {
+			h.write(func(tx *tx) error {
+				_, err := tx.Exec("ALTER TABLE " + from + " RENAME TO " + to)
+				return err
+			})
+		}
+		rename("audit_event", "audit_gone")
+		for name, r := range map[string]*http.Request{
+			"token":     post(t, h, "/token", exchange(code).Encode(), "Authorization", basic("service", password)),
+			"refusal":   post(t, h, "/token", exchange("wrong").Encode(), "Authorization", basic("service", password)),
+			"authorize": post(t, h, "/authorize?"+request("service").Encode(), "", "Cookie", kit.SessionCookie+"="+b.cookies[kit.SessionCookie]),
+		} {
+			if name == "authorize" {
+				r.Method = http.MethodGet
+			}
+			resp, err := http.DefaultTransport.RoundTrip(r)
+			check(t, err)
+			text, err := io.ReadAll(resp.Body)
+			check(t, err)
+			_ = resp.Body.Close()
+			if resp.StatusCode != http.StatusInternalServerError || resp.Header.Get("Location") != "" || strings.Contains(string(text), "audit") {
+				t.Errorf("%s: %d %.300s", name, resp.StatusCode, text)
+			}
+		}
+		rename("audit_gone", "audit_event")
+		if tok := h.asClient("service", exchange(code)); tok.status != http.StatusOK {
+			t.Errorf("the code was spent by a failure: %+v", tok)
+		}
+	})
+}
+
+func post(t *testing.T, h *house, path, body string, headers ...string) *http.Request {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, h.issuer+path, strings.NewReader(body))
+	check(t, err)
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	for i := 0; i+1 < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	return r
+}
