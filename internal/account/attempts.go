@@ -12,7 +12,7 @@ import (
 
 // Attempts counts failures, by address and not by account: an address that
 // nobody has is counted, locked and unlocked like any other. A browser that
-// signed in before (session.Devices) has a counter of its own, so that
+// signed in before (session.Sessions.Known) has a counter of its own, so that
 // strangers cannot lock people out of their own browser.
 type Attempts struct {
 	Keys     *secret.Keys
@@ -33,7 +33,7 @@ type AttemptKey struct {
 }
 
 // Key is the password counter of an address; device is the digest of the token
-// of a browser that is known for its account (session.Devices.Known), else nil.
+// of a browser that is known for its account (session.Sessions.Known), else nil.
 func (a Attempts) Key(addr Addr, device []byte) AttemptKey {
 	return AttemptKey{indexes: a.Keys.Indexes(indexPurpose, addr.Key), kind: kindPassword, device: hex.EncodeToString(device)}
 }

@@ -8,7 +8,7 @@
 // authentication makes a new session and a new token; the older one is dead.
 // The session stores facts; what they are worth is for policy to say.
 //
-// Beside it stand the devices: browsers in which an account has signed in
+// Beside them stand the devices: browsers in which an account has signed in
 // before. A device never replaces authentication; it only gives its browser a
 // counter of wrong passwords of its own.
 package session
