@@ -38,11 +38,16 @@ const (
 
 // Support is whom a person can ask about the service itself. Every text is per language.
 type Support struct {
-	Name  i18n.Text `yaml:"name,omitempty" json:"name,omitempty"`   // the desk's name
-	Email string    `yaml:"email,omitempty" json:"email,omitempty"` // e-mail address of the desk
-	Phone string    `yaml:"phone,omitempty" json:"phone,omitempty"` // as people dial it
-	URL   i18n.Text `yaml:"url,omitempty" json:"url,omitempty"`     // https address of a help page
-	Hours i18n.Text `yaml:"hours,omitempty" json:"hours,omitempty"` // when somebody answers
+	// Name is the desk's name.
+	Name i18n.Text `yaml:"name,omitempty" json:"name,omitempty"`
+	// Email is the desk's e-mail address.
+	Email string `yaml:"email,omitempty" json:"email,omitempty"`
+	// Phone is its telephone number, as people dial it.
+	Phone string `yaml:"phone,omitempty" json:"phone,omitempty"`
+	// URL is the https address of a help page, per language.
+	URL i18n.Text `yaml:"url,omitempty" json:"url,omitempty"`
+	// Hours are when somebody answers, per language.
+	Hours i18n.Text `yaml:"hours,omitempty" json:"hours,omitempty"`
 }
 
 // Known reports whether there is any way to reach the desk.

@@ -50,7 +50,7 @@ type Settings struct {
 	// Auth is client_secret_basic, client_secret_post, private_key_jwt or none (a public client with PKCE).
 	Auth string `yaml:"auth,omitempty" json:"auth,omitempty"`
 	// Secret is the client secret (at least 32 characters). Better: secret_file or secret_sha256.
-	Secret string `yaml:"secret,omitempty" json:"-"`
+	Secret string `yaml:"secret,omitempty" json:"-" secret:"true"`
 	// SecretFile holds the client secret; the configuration reads it into secret.
 	SecretFile string `yaml:"secret_file,omitempty" json:"-"`
 	// SecretSHA256 are the hex SHA-256 digests of the client secrets in force, at most two.
