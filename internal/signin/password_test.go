@@ -1,0 +1,293 @@
+package signin_test
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"parvis/internal/audit"
+	"parvis/internal/authenticator/password"
+	"parvis/internal/db"
+	"parvis/internal/db/dbtest"
+	"parvis/internal/fault"
+	"parvis/internal/flow"
+	"parvis/internal/journeytest"
+	"parvis/internal/notify"
+	"parvis/internal/ratelimit"
+	"parvis/internal/signin"
+)
+
+const address = "sam@example.org"
+
+func TestASignInGivesANewSessionAndEndsTheOlderOne(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		h.Active(address)
+		b := h.Browser()
+		b.Session = "planted-by-somebody-else-before-the-sign-in"
+		f := b.Direct()
+		if r := b.SignIn(f, "  SAM@Example.org ", journeytest.Password); r.Outcome != signin.SignedIn || r.Cookies.Session == "" {
+			t.Fatalf("%+v", r)
+		}
+		b.At(f, signin.StepServices)
+		first := b.Session
+		g := b.From(journeytest.Permits, journeytest.ForceLogin)
+		v := b.View(g)
+		if v.Step != signin.StepSignIn || !v.Reauth || v.Address != address {
+			t.Fatalf("prompt=login: %+v", v)
+		}
+		if r := b.SignIn(g, "somebody@else.org", journeytest.Password); r.Outcome != signin.SignedIn || b.Session == first {
+			t.Fatalf("a new proof gives no new session: %+v", r)
+		}
+		b.At(g, signin.StepConsent)
+		old := *b
+		old.Session = first
+		if v := old.View(f); v.Person != nil {
+			t.Error("the older token still counts")
+		}
+		if h.Events(audit.SessionReauthenticated) != 1 {
+			t.Error("the new proof is not in the audit")
+		}
+	})
+}
+
+func TestKnownAndUnknownAddressesCannotBeToldApart(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		h.Active("active@example.org")
+		h.Pending("pending@example.org")
+		type seen struct {
+			outcomes, steps string
+			statements      int64
+		}
+		try := func(to string) seen {
+			b := h.Browser()
+			f := b.From(journeytest.Licences)
+			var s seen
+			for range 7 {
+				s.statements += h.Statements(func() { s.outcomes += string(b.SignIn(f, to, "a wrong password").Outcome) + " " })
+				s.steps += string(b.View(f).Step) + " "
+			}
+			return s
+		}
+		unknown := try("nobody@example.org")
+		if want := "wrong wrong wrong wrong locked locked locked "; unknown.outcomes != want {
+			t.Errorf("an unknown address: %q, want %q", unknown.outcomes, want)
+		}
+		for _, to := range []string{"active@example.org", "pending@example.org"} {
+			if got := try(to); got != unknown {
+				t.Errorf("%s:\n%+v, unknown:\n%+v", to, got, unknown)
+			}
+		}
+		if n := len(h.Letters("nobody@example.org")) + len(h.Letters("pending@example.org")); n != 1 {
+			t.Errorf("%d letters to addresses without an active account, want the pending one's activation only", n)
+		}
+	}, journeytest.WithoutRehearsal())
+}
+
+func TestEveryComparisonCostsOneHashWhoeverOwnsTheAddress(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		h.Active("active@example.org")
+		h.Pending("pending@example.org")
+		for _, to := range []string{"active@example.org", "pending@example.org", "nobody@example.org"} {
+			b := h.Browser()
+			f := b.Direct()
+			for try := 1; try <= 7; try++ {
+				before := h.Hasher.Computed()
+				b.SignIn(f, to, "a wrong password")
+				want := int64(1)
+				if try > 5 {
+					want = 0
+				}
+				if got := h.Hasher.Computed() - before; got != want {
+					t.Errorf("%s, try %d: %d hashes, want %d", to, try, got, want)
+				}
+			}
+		}
+	})
+}
+
+func TestFortyGuessesAtOnceCompareExactlyFive(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		h.Active(address)
+		second := *h.Signin // another node
+		second.DB = dbtest.Second(t, h.DB, dbtest.WithClock(h.Clock.Now), dbtest.WithoutRehearsal())
+		var compared, refused atomic.Int64
+		var all sync.WaitGroup
+		for i := range 40 {
+			b := h.Browser()
+			f := b.Direct()
+			node := h.Signin
+			if i%2 == 1 {
+				node = &second
+			}
+			all.Go(func() {
+				form := signin.PasswordForm{Address: address, Password: fmt.Sprint("guess number ", i)}
+				_, err := node.Password(t.Context(), b.Visitor, f, form)
+				if err != nil && !fault.Is(err, fault.Unavailable) {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		for _, e := range h.Recent() {
+			switch {
+			case e.Name == audit.PasswordFailed:
+				compared.Add(1)
+			case e.Name == audit.SigninRefused && e.Reason == "locked":
+				refused.Add(1)
+			}
+		}
+		if compared.Load() != 5 || refused.Load() != 35 {
+			t.Errorf("%d compared and %d refused, want 5 and 35", compared.Load(), refused.Load())
+		}
+		if n := h.Events(audit.PasswordLocked); n != 1 {
+			t.Errorf("locked %d times", n)
+		}
+		told := 0
+		for _, l := range h.Letters(address) {
+			if l.Kind == notify.KindLocked {
+				told++
+			}
+		}
+		if told != 1 {
+			t.Errorf("the owner was told %d times", told)
+		}
+	}, journeytest.WithoutRehearsal())
+}
+
+func TestALockStopsTheRightPasswordToo(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		h.Active(address)
+		h.Lock(address)
+		b := h.Browser()
+		f := b.From(journeytest.Licences)
+		if r := b.SignIn(f, address, journeytest.Password); r.Outcome != signin.Locked || r.Cookies != (flow.Cookies{}) {
+			t.Errorf("%+v", r)
+		}
+		v := b.View(f)
+		if v.Step != signin.StepUnlock || v.Notice != flow.NoticeLocked || v.Address != address {
+			t.Errorf("%+v", v)
+		}
+	})
+}
+
+func TestStrangersCannotLockSomebodyOutOfTheirOwnBrowser(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		own := h.Active(address)
+		h.Lock(address)
+		own.Session = ""
+		f := own.Direct()
+		if r := own.SignIn(f, address, journeytest.Password); r.Outcome != signin.SignedIn {
+			t.Fatalf("in the owner's browser: %+v", r)
+		}
+		for range 5 {
+			own.Session = ""
+			own.SignIn(own.Direct(), address, "wrong in the own browser")
+		}
+		own.Session = ""
+		if r := own.SignIn(own.Direct(), address, journeytest.Password); r.Outcome != signin.Locked {
+			t.Errorf("the owner's browser has no counter of its own: %+v", r)
+		}
+	})
+}
+
+func TestASuccessForgetsTheFailures(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		h.Active(address)
+		for range 3 {
+			b := h.Browser()
+			for range 4 {
+				b.SignIn(b.Direct(), address, "a wrong password")
+			}
+			if r := b.SignIn(b.Direct(), address, journeytest.Password); r.Outcome != signin.SignedIn {
+				t.Fatalf("%+v", r)
+			}
+		}
+	})
+}
+
+func TestTheLimitsActBeforeAnythingIsCompared(t *testing.T) {
+	limits := ratelimit.Settings{SigninAddress: ratelimit.Limit{Count: 2, Window: time.Hour}}
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		h.Active(address)
+		for i := range 5 {
+			b := h.Browser()
+			f := b.Direct()
+			spelled := []string{address, "SAM@example.org", " Sam@EXAMPLE.ORG"}[i%3]
+			_, err := h.Signin.Password(t.Context(), b.Visitor, f, signin.PasswordForm{Address: spelled, Password: "wrong"})
+			if throttled := fault.Is(err, fault.Throttled); throttled != (i >= 2) {
+				t.Errorf("try %d: %v", i+1, err)
+			}
+		}
+		if n := h.Events(audit.PasswordFailed); n != 2 {
+			t.Errorf("%d compared, want 2", n)
+		}
+	}, journeytest.WithLimits(limits))
+}
+
+func TestAWeakerVerifierIsRaisedAtTheNextSignIn(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		h.Active(address)
+		stronger := password.Cheap(password.Preset("parvis"))
+		stronger.Passes = 2
+		h.Signin.Hasher = password.NewHasher(h.Keys, stronger)
+		b := h.Browser()
+		b.SignIn(b.Direct(), address, journeytest.Password)
+		var stored password.Stored
+		err := h.DB.Read(t.Context(), func(tx *db.Tx) error {
+			person, err := h.Signin.Person(t.Context(), b.Visitor)
+			if err != nil {
+				return err
+			}
+			stored, _, err = h.Signin.Passwords.Get(tx, person.Account)
+			return err
+		})
+		if err != nil || !strings.Contains(stored.Verifier, "t=2") {
+			t.Errorf("verifier %.40s… %v", stored.Verifier, err)
+		}
+		if r := b.SignIn(b.From(journeytest.Permits, journeytest.ForceLogin), "", journeytest.Password); r.Outcome != signin.SignedIn {
+			t.Errorf("%+v", r)
+		}
+	})
+}
+
+func TestANewBrowserIsToldToTheOwnerAndTheOwnOneIsNot(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		own := h.Active(address)
+		own.Session = ""
+		own.SignIn(own.Direct(), address, journeytest.Password)
+		count := func() (n int) {
+			for _, l := range h.Letters(address) {
+				if l.Kind == notify.KindNewSignIn {
+					n++
+				}
+			}
+			return n
+		}
+		if count() != 0 {
+			t.Error("a sign-in with the own browser is told")
+		}
+		other := h.Browser()
+		other.SignIn(other.Direct(), address, journeytest.Password)
+		if count() != 1 {
+			t.Error("a sign-in with a new browser is not told")
+		}
+	})
+}
+
+func TestNoEventKeepsAnAddressThatHasNoActiveAccount(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		h.Pending("pending@example.org")
+		h.Lock("pending@example.org")
+		h.Lock("nobody@example.org")
+		b := h.Browser()
+		b.Reset(b.Direct(), "other@example.org")
+		for _, e := range h.Recent() {
+			if e.Personal.Address != "" {
+				t.Errorf("%s keeps %s", e.Name, e.Personal.Address)
+			}
+		}
+	})
+}

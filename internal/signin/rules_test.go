@@ -1,0 +1,126 @@
+package signin
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"parvis/internal/flow"
+	"parvis/internal/policy"
+)
+
+//go:generate go test -run TestTheDocumentedJourneyIsTheRealOne -update .
+
+var update = flag.Bool("update", false, "write docs/flows.md")
+
+func TestTheDocumentedJourneyIsTheRealOne(t *testing.T) {
+	path := filepath.Join("..", "..", "docs", "flows.md")
+	if *update {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // a folder of the repository
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(Document()), 0o644); err != nil { //nolint:gosec // a file of the repository
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != Document() {
+		t.Error("docs/flows.md does not show the edges of internal/signin/edges.go; run make generate")
+	}
+}
+
+var now = time.Date(2026, time.March, 2, 9, 0, 0, 0, time.UTC)
+
+func signedIn(p Position) Position {
+	p.Live = &Live{Session: "s1", Account: "a1", Facts: policy.Facts{Password: now.Add(-time.Minute), Journey: "other"}}
+	return p
+}
+
+func TestTheRuleNamesOneStep(t *testing.T) {
+	service := Position{Kind: flow.SignIn, RelyingParty: "licences", Finish: "/finish", Demand: policy.Demand{Journey: "f1"}, Agreed: true}
+	with := func(p Position, change func(*Position)) Position {
+		change(&p)
+		return p
+	}
+	hour := time.Hour
+	second := time.Second
+	cases := []struct {
+		name string
+		p    Position
+		want Step
+	}{
+		{"nobody is signed in", service, StepSignIn},
+		{"somebody is signed in and agreed", signedIn(service), StepFinish},
+		{"nothing was agreed to", signedIn(with(service, func(p *Position) { p.Agreed = false })), StepConsent},
+		{"the service asks again", signedIn(with(service, func(p *Position) { p.ForceConsent = true })), StepConsent},
+		{"it asked and was answered", signedIn(with(service, func(p *Position) { p.ForceConsent = true; p.Progress.Consented = 1 })), StepFinish},
+		{"prompt=login", signedIn(with(service, func(p *Position) { p.Demand.ForceLogin = true })), StepSignIn},
+		{"max_age not reached", signedIn(with(service, func(p *Position) { p.Demand.MaxAge = &hour })), StepFinish},
+		{"max_age passed", signedIn(with(service, func(p *Position) { p.Demand.MaxAge = &second })), StepSignIn},
+		{"select_account", signedIn(with(service, func(p *Position) { p.SelectAccount = true })), StepContinue},
+		{"select_account, chosen", signedIn(with(service, func(p *Position) { p.SelectAccount = true; p.Progress.Confirmed = "s1" })), StepFinish},
+		{"select_account, chosen with another session", signedIn(with(service, func(p *Position) { p.SelectAccount = true; p.Progress.Confirmed = "s0" })), StepContinue},
+		{"an unknown essential class", signedIn(with(service, func(p *Position) { p.Demand.ACR = []string{"none"}; p.Demand.Essential = true })), StepFinish},
+		{"direct", signedIn(Position{Kind: flow.SignIn}), StepServices},
+		{"direct, to a page of ours", signedIn(Position{Kind: flow.SignIn, Finish: "/settings"}), StepFinish},
+		{"detached", signedIn(with(service, func(p *Position) { p.Progress.Detached = true; p.Agreed = false })), StepReady},
+		{"expired", with(service, func(p *Position) { p.Ended = true }), StepExpired},
+		{"given up", signedIn(with(service, func(p *Position) { p.Progress.Cancelled = true })), StepCancelled},
+		{"creating", with(service, func(p *Position) { p.Progress.Task = flow.TaskCreate }), StepCreate},
+		{"creating, mail sent", with(service, func(p *Position) { p.Progress = flow.Progress{Task: flow.TaskCreate, Proof: "p"} }), StepConfirmEmail},
+		{"creating, proven", with(service, func(p *Position) { p.Progress = flow.Progress{Task: flow.TaskCreate, Proof: "p", Proven: "a"} }), StepChoosePassword},
+		{"creating, taken", with(service, func(p *Position) { p.Progress = flow.Progress{Task: flow.TaskCreate, Proven: "a", Taken: true} }), StepAlready},
+		{"resetting", with(service, func(p *Position) { p.Progress.Task = flow.TaskReset }), StepForgot},
+		{"resetting, mail sent", with(service, func(p *Position) { p.Progress = flow.Progress{Task: flow.TaskReset, Proof: "p"} }), StepCheckEmail},
+		{"resetting, proven", with(service, func(p *Position) { p.Progress = flow.Progress{Task: flow.TaskReset, Proven: "a"} }), StepChoosePassword},
+		{"unlocking", with(service, func(p *Position) { p.Progress.Task = flow.TaskUnlock }), StepUnlock},
+		{"unlocking, mail sent", with(service, func(p *Position) { p.Progress = flow.Progress{Task: flow.TaskUnlock, Proof: "p"} }), StepCheckEmail},
+		{"sign-out with a session", signedIn(Position{Kind: flow.SignOut, Finish: "/logout"}), StepSignOut},
+		{"sign-out without one", Position{Kind: flow.SignOut, Finish: "/logout"}, StepFinish},
+	}
+	for _, c := range cases {
+		if got, _ := Next(c.p, now); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+func TestThePagesWhereABranchBeginsCloseWithTheSignIn(t *testing.T) {
+	for _, due := range before() {
+		for _, page := range []Step{StepSignIn, StepCreate, StepForgot, StepUnlock} {
+			if !Allowed(due, page) {
+				t.Errorf("at %s the page %s is closed", due, page)
+			}
+		}
+		if due != StepChoosePassword && Allowed(due, StepChoosePassword) {
+			t.Errorf("at %s a password can be chosen", due)
+		}
+		if Allowed(due, StepConsent) || Allowed(due, StepFinish) {
+			t.Errorf("at %s the end is open", due)
+		}
+	}
+	for _, due := range append(after(), StepCancelled, StepExpired, StepSignOut) {
+		for _, page := range before() {
+			if Allowed(due, page) {
+				t.Errorf("at %s the page %s is open", due, page)
+			}
+		}
+	}
+}
+
+// Going back clears the facts of later steps: whatever was proven, a new branch starts without it.
+func TestBeginningABranchForgetsWhatWasProven(t *testing.T) {
+	full := flow.Progress{
+		Task: flow.TaskReset, Address: "a@b.ca", Proof: "p", SentAt: 1, Sends: 2, Proven: "a", ProvenAt: 3, Taken: true, Notice: "n",
+		Account: "a", Session: "s", Confirmed: "s", Consented: 4, Detached: true, Cancelled: true,
+	}
+	want := flow.Progress{Task: flow.TaskCreate, Address: "c@d.ca", Detached: true}
+	if got := full.Restart(flow.TaskCreate, "c@d.ca"); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
