@@ -223,9 +223,11 @@ func (s Accounts) forget(tx *db.Tx, account id.Account, doing string) error {
 		args  []any
 	}{
 		{`DELETE FROM failed_attempt WHERE address_index IN (SELECT address_index FROM email_address WHERE account_id = $1)`, []any{account}},
-		{`UPDATE address_proof SET removed_at = $1, address = NULL, address_index = NULL, code_mac = NULL, account_id = NULL
+		{
+			`UPDATE address_proof SET removed_at = $1, address = NULL, address_index = NULL, code_mac = NULL, account_id = NULL
 			WHERE account_id = $2 OR address_index IN (SELECT address_index FROM email_address WHERE account_id = $2)`,
-			[]any{now, account}},
+			[]any{now, account},
+		},
 		{`DELETE FROM email_address WHERE account_id = $1`, []any{account}},
 	} {
 		if _, err := tx.Exec(step.query, step.args...); err != nil {

@@ -211,7 +211,7 @@ func (p Proofs) TryCode(tx *db.Tx, proof id.Proof, typed string) (CodeTry, error
 	if err != nil {
 		return CodeTry{}, fmt.Errorf("account: count code: %w", err)
 	}
-	counter := Attempts{Keys: p.Keys, Settings: p.Settings}
+	counter := Attempts(p)
 	key := AttemptKey{indexes: []string{index}, kind: kindCode}
 	attempt, err := counter.count(tx, key, p.Settings.CodeTriesPerAddress, p.Settings.CodeTriesExpire)
 	if err != nil || !attempt.Allowed {
@@ -244,7 +244,7 @@ func (p Proofs) UseCode(tx *db.Tx, try CodeTry) (proof Proof, won bool, err erro
 
 // proven forgets the wrong codes of an address that was proven.
 func (p Proofs) proven(tx *db.Tx, proof Proof) error {
-	return Attempts{Keys: p.Keys, Settings: p.Settings}.Clear(tx,
+	return Attempts(p).Clear(tx,
 		AttemptKey{indexes: p.Keys.Indexes(indexPurpose, proof.Address.Key), kind: kindCode})
 }
 

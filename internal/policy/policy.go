@@ -109,7 +109,7 @@ type Class struct {
 type Table []Class
 
 // ACRPassword is the class of a sign-in with a password alone.
-const ACRPassword = "urn:parvis:acr:1"
+const ACRPassword = "urn:parvis:acr:1" //nolint:gosec // a class, not a password
 
 // Standard is the table of this release: one step, one class.
 func Standard() Table { return Table{{ACR: ACRPassword, Needs: []Method{Password}}} }

@@ -12,11 +12,9 @@ import (
 
 var (
 	noon    = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
-	minute  = ptr(time.Minute)
+	minute  = new(time.Minute)
 	nothing = policy.Facts{}
 )
-
-func ptr[T any](v T) *T { return &v }
 
 func facts(ago time.Duration, journey id.Flow) policy.Facts {
 	return policy.Facts{Password: noon.Add(-ago), Journey: journey}
@@ -41,8 +39,8 @@ func TestNextNamesTheStepForEveryDemandAndFact(t *testing.T) {
 		{"essential without classes asks for nothing", policy.Demand{Essential: true}, facts(0, other), policy.StepNone, policy.ReasonNone},
 		{"young enough", policy.Demand{MaxAge: minute}, facts(time.Minute, other), policy.StepNone, policy.ReasonNone},
 		{"too old", policy.Demand{MaxAge: minute}, facts(time.Minute+time.Millisecond, other), policy.StepPassword, policy.ReasonTooOld},
-		{"max_age=0 asks once more", policy.Demand{MaxAge: ptr(time.Duration(0)), Journey: here}, facts(time.Second, other), policy.StepPassword, policy.ReasonTooOld},
-		{"max_age=0 does not ask for ever", policy.Demand{MaxAge: ptr(time.Duration(0)), Journey: here}, facts(time.Second, here), policy.StepNone, policy.ReasonNone},
+		{"max_age=0 asks once more", policy.Demand{MaxAge: new(time.Duration(0)), Journey: here}, facts(time.Second, other), policy.StepPassword, policy.ReasonTooOld},
+		{"max_age=0 does not ask for ever", policy.Demand{MaxAge: new(time.Duration(0)), Journey: here}, facts(time.Second, here), policy.StepNone, policy.ReasonNone},
 		{"prompt=login asks whoever is signed in", policy.Demand{ForceLogin: true, Journey: here}, facts(0, other), policy.StepPassword, policy.ReasonForced},
 		{"prompt=login is met in the same journey", policy.Demand{ForceLogin: true, Journey: here}, facts(0, here), policy.StepNone, policy.ReasonNone},
 		{"prompt=login outside a journey is never met", policy.Demand{ForceLogin: true}, facts(0, ""), policy.StepPassword, policy.ReasonForced},
@@ -95,14 +93,14 @@ func TestAStrongerTableAsksForWhatIsMissing(t *testing.T) {
 // leads to StepNone within one step, or was impossible from the start; and
 // nothing is ever demanded of facts that were proven in the same journey.
 func TestDoingWhatNextSaysEndsTheJourney(t *testing.T) {
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a repeatable test
+	random := rand.New(rand.NewPCG(1, 2))
 	for range 10_000 {
 		d := policy.Demand{Journey: "HERE", ForceLogin: random.IntN(2) == 0, Essential: random.IntN(2) == 0}
 		for range random.IntN(3) {
 			d.ACR = append(d.ACR, []string{policy.ACRPassword, "urn:x:9", ""}[random.IntN(3)])
 		}
 		if random.IntN(2) == 0 {
-			d.MaxAge = ptr(time.Duration(random.IntN(3600)) * time.Second)
+			d.MaxAge = new(time.Duration(random.IntN(3600)) * time.Second)
 		}
 		f := nothing
 		if random.IntN(2) == 0 {
@@ -120,6 +118,7 @@ func TestDoingWhatNextSaysEndsTheJourney(t *testing.T) {
 				t.Fatalf("%+v lets nobody through", d)
 			}
 			continue
+		case policy.StepPassword:
 		}
 		f = policy.Facts{Password: noon, Journey: "HERE"}
 		if step, reason := policy.Next(d, f, noon.Add(time.Hour)); step != policy.StepNone {

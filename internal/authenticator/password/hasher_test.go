@@ -127,9 +127,11 @@ func TestAnOlderVerifierIsAcceptedAndToBeReplaced(t *testing.T) {
 func TestADamagedVerifierIsAnErrorAndNoAnswer(t *testing.T) {
 	h := cheap(t)
 	const v = "$argon2id$v=19$m=8,t=1,p=1$" + argonSaltAndSum
-	for _, damaged := range []string{"", "x", v[1:], v + "=", v + "$", strings.Replace(v, "m=8", "m=08", 1),
+	for _, damaged := range []string{
+		"", "x", v[1:], v + "=", v + "$", strings.Replace(v, "m=8", "m=08", 1),
 		strings.Replace(v, "m=8", "m=4294967295", 1), strings.Replace(v, "t=1", "t=99999", 1), strings.Replace(v, "p=1", "p=0", 1),
-		strings.Replace(v, "v=19", "v=16", 1), strings.Replace(v, "argon2id", "argon2i", 1), "$pbkdf2-sha512$i=999999999$AAAA$AAAA"} {
+		strings.Replace(v, "v=19", "v=16", 1), strings.Replace(v, "argon2id", "argon2i", 1), "$pbkdf2-sha512$i=999999999$AAAA$AAAA",
+	} {
 		if c, err := h.Verify(t.Context(), "a password", damaged); err == nil || c.OK {
 			t.Errorf("%q: %+v, %v", damaged, c, err)
 		}

@@ -74,7 +74,7 @@ func parsePHC(text string) (phc, error) {
 		parameters = parts[3:]
 		var n uint64
 		n, ok = number(parts[2], "i=", mostIterations)
-		v.iterations = int(n) //nolint:gosec // at most mostIterations
+		v.iterations = int(n)
 	}
 	if !ok {
 		return phc{}, errVerifier
@@ -103,7 +103,7 @@ func (v *phc) readArgon2id(text string) bool {
 	m, okM := number(parts[0], "m=", mostMemory)
 	t, okT := number(parts[1], "t=", mostPasses)
 	p, okP := number(parts[2], "p=", mostLanes)
-	v.memory, v.passes, v.lanes = uint32(m), uint32(t), uint8(p) //nolint:gosec // each is bounded by its limit
+	v.memory, v.passes, v.lanes = uint32(m), uint32(t), uint8(p)
 	return okM && okT && okP && m >= 8*p
 }
 

@@ -1,6 +1,7 @@
 package password
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -152,20 +153,15 @@ func (p Policy) blocked(word string, context []string) RuleName {
 		return RuleRepeated
 	}
 	own := contextWords(context)
-	for _, v := range variants(word) {
-		if composed(v, own) {
-			return RulePersonal
-		}
+	all := variants(word)
+	if slices.ContainsFunc(all, func(v string) bool { return composed(v, own) }) {
+		return RulePersonal
 	}
-	for _, v := range variants(word) {
-		if p.Blocklist.Password(v) {
-			return RuleCommon
-		}
-	}
-	for _, v := range variants(word) {
-		if p.Blocklist.Word(v) {
-			return RuleWord
-		}
+	switch {
+	case slices.ContainsFunc(all, p.Blocklist.Password):
+		return RuleCommon
+	case slices.ContainsFunc(all, p.Blocklist.Word):
+		return RuleWord
 	}
 	return ""
 }

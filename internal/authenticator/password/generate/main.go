@@ -83,7 +83,7 @@ func fetch(cache, spec string) (string, error) {
 	if err := os.MkdirAll(folder, 0o750); err != nil {
 		return "", err
 	}
-	fmt.Println("fetching", spec, "from npm into", folder)
+	fmt.Fprintln(os.Stderr, "fetching", spec, "from npm into", folder)
 	archive, err := command("npm", "pack", "--silent", "--pack-destination", folder, spec)
 	if err != nil {
 		return "", err
@@ -106,7 +106,7 @@ func (l lists) write(folders map[string]string) error {
 	seen := map[[hashBytes]byte]bool{}
 	for name, files := range l.files {
 		for _, file := range files {
-			text, err := os.ReadFile(filepath.Join(folders[name], "package", "src", file)) //nolint:gosec // our own cache
+			text, err := os.ReadFile(filepath.Join(folders[name], "package", "src", file))
 			if err != nil {
 				return err
 			}
@@ -131,6 +131,6 @@ func (l lists) write(folders map[string]string) error {
 		all = append(all, h[:])
 	}
 	slices.SortFunc(all, bytes.Compare)
-	fmt.Println(l.output, len(all), "entries")
+	fmt.Fprintln(os.Stderr, l.output, len(all), "entries")
 	return os.WriteFile(l.output, bytes.Join(all, nil), 0o600)
 }
