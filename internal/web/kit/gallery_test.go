@@ -70,6 +70,7 @@ func gallery(t *testing.T, s *Site) http.Handler {
 			Session: &SessionClock{Idle: 125 * time.Second, Warn: 2 * time.Minute},
 			Data:    []*Lintel{service(""), {Name: "Health card renewal", Department: "Ministry of Health"}},
 		},
+		"prose":  {Page: "prose", Title: "Welcome", Public: true, Wide: true, Data: []Choice{{Value: "a", Text: "Signing in"}, {Value: "b", Text: "Something else"}}},
 		"states": {Page: "states", Title: "States", Public: true, Description: "Every component.", Data: []Choice{{Value: "a", Text: "By phone", Hint: "With its camera."}, {Value: "b", Text: "In person"}}},
 	}
 	for name, view := range views {
@@ -124,7 +125,7 @@ func TestGalleryForTheEye(t *testing.T) {
 func TestEveryComponentRendersInEveryLanguage(t *testing.T) {
 	h := gallery(t, newSite(t))
 	for _, lang := range i18n.Langs() {
-		for _, page := range []string{"sign-in", "check", "choose", "consent", "services", "states"} {
+		for _, page := range []string{"sign-in", "check", "choose", "consent", "services", "states", "prose"} {
 			for _, query := range []string{"", "?error=email,password,code,bad,terms"} {
 				r := httptest.NewRequest(http.MethodGet, "/"+page+query, nil)
 				r.Header.Set("Accept-Language", string(lang))

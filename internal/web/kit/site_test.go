@@ -311,7 +311,7 @@ func TestPagesStayWithinTheirBudget(t *testing.T) {
 		t.Errorf("missing: %v", budget)
 	}
 	h := gallery(t, newSite(t))
-	for _, page := range []string{"sign-in", "check", "choose", "consent", "services", "states"} {
+	for _, page := range []string{"sign-in", "check", "choose", "consent", "services", "states", "prose"} {
 		size := zipped(t, get(h, "/"+page+"?error=email,password").Body.Bytes())
 		if size > 8<<10 {
 			t.Errorf("%s: %d bytes of HTML", page, size)
