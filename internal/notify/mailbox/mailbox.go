@@ -4,6 +4,7 @@ package mailbox
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"parvis/internal/id"
@@ -16,10 +17,11 @@ const Most = 500
 // Box is a mailbox for every address. Its zero value is empty and ready. Safe for concurrent use.
 type Box struct {
 	mu      sync.Mutex
-	letters []notify.Letter // oldest first
+	letters []notify.Letter // oldest first, by the time they were queued
 }
 
-// Deliver keeps a letter. It implements notify.Transport and never fails.
+// Deliver keeps a letter in its place by the time it was queued: letters that are
+// delivered at once come in any order. It implements notify.Transport and never fails.
 func (b *Box) Deliver(_ context.Context, letter notify.Letter) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -28,7 +30,11 @@ func (b *Box) Deliver(_ context.Context, letter notify.Letter) error {
 		clear(b.letters[n:])
 		b.letters = b.letters[:n]
 	}
-	b.letters = append(b.letters, letter)
+	place := len(b.letters)
+	for place > 0 && b.letters[place-1].At.After(letter.At) {
+		place--
+	}
+	b.letters = slices.Insert(b.letters, place, letter)
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"parvis/internal/id"
 	"parvis/internal/notify"
@@ -50,5 +51,24 @@ func TestABoxMayBeUsedByManyAtOnce(t *testing.T) {
 	wg.Wait()
 	if len(box.Letters()) != Most {
 		t.Errorf("%d letters", len(box.Letters()))
+	}
+}
+
+func TestLettersThatCameInAnyOrderStandByTheTimeTheyWereQueued(t *testing.T) {
+	var box Box
+	at := time.Unix(1_700_000_000, 0)
+	for _, l := range []notify.Letter{
+		{ID: "2", At: at.Add(2 * time.Second)}, {ID: "3", At: at.Add(3 * time.Second)}, {ID: "1", At: at}, {ID: "4", At: at.Add(3 * time.Second)},
+	} {
+		if err := box.Deliver(t.Context(), l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var order string
+	for _, l := range box.Letters() {
+		order += string(l.ID)
+	}
+	if order != "4321" {
+		t.Error(order)
 	}
 }
