@@ -1,6 +1,9 @@
 package signinui
 
-import "parvis/internal/web/kit"
+import (
+	"parvis/internal/flow"
+	"parvis/internal/web/kit"
+)
 
 // renderForgot shows the page forgot-password.
 func (u *UI) renderForgot(c *call, form *kit.Form, status int) error {
@@ -52,10 +55,16 @@ type lockedPage struct {
 
 // renderLocked shows the page locked: the same whether or not the address has an account.
 func (u *UI) renderLocked(c *call, _ *kit.Form, status int) error {
+	if c.view.Notice != flow.NoticeLocked {
+		return c.dispatch()
+	}
 	return u.render(c, status, kit.View{Page: "locked", Data: lockedPage{journey: c.journey, Address: c.view.Address}})
 }
 
 // renderUnlocked shows the page unlocked.
 func (u *UI) renderUnlocked(c *call, _ *kit.Form, status int) error {
+	if c.view.Notice != flow.NoticeUnlocked {
+		return c.dispatch()
+	}
 	return u.render(c, status, kit.View{Page: "unlocked", Data: c.journey})
 }

@@ -3,6 +3,7 @@ package webtest
 import (
 	"bytes"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -26,8 +27,18 @@ func read(t testing.TB, url string, status int, header http.Header, body []byte)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Page{URL: url, Status: status, Header: header, Body: string(body), t: t, root: root}
+	page := &Page{URL: url, Status: status, Header: header, Body: string(body), t: t, root: root}
+	if missing := missingWord.FindString(page.Body); missing != "" {
+		t.Errorf("%s shows a word that the catalogues do not have: %s", url, missing)
+	}
+	if status >= http.StatusInternalServerError && status != http.StatusServiceUnavailable {
+		t.Errorf("%s answered %d", url, status)
+	}
+	return page
 }
+
+// missingWord is how a key without a text shows.
+var missingWord = regexp.MustCompile(`\[[a-z]+[a-z0-9-]*\.[a-z0-9._-]+\]`)
 
 // Name is the page's name: data-page of its body.
 func (p *Page) Name() string {
@@ -220,4 +231,17 @@ func textOf(n *html.Node) string {
 func fold(s string) string {
 	s = strings.NewReplacer("\u00a0", " ", "\u202f", " ", "\u2019", "'").Replace(s)
 	return strings.Join(strings.Fields(s), " ")
+}
+
+// FormToken is the hidden token of a form.
+func (p *Page) FormToken(formID string) string {
+	token := ""
+	if form := p.byID(formID); form != nil {
+		walk(form, func(n *html.Node) {
+			if attr(n, "name") == "form_token" {
+				token = attr(n, "value")
+			}
+		})
+	}
+	return token
 }

@@ -31,6 +31,7 @@ type Person struct {
 	Language string            // Accept-Language, e.g. "fr-CA"
 	IP       string            // remote address; "" means 192.0.2.1
 	NoCookie bool              // the browser refuses cookies
+	Before   func()            // called before each request; may be nil
 	cookies  map[string]string // the jar: every cookie of ours has Path=/
 
 	Page   *Page   // what is on the screen
@@ -45,11 +46,15 @@ func New(t testing.TB, h http.Handler, origin, language string) *Person {
 }
 
 // Elsewhere is the same person at another, empty browser.
-func (p *Person) Elsewhere() *Person { return New(p.T, p.Handler, p.Origin, p.Language) }
+func (p *Person) Elsewhere() *Person {
+	other := New(p.T, p.Handler, p.Origin, p.Language)
+	other.Before = p.Before
+	return other
+}
 
 // Tab is the same browser in a second tab: cookies are shared, the screen is not.
 func (p *Person) Tab() *Person {
-	return &Person{T: p.T, Handler: p.Handler, Origin: p.Origin, Language: p.Language, IP: p.IP, cookies: p.cookies}
+	return &Person{T: p.T, Handler: p.Handler, Origin: p.Origin, Language: p.Language, IP: p.IP, Before: p.Before, cookies: p.cookies}
 }
 
 // Cookie is the value of a cookie in the jar, "" if there is none.
@@ -195,6 +200,9 @@ func (p *Person) visit(method, address string, form url.Values, from string) *Pa
 		base = p.Page.URL
 	}
 	target := resolve(p.T, base, address)
+	if p.Before != nil {
+		p.Before()
+	}
 	for range redirectLimit {
 		if !strings.HasPrefix(target, p.Origin+"/") {
 			p.Left = target

@@ -1,0 +1,252 @@
+package signinui_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"parvis/internal/web/webtest"
+)
+
+func TestAWrongPasswordKeepsTheAddressAndNeverThePassword(t *testing.T) {
+	each(t, func(t *testing.T, h *webtest.House, language string) {
+		enrol(h, h.Person(language))
+		p := h.Person(language)
+		p.Open(webtest.Authorize(webtest.Aid))
+		page := signIn(p, "wrong password here").Must("sign-in", http.StatusUnprocessableEntity)
+		if page.Field("email", "value") != email || strings.Contains(page.Body, "wrong password here") {
+			t.Error("the address must stay and the password must not")
+		}
+		page = p.Submit("sign-in", "email", "", "password", "").Must("sign-in", http.StatusUnprocessableEntity)
+		if !page.Has("email-error") || !page.Has("password-error") {
+			t.Error("both fields must be named")
+		}
+		signIn(p, good).Must("consent", http.StatusOK)
+	})
+}
+
+func TestFiveWrongPasswordsLockTheSameForEveryAddressAndUnlockingKeepsThePassword(t *testing.T) {
+	each(t, func(t *testing.T, h *webtest.House, language string) {
+		enrol(h, h.Person(language))
+		var locked []string
+		for _, address := range []string{email, "nobody.here@example.org"} {
+			p := h.Person(language)
+			p.Open(webtest.Authorize(webtest.Aid))
+			for range 5 {
+				p.Submit("sign-in", "email", address, "password", "wrong password here")
+			}
+			text := p.Page.Must("locked", http.StatusOK).Text()
+			locked = append(locked, strings.ReplaceAll(text[:strings.Index(text, "Accessib")], address, "ADDRESS"))
+			if address != email {
+				p.Follow("unlock-link").Must("unlock", http.StatusOK)
+				p.Submit("unlock", "email", address).Must("check-email", http.StatusOK)
+				continue
+			}
+			p.Follow("sign-in-link").Must("sign-in", http.StatusOK)
+			signIn(p, good).Must("locked", http.StatusOK) // the right password does not help
+			p.Follow("unlock-link").Must("unlock", http.StatusOK)
+			p.Submit("unlock", "email", address).Must("check-email", http.StatusOK)
+			p.Open(h.Link(email)).Must("confirm-link", http.StatusOK)
+			p.Submit("confirm-link").Must("unlocked", http.StatusOK)
+			p.Follow("sign-in-link").Must("sign-in", http.StatusOK)
+			signIn(p, good).Must("consent", http.StatusOK)
+			p.Submit("consent", "#allow")
+			mustLeave(t, p, callback, "code=")
+		}
+		if locked[0] != locked[1] {
+			t.Errorf("the lock page tells who has an account:\n%s\n%s", locked[0], locked[1])
+		}
+	})
+}
+
+func TestAForgottenPasswordIsReplacedAndDoesNotSignIn(t *testing.T) {
+	each(t, func(t *testing.T, h *webtest.House, language string) {
+		enrol(h, h.Person(language))
+		p := h.Person(language)
+		p.Open(webtest.Authorize(webtest.Aid))
+		p.Follow("forgot-password-link").Must("forgot-password", http.StatusOK)
+		p.Submit("forgot-password").Must("forgot-password", http.StatusUnprocessableEntity)
+		p.Submit("forgot-password", "email", email).Must("check-email", http.StatusOK).MustSay("s•••s@example.org")
+		p.Open(h.Link(email)).Must("confirm-link", http.StatusOK)
+		page := p.Submit("confirm-link").Must("reset-password", http.StatusOK)
+		if page.Field("password", "autocomplete") != "new-password" || !strings.Contains(page.Body, "checked") {
+			t.Error("a new password is asked for, with the box of other sessions ticked")
+		}
+		p.Submit("reset-password", "password", "short").Must("reset-password", http.StatusUnprocessableEntity)
+		p.Submit("reset-password", "password", another).Must("sign-in", http.StatusOK)
+		if p.Cookie("__Host-parvis_session") != "" {
+			t.Error("a reset signs nobody in")
+		}
+		signIn(p, good).Must("sign-in", http.StatusUnprocessableEntity)
+		signIn(p, another).Must("consent", http.StatusOK)
+	})
+}
+
+func TestTheCodeOfAResetWorksInThePlaceOfItsLink(t *testing.T) {
+	h := webtest.Open(t)
+	enrol(h, h.Person("en"))
+	p := h.Person("en")
+	p.Open("/signin?start=forgot-password").Must("forgot-password", http.StatusOK)
+	p.Submit("forgot-password", "email", email)
+	p.Submit("check-email", "code", h.Code(email)).Must("reset-password", http.StatusOK)
+}
+
+func TestEveryDetourKeepsTheService(t *testing.T) {
+	each(t, func(t *testing.T, h *webtest.House, language string) {
+		p := h.Person(language)
+		p.Open(webtest.Authorize(webtest.Aid))
+		back := p.Page.Href("back-to-service")
+		for _, link := range []string{"create-account-link", "sign-in-link", "forgot-password-link", "sign-in-link", "unlock-link", "sign-in-link", "language-link", "language-link"} {
+			page := p.Follow(link)
+			if page.Status != http.StatusOK || page.Href("back-to-service") != back {
+				t.Fatalf("after %s the way back is %q on %s", link, page.Href("back-to-service"), page.Name())
+			}
+		}
+	})
+}
+
+func TestTheLanguageLinkKeepsThePageAndTheJourney(t *testing.T) {
+	h := webtest.Open(t)
+	p := h.Person("en")
+	ask(p, webtest.Authorize(webtest.Aid))
+	was := p.Page.URL
+	page := p.Follow("language-link").Must("confirm-email", http.StatusOK)
+	if page.Lang() != "fr" || page.URL != was {
+		t.Errorf("page %s in %s", page.URL, page.Lang())
+	}
+	p.Submit("confirm-email", "code", h.Code(email)).Must("choose-password", http.StatusOK)
+}
+
+func TestTwoServicesInOneBrowserDoNotDisturbEachOther(t *testing.T) {
+	h := webtest.Open(t)
+	enrol(h, h.Person("en"))
+	one := h.Person("en")
+	one.Open(webtest.Authorize(webtest.Aid)).Must("sign-in", http.StatusOK)
+	two := one.Tab()
+	two.Open(webtest.Authorize(webtest.Fishing)).Must("sign-in", http.StatusOK).MustSay("Fishing licences")
+	signIn(one, good).Must("consent", http.StatusOK).MustSay("Student aid")
+	one.Submit("consent", "#allow")
+	mustLeave(t, one, callback, "code=")
+	two.Open(two.Page.URL)
+	if two.Left == "" && two.Page.Name() == "consent" {
+		two.Submit("consent", "#allow")
+	}
+	mustLeave(t, two, "https://fishing-licences.test/callback?", "code=")
+}
+
+func TestAnExpiredJourneyNamesItsServiceAndLeadsBack(t *testing.T) {
+	each(t, func(t *testing.T, h *webtest.House, language string) {
+		p := h.Person(language)
+		p.Open(webtest.Authorize(webtest.Aid)).Must("sign-in", http.StatusOK)
+		h.Advance(3 * time.Hour)
+		page := p.Submit("sign-in", "email", email, "password", good).Must("expired", http.StatusGone)
+		if page.Href("continue-to-service") != "https://student-aid.test/login" || page.Href("back-to-service") == "" {
+			t.Errorf("the expired page leads to %q", page.Href("continue-to-service"))
+		}
+		p.Open("/signin").Must("sign-in", http.StatusOK)
+		h.Advance(3 * time.Hour)
+		p.Open(p.Page.URL).Must("expired", http.StatusGone)
+		p.Follow("continue-to-service").Must("sign-in", http.StatusOK)
+	})
+}
+
+func TestAForeignOrForgedJourneyIsAFriendlyPage(t *testing.T) {
+	each(t, func(t *testing.T, h *webtest.House, language string) {
+		p := h.Person(language)
+		p.Open(webtest.Authorize(webtest.Aid))
+		stranger := h.Person(language)
+		stranger.Open("/signin").Must("sign-in", http.StatusOK)
+		stranger.Open(p.Page.URL).Must("elsewhere", http.StatusNotFound).MustNotSay("Student aid", "Aide financière")
+		for _, forged := range []string{"AAAAAAAAAAAAAAAAAAAAAAAAAA", "%00", "%2e%2e", strings.Repeat("A", 4000), "é", "a'b"} {
+			page := stranger.Open("/signin/" + forged)
+			if page.Status < 400 || page.Status >= 500 {
+				t.Errorf("%.40q: %d", forged, page.Status)
+			}
+			page = stranger.Open("/signin/" + forged + "/sign-in")
+			if page.Status < 400 || page.Status >= 500 {
+				t.Errorf("%.40q/sign-in: %d", forged, page.Status)
+			}
+			page = stranger.Open("/link/" + forged)
+			if page.Status < 400 || page.Status >= 500 {
+				t.Errorf("link %.40q: %d", forged, page.Status)
+			}
+		}
+		page := stranger.Open("/link/AAAA").Must("link-unknown", http.StatusNotFound)
+		if page.Href("sign-in-link") == "" {
+			t.Error("no way on")
+		}
+	})
+}
+
+func TestABrowserWithoutCookiesIsTold(t *testing.T) {
+	each(t, func(t *testing.T, h *webtest.House, language string) {
+		p := h.Person(language)
+		p.NoCookie = true
+		p.Open(webtest.Authorize(webtest.Aid)).Must("cookies-off", http.StatusBadRequest)
+	})
+}
+
+func TestAPageOutOfTurnGoesToTheDispatcher(t *testing.T) {
+	h := webtest.Open(t)
+	p := h.Person("en")
+	p.Open(webtest.Authorize(webtest.Aid)).Must("sign-in", http.StatusOK)
+	flow := strings.TrimSuffix(p.Page.URL, "/sign-in")
+	for _, page := range []string{"confirm-email", "choose-password", "reset-password", "consent", "check-email", "continue", "cancelled", "account-activated", "already-registered", "sign-out", "locked", "unlocked"} {
+		if name := p.Open(flow + "/" + page).Name(); name != "sign-in" {
+			t.Errorf("%s out of turn shows %s", page, name)
+		}
+	}
+}
+
+func TestAFormOfAnotherBrowserOrWithoutTokenChangesNothing(t *testing.T) {
+	h := webtest.Open(t)
+	p := h.Person("en")
+	p.Open("/signin").Must("sign-in", http.StatusOK)
+	page := p.Send(p.Page.URL, url.Values{"email": {email}, "password": {good}})
+	if page.Status < 400 || page.Status >= 500 {
+		t.Errorf("a form without a token: %d", page.Status)
+	}
+}
+
+func TestDecliningTellsTheServiceAccessDenied(t *testing.T) {
+	each(t, func(t *testing.T, h *webtest.House, language string) {
+		enrol(h, h.Person(language))
+		p := h.Person(language)
+		p.Open(webtest.Authorize(webtest.Aid))
+		signIn(p, good).Must("consent", http.StatusOK)
+		p.Submit("consent", "#deny")
+		mustLeave(t, p, callback, "error=access_denied", "state=state-1234567890")
+	})
+}
+
+func TestWhoIsSignedInChoosesToContinueOrToSwitch(t *testing.T) {
+	each(t, func(t *testing.T, h *webtest.House, language string) {
+		p := h.Person(language)
+		enrol(h, p)
+		p.Open(webtest.Authorize(webtest.Fishing, "prompt", "select_account")).Must("continue-as", http.StatusOK).MustSay(email)
+		p.Submit("continue-as")
+		if p.Left == "" {
+			p.Page.Must("consent", http.StatusOK)
+		}
+		p.Open(webtest.Authorize(webtest.Fishing, "prompt", "select_account")).Must("continue-as", http.StatusOK)
+		p.Submit("continue-as", "#other-account").Must("sign-in", http.StatusOK)
+		if p.Cookie("__Host-parvis_session") != "" {
+			t.Error("the older session is still there")
+		}
+	})
+}
+
+func TestReauthenticationFixesTheAddress(t *testing.T) {
+	each(t, func(t *testing.T, h *webtest.House, language string) {
+		p := h.Person(language)
+		enrol(h, p)
+		h.Advance(time.Minute)
+		page := p.Open(webtest.Authorize(webtest.Aid, "prompt", "login")).Must("sign-in", http.StatusOK).MustSay(email)
+		if page.Field("email", "type") != "hidden" {
+			t.Error("the address of who is signed in cannot be changed")
+		}
+		p.Submit("sign-in", "password", good).Must("consent", http.StatusOK)
+	})
+}
