@@ -222,7 +222,7 @@ func (d *demonstration) serve(ctx context.Context) error {
 // front puts the demonstration's pages beside the service's own.
 func (d *demonstration) front() http.Handler {
 	v := &viewer{
-		Words: d.words, Box: d.box, Clock: d.clock, People: d.people, Services: d.named(), Issuer: d.issuer,
+		Words: d.words, Box: d.box, Clock: d.clock, People: d.people, Services: d.named(), Issuer: d.issuer, Zone: d.house.Site.Zone(),
 		Due: func(r *http.Request) error { return d.house.RunDue(r.Context()) },
 	}
 	mux := http.NewServeMux()

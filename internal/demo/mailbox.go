@@ -19,6 +19,7 @@ type viewer struct {
 	People   []Person
 	Services []Service
 	Issuer   string
+	Zone     *time.Location
 	Due      func(*http.Request) error // runs the jobs that are due and delivers what waits
 }
 
@@ -77,7 +78,7 @@ func (v *viewer) list(w http.ResponseWriter, r *http.Request) {
 	p := mailboxPage{
 		page:   v.Words.page(r, page{Page: "demo-mailbox", Title: t("demo.mailbox.title")}),
 		Issuer: v.Issuer, Services: v.named(lang),
-		Now: v.Words.bundle.Tr(lang).DateTime(v.Clock.Now(), time.Local),
+		Now: v.Words.bundle.Tr(lang).DateTime(v.Clock.Now(), v.Zone),
 	}
 	for _, letter := range v.Box.Letters() {
 		p.Letters = append(p.Letters, v.view(lang, letter))
@@ -101,7 +102,7 @@ func (v *viewer) named(lang i18n.Lang) []Service {
 func (v *viewer) view(lang i18n.Lang, letter notify.Letter) letterView {
 	tr := v.Words.bundle.Tr(lang)
 	return letterView{
-		Letter: letter, Sent: tr.DateTime(letter.At, time.Local),
+		Letter: letter, Sent: tr.DateTime(letter.At, v.Zone),
 		Channel: tr.T("demo.mailbox.channel.email"), HasHTML: letter.HTML != "",
 	}
 }

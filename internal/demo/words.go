@@ -36,8 +36,12 @@ type page struct {
 	Lang  string
 	Other string // the other language
 	Nonce string
-	T     func(key string, args ...any) string
+
+	say func(key string, args ...any) string
 }
+
+// T is a text in the page's language.
+func (p page) T(key string, args ...any) string { return p.say(key, args...) }
 
 // page fills in the common part of a page.
 func (m *words) page(r *http.Request, p page) page {
@@ -47,7 +51,7 @@ func (m *words) page(r *http.Request, p page) page {
 		p.Other = "en"
 	}
 	p.Nonce = nonce()
-	p.T = m.in(r)
+	p.say = m.in(r)
 	return p
 }
 
