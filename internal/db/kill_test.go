@@ -76,8 +76,8 @@ func TestKillingTheProcessLosesNothingThatWasAcknowledged(t *testing.T) {
 			t.Fatal(err)
 		}
 		acknowledged := map[string]bool{}
-		for round := range 6 {
-			killAfter(t, d.Settings().URL, time.Duration(60+37*round)*time.Millisecond, acknowledged)
+		for round := range 4 {
+			killAfter(t, d.Settings().URL, time.Duration(60+61*round)*time.Millisecond, acknowledged)
 		}
 		if len(acknowledged) == 0 {
 			t.Fatal("the writers did not get to write anything")
