@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"parvis/internal/fault"
@@ -42,6 +43,10 @@ func (s *Site) Wrap(mux *http.ServeMux) http.Handler {
 			s.Fail(out, r, &pageFault{page: "other-site", status: http.StatusForbidden, err: err})
 			return
 		}
+		if err := s.guard(r); err != nil {
+			s.Fail(out, r, err)
+			return
+		}
 		if s.switchLang(out, r) {
 			return
 		}
@@ -52,6 +57,14 @@ func (s *Site) Wrap(mux *http.ServeMux) http.Handler {
 		}
 		s.unknown(out, r, handler)
 	})
+}
+
+// guard asks the composition whether this request may come in, e.g. by a limit per address.
+func (s *Site) guard(r *http.Request) error {
+	if s.Guard == nil || strings.HasPrefix(r.URL.Path, assetPath) {
+		return nil
+	}
+	return s.Guard(r)
 }
 
 // unknown answers what the mux has no handler for: 404, or 405 with Allow.

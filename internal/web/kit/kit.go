@@ -30,17 +30,18 @@ import (
 
 // Config is what New needs. Every field without "optional" must be set.
 type Config struct {
-	Settings       Settings         // the deployment's own words, colours and links
-	Texts          *i18n.Bundle     // the catalogues
-	Langs          []i18n.Lang      // languages offered, the default first; optional: all
-	Keys           *secret.Keys     // makes the form tokens
-	PublicURL      string           // origin of this deployment, e.g. "https://account.example.org"; never taken from a request
-	TrustedProxies []netip.Prefix   // whose X-Forwarded-For is believed; optional: nobody's
-	Bypass         []string         // ServeMux patterns that other sites may POST to; optional
-	MaxBody        int64            // cap of a request body in bytes; optional: 64 kB
-	Timeout        time.Duration    // deadline of a request's context; optional: 30 seconds
-	Log            *slog.Logger     // where errors are told, once
-	Now            func() time.Time // the process's clock
+	Settings       Settings                  // the deployment's own words, colours and links
+	Texts          *i18n.Bundle              // the catalogues
+	Langs          []i18n.Lang               // languages offered, the default first; optional: all
+	Keys           *secret.Keys              // makes the form tokens
+	PublicURL      string                    // origin of this deployment, e.g. "https://account.example.org"; never taken from a request
+	TrustedProxies []netip.Prefix            // whose X-Forwarded-For is believed; optional: nobody's
+	Bypass         []string                  // ServeMux patterns that other sites may POST to; optional
+	Guard          func(*http.Request) error // asked before each request but those for static files; optional
+	MaxBody        int64                     // cap of a request body in bytes; optional: 64 kB
+	Timeout        time.Duration             // deadline of a request's context; optional: 30 seconds
+	Log            *slog.Logger              // where errors are told, once
+	Now            func() time.Time          // the process's clock
 }
 
 // Site is one deployment's pages. Made by New; immutable; safe for concurrent use.
