@@ -18,37 +18,33 @@ func Challenge(verifier string) string {
 
 // EndConnection revokes what an account's services were given: one service's part, at a disconnect.
 func (g Grants) EndConnection(tx *db.Tx, account id.Account, rp id.RelyingParty) error {
-	_, err := g.end(tx, `account = $3 AND relying_party = $4`, "disconnected", string(account), string(rp))
-	return err
+	return g.end(tx, `account = $3 AND relying_party = $4`, "disconnected", string(account), string(rp))
 }
 
 // EndAccount revokes everything given for an account: it was closed, or its owner asked for it.
 func (g Grants) EndAccount(tx *db.Tx, account id.Account) error {
-	_, err := g.end(tx, `account = $3`, "account", string(account))
-	return err
+	return g.end(tx, `account = $3`, "account", string(account))
 }
 
 // EndParty revokes everything a service was given: it was disabled.
 func (g Grants) EndParty(tx *db.Tx, rp id.RelyingParty) error {
-	_, err := g.end(tx, `relying_party = $3`, "disabled", string(rp))
-	return err
+	return g.end(tx, `relying_party = $3`, "disabled", string(rp))
 }
 
 // EndSession revokes everything given in a session. Plain signing out does not call it.
 func (g Grants) EndSession(tx *db.Tx, session id.Session) error {
-	_, err := g.end(tx, `session = $3`, "session", string(session))
-	return err
+	return g.end(tx, `session = $3`, "session", string(session))
 }
 
 // end revokes the grants a condition names; its first placeholder is $3.
-func (g Grants) end(tx *db.Tx, condition, reason string, args ...any) (int64, error) {
+func (g Grants) end(tx *db.Tx, condition, reason string, args ...any) error {
 	all := append([]any{db.Millis(tx.Now()), reason}, args...)
-	n, err := tx.Exec(`UPDATE authorization_grant SET revoked_at = $1, revoked_for = $2
+	_, err := tx.Exec(`UPDATE authorization_grant SET revoked_at = $1, revoked_for = $2
 		WHERE revoked_at IS NULL AND `+condition, all...)
 	if err != nil {
-		return 0, fmt.Errorf("grant: end: %w", err)
+		return fmt.Errorf("grant: end: %w", err)
 	}
-	return n, nil
+	return nil
 }
 
 // Forget removes every trace of an account that is being erased.

@@ -178,8 +178,7 @@ func (g Grants) Redeem(tx *db.Tx, r Redemption) (Result, error) {
 		return Result{}, fmt.Errorf("grant: redeem: %w", err)
 	}
 	if !bound(r, redirect, challenge) {
-		_, err := g.end(tx, `id = $3`, "mismatch", string(gr.ID))
-		return Result{Outcome: Mismatch, Grant: gr}, err
+		return Result{Outcome: Mismatch, Grant: gr}, g.end(tx, `id = $3`, "mismatch", string(gr.ID))
 	}
 	err = tx.ExecOne(`INSERT INTO access_token (digest, grant_id, created_at, expires_at) VALUES ($1, $2, $3, $4)`,
 		r.Token, string(gr.ID), db.Millis(now), db.Millis(expires))

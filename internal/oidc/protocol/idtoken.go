@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"time"
 )
 
@@ -63,9 +64,7 @@ type IDToken struct {
 // claim about a person can take their place.
 func (t IDToken) Claims() map[string]any {
 	out := map[string]any{}
-	for name, value := range t.Person {
-		out[name] = value
-	}
+	maps.Copy(out, t.Person)
 	out["iss"], out["sub"], out["aud"] = t.Issuer, t.Subject, t.Audience
 	out["iat"], out["exp"], out["auth_time"] = t.IssuedAt.Unix(), t.Expires.Unix(), t.AuthTime.Unix()
 	out["jti"] = t.ID

@@ -188,7 +188,7 @@ func maxAge(d *draft) *Error {
 	if err != nil {
 		return refuse(InvalidRequest, "max_age must be a number of seconds")
 	}
-	seconds := int64(n) //nolint:gosec // 31 bits
+	seconds := int64(n)
 	d.request.MaxAge = &seconds
 	return nil
 }

@@ -56,7 +56,7 @@ func AskAbout(claims []string) []string {
 // splitList cuts a space-separated list and drops repetitions, keeping the order (RFC 6749, 3.3).
 func splitList(s string) []string {
 	var out []string
-	for _, word := range strings.Fields(s) {
+	for word := range strings.FieldsSeq(s) {
 		if !slices.Contains(out, word) {
 			out = append(out, word)
 		}

@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// The grant types there are.
+// GrantAuthorizationCode is the one grant type there is.
 const GrantAuthorizationCode = "authorization_code"
 
 // AssertionType is the one type of client assertion (RFC 7523, 2.2).
