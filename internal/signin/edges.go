@@ -16,7 +16,7 @@ type Edge struct {
 }
 
 // after are the steps that can follow once somebody has signed in.
-func after() []Step { return []Step{StepConsent, StepFinish, StepServices, StepReady, StepContinue} }
+func after() []Step { return []Step{StepConsent, StepFinish, StepServices, StepReady} }
 
 // before are the steps that come before anybody has signed in.
 func before() []Step {
@@ -43,6 +43,7 @@ func Edges() []Edge {
 		{[]Step{StepChoosePassword}, "choose-password", "taken or gone", []Step{StepAlready, StepCreate}},
 
 		{before(), "reset-password", "sent", []Step{StepCheckEmail}},
+		{before(), "reset-password", "locked", []Step{StepUnlock}},
 		{before(), "unlock", "sent", []Step{StepCheckEmail}},
 		{[]Step{StepCheckEmail}, "resend", "sent", []Step{StepCheckEmail}},
 		{[]Step{StepCheckEmail}, "check-email", "wrong code", []Step{StepCheckEmail}},

@@ -104,7 +104,7 @@ func TestThePagesWhereABranchBeginsCloseWithTheSignIn(t *testing.T) {
 			t.Errorf("at %s the end is open", due)
 		}
 	}
-	for _, due := range append(after(), StepCancelled, StepExpired, StepSignOut) {
+	for _, due := range append(after(), StepContinue, StepCancelled, StepExpired, StepSignOut) {
 		for _, page := range before() {
 			if Allowed(due, page) {
 				t.Errorf("at %s the page %s is open", due, page)
