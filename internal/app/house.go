@@ -135,6 +135,7 @@ func (h *House) ground(o Options) error {
 	h.Site, err = kit.New(kit.Config{
 		Settings: c.Deployment, Texts: h.Texts, Langs: c.Langs(), Keys: h.Keys, PublicURL: c.Server.PublicURL,
 		TrustedProxies: c.Server.Proxy.Networks(), Bypass: bypass(), Log: h.Log, Now: h.Now,
+		Guard: h.guard,
 	})
 	if err != nil {
 		return err
@@ -178,6 +179,12 @@ func (h *House) mail(o Options) error {
 	h.Outbox = &notify.Outbox{Keys: h.Keys, Mails: mails, Settings: c.Mail, Bell: bell}
 	h.Worker = &notify.Worker{DB: h.DB, Keys: h.Keys, Transport: transport, Settings: c.Mail, Bell: bell, Log: h.Log, Audit: h.Audit}
 	return nil
+}
+
+// guard refuses a network address that asks for far more than people do. It
+// counts in this node's memory, before any work.
+func (h *House) guard(r *http.Request) error {
+	return h.Limiter.Local(ratelimit.RequestIP, ratelimit.IPKey(kit.ClientIP(r))).Fault()
 }
 
 // limitReached records, once per window, that a limit refused somebody.
