@@ -19,8 +19,9 @@ var owners = map[string]string{
 	"rate_limit":  "internal/ratelimit",
 	"signing_key": "internal/keyring", "key_check": "internal/keyring", "key_revision": "internal/keyring",
 	"account": "internal/account", "email_address": "internal/account", "failed_attempt": "internal/account", "address_proof": "internal/account",
-	"password": "internal/authenticator/password",
-	"session":  "internal/session", "device": "internal/session",
+	"authenticator": "internal/authenticator",
+	"password":      "internal/authenticator/password",
+	"session":       "internal/session", "device": "internal/session",
 	"flow":          "internal/flow",
 	"relying_party": "internal/relyingparty", "relying_party_revision": "internal/relyingparty",
 	"authorization_grant": "internal/grant", "access_token": "internal/grant", "used_assertion": "internal/grant",
@@ -33,8 +34,15 @@ var owners = map[string]string{
 var statementCallers = map[string]bool{
 	"internal/audit.chainSome": true, "internal/audit.ErasePersonal": true,
 	"internal/job.Start": true, "internal/job.claim": true, "internal/job.release": true,
-	"internal/ratelimit.exact": true, "internal/ratelimit.spread": true, "internal/ratelimit.Purge": true, "internal/ratelimit.Forget": true,
-	"internal/notify.Purge": true, "internal/notify.claim": true, "internal/notify.record": true,
+	"internal/ratelimit.exact": true, "internal/ratelimit.share": true, "internal/ratelimit.over": true, "internal/ratelimit.Purge": true, "internal/ratelimit.Forget": true,
+	"internal/notify.Purge": true, "internal/notify.claim": true, "internal/notify.finish": true, "internal/notify.again": true,
+	"internal/oidc/authorize.begin": true, "internal/oidc/authorize.load": true, "internal/oidc/token.redeem": true,
+	"internal/oidc/logout.begin": true, "internal/oidc/logout.finish": true,
+	"internal/signin.Start": true, "internal/signin.Password": true, "internal/signin.Extend": true,
+	"internal/enrollment.Code": true, "internal/recovery.Code": true,
+	"internal/web/visit.touch": true,
+	"internal/demo.lock":       true,
+	"internal/bench.commit":    true,
 }
 
 var (

@@ -2,11 +2,9 @@
 //
 // Something is counted before the work and stays counted when the work is
 // refused. Limits hold across all nodes: counts are rows. A rule with a small
-// count keeps one row per key and is exact. A rule with a large count, as for
-// one IP address behind which a whole office sits, spreads it over 16 rows so
-// that requests do not wait for each other; it never allows more than its
-// count, and may refuse one too early when many arrive in the same instant. A
-// key that this node saw refused is refused from memory, without a write, until
+// count keeps one row per key. A rule with a large count, as for one IP address
+// behind which a whole office sits, spreads it over 16 rows, so that requests do
+// not wait for each other. Both are exact, whatever arrives at once. A key that this node saw refused is refused from memory, without a write, until
 // its window ends. When the count cannot be written the request is refused.
 //
 // Keys (addresses, IP addresses) are stored as keyed digests only.
@@ -58,7 +56,7 @@ type window struct {
 type Decision struct {
 	Allowed    bool
 	RetryAfter time.Duration // when refused: how long to wait, whole seconds, at least one
-	Left       int64         // when allowed: how many more are in this window
+	Left       int64         // when allowed: at least so many more are in this window
 }
 
 // Fault is the error to answer with: nil when allowed.
@@ -171,26 +169,104 @@ func grown(limit Limit, n int64) time.Duration {
 	return time.Duration(min(w, float64(limit.Longest)))
 }
 
-// spread adds to one of 16 rows and then reads the sum, which holds every count
-// that was committed before: so never more than Count see a sum within it.
+// spread counts in one of 16 rows, each of which has its share of the count. Who
+// finds the share of his row used up tries the rows that still have some. So
+// exactly Count are allowed, and those who are do not wait for one row.
 func (l *Limiter) spread(ctx context.Context, name string, limit Limit) (n int64, ends time.Time, err error) {
-	bucket := rand.IntN(buckets) //nolint:gosec // no secret: it spreads load
+	try := []int64{rand.Int64N(buckets)} //nolint:gosec // no secret: it spreads load
+	for range buckets {
+		for _, bucket := range try {
+			left, end, err := l.share(ctx, name, limit, bucket)
+			if err != nil || left >= 0 {
+				return limit.Count - left, end, err
+			}
+		}
+		if try, err = l.withRoom(ctx, name, limit); err != nil {
+			return 0, time.Time{}, err
+		}
+		if len(try) == 0 {
+			break
+		}
+	}
+	return l.over(ctx, name, limit)
+}
+
+// shareOf is what one of the rows may count.
+func shareOf(limit Limit, bucket int64) int64 {
+	share := limit.Count / buckets
+	if bucket < limit.Count%buckets {
+		share++
+	}
+	return share
+}
+
+// windowEnd is where the window ends that an instant lies in: all rows of a key share it.
+func windowEnd(limit Limit, now time.Time) int64 {
+	size := limit.Window.Milliseconds()
+	return (db.Millis(now)/size + 1) * size
+}
+
+// share takes one of a row's share; left is what remains of it, or -1 when nothing was left to take.
+func (l *Limiter) share(ctx context.Context, name string, limit Limit, bucket int64) (left int64, ends time.Time, err error) {
 	err = l.DB.WriteStatement(ctx, func(tx *db.Tx) error {
-		size := limit.Window.Milliseconds()
-		end := (db.Millis(tx.Now())/size + 1) * size
+		end := windowEnd(limit, tx.Now())
 		ends = db.Time(end)
-		_, err := tx.Exec(`INSERT INTO rate_limit (id, bucket, hits, ends_at) VALUES ($1, $2, 1, $3)
+		var hits int64
+		err := tx.QueryRow(`INSERT INTO rate_limit (id, bucket, hits, ends_at) VALUES ($1, $2, 1, $3)
 			ON CONFLICT (id, bucket) DO UPDATE SET
-				hits = CASE WHEN rate_limit.ends_at < $4 THEN 1 ELSE rate_limit.hits + 1 END, ends_at = $5`,
-			name, bucket, end, end, end)
+				hits = CASE WHEN rate_limit.ends_at < $4 THEN 1 ELSE rate_limit.hits + 1 END, ends_at = $5
+				WHERE rate_limit.ends_at < $6 OR rate_limit.hits < $7
+			RETURNING hits`,
+			name, bucket, end, end, end, end, shareOf(limit, bucket)).Scan(&hits)
+		left = shareOf(limit, bucket) - hits
+		if errors.Is(err, db.ErrNoRows) {
+			left = -1
+			return nil
+		}
+		return err
+	})
+	return left, ends, err
+}
+
+// withRoom are the rows of a key whose share is not used up, in a random order.
+func (l *Limiter) withRoom(ctx context.Context, name string, limit Limit) ([]int64, error) {
+	var full [buckets]bool
+	err := l.DB.Read(ctx, func(tx *db.Tx) error {
+		full = [buckets]bool{}
+		rows, err := tx.Query(`SELECT bucket, hits FROM rate_limit WHERE id = $1 AND ends_at >= $2 AND bucket < $3`,
+			name, windowEnd(limit, tx.Now()), buckets)
+		_, err = db.Collect(rows, err, func(rows *db.Rows) (struct{}, error) {
+			var bucket, hits int64
+			err := rows.Scan(&bucket, &hits)
+			if err == nil && bucket >= 0 && bucket < buckets {
+				full[bucket] = hits >= shareOf(limit, bucket)
+			}
+			return struct{}{}, err
+		})
 		return err
 	})
 	if err != nil {
-		return 0, time.Time{}, err
+		return nil, err
 	}
-	err = l.DB.Read(ctx, func(tx *db.Tx) error {
-		return tx.QueryRow(`SELECT CAST(COALESCE(SUM(hits), 0) AS BIGINT) FROM rate_limit WHERE id = $1 AND ends_at = $2`,
-			name, db.Millis(ends)).Scan(&n)
+	var out []int64
+	for _, bucket := range rand.Perm(buckets) { //nolint:gosec // no secret: it spreads load
+		if !full[bucket] {
+			out = append(out, int64(bucket))
+		}
+	}
+	return out, nil
+}
+
+// over notes in a row of its own that the count was reached: Count+1 the first
+// time in a window, more after it.
+func (l *Limiter) over(ctx context.Context, name string, limit Limit) (n int64, ends time.Time, err error) {
+	err = l.DB.WriteStatement(ctx, func(tx *db.Tx) error {
+		end := windowEnd(limit, tx.Now())
+		ends = db.Time(end)
+		first, err := tx.Exec(`INSERT INTO rate_limit (id, bucket, hits, ends_at) VALUES ($1, $2, 0, $3)
+			ON CONFLICT (id, bucket) DO UPDATE SET ends_at = $4 WHERE rate_limit.ends_at < $5`, name, buckets, end, end, end)
+		n = limit.Count + 2 - first
+		return err
 	})
 	return n, ends, err
 }
