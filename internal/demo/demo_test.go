@@ -1,0 +1,263 @@
+package demo
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"parvis/internal/web/webtest"
+)
+
+// running starts a whole demonstration on free ports and stops it with the test.
+func running(t *testing.T) ready {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "ready.json")
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	var out bytes.Buffer
+	go func() {
+		ended <- Run(ctx, Options{Bind: "127.0.0.1", ReadyFile: file, Out: &out, Err: io.Discard, System: time.Now})
+	}()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if !strings.Contains(out.String(), "The demonstration is ready.") {
+			t.Errorf("nothing was announced: %q", out.String())
+		}
+	})
+	for range 600 {
+		text, err := os.ReadFile(file)
+		if err == nil {
+			var r ready
+			if err := json.Unmarshal(text, &r); err != nil {
+				t.Fatal(err)
+			}
+			return r
+		}
+		select {
+		case err := <-ended:
+			ended <- err
+			t.Fatal(err)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	t.Fatal("the demonstration did not become ready")
+	return ready{}
+}
+
+// network is the running demonstration as a handler, so that a webtest.Person can
+// walk it. A jar keeps the cookies of the example services, which have no TLS and
+// share one, because cookies ignore ports.
+func network(t *testing.T, jar http.CookieJar) http.Handler {
+	client := &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		out := r.Clone(r.Context())
+		out.RequestURI, out.URL.Scheme, out.URL.Host = "", "http", r.Host
+		answer, err := client.Do(out)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer func() { _ = answer.Body.Close() }()
+		for k, v := range answer.Header {
+			w.Header()[k] = v
+		}
+		if jar != nil {
+			w.Header().Del("Set-Cookie")
+		}
+		w.WriteHeader(answer.StatusCode)
+		_, _ = io.Copy(w, answer.Body)
+	})
+}
+
+// walker is one person at one browser: at the sign-in service and at the services.
+type walker struct {
+	*webtest.Person
+	origins map[string]*webtest.Person
+}
+
+func walk(t *testing.T, r ready, language string) *walker {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &walker{origins: map[string]*webtest.Person{r.Issuer: webtest.New(t, network(t, nil), r.Issuer, language)}}
+	for _, s := range r.Services {
+		w.origins[s.URL] = webtest.New(t, network(t, jar), s.URL, language)
+	}
+	w.Person = w.origins[r.Issuer]
+	return w
+}
+
+// visit opens an address and goes on from site to site as the redirects lead.
+func (w *walker) visit(t *testing.T, address string) *webtest.Page {
+	t.Helper()
+	for range 10 {
+		u, err := url.Parse(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.Person = w.origins[u.Scheme+"://"+u.Host]
+		if w.Person == nil {
+			t.Fatalf("led to %s", address)
+		}
+		page := w.Open(address)
+		if w.Left == "" {
+			return page
+		}
+		address = w.Left
+	}
+	t.Fatal("redirected for ever")
+	return nil
+}
+
+// follow goes on after a form led to another site.
+func (w *walker) follow(t *testing.T) *webtest.Page {
+	t.Helper()
+	if w.Left == "" {
+		return w.Page
+	}
+	return w.visit(t, w.Left)
+}
+
+func TestAPersonGoesThroughTheDemonstration(t *testing.T) {
+	r := running(t)
+	for _, language := range []string{"en", "fr"} {
+		t.Run(language, func(t *testing.T) {
+			w := walk(t, r, language)
+			page := w.visit(t, r.Services[0].URL+"/").Must("service-home", http.StatusOK)
+			if page.Lang() != language {
+				t.Errorf("the service speaks %q", page.Lang())
+			}
+			w.visit(t, r.Services[0].URL+"/login").Must("sign-in", http.StatusOK)
+			w.Submit("sign-in", "email", r.People[0].Email, "password", r.People[0].Password)
+			if w.Left == "" {
+				w.Page.Must("consent", http.StatusOK)
+				w.Submit("consent", "#allow")
+			}
+			first := w.follow(t).Must("service-signed-in", http.StatusOK).MustSay("sub", "auth_time")
+			w.visit(t, r.Services[1].URL+"/login")
+			if w.Page.Name() == "consent" {
+				w.Page.MustSay(r.People[0].Email)
+				w.Submit("consent", "#allow")
+				w.follow(t)
+			}
+			second := w.Page.Must("service-signed-in", http.StatusOK).MustSay(r.People[0].Email, "email_verified", "locale")
+			if subject(t, first) == subject(t, second) {
+				t.Error("both services know the person by the same identifier")
+			}
+			w.visit(t, r.Services[1].URL+"/logout").Must("service-signed-out", http.StatusOK)
+			w.visit(t, r.Issuer+"/services").Must("sign-in", http.StatusOK)
+		})
+	}
+}
+
+func subject(t *testing.T, page *webtest.Page) string {
+	t.Helper()
+	_, after, _ := strings.Cut(page.Body, `<tr data-claim="sub">`)
+	_, after, _ = strings.Cut(after, "<td>")
+	value, _, ok := strings.Cut(after, "</td>")
+	if !ok {
+		t.Fatal("no sub on the page")
+	}
+	return value
+}
+
+func TestTheMailboxShowsMailsAndTheClockEndsLinks(t *testing.T) {
+	r := running(t)
+	var box []entry
+	fetch(t, r.Issuer+"/demo/mailbox.json", &box)
+	if len(box) != 1 || box[0].To != r.People[2].Email || len(box[0].Links) == 0 || len(box[0].Codes) != 1 || box[0].Channel != "email" {
+		t.Fatalf("the seeded mail: %+v", box)
+	}
+	w := walk(t, r, "en")
+	w.visit(t, r.Issuer+"/demo/mailbox").Must("demo-mailbox", http.StatusOK).MustSay(box[0].Subject, r.People[0].Email)
+	w.FollowText(box[0].Subject).Must("demo-message", http.StatusOK).MustSay(box[0].Codes[0])
+	if !strings.Contains(w.Page.Body, `sandbox="allow-popups`) {
+		t.Error("the mail is not in a sandbox")
+	}
+	w.visit(t, box[0].Links[0]).Must("confirm-link", http.StatusOK)
+	var answer map[string]time.Time
+	form := strings.NewReader("advance=31m")
+	response, err := http.Post(r.Issuer+"/demo/clock", "application/x-www-form-urlencoded", form) //nolint:noctx // a test
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
+		t.Fatal(err)
+	}
+	if ahead := time.Until(answer["now"]); ahead < 30*time.Minute {
+		t.Errorf("the clock is %s ahead", ahead)
+	}
+	w.visit(t, box[0].Links[0]).Must("link-expired", http.StatusGone)
+}
+
+func fetch(t *testing.T, address string, into any) {
+	t.Helper()
+	response, err := http.Get(address) //nolint:noctx,gosec // a test
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if err := json.NewDecoder(response.Body).Decode(into); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestTheDemonstrationIsNeverPublic(t *testing.T) {
+	for _, bind := range []string{"0.0.0.0", "::", "192.0.2.1", "example.org", ""} {
+		err := Run(t.Context(), Options{Bind: bind, Out: io.Discard, Err: io.Discard, System: time.Now})
+		if err == nil || !strings.Contains(err.Error(), "parvis init") {
+			t.Errorf("bind %q: %v", bind, err)
+		}
+	}
+}
+
+func TestAPortInUseIsSaid(t *testing.T) {
+	busy := httptest.NewServer(http.NotFoundHandler())
+	defer busy.Close()
+	u, err := url.Parse(busy.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &demonstration{Options: Options{Bind: "127.0.0.1"}}
+	port := 0
+	for _, c := range u.Port() {
+		port = port*10 + int(c-'0')
+	}
+	_, err = d.listen(t.Context(), "127.0.0.1", port)
+	if err == nil || !strings.Contains(err.Error(), u.Port()+" is in use") || !strings.Contains(err.Error(), "--port") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestTheClockMovesForwardOnly(t *testing.T) {
+	c := &Clock{System: func() time.Time { return time.Unix(1000, 0) }}
+	c.Advance(31 * time.Minute)
+	if got := c.Now(); !got.Equal(time.Unix(1000+31*60, 0)) {
+		t.Errorf("got %v", got)
+	}
+	v := &viewer{Clock: c, Due: func(*http.Request) error { return nil }}
+	for _, bad := range []string{"", "-1m", "x", "9000h"} {
+		r := httptest.NewRequest("POST", "/demo/clock", strings.NewReader("advance="+bad))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		w := httptest.NewRecorder()
+		v.clock(w, r)
+		if w.Code != http.StatusBadRequest {
+			t.Errorf("advance=%s: %d", bad, w.Code)
+		}
+	}
+}
