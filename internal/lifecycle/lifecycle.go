@@ -9,6 +9,7 @@ package lifecycle
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -87,11 +88,13 @@ func (l *Lifecycle) RemoveUnactivated(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("lifecycle: unactivated: %w", err)
 		}
+		var failed error
 		for _, a := range due {
 			err := l.DB.Write(ctx, func(tx *db.Tx) error { return l.removeUnactivated(tx, a) })
-			if err != nil {
-				return fmt.Errorf("lifecycle: unactivated: %w", err)
-			}
+			failed = errors.Join(failed, err) // one that cannot be removed does not keep the others
+		}
+		if failed != nil {
+			return fmt.Errorf("lifecycle: unactivated: %w", failed)
 		}
 		if len(due) < batch {
 			return nil
