@@ -2,7 +2,7 @@
 # Needed beforehand: Go, git, make and a Debian-like machine.
 
 export CGO_ENABLED ?= 0
-GOFLAGS := -buildvcs=false
+GOFLAGS := -buildvcs=false -trimpath
 export GOFLAGS
 POSTGRES := .cache/postgres
 
@@ -15,7 +15,7 @@ demo: build ## serve the demonstration on http://localhost:8080
 	@bin/parvis demo
 
 build: ## the one static binary, bin/parvis
-	@go build -trimpath -ldflags="-s -w" -o bin/parvis ./cmd/parvis
+	@go build -ldflags="-s -w" -o bin/parvis ./cmd/parvis
 
 test: build ## all tests on SQLite and PostgreSQL, and the journeys in Chromium
 	@PARVIS_TEST_POSTGRES="$$(scripts/postgres.sh start $(POSTGRES))" && export PARVIS_TEST_POSTGRES && \

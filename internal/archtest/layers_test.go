@@ -19,7 +19,7 @@ var layers = map[string]int{
 	"internal/enrollment": 5, "internal/signin": 5, "internal/recovery": 5, "internal/lifecycle": 5,
 	"internal/web/visit": 6,
 	"internal/oidc":      7, "internal/web/signinui": 7, "internal/web/accountui": 7, "internal/web/portal": 7,
-	"internal/config": 8, "internal/app": 9, "internal/demo": 10, "internal/cli": 11, "cmd/parvis": 12,
+	"internal/config": 8, "internal/app": 9, "internal/demo": 10, "internal/bench": 10, "internal/cli": 11, "cmd/parvis": 12,
 }
 
 // within are packages that belong to another one: they may import it, never the reverse.
@@ -75,7 +75,7 @@ func TestAPackageImportsLowerLayersOnly(t *testing.T) {
 func sameHouse(pkg, imported string) bool { return strings.HasPrefix(imported, pkg+"/") }
 
 func TestOnlyTheCompositionKnowsTheConfiguration(t *testing.T) {
-	allowed := []string{"internal/config", "internal/app", "internal/demo", "internal/cli", "cmd/parvis"}
+	allowed := []string{"internal/config", "internal/app", "internal/demo", "internal/bench", "internal/cli", "cmd/parvis"}
 	for _, s := range tree(t) {
 		if s.product() && slices.Contains(s.imports, "internal/config") && !slices.Contains(allowed, s.pkg) {
 			t.Errorf("%s imports internal/config: each package declares its own Settings", s.path)
@@ -91,7 +91,7 @@ var borders = []struct {
 }{
 	{"database/sql", []string{"internal/db"}, "SQL handles stay in db"},
 	{"html/template", []string{"internal/web", "internal/notify", "internal/oidc", "internal/demo"}, "HTML is made in web, notify, oidc and demo"},
-	{"net/http", []string{"internal/web", "internal/oidc", "internal/app", "internal/demo", "internal/cli", "internal/outbound"}, "HTTP servers live in the layers 6 and 7 and in the composition"},
+	{"net/http", []string{"internal/web", "internal/oidc", "internal/app", "internal/demo", "internal/bench", "internal/cli", "internal/outbound"}, "HTTP servers live in the layers 6 and 7 and in the composition"},
 	{"text/template", []string{"internal/notify", "internal/i18n", "internal/config", "internal/cli"}, "text is made from catalogues"},
 	{"math/rand", nil, "randomness comes from crypto/rand; jitter from math/rand/v2"},
 	{"unsafe", nil, "no unsafe"},

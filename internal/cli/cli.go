@@ -35,6 +35,7 @@ type commands struct {
 	Account     accountCmd `cmd:"" help:"Look after one person's account."`
 	Partner     partnerCmd `cmd:"" help:"Add and change services that use the sign-in service."`
 	Key         keyCmd     `cmd:"" help:"List and rotate the signing keys."`
+	Bench       benchCmd   `cmd:"" help:"Measure this machine: sign-ins, code flows, exchanges, beside what their parts alone cost."`
 	Healthcheck healthCmd  `cmd:"" help:"Ask the running service whether it is ready; for containers and supervisors."`
 	Version     versionCmd `cmd:"" help:"Print the version."`
 	Licenses    licenseCmd `cmd:"" help:"Print the licences of everything this program is made of."`

@@ -1,0 +1,27 @@
+package cli
+
+import (
+	"context"
+	"time"
+
+	"parvis/internal/bench"
+)
+
+// benchCmd measures the service on this machine.
+type benchCmd struct {
+	Seconds  time.Duration `help:"Length of each measurement." default:"4s"`
+	Workers  int           `help:"Operations at the same time." default:"8"`
+	Postgres string        `help:"Address of a PostgreSQL database that may be filled with test data." env:"PARVIS_TEST_POSTGRES"`
+	JSON     bool          `name:"json" help:"One JSON object a line."`
+}
+
+// Run measures.
+func (cmd benchCmd) Run(ctx context.Context, c *console) error {
+	if cmd.Seconds < time.Second || cmd.Seconds > 10*time.Minute {
+		return refuse("--seconds: give a time from 1s to 10m")
+	}
+	if cmd.Workers < 1 || cmd.Workers > 64 {
+		return refuse("--workers: give a number from 1 to 64")
+	}
+	return bench.Run(ctx, bench.Options{Seconds: cmd.Seconds, Workers: cmd.Workers, Postgres: cmd.Postgres, JSON: cmd.JSON, Out: c.out, Now: c.now})
+}
