@@ -86,7 +86,7 @@ type Outcome string
 const (
 	Redeemed Outcome = "redeemed"
 	Unknown  Outcome = "unknown"  // no such code for this client, expired, or revoked
-	Reused   Outcome = "reused"   // redeemed before; what it gave is revoked now
+	Reused   Outcome = "reused"   // redeemed before; what it gave is revoked by this
 	Mismatch Outcome = "mismatch" // wrong redirect address or verifier; the code is spent
 	Replayed Outcome = "replayed" // the client assertion was used before
 )
@@ -198,10 +198,11 @@ func bound(r Redemption, redirect, challenge string) bool {
 	return secret.Equal([]byte(Challenge(r.Verifier)), []byte(challenge)) && same
 }
 
-// reuse looks whether the code was redeemed by this client before, and if so revokes what it gave.
+// reuse looks whether the code was redeemed by this client before, and if so
+// revokes what it gave. Once that is done, further uses write nothing and are Unknown.
 func (g Grants) reuse(tx *db.Tx, r Redemption) (Result, error) {
-	row := tx.QueryRow(`UPDATE authorization_grant SET revoked_at = COALESCE(revoked_at, $1), revoked_for = COALESCE(revoked_for, $2)
-		WHERE code_digest = $3 AND relying_party = $4 AND redeemed_at IS NOT NULL
+	row := tx.QueryRow(`UPDATE authorization_grant SET revoked_at = $1, revoked_for = $2
+		WHERE code_digest = $3 AND relying_party = $4 AND redeemed_at IS NOT NULL AND revoked_at IS NULL
 		RETURNING `+columns, db.Millis(tx.Now()), "reuse", secret.Digest(r.Code), string(r.RelyingParty))
 	gr, err := scan(row.Scan)
 	if errors.Is(err, db.ErrNoRows) {
