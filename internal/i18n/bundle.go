@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"sort"
+	"strings"
 
 	goi18n "github.com/nicksnyder/go-i18n/v2/i18n"
 	"golang.org/x/text/language"
@@ -159,11 +160,7 @@ func (t *Tr) List(items []string) string {
 		return items[0]
 	}
 	last := len(items) - 1
-	out := items[0]
-	for _, item := range items[1:last] {
-		out += ", " + item
-	}
-	return out + " " + t.T("kit.and") + " " + items[last]
+	return strings.Join(items[:last], ", ") + " " + t.T("kit.and") + " " + items[last]
 }
 
 // Other is the first other language that a page offers a link to; false when there is none.

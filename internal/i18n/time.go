@@ -16,10 +16,7 @@ const (
 // days to two years. Less than a second is said as one second. The number and
 // its unit are glued by a no-break space.
 func (t *Tr) Duration(d time.Duration) string {
-	seconds := int64((d + time.Second/2) / time.Second)
-	if seconds < 1 {
-		seconds = 1
-	}
+	seconds := max(1, int64((d+time.Second/2)/time.Second))
 	const minute, hour, day, year = 60, 3600, 86400, 365 * 86400
 	switch {
 	case seconds < 2*minute && seconds != minute:

@@ -11,15 +11,18 @@ import (
 // nonce is needed; form-action names where the answer to a form may redirect to,
 // because browsers apply it to redirects after a POST too.
 func policy(formOrigins []string) string {
-	action := "'self'"
+	action := []string{"'self'"}
 	for _, origin := range formOrigins {
 		if source := formSource(origin); source != "" {
-			action += " " + source
+			action = append(action, source)
 		}
 	}
 	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
-		"form-action " + action + "; base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
+		"form-action " + strings.Join(action, " ") + "; base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
 }
+
+// plainHost is a host with an optional port, and nothing that a policy could read as more.
+var plainHost = regexp.MustCompile(`^[A-Za-z0-9.\-]+(:[0-9]+)?$|^\[[0-9a-fA-F:.]+\](:[0-9]+)?$`)
 
 // formSource makes a CSP source of a redirect address: its origin, or the
 // scheme alone when it is an app's own. "" when it is neither.
@@ -29,7 +32,7 @@ func formSource(address string) string {
 		return ""
 	}
 	if u.Scheme == "http" || u.Scheme == "https" {
-		if u.Host == "" || !regexp.MustCompile(`^[A-Za-z0-9.\-]+(:[0-9]+)?$|^\[[0-9a-fA-F:.]+\](:[0-9]+)?$`).MatchString(u.Host) {
+		if u.Host == "" || !plainHost.MatchString(u.Host) {
 			return ""
 		}
 		return u.Scheme + "://" + u.Host

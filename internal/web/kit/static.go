@@ -48,7 +48,7 @@ func newAssets(theme Palette, mark string) (*assets, error) {
 	}
 	a.add("theme.css", []byte(theme.CSS()))
 	if mark != "" {
-		raw, err := os.ReadFile(mark) //nolint:gosec // a file that the operator names
+		raw, err := os.ReadFile(mark)
 		if err != nil {
 			return nil, fmt.Errorf("kit: theme.mark: %w", err)
 		}

@@ -2,6 +2,7 @@ package kit
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"sort"
@@ -226,9 +227,7 @@ func (t Theme) check(dark bool) (problems, warnings []string) {
 		name = "dark"
 	}
 	colours := fixed(dark)
-	for k, v := range t.scheme(dark) {
-		colours[k] = v
-	}
+	maps.Copy(colours, t.scheme(dark))
 	for _, p := range pairs() {
 		for _, on := range p.on {
 			ratio := contrast(mustColor(colours[p.front]), mustColor(colours[on]))
