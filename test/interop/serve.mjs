@@ -65,9 +65,11 @@ export async function startServe(partners, env = {}) {
   const [port, operations] = [await freePort(), await freePort()];
   const sink = await mailSink();
   const issuer = `http://localhost:${port}`;
-  execFileSync(binary, ["init", "--dir", folder, "--public-url", issuer]);
+  execFileSync(binary, ["init", "--dir", folder, "--data", folder, "--public-url", issuer]);
   const file = join(folder, "parvis.yaml");
-  let text = readFileSync(file, "utf8").replace(/^# partners:[\s\S]*$/m, "");
+  let text = readFileSync(file, "utf8")
+    .replace('owner: {en: "", fr: ""}', "owner: {en: Government of Tests, fr: Gouvernement des Essais}")
+    .replace(/^# partners:[\s\S]*$/m, "");
   text += "\npartners:\n";
   for (const p of partners) {
     writeFileSync(join(folder, `${p.id}.secret`), p.secret, { mode: 0o600 });

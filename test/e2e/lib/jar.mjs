@@ -1,15 +1,36 @@
 // A browser reduced to redirects, cookies and forms: enough to sign in without JavaScript.
 import assert from "node:assert/strict";
+import { Agent, request } from "node:http";
+
+const agent = new Agent({ keepAlive: true });
+const flat = (headers) => Object.entries(headers).flatMap(([k, v]) => (Array.isArray(v) ? v : [v]).map((one) => [k, one]));
 
 export class Jar {
   cookies = new Map();
 
-  async get(url, init = {}) {
-    const answer = await fetch(url, {
-      ...init, redirect: "manual",
-      headers: { "accept-language": "en", cookie: [...this.cookies].map(([k, v]) => `${k}=${v}`).join("; "), ...init.headers },
+  // One request, as a browser that opens a page sends it (fetch would say that it is no navigation).
+  async get(url, { method = "GET", body, headers } = {}) {
+    const content = body?.toString();
+    const answer = await new Promise((resolve, reject) => {
+      const sent = request(url, {
+        method, agent, timeout: 30000,
+        headers: {
+          accept: "text/html,application/xhtml+xml,*/*;q=0.8", "accept-language": "en", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document",
+          ...(this.cookies.size ? { cookie: [...this.cookies].map(([k, v]) => `${k}=${v}`).join("; ") } : {}),
+          ...(content === undefined ? {} : { "content-type": "application/x-www-form-urlencoded", "content-length": Buffer.byteLength(content) }),
+          ...headers,
+        },
+      }, (got) => {
+        const parts = [];
+        got.on("data", (b) => parts.push(b));
+        got.on("error", reject);
+        got.on("end", () => resolve({ status: got.statusCode, headers: new Headers(flat(got.headers)), html: Buffer.concat(parts).toString(), set: got.headers["set-cookie"] ?? [] }));
+      });
+      sent.on("error", reject);
+      sent.on("timeout", () => sent.destroy(new Error("no page in time")));
+      sent.end(content);
     });
-    for (const line of answer.headers.getSetCookie()) {
+    for (const line of answer.set) {
       const [pair, ...attributes] = line.split(";");
       const at = pair.indexOf("=");
       const name = pair.slice(0, at).trim();
@@ -29,7 +50,7 @@ export class Jar {
         url = new URL(answer.headers.get("location"), url);
         continue;
       }
-      return { url, answer, html: await answer.text() };
+      return { url, answer, html: answer.html };
     }
     throw new Error(`too many redirects at ${url}`);
   }
