@@ -18,10 +18,10 @@ var update = flag.Bool("update", false, "write docs/flows.md")
 func TestTheDocumentedJourneyIsTheRealOne(t *testing.T) {
 	path := filepath.Join("..", "..", "docs", "flows.md")
 	if *update {
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // a folder of the repository
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(path, []byte(Document()), 0o644); err != nil { //nolint:gosec // a file of the repository
+		if err := os.WriteFile(path, []byte(Document()), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
