@@ -79,7 +79,9 @@ func derive(brand rgb, dark bool) map[string]string {
 			door = brand.shade(math.Max(0.36/o.l, 0.88))
 		}
 		wash := mix(brand, sheet, 0.32).snap()
-		link := brand.lighten(7.6, sheet, wash)
+		calm := brand.oklch() // full chroma glares in the dark
+		calm.c = math.Min(calm.c, 0.09)
+		link := calm.rgb().lighten(7.6, sheet, wash)
 		put("brand", door)
 		put("link", link)
 		put("act", link)
