@@ -44,11 +44,12 @@ for (const lang of ["en", "fr"]) {
 test("static files are sent compressed and may be kept for ever", async () => {
   const page = await fetch(`${demo.issuer}/en/`);
   const html = await page.text();
-  const files = [...html.matchAll(/(?:href|src)="(\/static\/[^"]+\.(?:css|js))"/g)].map((m) => m[1]);
+  const files = [...html.matchAll(/(?:href|src)="(\/assets\/[^"]+\.(?:css|js))"/g)].map((m) => m[1]);
   assert.ok(files.length >= 2, html.slice(0, 500));
   for (const file of files) {
     const answer = await fetch(demo.issuer + file, { headers: { "accept-encoding": "gzip" } });
     assert.match(answer.headers.get("cache-control"), /immutable/, file);
+    assert.match(answer.headers.get("content-encoding") ?? "", /gzip/, file);
     await answer.arrayBuffer();
   }
 });

@@ -37,6 +37,7 @@ import (
 //	foot "icon" "text"                the safety sentence of a foot
 //	rules .Data.Rules                 what a password must have
 //	icon "lock"
+//	glue "555 0100"                   spaces made unbreakable; dial "555 0100" for href="tel:…"
 //	logo lintel, rowlogo lintel       the tile with logo or initial, in the lintel and in rows
 //	copy "text to copy"               a copy button, with JavaScript
 func (s *Site) funcs(lang i18n.Lang, t *template.Template) template.FuncMap {
@@ -68,6 +69,7 @@ func (s *Site) funcs(lang i18n.Lang, t *template.Template) template.FuncMap {
 		"lang":      func() string { return string(lang) },
 		"asset":     s.assets.URL,
 		"glue":      glue,
+		"dial":      dial,
 		"icon":      icon,
 		"token":     c.token,
 		"field":     c.field,
@@ -99,6 +101,16 @@ func (s *Site) funcs(lang i18n.Lang, t *template.Template) template.FuncMap {
 
 // glue makes the spaces of a short text unbreakable.
 func glue(text string) string { return strings.ReplaceAll(text, " ", "\u00a0") }
+
+// dial is a telephone number as a tel: address takes it (RFC 3966): digits and a leading plus.
+func dial(number string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' || r == '+' {
+			return r
+		}
+		return -1
+	}, number)
+}
 
 // checkWords refuses templates that name words the catalogue does not have.
 func (s *Site) checkWords(t *template.Template, lang i18n.Lang) error {
