@@ -143,14 +143,21 @@ func (j *Journey) pending(tx *db.Tx, draft account.Draft) (account.Account, bool
 	return j.Accounts.CreatePending(tx, draft)
 }
 
-// mail issues the proof and queues the one mail that fits the account.
+// mail issues the proof and queues the one mail that fits the account. It goes to
+// the address as it was first written, never to another way of writing it: what is
+// one address to us may be two mailboxes somewhere (C.5 61).
 func (j *Journey) mail(tx *db.Tx, r request, d account.ProofDraft, a account.Account, created bool) error {
+	to, err := j.Accounts.Mailbox(tx, a.ID)
+	if err != nil {
+		return err
+	}
+	d.Address = to
 	if _, err := j.Proofs.Issue(tx, d); err != nil {
 		return err
 	}
 	proof := notify.Proof{Token: d.Token, Code: d.Code, Valid: j.Proofs.Settings.ProofLifetime}
 	asked, service := by(r.visitor, tx.Now()), tell(r.service)
-	m := notify.Message{To: r.address.Written, Locale: r.locale, Account: a.ID}
+	m := notify.Message{To: to.Written, Locale: r.locale, Account: a.ID}
 	switch {
 	case created:
 		m.Data = notify.Activate{Service: service, Proof: proof, Asked: asked}

@@ -150,14 +150,16 @@ func TestALinkOpenedElsewhereGoesOnThereAndNeverMovesTheFirstBrowser(t *testing.
 func TestOnlyWhoProvesTheAddressIsToldThatItIsTaken(t *testing.T) {
 	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
 		h.Active(address)
+		h.Clock.Advance(time.Minute)
 		b := h.Browser()
 		f := b.From(journeytest.Permits)
 		b.Create(f, "sam.fisher@EXAMPLE.org")
 		b.At(f, signin.StepConfirmEmail)
-		letter := h.Box.Letters()
-		_ = letter
-		got := h.Letters("sam.fisher@EXAMPLE.org")
-		if len(got) != 1 || got[0].Kind != notify.KindAlreadyRegistered {
+		if other := h.Letters("sam.fisher@EXAMPLE.org"); len(other) != 0 {
+			t.Fatal("the mail goes to another way of writing the address")
+		}
+		got := h.Letters(address)
+		if got[0].Kind != notify.KindAlreadyRegistered {
 			t.Fatalf("letters: %v", got)
 		}
 		if r := b.Activate(journeytest.Token(got[0])); r.Outcome != enrollment.Proven {

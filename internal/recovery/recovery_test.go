@@ -310,3 +310,15 @@ func TestFiveHundredTriesOfOneCodeGiveOneWinner(t *testing.T) {
 		}
 	}, journeytest.WithoutRehearsal())
 }
+
+func TestAResetGoesToTheAddressAsItWasFirstWritten(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		h.Active(address)
+		b := h.Browser()
+		h.Clock.Advance(time.Minute)
+		b.Reset(b.Direct(), "SAM@Example.ORG")
+		if len(h.Letters("SAM@Example.ORG")) != 0 || h.Latest(address).Kind != notify.KindResetPassword {
+			t.Error("the mail went to what was typed")
+		}
+	})
+}

@@ -181,14 +181,24 @@ func (j *Journey) proof(r request, f flow.Flow, a account.Account, locked bool, 
 }
 
 // mail issues the proof and queues the one mail that fits: only who reads the
-// address learns what is known of it (R27, R30).
+// address learns what is known of it (R27, R30). The mail of an account goes to
+// its address as it was first written, never to another way of writing it: what
+// is one address to us may be two mailboxes somewhere (C.5 61).
 func (j *Journey) mail(tx *db.Tx, r request, d account.ProofDraft, a account.Account, locked bool) error {
+	own, found, err := j.Accounts.Main(tx, a.ID)
+	if err != nil {
+		return err
+	}
+	to := r.address
+	if found {
+		to, d.Address = own.Address, own.Address
+	}
 	if _, err := j.Proofs.Issue(tx, d); err != nil {
 		return err
 	}
 	proof := notify.Proof{Token: d.Token, Code: d.Code, Valid: j.Proofs.Settings.ProofLifetime}
 	asked, service := by(r.visitor, tx.Now()), tell(r.service)
-	m := notify.Message{To: r.address.Written, Locale: r.visitor.Locale, Account: a.ID}
+	m := notify.Message{To: to.Written, Locale: r.visitor.Locale, Account: a.ID}
 	unlock := r.task == flow.TaskUnlock
 	switch {
 	case a.Status == account.Pending:

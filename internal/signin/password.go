@@ -239,11 +239,15 @@ func (j *Journey) tellLocked(tx *db.Tx, v flow.Visitor, a attempt) error {
 		To: a.address.Written, Locale: v.Locale,
 		Data: notify.Locked{Failures: j.Attempts.Settings.MaxFailures, Asked: by(v, tx.Now())},
 	}
-	if a.account.Status != account.Active {
+	own, found, err := j.Accounts.Main(tx, a.account.ID)
+	if err != nil {
+		return err
+	}
+	if a.account.Status != account.Active || !found {
 		m.Expires = tx.Now() // made, never sent
 		return j.Outbox.Queue(tx, m)
 	}
-	m.Account, m.Locale = a.account.ID, a.account.Locale
+	m.To, m.Account, m.Locale = own.Address.Written, a.account.ID, a.account.Locale
 	return j.Outbox.Queue(tx, m)
 }
 

@@ -1,0 +1,30 @@
+package enrollment_test
+
+import (
+	"testing"
+
+	"parvis/internal/account"
+	"parvis/internal/enrollment"
+	"parvis/internal/journeytest"
+)
+
+func TestEveryAddressThatIsAcceptedCanBeMailed(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		for _, typed := range []string{
+			"zoë@example.org", "用户@例子.广告", "o'neil@example.org", "a+b=c@münchen.example", "x`{|}~@example.org", "André.Côté@québec.example",
+		} {
+			addr, err := account.ParseAddress(typed)
+			if err != nil {
+				t.Logf("%s is refused: %v", typed, err)
+				continue
+			}
+			b := h.Browser()
+			if r := b.Create(b.Direct(), typed); r.Outcome != enrollment.Sent {
+				t.Errorf("%s: %q", typed, r.Outcome)
+			}
+			if len(h.Letters(addr.Written)) != 1 {
+				t.Errorf("%s: no letter", typed)
+			}
+		}
+	})
+}
