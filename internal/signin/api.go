@@ -25,6 +25,7 @@ type View struct {
 	Finish       string          // local path that completes the request
 	Cancel       string          // local path that gives the request up
 	ReturnOrigin string          // for the form-action of this flow's pages
+	Locale       string          // language the service asked for: "en", "fr", or "" for none
 	Person       *Person         // who is signed in in this browser, nil for nobody
 }
 
