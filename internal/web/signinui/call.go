@@ -94,8 +94,10 @@ func (u *UI) enter(w http.ResponseWriter, r *http.Request, step signin.Step) (*c
 	if err != nil {
 		return nil, u.lost(w, r, err)
 	}
+	u.Site.UseLang(r, i18n.Lang(view.Locale)) // OpenID Connect Core 1.0, 3.1.2.1: ui_locales
+	visitor.Locale = string(kit.Lang(r))
 	c := &call{w: w, r: r, tr: u.Site.Tr(r), visitor: visitor, view: view}
-	if c.journey, c.party, err = u.open(r, view); err != nil {
+	if c.journey, c.party, err = u.open(r, view, step); err != nil {
 		return nil, err
 	}
 	switch {

@@ -39,6 +39,10 @@ func (u *UI) renderConsent(c *call, _ *kit.Form, status int) error {
 	if own := c.party.ConsentPeriod; own > 0 {
 		data.Period = own
 	}
+	// The service always learns one thing: an identifier made for it alone.
+	data.Items = append(data.Items, consentItem{
+		Label: c.tr.T("consent.attribute.sub"), Value: c.tr.T("consent.attribute.sub-value"),
+	})
 	for _, item := range asked.Items {
 		line := consentItem{Label: ClaimLabel(c.tr, item.Attribute), Value: claimValue(c.tr, item), New: item.New && asked.Again}
 		line.Purpose = c.party.Purposes[item.Attribute].In(c.tr.Lang())
@@ -73,8 +77,6 @@ func ClaimLabel(tr *i18n.Tr, claim string) string {
 // claimValue is what a service receives, as a person reads it.
 func claimValue(tr *i18n.Tr, item signin.SharedItem) string {
 	switch item.Attribute {
-	case "sub":
-		return tr.T("consent.attribute.sub-value")
 	case "email_verified":
 		return tr.T("consent.value.yes")
 	case "locale":

@@ -77,6 +77,14 @@ func (u *UI) lost(w http.ResponseWriter, r *http.Request, err error) error {
 	if !fault.Is(err, fault.NotFound) {
 		return err
 	}
-	tr := u.Site.Tr(r)
-	return u.pages.Render(w, r, http.StatusNotFound, kit.View{Page: "elsewhere", Title: tr.T("elsewhere.title")})
+	u.note(r, "journey not found")
+	return u.pages.Render(w, r, http.StatusNotFound, kit.View{Page: "elsewhere", Title: u.Site.Tr(r).T("elsewhere.title")})
+}
+
+// note logs why a page without a journey is a dead end, and shows the reference
+// under which support finds it.
+func (u *UI) note(r *http.Request, what string, details ...any) {
+	reference := kit.Reference(r)
+	kit.SceneOf(r).Reference = reference
+	u.Site.Log.InfoContext(r.Context(), what, append(details, "reference", reference)...)
 }

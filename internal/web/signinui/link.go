@@ -29,6 +29,14 @@ type linkEndedPage struct {
 	SignIn  string // where the sign-in page is; "" leaves the link out
 }
 
+// AskID is the id of the main button: the sign-in link keeps its own.
+func (p linkEndedPage) AskID() string {
+	if p.AskText == "link.sign-in" {
+		return "sign-in-link"
+	}
+	return "continue-to-service"
+}
+
 // openLink shows what a mailed link is for. It consumes nothing: mail scanners
 // open links, too. The button of the page does (POST).
 func (u *UI) openLink(w http.ResponseWriter, r *http.Request) error {
@@ -83,6 +91,9 @@ func (u *UI) showEnded(w http.ResponseWriter, r *http.Request, link signin.Link,
 		u.nextMessage(r, link, &data)
 	case signin.LinkUsed:
 		data.Lead = tr.T("link.used." + string(link.Purpose))
+		if link.Purpose == signin.LinkReset {
+			data.Ask, data.AskText = startAt(link.RelyingParty, "forgot-password"), "link.expired.ask"
+		}
 	case signin.LinkReplaced:
 		data.Lead = tr.T("link.replaced.lead")
 	case signin.LinkRemoved:
@@ -92,6 +103,10 @@ func (u *UI) showEnded(w http.ResponseWriter, r *http.Request, link signin.Link,
 		page, status = "link-unknown", http.StatusNotFound
 		data.Lead = tr.T("link.unknown.lead")
 	}
+	if data.Resend == "" && data.Ask == "" {
+		data.Ask, data.AskText, data.SignIn = data.SignIn, "link.sign-in", ""
+	}
+	u.note(r, "link did not work", "status", string(link.Status), "purpose", string(link.Purpose))
 	return u.pages.Render(w, r, status, kit.View{
 		Page: page, File: "link-ended", Title: tr.T("link." + page[len("link-"):] + ".title"), Data: data,
 	})

@@ -6,6 +6,7 @@ import (
 	"net/url"
 
 	"parvis/internal/fault"
+	"parvis/internal/flow"
 	"parvis/internal/i18n"
 	"parvis/internal/id"
 	"parvis/internal/relyingparty"
@@ -54,7 +55,7 @@ func (u *UI) dress(r *http.Request, rp *relyingparty.RelyingParty, line string) 
 	lang := kit.Lang(r)
 	scene.Lintel = &kit.Lintel{
 		Line: u.Site.Tr(r).T(line), Name: rp.Name.In(lang), Department: rp.Department.In(lang),
-		Logo: LogoPath(rp), Lang: foreign(rp.Name, lang),
+		Logo: LogoPath(rp), Lang: foreign(rp.Name, lang), Party: string(rp.ID),
 	}
 	if rp.ReturnURL != "" {
 		scene.Back = &kit.Link{Text: rp.Name.In(lang), URL: rp.ReturnURL, Lang: foreign(rp.Name, lang)}
@@ -70,7 +71,7 @@ func foreign(text i18n.Text, page i18n.Lang) i18n.Lang {
 }
 
 // open makes the journey of a page and dresses the scene for it.
-func (u *UI) open(r *http.Request, v signin.View) (journey, *relyingparty.RelyingParty, error) {
+func (u *UI) open(r *http.Request, v signin.View, at signin.Step) (journey, *relyingparty.RelyingParty, error) {
 	scene := kit.SceneOf(r)
 	scene.Reference = v.Reference
 	scene.Retry = path(v.Flow, "")
@@ -81,7 +82,7 @@ func (u *UI) open(r *http.Request, v signin.View) (journey, *relyingparty.Relyin
 	if err != nil {
 		return journey{}, nil, err
 	}
-	u.dress(r, rp, lintelLine(v))
+	u.dress(r, rp, lintelLine(v, at))
 	j := journey{Flow: v.Flow, Steps: 2}
 	if rp != nil {
 		j.Service, j.Steps = rp.Name.In(kit.Lang(r)), 3
@@ -89,20 +90,17 @@ func (u *UI) open(r *http.Request, v signin.View) (journey, *relyingparty.Relyin
 	return j, rp, nil
 }
 
-// lintelLine is what stands over the service's name.
-func lintelLine(v signin.View) string {
-	switch v.Step {
-	case signin.StepConsent:
+// lintelLine is what stands over the service's name at a step.
+func lintelLine(v signin.View, at signin.Step) string {
+	switch {
+	case at == signin.StepConsent:
 		return "signin.lintel.asks"
-	case signin.StepCreate, signin.StepConfirmEmail, signin.StepAlready:
+	case at == signin.StepCreate, at == signin.StepConfirmEmail, at == signin.StepAlready,
+		at == signin.StepChoosePassword && v.Task == flow.TaskCreate:
 		return "signin.lintel.creating"
-	case signin.StepChoosePassword:
-		if v.Task == "create" {
-			return "signin.lintel.creating"
-		}
 	default:
+		return "signin.lintel.signing-in"
 	}
-	return "signin.lintel.signing-in"
 }
 
 // LogoPath is the local address of a service's logo, "" when it has none.

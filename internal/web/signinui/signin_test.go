@@ -250,3 +250,49 @@ func TestReauthenticationFixesTheAddress(t *testing.T) {
 		p.Submit("sign-in", "password", good).Must("consent", http.StatusOK)
 	})
 }
+
+func TestAServiceCanAskForALanguageUntilThePersonChooses(t *testing.T) {
+	h := webtest.Open(t)
+	p := h.Person("en-CA")
+	if page := p.Open(webtest.Authorize(webtest.Aid, "ui_locales", "fr-CA en")).Must("sign-in", http.StatusOK); page.Lang() != "fr" {
+		t.Errorf("the page is in %s", page.Lang())
+	}
+	p.Follow("language-link").Must("sign-in", http.StatusOK)
+	if page := p.Follow("create-account-link"); page.Lang() != "en" {
+		t.Errorf("after the choice the page is in %s", page.Lang())
+	}
+}
+
+func TestTheContactLinkCarriesTheReferenceAndTheService(t *testing.T) {
+	h := webtest.Open(t)
+	p := h.Person("en")
+	page := p.Open(webtest.Authorize(webtest.Aid)).Must("sign-in", http.StatusOK)
+	at := strings.Index(page.Body, "/contact?")
+	if at < 0 || !strings.Contains(page.Body[at:at+60], "ref=") || !strings.Contains(page.Body[at:at+80], "service=student-aid") {
+		t.Error("the contact page is not told what the person did")
+	}
+	stranger := h.Person("en")
+	lost := stranger.Open("/link/AAAA").Must("link-unknown", http.StatusNotFound)
+	if !strings.Contains(lost.Body, "/contact?ref=") {
+		t.Error("a dead end gives no reference to quote")
+	}
+}
+
+func TestConsentIsNeverAnEmptyList(t *testing.T) {
+	each(t, func(t *testing.T, h *webtest.House, language string) {
+		p := h.Person(language)
+		enrol(h, p)
+		page := p.Open(webtest.Authorize(webtest.Fishing))
+		if p.Left != "" {
+			t.Fatal("the first visit to a service is asked about")
+		}
+		page.Must("consent", http.StatusOK)
+		if strings.Count(page.Body, "<dt>") != 1 {
+			t.Error("a service that asks for nothing still receives an identifier")
+		}
+		p.Submit("consent", "#allow")
+		mustLeave(t, p, "https://fishing-licences.test/callback?", "code=")
+		p.Open(webtest.Authorize(webtest.Fishing))
+		mustLeave(t, p, "https://fishing-licences.test/callback?", "code=")
+	})
+}
