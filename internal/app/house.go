@@ -120,7 +120,7 @@ func Open(ctx context.Context, o Options) (*House, error) {
 			return nil, errors.Join(err, h.DB.Close())
 		}
 	}
-	h.measure()
+	h.measure() //nolint:contextcheck // the metrics are asked for later, by nobody's request
 	return h, nil
 }
 

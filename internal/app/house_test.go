@@ -175,7 +175,7 @@ func TestAStopLetsRequestsInProgressEnd(t *testing.T) {
 		<-leave
 		_, _ = io.WriteString(w, "done")
 	})
-	l, err := listen("test", "127.0.0.1:0")
+	l, err := listen(t.Context(), "test", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +193,7 @@ func TestAStopLetsRequestsInProgressEnd(t *testing.T) {
 	}
 	answer := make(chan string, 1)
 	go func() {
-		r, err := http.Get("http://" + h.Config.Server.Listen + "/") //nolint:noctx // a test
+		r, err := http.Get("http://" + h.Config.Server.Listen + "/")
 		if err != nil {
 			answer <- err.Error()
 			return
@@ -215,12 +215,12 @@ func TestAStopLetsRequestsInProgressEnd(t *testing.T) {
 }
 
 func TestAnAddressInUseIsSaidWithItsSetting(t *testing.T) {
-	first, err := listen("server.listen", "127.0.0.1:0")
+	first, err := listen(t.Context(), "server.listen", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = first.Close() }()
-	_, err = listen("server.listen", first.Addr().String())
+	_, err = listen(t.Context(), "server.listen", first.Addr().String())
 	if err == nil || !strings.Contains(err.Error(), "server.listen") || !strings.Contains(err.Error(), "in use") {
 		t.Errorf("got %v", err)
 	}

@@ -48,19 +48,17 @@ func (h requestHandler) WithGroup(name string) slog.Handler {
 
 // address finds e-mail addresses in free text, and link looks for secrets in paths of links.
 var (
-	address = regexp.MustCompile(`[^\s"'<>(),;:@=]+@[^\s"'<>(),;:@]+`) //nolint:gochecknoglobals // compiled once
-	link    = regexp.MustCompile(`/link/[A-Za-z0-9_-]+`)               //nolint:gochecknoglobals // compiled once
+	address = regexp.MustCompile(`[^\s"'<>(),;:@=]+@[^\s"'<>(),;:@]+`)
+	link    = regexp.MustCompile(`/link/[A-Za-z0-9_-]+`)
 )
 
 // maskAttr is the second line of defence: types with personal data print masked by themselves.
 func maskAttr(_ []string, a slog.Attr) slog.Attr {
-	switch a.Value.Kind() {
-	case slog.KindString:
+	if a.Value.Kind() == slog.KindString {
 		a.Value = slog.StringValue(Mask(a.Value.String()))
-	case slog.KindAny:
-		if err, ok := a.Value.Any().(error); ok {
-			a.Value = slog.StringValue(Mask(err.Error()))
-		}
+	}
+	if err, ok := a.Value.Any().(error); ok {
+		a.Value = slog.StringValue(Mask(err.Error()))
 	}
 	return a
 }

@@ -87,7 +87,7 @@ func onlyHost(public string, next http.Handler) http.Handler {
 			return
 		}
 		if r.Method == http.MethodGet || r.Method == http.MethodHead {
-			http.Redirect(w, r, public+r.URL.RequestURI(), http.StatusTemporaryRedirect)
+			http.Redirect(w, r, public+r.URL.RequestURI(), http.StatusTemporaryRedirect) //nolint:gosec // leads to our own address
 			return
 		}
 		http.Error(w, "This service answers at "+public+" only. If it is known by another address, change the setting server.public_url; if a proxy changes the Host header, let it pass the original.", http.StatusMisdirectedRequest)

@@ -11,7 +11,6 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
-	"time"
 
 	"parvis/internal/config"
 )
@@ -36,14 +35,14 @@ func NewServer(s config.Server, h http.Handler, log *slog.Logger) *http.Server {
 // server.stop_timeout. ready is called once requests are answered.
 func (h *House) Serve(ctx context.Context, ready func()) error {
 	settings := h.Config.Server
-	public, err := listen("server.listen", settings.Listen)
+	public, err := listen(ctx, "server.listen", settings.Listen)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = public.Close() }() // closed by its server before; this is for the ways out in between
 	var operators net.Listener
 	if settings.OperationsListen != "" {
-		if operators, err = listen("server.operations_listen", settings.OperationsListen); err != nil {
+		if operators, err = listen(ctx, "server.operations_listen", settings.OperationsListen); err != nil {
 			return err
 		}
 		defer func() { _ = operators.Close() }() // as above
@@ -59,13 +58,13 @@ func (h *House) Serve(ctx context.Context, ready func()) error {
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
 	if err := h.Start(work); err != nil {
-		return errors.Join(err, h.drain(servers, stopWork))
+		return errors.Join(err, h.drain(ctx, servers, stopWork))
 	}
 	front := NewServer(settings, h.Handler(), h.Log)
 	servers = append(servers, front)
 	cert, err := h.secure(work, front)
 	if err != nil {
-		return errors.Join(err, h.drain(servers, stopWork))
+		return errors.Join(err, h.drain(ctx, servers, stopWork))
 	}
 	go func() {
 		if cert != nil {
@@ -81,15 +80,15 @@ func (h *House) Serve(ctx context.Context, ready func()) error {
 	select {
 	case <-ctx.Done():
 		h.Log.InfoContext(ctx, "stopping")
-		return h.drain(servers, stopWork)
+		return h.drain(ctx, servers, stopWork)
 	case err := <-failed:
-		return errors.Join(fmt.Errorf("app: %w", err), h.drain(servers, stopWork))
+		return errors.Join(fmt.Errorf("app: %w", err), h.drain(ctx, servers, stopWork))
 	}
 }
 
 // listen binds an address and says which setting to change when it cannot.
-func listen(setting, address string) (net.Listener, error) {
-	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", address)
+func listen(ctx context.Context, setting, address string) (net.Listener, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, fmt.Errorf("app: %s: %s is in use by another program; stop it or choose another port", setting, address)
 	}
@@ -125,9 +124,9 @@ func (h *House) secure(ctx context.Context, server *http.Server) (*certificate, 
 
 // drain stops taking connections, lets requests in progress end, then stops the
 // background work: mails and jobs under way are finished or left for another node.
-func (h *House) drain(servers []*http.Server, stopWork context.CancelFunc) error {
+func (h *House) drain(ctx context.Context, servers []*http.Server, stopWork context.CancelFunc) error {
 	h.stopping.Store(true)
-	ctx, cancel := context.WithTimeout(context.Background(), h.Config.Server.StopTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.Config.Server.StopTimeout)
 	defer cancel()
 	var all sync.WaitGroup
 	errs := make([]error, len(servers))
@@ -159,19 +158,5 @@ func (h *House) Wait(ctx context.Context) {
 	case <-done:
 	case <-ctx.Done():
 		h.Log.WarnContext(ctx, "background work did not end in time")
-	}
-}
-
-// every calls a function at an interval until the context ends.
-func every(ctx context.Context, interval time.Duration, call func(context.Context)) {
-	tick := time.NewTicker(interval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			call(ctx)
-		}
 	}
 }

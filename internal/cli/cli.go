@@ -91,7 +91,7 @@ func run(ctx context.Context, c *console, args []string) int {
 		kong.Bind(c),
 	)
 	if err != nil {
-		fmt.Fprintln(c.err, "parvis:", err)
+		c.warnf("parvis: %v\n", err)
 		return 2
 	}
 	if len(args) == 0 {
@@ -99,7 +99,7 @@ func run(ctx context.Context, c *console, args []string) int {
 	}
 	chosen, err := parser.Parse(args)
 	if err != nil {
-		fmt.Fprintf(c.err, "parvis: %v\nTry: parvis --help\n", err)
+		c.warnf("parvis: %v\nTry: parvis --help\n", err)
 		return 2
 	}
 	c.config = cmds.Config
@@ -113,14 +113,21 @@ func run(ctx context.Context, c *console, args []string) int {
 // complain prints an error for a person.
 func (c *console) complain(err error) {
 	if wrong, ok := errors.AsType[*config.Error](err); ok {
-		fmt.Fprintln(c.err, wrong.Error())
+		c.warnf("%s\n", wrong.Error())
 		return
 	}
-	fmt.Fprintln(c.err, "parvis:", err)
+	c.warnf("parvis: %v\n", err)
 }
 
 // load reads and checks the configuration.
 func (c *console) load() (*config.Config, error) { return config.Load(c.config, c.environ) }
 
 // printf prints to standard output.
-func (c *console) printf(format string, args ...any) { fmt.Fprintf(c.out, format, args...) }
+func (c *console) printf(format string, args ...any) {
+	_, _ = fmt.Fprintf(c.out, format, args...) // an error there could be told nowhere
+}
+
+// warnf prints to standard error.
+func (c *console) warnf(format string, args ...any) {
+	_, _ = fmt.Fprintf(c.err, format, args...) // as above
+}

@@ -88,7 +88,7 @@ func readSecret(path string) (string, error) {
 	if info.Mode().Perm()&0o007 != 0 {
 		return "", fmt.Errorf("%s may be read or written by everybody (mode %04o); run: chmod 0600 %s", path, info.Mode().Perm(), path)
 	}
-	text, err := os.ReadFile(path) //nolint:gosec // the operator's own path
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return "", err
 	}

@@ -173,7 +173,7 @@ func Load(path string, environ []string) (*Config, error) {
 
 // Read is Load without the check of the values, for commands that help to repair them.
 func Read(path string, environ []string) (*Config, error) {
-	text, err := os.ReadFile(path) //nolint:gosec // the operator's own path
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("config: %w; `parvis init` writes a configuration, --config names another file", err)
 	}

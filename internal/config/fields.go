@@ -72,9 +72,9 @@ func owners(t reflect.Type, found map[string]bool) {
 		return
 	}
 	found[name] = true
-	for i := range t.NumField() {
-		if _, _, ok := yamlName(t.Field(i)); ok {
-			owners(t.Field(i).Type, found)
+	for field := range t.Fields() {
+		if _, _, ok := yamlName(field); ok {
+			owners(field.Type, found)
 		}
 	}
 }
@@ -195,8 +195,8 @@ func singlesFirst(t reflect.Type) []int {
 // documented as one line each, and their common parts once.
 func alike(t, elem reflect.Type) int {
 	n := 0
-	for i := range t.NumField() {
-		if t.Field(i).Type == elem && elem.Kind() == reflect.Struct {
+	for field := range t.Fields() {
+		if field.Type == elem && elem.Kind() == reflect.Struct {
 			n++
 		}
 	}
@@ -228,11 +228,9 @@ func Generate(root string) error {
 		return err
 	}
 	path := filepath.Join(root, "internal/config/fields.json")
-	//nolint:gosec // source files are readable by all
 	if err := os.WriteFile(path, fields, fs.FileMode(0o644)); err != nil {
 		return fmt.Errorf("config: %w", err)
 	}
-	//nolint:gosec // as above
 	if err := os.WriteFile(filepath.Join(root, "docs/configuration.md"), []byte(docs(fields)), fs.FileMode(0o644)); err != nil {
 		return fmt.Errorf("config: %w", err)
 	}

@@ -44,7 +44,7 @@ func decode(c *Config, text []byte) []string {
 }
 
 // goTypes are the names that yaml gives to types in its messages.
-var goTypes = regexp.MustCompile("cannot unmarshal !!(\\w+) `?([^`]*)`? into ([\\w.\\[\\]]+)") //nolint:gochecknoglobals // compiled once
+var goTypes = regexp.MustCompile("cannot unmarshal !!(\\w+) `?([^`]*)`? into ([\\w.\\[\\]]+)")
 
 // plainYAML says "line 3: cannot read "30 minutes" as a duration" instead of naming Go types.
 func plainYAML(text string) string {
@@ -110,8 +110,7 @@ func unknown(node *yaml.Node, t reflect.Type, path string) []string {
 
 // collect lists the settings of a struct, those of inlined structs included.
 func collect(t reflect.Type, fields map[string]reflect.Type) {
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		name, inline, ok := yamlName(f)
 		switch {
 		case !ok:

@@ -69,7 +69,7 @@ func Init(f First) ([]string, error) {
 
 // writeNew writes a file that does not exist yet and makes sure it is on the disk.
 func writeNew(path string, content []byte, mode fs.FileMode) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode) //nolint:gosec // the operator's own path
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return fmt.Errorf("config: %w", err)
 	}

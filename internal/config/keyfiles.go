@@ -41,7 +41,7 @@ func DemoKeyFile() []byte {
 
 // DemoKey reads a key file of the demonstration and makes it when there is none.
 func DemoKey(path string) ([]byte, error) {
-	text, err := os.ReadFile(path) //nolint:gosec // the demonstration's own folder
+	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		text = DemoKeyFile()
 		err = writeNew(path, text, 0o600)
@@ -69,7 +69,7 @@ func readKey(path string) ([]byte, error) {
 	if info.Mode().Perm()&0o027 != 0 {
 		return nil, fmt.Errorf("%s may be read or written by others (mode %04o); run: chmod 0600 %s", path, info.Mode().Perm(), path)
 	}
-	text, err := os.ReadFile(path) //nolint:gosec // the operator's own path
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,7 @@ type leaf struct {
 }
 
 // durationType is time.Duration, a scalar although its kind is int64.
-var durationType = reflect.TypeFor[time.Duration]() //nolint:gochecknoglobals // a constant type
+var durationType = reflect.TypeFor[time.Duration]()
 
 // leaves lists every setting of a configuration in the order of its fields.
 // The value must be addressable when the leaves are to be set.

@@ -16,26 +16,33 @@ func (d *demonstration) announce() error {
 			return err
 		}
 	}
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 4, 3, ' ', 0)
-	fmt.Fprintf(w, "\nThe demonstration is ready.\n\n")
-	fmt.Fprintf(w, "  Sign-in service\t%s\n", d.issuer)
+	addresses := [][]string{{"Sign-in service", d.issuer}}
 	for _, s := range d.named() {
-		fmt.Fprintf(w, "  %s\t%s\t(%s)\n", s.Name, s.URL, s.Demand)
+		addresses = append(addresses, []string{s.Name, s.URL, "(" + s.Demand + ")"})
 	}
-	fmt.Fprintf(w, "  Mailbox and clock\t%s/demo/mailbox\n\n", d.issuer)
-	_ = w.Flush() // into memory
-	fmt.Fprintf(w, "  E-mail address\tPassword\tState\n")
+	addresses = append(addresses, []string{"Mailbox and clock", d.issuer + "/demo/mailbox"})
+	people := [][]string{{"E-mail address", "Password", "State"}}
 	for _, p := range d.people {
-		fmt.Fprintf(w, "  %s\t%s\t%s\n", p.Email, p.Password, stateText(p.State))
+		people = append(people, []string{p.Email, p.Password, stateText(p.State)})
 	}
-	_ = w.Flush() // into memory
-	b.WriteString("\nTry this: open " + d.services[0].URL + ", choose \"Sign in\", then \"Create an account\" with any\n" +
-		"address; the activation mail is in the mailbox. Ctrl-C ends the demonstration.\n\n")
-	if _, err := fmt.Fprint(d.Out, b.String()); err != nil {
+	b := "\nThe demonstration is ready.\n\n" + columns(addresses) + "\n" + columns(people) +
+		"\nTry this: open " + d.services[0].URL + ", choose \"Sign in\", then \"Create an account\" with any\n" +
+		"address; the activation mail is in the mailbox. Ctrl-C ends the demonstration.\n\n"
+	if _, err := fmt.Fprint(d.Out, b); err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}
 	return nil
+}
+
+// columns aligns a table.
+func columns(rows [][]string) string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 4, 3, ' ', 0)
+	for _, row := range rows {
+		_, _ = fmt.Fprintln(w, "  "+strings.Join(row, "\t")) // into memory
+	}
+	_ = w.Flush() // into memory
+	return b.String()
 }
 
 func stateText(state string) string {

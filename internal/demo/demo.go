@@ -69,13 +69,7 @@ type demonstration struct {
 	issuer    string
 	services  []*service
 	people    []Person
-	listeners []door
-}
-
-// door is a listener and who answers there.
-type door struct {
-	listener net.Listener
-	handler  http.Handler
+	listeners []net.Listener // of the sign-in service, then of the example services
 }
 
 // Run runs a demonstration until ctx ends.
@@ -86,7 +80,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	d := &demonstration{Options: o, clock: &Clock{System: o.System}, box: &mailbox.Box{}}
 	defer func() {
 		for _, one := range d.listeners {
-			_ = one.listener.Close() // closed by its server before, if it had one
+			_ = one.Close() // closed by its server before, if it had one
 		}
 	}()
 	if err := d.bind(ctx); err != nil {
@@ -114,10 +108,10 @@ func (d *demonstration) bind(ctx context.Context) error {
 	}
 	port := portOf(main)
 	d.issuer = "http://localhost:" + strconv.Itoa(port)
-	d.listeners = append(d.listeners, door{listener: main})
+	d.listeners = append(d.listeners, main)
 	// Browsers may try the address of IPv6 first for "localhost".
 	if six, err := d.listen(ctx, "::1", port); err == nil {
-		d.listeners = append(d.listeners, door{listener: six})
+		d.listeners = append(d.listeners, six)
 	}
 	for i, known := range []*service{
 		{Key: "fishing", ClientID: "fishing-licences", Demand: "sign-in", Scopes: []string{"openid"}},
@@ -135,7 +129,7 @@ func (d *demonstration) bind(ctx context.Context) error {
 		known.Now = d.clock.Now
 		known.logins, known.sessions = map[string]login{}, map[string]visitor{}
 		d.services = append(d.services, known)
-		d.listeners = append(d.listeners, door{listener: l})
+		d.listeners = append(d.listeners, l)
 	}
 	return nil
 }
@@ -198,7 +192,7 @@ func (d *demonstration) serve(ctx context.Context) error {
 		}
 		s := app.NewServer(d.house.Config.Server, h, d.house.Log)
 		servers = append(servers, s)
-		go func() { failed <- s.Serve(one.listener) }()
+		go func() { failed <- s.Serve(one) }()
 	}
 	err := d.announce()
 	if err == nil {

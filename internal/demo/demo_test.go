@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -71,9 +72,7 @@ func network(t *testing.T, jar http.CookieJar) http.Handler {
 			return
 		}
 		defer func() { _ = answer.Body.Close() }()
-		for k, v := range answer.Header {
-			w.Header()[k] = v
-		}
+		maps.Copy(w.Header(), answer.Header)
 		if jar != nil {
 			w.Header().Del("Set-Cookie")
 		}
@@ -191,7 +190,7 @@ func TestTheMailboxShowsMailsAndTheClockEndsLinks(t *testing.T) {
 	w.visit(t, box[0].Links[0]).Must("confirm-link", http.StatusOK)
 	var answer map[string]time.Time
 	form := strings.NewReader("advance=31m")
-	response, err := http.Post(r.Issuer+"/demo/clock", "application/x-www-form-urlencoded", form) //nolint:noctx // a test
+	response, err := http.Post(r.Issuer+"/demo/clock", "application/x-www-form-urlencoded", form)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,7 +206,7 @@ func TestTheMailboxShowsMailsAndTheClockEndsLinks(t *testing.T) {
 
 func fetch(t *testing.T, address string, into any) {
 	t.Helper()
-	response, err := http.Get(address) //nolint:noctx,gosec // a test
+	response, err := http.Get(address)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -140,7 +140,7 @@ func (s *service) login(w http.ResponseWriter, r *http.Request) {
 			options = append(options, oauth2.SetAuthURLParam(name, value))
 		}
 	}
-	http.Redirect(w, r, p.oauth.AuthCodeURL(state, options...), http.StatusFound)
+	http.Redirect(w, r, p.oauth.AuthCodeURL(state, options...), http.StatusFound) //nolint:gosec // leads to the issuer
 }
 
 // keep remembers a sign-in that has begun and forgets those that took too long.

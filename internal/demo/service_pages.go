@@ -28,7 +28,7 @@ type servicePage struct {
 type claim struct{ Name, Value string }
 
 // firstClaims stand first in the list, in this order; the rest follows by name.
-var firstClaims = []string{"sub", "email", "email_verified", "locale", "acr", "amr", "auth_time"} //nolint:gochecknoglobals // a constant list
+var firstClaims = []string{"sub", "email", "email_verified", "locale", "acr", "amr", "auth_time"}
 
 // home is the first page: what the service is for, or the claims received.
 func (s *service) home(w http.ResponseWriter, r *http.Request) {

@@ -63,7 +63,7 @@ func write(path string) error {
 		}
 		b.WriteString(strings.Join(texts, "\n"))
 	}
-	return os.WriteFile(path, []byte(b.String()), 0o644) //nolint:gosec // a source file
+	return os.WriteFile(path, []byte(b.String()), 0o644)
 }
 
 // licences reads the licence files of a module; a module without one is an error.
@@ -75,7 +75,8 @@ func licences(dir string) ([]string, error) {
 	var out []string
 	for _, e := range entries {
 		name := strings.ToUpper(e.Name())
-		if e.IsDir() || !(strings.HasPrefix(name, "LICEN") || strings.HasPrefix(name, "COPYING") || strings.HasPrefix(name, "NOTICE")) {
+		legal := strings.HasPrefix(name, "LICEN") || strings.HasPrefix(name, "COPYING") || strings.HasPrefix(name, "NOTICE")
+		if e.IsDir() || !legal {
 			continue
 		}
 		text, err := os.ReadFile(filepath.Join(dir, e.Name()))
