@@ -2,7 +2,9 @@ package demo
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"parvis/internal/i18n"
@@ -134,7 +136,8 @@ func (v *viewer) html(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox allow-top-navigation-by-user-activation")
-	_, _ = w.Write([]byte(letter.HTML))
+	// Links open a tab of their own, as from a mail programme; inside the frame our pages refuse to be shown.
+	_, _ = io.WriteString(w, strings.Replace(letter.HTML, "<head>", `<head><base target="_blank">`, 1))
 }
 
 // json is the mailbox for scripts, newest first.
