@@ -53,6 +53,13 @@ func (m *metrics) gauge(name, help string, read func() float64) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read))
 }
 
+// labelled registers a number of several that differ by one label.
+func (m *metrics) labelled(name, help, label, value string, read func() float64) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: name, Help: help, ConstLabels: prometheus.Labels{label: value},
+	}, read))
+}
+
 // counter registers counts that something else keeps, one per value of a label.
 func (m *metrics) counter(name, help, label string, read map[string]func() float64) {
 	for value, f := range read {

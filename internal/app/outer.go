@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -86,7 +87,8 @@ func onlyHost(public string, next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		// Only a path can follow our own address: "GET x:@evil.example" has none.
+		if (r.Method == http.MethodGet || r.Method == http.MethodHead) && strings.HasPrefix(r.URL.RequestURI(), "/") {
 			http.Redirect(w, r, public+r.URL.RequestURI(), http.StatusTemporaryRedirect) //nolint:gosec // leads to our own address
 			return
 		}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 )
@@ -63,5 +64,12 @@ func TestAForeignPathCannotLeadElsewhere(t *testing.T) {
 	h.ServeHTTP(w, r)
 	if to := w.Header().Get("Location"); !strings.HasPrefix(to, "https://sign-in.example.org/") {
 		t.Errorf("leads to %q", to)
+	}
+	r = httptest.NewRequest("GET", "/", nil)
+	r.Host, r.URL = "x", &url.URL{Scheme: "x", Opaque: "@evil.example"} // GET x:@evil.example HTTP/1.1
+	w = httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	if to := w.Header().Get("Location"); to != "" || w.Code != http.StatusMisdirectedRequest {
+		t.Errorf("without a path: %d, leads to %q", w.Code, to)
 	}
 }

@@ -164,6 +164,12 @@ func (h *House) measure() {
 		}
 		return skew.Seconds()
 	})
+	m.gauge("parvis_password_queue", "Password computations that wait for their turn.",
+		func() float64 { return float64(h.Hasher.Waiting()) })
+	for _, j := range h.Jobs.Jobs {
+		m.labelled("parvis_job_failures", "Failures in a row of a background job on this node; 0 when it works.", "job", j.Name,
+			func() float64 { return float64(h.Jobs.States()[j.Name].Failures) })
+	}
 	m.gauge("parvis_mail_server_failures", "Failures of the mail server in a row; 0 when mail flows.",
 		func() float64 { return float64(h.Worker.Stats().Down) })
 	m.counter("parvis_mails_total", "Mails of this node, by result.", "result", map[string]func() float64{

@@ -25,7 +25,7 @@ type First struct {
 }
 
 // Init writes a first configuration and fresh key files, and returns their
-// paths, the configuration's first. It overwrites nothing: when one of the files
+// paths, the configuration's first; it makes both folders. It overwrites nothing: when one of the files
 // exists, it writes none.
 func Init(f First) ([]string, error) {
 	file := filepath.Join(f.Dir, "parvis.yaml")
@@ -38,8 +38,10 @@ func Init(f First) ([]string, error) {
 			return nil, fmt.Errorf("config: %w", err)
 		}
 	}
-	if err := os.MkdirAll(f.Dir, 0o750); err != nil {
-		return nil, fmt.Errorf("config: %w", err)
+	for folder, mode := range map[string]fs.FileMode{f.Dir: 0o750, f.Data: 0o700} {
+		if err := os.MkdirAll(folder, mode); err != nil {
+			return nil, fmt.Errorf("config: %w", err)
+		}
 	}
 	t, err := template.New("first").Parse(firstFile)
 	if err != nil {
