@@ -2,6 +2,7 @@ package signinui
 
 import (
 	"net/http"
+	"strconv"
 	"time"
 
 	"parvis/internal/i18n"
@@ -44,7 +45,7 @@ func (u *UI) renderConsent(c *call, _ *kit.Form, status int) error {
 		Label: c.tr.T("consent.attribute.sub"), Value: c.tr.T("consent.attribute.sub-value"),
 	})
 	for _, item := range asked.Items {
-		line := consentItem{Label: ClaimLabel(c.tr, item.Attribute), Value: claimValue(c.tr, item), New: item.New && asked.Again}
+		line := consentItem{Label: claimLabel(c.tr, item.Attribute), Value: u.claimValue(c.tr, item), New: item.New && asked.Again}
 		line.Purpose = c.party.Purposes[item.Attribute].In(c.tr.Lang())
 		data.Items = append(data.Items, line)
 	}
@@ -66,8 +67,8 @@ func consentLead(v signin.ConsentView) string {
 	return "consent.again"
 }
 
-// ClaimLabel is what a claim is called on pages.
-func ClaimLabel(tr *i18n.Tr, claim string) string {
+// claimLabel is what a claim is called on pages.
+func claimLabel(tr *i18n.Tr, claim string) string {
 	if key := "consent.attribute." + claim; tr.Has(key) {
 		return tr.T(key)
 	}
@@ -75,26 +76,31 @@ func ClaimLabel(tr *i18n.Tr, claim string) string {
 }
 
 // claimValue is what a service receives, as a person reads it.
-func claimValue(tr *i18n.Tr, item signin.SharedItem) string {
+func (u *UI) claimValue(tr *i18n.Tr, item signin.SharedItem) string {
 	switch item.Attribute {
-	case "email_verified":
-		return tr.T("consent.value.yes")
 	case "locale":
 		if lang, ok := i18n.Parse(item.Value); ok {
 			return tr.T("consent.value." + string(lang))
+		}
+	case "updated_at":
+		if seconds, err := strconv.ParseInt(item.Value, 10, 64); err == nil {
+			return tr.Date(time.Unix(seconds, 0), u.Site.Zone())
 		}
 	}
 	return item.Value
 }
 
-// consent takes the answer: allow or deny. Declining leads to the service at
-// once, which is told access_denied.
+// consent takes the answer: allow or deny; anything else is no answer and asks
+// again. Declining leads to the service at once, which is told access_denied.
 func (u *UI) consent(c *call, form *kit.Form) error {
-	allow := form.Get("choice") == "allow"
-	if err := u.Signin.Decide(c.r.Context(), c.visitor, c.view.Flow, allow); err != nil {
+	choice := form.Get("choice")
+	if choice != "allow" && choice != "deny" {
+		return c.dispatch()
+	}
+	if err := u.Signin.Decide(c.r.Context(), c.visitor, c.view.Flow, choice == "allow"); err != nil {
 		return err
 	}
-	if !allow && c.view.Cancel != "" {
+	if choice == "deny" && c.view.Cancel != "" {
 		http.Redirect(c.w, c.r, c.view.Cancel, http.StatusSeeOther)
 		return nil
 	}

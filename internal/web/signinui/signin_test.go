@@ -3,6 +3,7 @@ package signinui_test
 import (
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -294,5 +295,40 @@ func TestConsentIsNeverAnEmptyList(t *testing.T) {
 		mustLeave(t, p, "https://fishing-licences.test/callback?", "code=")
 		p.Open(webtest.Authorize(webtest.Fishing))
 		mustLeave(t, p, "https://fishing-licences.test/callback?", "code=")
+	})
+}
+
+func TestAServiceAsksToSignOutAndThePersonDecides(t *testing.T) {
+	each(t, func(t *testing.T, h *webtest.House, language string) {
+		p := h.Person(language)
+		enrol(h, p)
+		leave := "/logout?client_id=student-aid&state=bye&post_logout_redirect_uri=" + url.QueryEscape("https://student-aid.test/signed-out")
+		p.Open(leave).Must("sign-out", http.StatusOK).MustSay(email)
+		p.Submit("sign-out", "#stay").Must("connected-services", http.StatusOK)
+		p.Open(leave).Must("sign-out", http.StatusOK)
+		p.Submit("sign-out")
+		if p.Cookie("__Host-parvis_session") != "" {
+			t.Error("the session is still there")
+		}
+		mustLeave(t, p, "https://student-aid.test/signed-out?", "state=bye")
+	})
+}
+
+func TestTooManyAttemptsAreSlowedDownWithoutLosingTheWay(t *testing.T) {
+	each(t, func(t *testing.T, h *webtest.House, language string) {
+		p := h.Person(language)
+		p.Open(webtest.Authorize(webtest.Aid))
+		page := p.Page
+		for i := range 200 {
+			page = p.Open(webtest.Authorize(webtest.Aid))
+			page = p.Submit("sign-in", "email", "somebody"+strconv.Itoa(i)+"@example.org", "password", "wrong password here")
+			if page.Status == http.StatusTooManyRequests {
+				break
+			}
+		}
+		page.Must("error-429", http.StatusTooManyRequests)
+		if page.Href("back-to-service") == "" || page.Header.Get("Retry-After") == "" {
+			t.Error("no way back, or no word how long to wait")
+		}
 	})
 }
