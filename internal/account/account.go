@@ -142,6 +142,9 @@ func (s Accounts) CreatePending(tx *db.Tx, draft Draft) (a Account, created bool
 	if err != nil {
 		return Account{}, false, fmt.Errorf("account: create address: %w", err)
 	}
+	if err := s.respell(tx, older.ID, draft.Address); err != nil {
+		return Account{}, false, err
+	}
 	switch {
 	case found:
 		return older, false, nil
@@ -149,6 +152,25 @@ func (s Accounts) CreatePending(tx *db.Tx, draft Draft) (a Account, created bool
 		return Account{}, false, errors.New("account: another account took the address in the same instant")
 	}
 	return Account{ID: draft.ID, Status: Pending, Locale: draft.Locale, CreatedAt: tx.Now()}, true, nil
+}
+
+// respell keeps the address of a pending account as it was written last, until
+// somebody proves it. Otherwise a stranger who typed it first, in a way that mail
+// does not reach, would keep its owner out. It makes the same statements for every account.
+func (s Accounts) respell(tx *db.Tx, account id.Account, addr Addr) error {
+	var row string
+	err := tx.QueryRow(`SELECT id FROM email_address
+		WHERE account_id = $1 AND address_index = $2 AND proven_at IS NULL`,
+		account, s.Keys.Index(indexPurpose, addr.Key)).Scan(&row)
+	if err != nil && !errors.Is(err, db.ErrNoRows) {
+		return fmt.Errorf("account: find spelling: %w", err)
+	}
+	_, err = tx.Exec(`UPDATE email_address SET address = $1 WHERE id = $2 AND proven_at IS NULL`,
+		s.Keys.Seal("email_address", "address", row, []byte(addr.Written)), row)
+	if err != nil {
+		return fmt.Errorf("account: keep spelling: %w", err)
+	}
+	return nil
 }
 
 // Draft is an account to be created. Make it with NewDraft, before the transaction.
