@@ -308,6 +308,19 @@ func TestABrowserHasTwentyFlowsAndTheOneUnusedLongestEnds(t *testing.T) {
 	})
 }
 
+func TestASubscribersNetworkCountsAsOneAddress(t *testing.T) {
+	each(t, func(h *house) {
+		h.Settings.PerIP = 10
+		for i := range 12 {
+			n := flow.Prepare("fishing", sample())
+			n.IP = fmt.Sprintf("2001:db8:1:2::%x", i+1)
+			if _, err := h.beginErr(n); fault.Is(err, fault.Throttled) != (i >= 10) {
+				h.Errorf("flow %d of one /64: %v", i+1, err)
+			}
+		}
+	})
+}
+
 func TestANetworkAddressCannotFillTheDatabase(t *testing.T) {
 	each(t, func(h *house) {
 		h.Settings.PerIP = 10

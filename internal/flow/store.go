@@ -8,6 +8,7 @@ import (
 	"parvis/internal/db"
 	"parvis/internal/fault"
 	"parvis/internal/id"
+	"parvis/internal/ratelimit"
 	"parvis/internal/secret"
 )
 
@@ -31,7 +32,7 @@ func (f Flows) Start(tx *db.Tx, n New) (Flow, error) {
 	ends := now.Add(f.Settings.StartedFor)
 	var index any // NULL without an address
 	if n.IP != "" {
-		index = f.Keys.Index("flow-ip", n.IP)
+		index = f.Keys.Index("flow-ip", ratelimit.IPKey(n.IP))
 	}
 	inserted, err := tx.Exec(`INSERT INTO flow (id, browser, relying_party, reference, state, ip_index, created_at, expires_at, row_version)
 		SELECT $1, $2, $3, $4, $5, $6, $7, $8, 1
