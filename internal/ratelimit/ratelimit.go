@@ -300,20 +300,40 @@ func (l *Limiter) Local(rule Rule, key string) Decision {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.sweep(now)
-	key = string(rule) + "|" + key
-	w, ok := l.counted[key]
+	name := string(rule) + "|" + key
+	w, ok := l.counted[name]
 	if !ok && len(l.counted) >= remembered {
-		return refuse(time.Second) // more strangers at once than we can count: the stricter side
+		// More strangers at once than we can count one by one: from now on they
+		// share the count of their wider network, and that of everybody after all.
+		name = string(rule) + "||" + wider(key)
+		if w, ok = l.counted[name]; !ok && len(l.counted) >= 2*remembered {
+			return refuse(time.Second)
+		}
 	}
 	if !w.ends.After(now) {
 		w = window{ends: now.Add(limit.Window)}
 	}
 	w.count++
-	l.counted[key] = w
+	l.counted[name] = w
 	if w.count > limit.Count {
 		return refuse(w.ends.Sub(now))
 	}
 	return Decision{Allowed: true, Left: limit.Count - w.count}
+}
+
+// wider is the network that the key of an IP address lies in: the /48 that one
+// organisation has of IPv6, the /24 of IPv4. Whoever owns one of them cannot fill
+// the memory with its addresses and so keep everybody else out.
+func wider(key string) string {
+	p, err := netip.ParsePrefix(key)
+	if err == nil {
+		p = netip.PrefixFrom(p.Addr(), 48)
+	} else if a, err := netip.ParseAddr(key); err == nil && a.Is4() {
+		p = netip.PrefixFrom(a, 24)
+	} else {
+		return "others"
+	}
+	return p.Masked().String()
 }
 
 func refuse(wait time.Duration) Decision {

@@ -2,6 +2,7 @@ package ratelimit_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -246,6 +247,27 @@ func TestALocalLimitCountsInMemory(t *testing.T) {
 	clock.Advance(time.Minute)
 	if !l.Local(ratelimit.RequestIP, "192.0.2.1").Allowed {
 		t.Error("still refused")
+	}
+}
+
+func TestOneNetworkCannotFillTheMemoryAndKeepEverybodyOut(t *testing.T) {
+	clock := dbtest.NewClock()
+	l := limiter(t, nil, clock.Now, func(s *ratelimit.Settings) { s.RequestIP = ratelimit.Limit{Count: 3, Window: time.Minute} })
+	l.Local(ratelimit.RequestIP, "198.51.100.1")
+	for i := range 60_000 {
+		l.Local(ratelimit.RequestIP, fmt.Sprintf("2001:db8:1:%x::1", i)) // a /48 has 65,536 of these
+	}
+	if l.Local(ratelimit.RequestIP, "2001:db8:1:ffff::1").Allowed {
+		t.Error("the network that filled the memory still comes in")
+	}
+	for _, ip := range []string{"192.0.2.1", "198.51.100.1", "2001:db8:2::1"} {
+		if !l.Local(ratelimit.RequestIP, ip).Allowed {
+			t.Errorf("%s is kept out by strangers", ip)
+		}
+	}
+	clock.Advance(2 * time.Minute)
+	if !l.Local(ratelimit.RequestIP, "2001:db8:1:ffff::1").Allowed {
+		t.Error("nothing is forgotten")
 	}
 }
 
