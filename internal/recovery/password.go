@@ -93,7 +93,11 @@ func (j *Journey) change(tx *db.Tx, fid id.Flow, c chosen) (Outcome, error) {
 		return "", err
 	}
 	address := f.State.Progress.Address
-	if !found || a.Status != account.Active {
+	spent, err := j.spent(tx, f, a.ID)
+	if err != nil {
+		return "", err
+	}
+	if !found || a.Status != account.Active || spent {
 		f.State.Progress = f.State.Progress.Restart(flow.TaskReset, address)
 		f.State.Progress.Notice = flow.NoticeLinkOld
 		_, err := j.Flows.Save(tx, f)
@@ -123,6 +127,18 @@ func (j *Journey) change(tx *db.Tx, fid id.Flow, c chosen) (Outcome, error) {
 	f.State.Progress.Notice = flow.NoticeReset
 	_, err = j.Flows.Save(tx, f)
 	return Changed, err
+}
+
+// spent reports whether a proof counts no longer: it was given longer ago than a
+// link works, or the password was changed since. Whoever opened a link with
+// somebody else's mailbox and waits must not outlive the owner's own new password.
+func (j *Journey) spent(tx *db.Tx, f flow.Flow, a id.Account) (bool, error) {
+	proven := db.Time(f.State.Progress.ProvenAt)
+	kept, found, err := j.Passwords.Get(tx, a)
+	if err != nil {
+		return false, err
+	}
+	return tx.Now().Sub(proven) >= j.Proofs.Settings.ProofLifetime || found && kept.SetAt.After(proven), nil
 }
 
 // endOthers signs out every other browser, when the person wants it, and makes

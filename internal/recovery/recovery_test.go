@@ -311,6 +311,41 @@ func TestFiveHundredTriesOfOneCodeGiveOneWinner(t *testing.T) {
 	}, journeytest.WithoutRehearsal())
 }
 
+func TestAProofOfResetDoesNotOutliveItsLinkOrTheOwnersNewPassword(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		h.Active(address)
+		choose := func(b *journeytest.Browser, f id.Flow, password string) recovery.Outcome {
+			r, err := h.Recovery.Password(t.Context(), b.Visitor, f, recovery.PasswordForm{Password: password})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return r.Outcome
+		}
+		late, f, letter := ask(h, address)
+		late.Recover(journeytest.Token(letter))
+		h.Clock.Advance(30 * time.Minute)
+		if got := choose(late, f, journeytest.Other); got != recovery.LinkEnded {
+			t.Errorf("after half an hour: %q", got)
+		}
+		late.At(f, signin.StepForgot)
+
+		thief, g, letter := ask(h, address)
+		thief.Recover(journeytest.Token(letter)) // somebody who reads the owner's mail, and waits
+		owner, own, letter := ask(h, address)
+		owner.Recover(journeytest.Token(letter))
+		h.Clock.Advance(time.Minute)
+		if got := choose(owner, own, journeytest.Other); got != recovery.Changed {
+			t.Fatalf("the owner: %q", got)
+		}
+		if got := choose(thief, g, "a password only the thief knows"); got != recovery.LinkEnded {
+			t.Errorf("the thief, after the owner: %q", got)
+		}
+		if r := owner.SignIn(own, address, journeytest.Other); r.Outcome != signin.SignedIn {
+			t.Errorf("the owner's password: %q", r.Outcome)
+		}
+	})
+}
+
 func TestAResetGoesToTheAddressAsItWasFirstWritten(t *testing.T) {
 	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
 		h.Active(address)

@@ -49,6 +49,7 @@ func Edges() []Edge {
 		{[]Step{StepCheckEmail}, "check-email", "wrong code", []Step{StepCheckEmail}},
 		{[]Step{StepCheckEmail}, "check-email", "proven", []Step{StepChoosePassword, StepSignIn}},
 		{[]Step{StepChoosePassword}, "choose-password", "changed", []Step{StepSignIn}},
+		{[]Step{StepChoosePassword}, "choose-password", "proof ended", []Step{StepForgot}},
 
 		{before(), "link", "proven", []Step{StepChoosePassword, StepAlready, StepSignIn}},
 
