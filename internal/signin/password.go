@@ -2,6 +2,7 @@ package signin
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"strings"
 
@@ -52,7 +53,7 @@ func (j *Journey) Password(ctx context.Context, v flow.Visitor, fid id.Flow, for
 	if err != nil {
 		return Result{}, err
 	}
-	if err := j.limits(ctx, v, a.address); err != nil {
+	if err := j.limits(ctx, v, a); err != nil {
 		return Result{}, err
 	}
 	key := j.Attempts.Key(a.address, a.device)
@@ -120,16 +121,22 @@ func (j *Journey) addressOf(tx *db.Tx, s scene, typed string) (account.Addr, err
 	return account.ParseAddress(typed)
 }
 
-// limits lets the limits act before anything is compared.
-func (j *Journey) limits(ctx context.Context, v flow.Visitor, address account.Addr) error {
+// limits lets the limits act before anything is compared. A browser known to the
+// account is counted by itself: what strangers try from elsewhere must not keep
+// people out of their own browser.
+func (j *Journey) limits(ctx context.Context, v flow.Visitor, a attempt) error {
+	key := a.address.Key
+	if a.device != nil {
+		key += "|" + hex.EncodeToString(a.device)
+	}
 	for _, l := range []struct {
 		rule ratelimit.Rule
 		key  string
 	}{
 		{ratelimit.SigninIP, v.IP},
 		{ratelimit.SigninBrowser, string(v.Browser)},
-		{ratelimit.SigninAddressIP, address.Key + "|" + ratelimit.IPKey(v.IP)},
-		{ratelimit.SigninAddress, address.Key},
+		{ratelimit.SigninAddressIP, key + "|" + ratelimit.IPKey(v.IP)},
+		{ratelimit.SigninAddress, key},
 	} {
 		if err := j.take(ctx, l.rule, l.key); err != nil {
 			return err

@@ -193,6 +193,27 @@ func TestStrangersCannotLockSomebodyOutOfTheirOwnBrowser(t *testing.T) {
 	})
 }
 
+func TestLimitsThatStrangersReachDoNotKeepTheOwnerOut(t *testing.T) {
+	limits := ratelimit.Settings{
+		SigninAddress: ratelimit.Limit{Count: 6, Window: time.Hour}, SigninAddressIP: ratelimit.Limit{Count: 6, Window: time.Hour},
+	}
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		own := h.Active(address)
+		own.Session = ""
+		stranger := h.Browser()
+		for i := range 8 {
+			form := signin.PasswordForm{Address: address, Password: "a guess of a stranger"}
+			_, err := h.Signin.Password(t.Context(), stranger.Visitor, stranger.Direct(), form)
+			if fault.Is(err, fault.Throttled) != (i >= 6) {
+				t.Fatalf("guess %d: %v", i+1, err)
+			}
+		}
+		if r := own.SignIn(own.Direct(), address, journeytest.Password); r.Outcome != signin.SignedIn {
+			t.Errorf("in the owner's browser: %+v", r)
+		}
+	}, journeytest.WithLimits(limits))
+}
+
 func TestASuccessForgetsTheFailures(t *testing.T) {
 	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
 		h.Active(address)
