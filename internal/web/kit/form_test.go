@@ -185,3 +185,21 @@ func TestAFaultAboutAFieldIsShownBesideIt(t *testing.T) {
 		}
 	}
 }
+
+func TestACookieThatComesTwiceWithTwoValuesIsNone(t *testing.T) {
+	mine, planted := strings.Repeat("a", 43), strings.Repeat("b", 43)
+	for _, c := range []struct{ header, want string }{
+		{BrowserCookie + "=" + mine, mine},
+		{BrowserCookie + "=" + mine + "; " + BrowserCookie + "=" + mine, mine},
+		{BrowserCookie + "=" + planted + "; " + BrowserCookie + "=" + mine, ""},
+		{BrowserCookie + "=; " + BrowserCookie + "=" + mine, ""},
+		{BrowserCookie + "=" + strings.Repeat("a", 201), ""},
+		{"other=x", ""},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header.Set("Cookie", c.header)
+		if got := Cookie(r, BrowserCookie); got != c.want {
+			t.Errorf("%s: %q, want %q", c.header, got, c.want)
+		}
+	}
+}

@@ -92,13 +92,17 @@ func ClearCookie(w http.ResponseWriter, name string) {
 	})
 }
 
-// Cookie is the value of a cookie; "" when there is none or when it has more than 200 bytes.
+// Cookie is the value of a cookie; "" when there is none, when it has more than
+// 200 bytes, or when the request carries two different ones: one of them was planted.
 func Cookie(r *http.Request, name string) string {
-	c, err := r.Cookie(name)
-	if err != nil || len(c.Value) > 200 {
-		return ""
+	found := ""
+	for i, c := range r.CookiesNamed(name) {
+		if len(c.Value) > 200 || i > 0 && c.Value != found {
+			return ""
+		}
+		found = c.Value
 	}
-	return c.Value
+	return found
 }
 
 // receive makes the visitor of a request.
