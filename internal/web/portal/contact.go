@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -12,6 +11,7 @@ import (
 	"parvis/internal/audit"
 	"parvis/internal/db"
 	"parvis/internal/fault"
+	"parvis/internal/flow"
 	"parvis/internal/i18n"
 	"parvis/internal/id"
 	"parvis/internal/notify"
@@ -30,9 +30,6 @@ type contactPage struct {
 	Deployed     kit.Support // the deployment's own desk
 	AnswerWithin int         // working days
 }
-
-// reference is the form of the codes at the foot of pages, with or without its dash.
-var reference = regexp.MustCompile(`^[2-9A-HJ-NP-Z]{4}-?[2-9A-HJ-NP-Z]{4}$`)
 
 func (p *Portal) contact(rendered *kit.Pages, pg page) kit.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
@@ -210,12 +207,9 @@ func (p *Portal) queue(r *http.Request, own string, m message) error {
 
 // cleanReference brings a typed reference into the form of the pages, "" when it is none.
 func cleanReference(typed string) string {
-	text := strings.ToUpper(strings.Join(strings.Fields(typed), ""))
-	if !reference.MatchString(text) {
+	text, ok := flow.ParseReference(typed)
+	if !ok {
 		return ""
-	}
-	if len(text) == 8 {
-		text = text[:4] + "-" + text[4:]
 	}
 	return text
 }

@@ -182,7 +182,7 @@ func TestOnlyServicesThatAskedForItAreListed(t *testing.T) {
 func TestAContactFormIsAcknowledgedAndSentToTheDesk(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		p := webtest.New(t, h.handler, origin, "fr-CA")
-		p.Open("/contact?ref=7k3q-m92t&service=secret-service").MustSay("Service caché", "help@secret-service.example")
+		p.Open("/contact?ref=7k30-m91t&service=secret-service").MustSay("Service caché", "help@secret-service.example")
 		page := p.Submit("contact", "email", "Ana@Example.org", "message", "Bonjour,\r\nje ne peux pas me connecter.")
 		if page.Name() != "contact-sent" {
 			t.Fatalf("page %s, status %d: %s", page.Name(), page.Status, page.Text())
@@ -194,7 +194,7 @@ func TestAContactFormIsAcknowledgedAndSentToTheDesk(t *testing.T) {
 		if len(desk) != 1 || len(own) != 1 {
 			t.Fatalf("%d mails to the desk, %d to the person", len(desk), len(own))
 		}
-		for _, want := range []string{"je ne peux pas me connecter.", "Ana@Example.org", "7K3Q-M92T", "Hidden service"} {
+		for _, want := range []string{"je ne peux pas me connecter.", "Ana@Example.org", "7K30-M91T", "Hidden service"} {
 			if !strings.Contains(desk[0].Text, want) {
 				t.Errorf("the desk's mail lacks %q:\n%s", want, desk[0].Text)
 			}
