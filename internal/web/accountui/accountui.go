@@ -80,10 +80,9 @@ func (u *UI) signedIn(h func(*call) error) kit.Handler {
 		case v.SignedIn:
 		case v.Ended:
 			u.Visitor.ClearSession(w)
-			http.Redirect(w, r, "/session/ended", http.StatusSeeOther)
-			return nil
+			return see(w, r, "/session/ended")
 		default:
-			return u.toSignIn(w, r, v)
+			return u.toSignIn(w, r)
 		}
 		kit.SceneOf(r).Session = u.clock(v)
 		return h(&call{w: w, r: r, visit: v})
@@ -91,7 +90,7 @@ func (u *UI) signedIn(h func(*call) error) kit.Handler {
 }
 
 // toSignIn begins a sign-in that comes back to this page.
-func (u *UI) toSignIn(w http.ResponseWriter, r *http.Request, v visit.Visit) error {
+func (u *UI) toSignIn(w http.ResponseWriter, r *http.Request) error {
 	kit.EnsureBrowser(w, r)
 	starts := signin.Starts{}
 	if r.Method == http.MethodGet && r.URL.Path != "/services" {
@@ -101,8 +100,7 @@ func (u *UI) toSignIn(w http.ResponseWriter, r *http.Request, v visit.Visit) err
 	if err != nil {
 		return err
 	}
-	http.Redirect(w, r, "/signin/"+string(f), http.StatusSeeOther)
-	return nil
+	return see(w, r, "/signin/"+string(f))
 }
 
 // clock is when the session ends if nothing happens.

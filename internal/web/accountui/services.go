@@ -164,6 +164,5 @@ func (u *UI) disconnect(c *call) error {
 	if err := u.Signin.Disconnect(c.r.Context(), c.visit.Visitor, serviceOf(c.r)); err != nil {
 		return err
 	}
-	http.Redirect(c.w, c.r, "/services?"+url.Values{"disconnected": {string(serviceOf(c.r))}}.Encode(), http.StatusSeeOther)
-	return nil
+	return see(c.w, c.r, "/services?"+url.Values{"disconnected": {string(serviceOf(c.r))}}.Encode())
 }

@@ -23,8 +23,7 @@ func (u *UI) ending(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !v.SignedIn {
-		http.Redirect(w, r, "/session/ended", http.StatusSeeOther)
-		return nil
+		return see(w, r, "/session/ended")
 	}
 	left := v.Session.IdleEndsAt.Sub(u.Now())
 	return u.pages.Render(w, r, http.StatusOK, kit.View{
@@ -45,8 +44,7 @@ func (u *UI) ended(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if v.SignedIn {
-		http.Redirect(w, r, "/services", http.StatusSeeOther)
-		return nil
+		return see(w, r, "/services")
 	}
 	if v.Ended {
 		u.Visitor.ClearSession(w)
@@ -73,9 +71,9 @@ func (u *UI) extend(w http.ResponseWriter, r *http.Request) error {
 	case script:
 		w.WriteHeader(http.StatusGone)
 	case v.SignedIn:
-		http.Redirect(w, r, "/services", http.StatusSeeOther)
+		return see(w, r, "/services")
 	default:
-		http.Redirect(w, r, "/session/ended", http.StatusSeeOther)
+		return see(w, r, "/session/ended")
 	}
 	return nil
 }
@@ -92,8 +90,7 @@ func (u *UI) askSignOut(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !v.SignedIn {
-		http.Redirect(w, r, "/signed-out", http.StatusSeeOther)
-		return nil
+		return see(w, r, "/signed-out")
 	}
 	return u.pages.Render(w, r, http.StatusOK, kit.View{
 		Page: "sign-out", Title: u.Site.Tr(r).T("sign-out.title"), Data: signOutPage{Address: v.Address},
@@ -109,6 +106,5 @@ func (u *UI) signOut(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	u.Visitor.ClearSession(w)
-	http.Redirect(w, r, "/signed-out", http.StatusSeeOther)
-	return nil
+	return see(w, r, "/signed-out")
 }

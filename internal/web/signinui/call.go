@@ -122,12 +122,10 @@ func (c *call) dispatch() error { return c.to(c.view.Flow) }
 
 // to leads to a journey's dispatcher.
 func (c *call) to(f id.Flow) error {
-	http.Redirect(c.w, c.r, path(f, ""), http.StatusSeeOther)
-	return nil
+	return see(c.w, c.r, path(f, ""))
 }
 
 // back leads to a page of this journey.
 func (c *call) back(page string) error {
-	http.Redirect(c.w, c.r, path(c.view.Flow, page), http.StatusSeeOther)
-	return nil
+	return see(c.w, c.r, path(c.view.Flow, page))
 }

@@ -1,7 +1,6 @@
 package signinui
 
 import (
-	"net/http"
 	"strconv"
 	"time"
 
@@ -101,8 +100,7 @@ func (u *UI) consent(c *call, form *kit.Form) error {
 		return err
 	}
 	if choice == "deny" && c.view.Cancel != "" {
-		http.Redirect(c.w, c.r, c.view.Cancel, http.StatusSeeOther)
-		return nil
+		return see(c.w, c.r, c.view.Cancel)
 	}
 	return c.dispatch()
 }

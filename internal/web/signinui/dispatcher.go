@@ -36,8 +36,7 @@ func (u *UI) start(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	http.Redirect(w, r, path(f, ""), http.StatusSeeOther)
-	return nil
+	return see(w, r, path(f, ""))
 }
 
 // dispatcher binds a journey to this browser and leads to the step that is due.
@@ -48,8 +47,7 @@ func (u *UI) dispatcher(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return u.lost(w, r, err)
 	}
-	http.Redirect(w, r, target(view), http.StatusSeeOther)
-	return nil
+	return see(w, r, target(view))
 }
 
 // target is where the dispatcher sends: the page of the step that is due, or out

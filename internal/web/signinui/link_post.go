@@ -40,11 +40,9 @@ func (u *UI) confirmLink(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	if next == "" {
-		http.Redirect(w, r, linkPath(r, ""), http.StatusSeeOther)
-		return nil
+		return see(w, r, linkPath(r, ""))
 	}
-	http.Redirect(w, r, path(next, ""), http.StatusSeeOther)
-	return nil
+	return see(w, r, path(next, ""))
 }
 
 // resendLink asks for another activation message in place of an expired link.
@@ -57,8 +55,7 @@ func (u *UI) resendLink(w http.ResponseWriter, r *http.Request) error {
 	if err := u.Enrollment.ResendLink(r.Context(), visitor, token); err != nil {
 		return err
 	}
-	http.Redirect(w, r, linkPath(r, "sent"), http.StatusSeeOther)
-	return nil
+	return see(w, r, linkPath(r, "sent"))
 }
 
 // linkSent shows that another activation message is on its way.

@@ -88,7 +88,7 @@ var ready = sync.OnceValues(func() ([]byte, error) {
 	if err = errors.Join(err, h.Close()); err != nil {
 		return nil, err
 	}
-	return os.ReadFile(file) //nolint:gosec // our own temporary file
+	return os.ReadFile(file)
 })
 
 // compose builds the service as a deployment would.

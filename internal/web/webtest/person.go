@@ -10,6 +10,7 @@ package webtest
 
 import (
 	"bytes"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -233,7 +234,7 @@ func (p *Person) request(method, target string, form url.Values, from string) *P
 	} else {
 		body = bytes.NewReader(nil)
 	}
-	r := httptest.NewRequest(method, target, body)
+	r := httptest.NewRequestWithContext(p.T.Context(), method, target, body)
 	r.RemoteAddr = "192.0.2.1:40000"
 	if p.IP != "" {
 		r.RemoteAddr = p.IP + ":40000"
@@ -248,9 +249,7 @@ func (p *Person) request(method, target string, form url.Values, from string) *P
 	} else if from != "" {
 		r.Header.Set("Sec-Fetch-Site", "same-origin")
 	}
-	for name, values := range p.Header {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, p.Header)
 	for name, value := range p.cookies {
 		r.AddCookie(&http.Cookie{Name: name, Value: value}) //nolint:gosec // a request's cookie has no attributes
 	}
