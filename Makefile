@@ -34,8 +34,7 @@ RACE := ./internal/db/... ./internal/job/... ./internal/ratelimit/... ./internal
 	./internal/relyingparty/... ./internal/authenticator/... ./internal/web/kit/... ./internal/app/...
 
 bench: build ## rates as ratios, on SQLite and PostgreSQL
-	@PARVIS_TEST_POSTGRES="$$(scripts/postgres.sh start $(POSTGRES))" && export PARVIS_TEST_POSTGRES && \
-	  bin/parvis bench ; code=$$? ; scripts/postgres.sh stop $(POSTGRES) ; exit $$code
+	@scripts/fresh-postgres.sh bin/parvis bench
 
 fuzz: ## each fuzz target for FUZZTIME (10s)
 	@scripts/fuzz.sh $(or $(FUZZTIME),10s)

@@ -2,11 +2,8 @@
 # Kills the server at random in the middle of 200 journeys, on SQLite and on PostgreSQL.
 set -eu
 cd "$(dirname "$0")/.."
+ln -sfn ../e2e/node_modules test/interop/node_modules
 echo "SQLite:"
 node test/fault/kill.mjs
 echo "PostgreSQL:"
-url=$(scripts/postgres.sh start .cache/postgres-fault)
-code=0
-PARVIS_FAULT_DATABASE=$url node test/fault/kill.mjs || code=$?
-scripts/postgres.sh stop .cache/postgres-fault
-exit $code
+scripts/fresh-postgres.sh node test/fault/kill.mjs

@@ -35,7 +35,7 @@ import (
 type Options struct {
 	Seconds  time.Duration // length of each measurement
 	Workers  int           // operations at the same time
-	Postgres string        // address of a database that may be filled with test data; "": SQLite only
+	Postgres string        // address of an empty database that may be filled with test data; "": SQLite only
 	JSON     bool          // one object a line instead of a table
 	Out      io.Writer
 	Now      func() time.Time
@@ -66,7 +66,7 @@ func Run(ctx context.Context, o Options) error {
 		}
 	}
 	if o.Postgres == "" {
-		report.say("PostgreSQL was not measured: give --postgres or PARVIS_TEST_POSTGRES.")
+		report.say("PostgreSQL was not measured: give --postgres.")
 	}
 	return nil
 }

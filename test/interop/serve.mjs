@@ -109,13 +109,18 @@ class Serve {
     throw new Error(`parvis serve was not ready:\n${this.log}`);
   }
 
-  async mailTo(address) {
+  // How many mails with a link came to an address.
+  mailsTo(address) {
+    return this.sink.mails.filter((m) => m.includes(address) && linkIn(m)).length;
+  }
+
+  // The link in the newest mail to an address, once there are more than `after`.
+  async mailTo(address, after = 0) {
     for (let i = 0; i < 100; i++) {
-      const found = this.sink.mails.findLast((m) => m.includes(address) && linkIn(m));
-      if (found) return linkIn(found);
+      if (this.mailsTo(address) > after) return linkIn(this.sink.mails.findLast((m) => m.includes(address) && linkIn(m)));
       await new Promise((r) => setTimeout(r, 100));
     }
-    throw new Error(`no mail to ${address}; log:\n${this.log}`);
+    throw new Error(`no mail number ${after + 1} to ${address}; log:\n${this.log.slice(-3000)}`);
   }
 
   // Creates and activates an account as a browser without JavaScript does.
