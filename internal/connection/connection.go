@@ -105,11 +105,7 @@ func (c Connections) Needed(tx *db.Tx, a Asked) (Reason, error) {
 	if !ok {
 		return First, nil
 	}
-	life := c.Settings.ConsentLife
-	if a.Period > 0 && a.Period < life {
-		life = a.Period
-	}
-	if !tx.Now().Before(conn.ConsentedAt.Add(life)) {
+	if c.lapsed(tx, conn, a) {
 		return Lapsed, nil
 	}
 	for _, claim := range a.Claims {
@@ -120,15 +116,25 @@ func (c Connections) Needed(tx *db.Tx, a Asked) (Reason, error) {
 	return NotNeeded, nil
 }
 
+// lapsed reports whether an agreement is too old to count.
+func (c Connections) lapsed(tx *db.Tx, conn Connection, a Asked) bool {
+	life := c.Settings.ConsentLife
+	if a.Period > 0 && a.Period < life {
+		life = a.Period
+	}
+	return !tx.Now().Before(conn.ConsentedAt.Add(life))
+}
+
 // Give records the person's agreement to share the named claims, in addition to
-// what is shared with the service already, and renews all of it.
+// what is shared with the service already, and renews all of it. What was agreed
+// to too long ago and is not asked for again is shared no longer: nobody saw it.
 func (c Connections) Give(tx *db.Tx, a Asked) error {
 	conn, ok, err := c.Get(tx, a.Account, a.RelyingParty)
 	if err != nil {
 		return err
 	}
 	claims := slices.Clone(a.Claims)
-	if ok {
+	if ok && !c.lapsed(tx, conn, a) {
 		for _, claim := range conn.Claims {
 			if !slices.Contains(claims, claim) {
 				claims = append(claims, claim)

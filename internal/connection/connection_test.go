@@ -81,6 +81,26 @@ func TestConsentIsAskedForTheFirstTimeForMoreAfterAYearAndAfterADisconnect(t *te
 	}, dbtest.WithClock(clock.Now))
 }
 
+func TestWhatLapsedAndIsNotAskedForAgainIsSharedNoLonger(t *testing.T) {
+	clock := dbtest.NewClock()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		c := connections(t, d)
+		email := Asked{Account: "a", RelyingParty: "s", Claims: []string{"email"}}
+		locale := Asked{Account: "a", RelyingParty: "s", Claims: []string{"locale"}}
+		give := func(a Asked) { t.Helper(); write(t, d, func(tx *db.Tx) error { return c.Give(tx, a) }) }
+		give(email)
+		clock.Advance(365 * 24 * time.Hour)
+		give(locale) // the page showed the locale only
+		write(t, d, func(tx *db.Tx) error {
+			reason, err := c.Needed(tx, email)
+			if reason != More {
+				t.Errorf("the address is %q, want to be asked for", reason)
+			}
+			return err
+		})
+	}, dbtest.WithClock(clock.Now))
+}
+
 func TestAServiceIsListedFromTheFirstConsent(t *testing.T) {
 	clock := dbtest.NewClock()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
