@@ -38,6 +38,12 @@ func running(t *testing.T) ready {
 			t.Errorf("nothing was announced: %q", out.String())
 		}
 	})
+	return awaited(t, file, ended)
+}
+
+// awaited waits for the ready file.
+func awaited(t *testing.T, file string, ended chan error) ready {
+	t.Helper()
 	for range 600 {
 		text, err := os.ReadFile(file)
 		if err == nil {
@@ -202,6 +208,16 @@ func TestTheMailboxShowsMailsAndTheClockEndsLinks(t *testing.T) {
 		t.Errorf("the clock is %s ahead", ahead)
 	}
 	w.visit(t, box[0].Links[0]).Must("link-expired", http.StatusGone)
+}
+
+// queryOf is a parameter of an address.
+func queryOf(t *testing.T, address, name string) string {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.Query().Get(name)
 }
 
 func fetch(t *testing.T, address string, into any) {
