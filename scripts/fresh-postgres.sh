@@ -1,12 +1,12 @@
 #!/bin/sh
-# Runs a command with PARVIS_FRESH_POSTGRES naming a new, empty, private PostgreSQL, and removes it afterwards.
+# Runs a command with FRESH_POSTGRES naming a new, empty, private PostgreSQL, and removes it afterwards.
 #   scripts/fresh-postgres.sh COMMAND [ARGUMENT ...]
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 dir="$here/../.cache/postgres-fresh-$$"
 mkdir -p "$here/../.cache"
-PARVIS_FRESH_POSTGRES=$("$here/postgres.sh" start "$dir")
-export PARVIS_FRESH_POSTGRES
+FRESH_POSTGRES=$("$here/postgres.sh" start "$dir")
+export FRESH_POSTGRES
 code=0
 "$@" || code=$?
 "$here/postgres.sh" stop "$dir"

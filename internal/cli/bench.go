@@ -11,7 +11,7 @@ import (
 type benchCmd struct {
 	Seconds  time.Duration `help:"Length of each measurement." default:"4s"`
 	Workers  int           `help:"Operations at the same time." default:"8"`
-	Postgres string        `help:"Address of an empty PostgreSQL database that may be filled with test data." env:"PARVIS_FRESH_POSTGRES"`
+	Postgres string        `help:"Address of an empty PostgreSQL database that may be filled with test data." env:"FRESH_POSTGRES"`
 	JSON     bool          `name:"json" help:"One JSON object a line."`
 }
 
