@@ -9,6 +9,5 @@ FRESH_POSTGRES=$("$here/postgres.sh" start "$dir")
 export FRESH_POSTGRES
 code=0
 "$@" || code=$?
-"$here/postgres.sh" stop "$dir"
-rm -rf "$dir"
+"$here/postgres.sh" remove "$dir"
 exit "$code"

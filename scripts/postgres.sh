@@ -3,6 +3,7 @@
 #
 #   scripts/postgres.sh start [--fast] [DIR]   install (if missing), start, print the address
 #   scripts/postgres.sh stop [DIR]             stop it; its data stays
+#   scripts/postgres.sh remove [DIR]           stop it and delete its data
 #   scripts/postgres.sh url [DIR]              print the address of a running one
 #
 # The last line of "start" is the value for PARVIS_TEST_POSTGRES; everything
@@ -136,9 +137,16 @@ stop() {
 	fi
 }
 
+# stop it and forget its data
+remove() {
+	stop
+	rm -rf "$data" "$socket" "$dir"
+}
+
 case $command in
 start) start ;;
 stop) stop ;;
+remove) remove ;;
 url) paths; url ;;
-*) sed -n '2,17p' "$0" | sed 's/^# \{0,1\}//' >&2; exit 2 ;;
+*) sed -n '2,18p' "$0" | sed 's/^# \{0,1\}//' >&2; exit 2 ;;
 esac
