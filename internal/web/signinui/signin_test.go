@@ -217,8 +217,13 @@ func TestDecliningTellsTheServiceAccessDenied(t *testing.T) {
 		p := h.Person(language)
 		p.Open(webtest.Authorize(webtest.Aid))
 		signIn(p, good).Must("consent", http.StatusOK)
+		asked := p.Page.URL
 		p.Submit("consent", "#deny")
 		mustLeave(t, p, callback, "error=access_denied", "state=state-1234567890")
+		page := p.Open(asked).Must("expired", http.StatusGone) // the back button
+		if page.Href("continue-to-service") == "" {
+			t.Error("going back after declining is a dead end")
+		}
 	})
 }
 
@@ -330,5 +335,28 @@ func TestTooManyAttemptsAreSlowedDownWithoutLosingTheWay(t *testing.T) {
 		if page.Href("back-to-service") == "" || page.Header.Get("Retry-After") == "" {
 			t.Error("no way back, or no word how long to wait")
 		}
+	})
+}
+
+func TestADeclinedRequestThatNeverReachedTheServiceCanBeTakenUpAgain(t *testing.T) {
+	each(t, func(t *testing.T, h *webtest.House, language string) {
+		p := h.Person(language)
+		enrol(h, p)
+		p.Open(webtest.Authorize(webtest.Aid)).Must("consent", http.StatusOK)
+		asked := p.Page.URL
+		p.Stay = true
+		p.Submit("consent", "#deny")
+		p.Stay = false
+		page := p.Open(asked).Must("cancelled", http.StatusOK)
+		if !strings.HasPrefix(page.Href("return"), "/authorize/cancel/") || page.Href("return") != page.Href("back-to-service") {
+			t.Errorf("the ways back are %q and %q", page.Href("return"), page.Href("back-to-service"))
+		}
+		p.Submit("cancelled", "#again").Must("consent", http.StatusOK)
+		p.Stay = true
+		p.Submit("consent", "#deny")
+		p.Stay = false
+		p.Open(asked).Must("cancelled", http.StatusOK)
+		p.Follow("return")
+		mustLeave(t, p, callback, "error=access_denied")
 	})
 }

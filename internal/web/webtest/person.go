@@ -32,6 +32,7 @@ type Person struct {
 	Language string            // Accept-Language, e.g. "fr-CA"
 	IP       string            // remote address; "" means 192.0.2.1
 	NoCookie bool              // the browser refuses cookies
+	Stay     bool              // redirects are not followed: the network broke after the answer
 	Before   func()            // called before each request; may be nil
 	cookies  map[string]string // the jar: every cookie of ours has Path=/
 
@@ -212,7 +213,7 @@ func (p *Person) visit(method, address string, form url.Values, from string) *Pa
 		page := p.request(method, target, form, from)
 		p.Trail = append(p.Trail, page)
 		location := page.Header.Get("Location")
-		if location == "" {
+		if location == "" || p.Stay {
 			p.Page = page
 			return page
 		}
