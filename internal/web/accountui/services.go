@@ -122,7 +122,11 @@ func (u *UI) party(ctx context.Context, pid id.RelyingParty) (*relyingparty.Rely
 
 // disconnectPage is the data of pages/disconnect.html.
 type disconnectPage struct {
-	Action string
+	Action  string
+	Email   string // of the service's own desk; "" when it named none
+	Phone   string
+	Hours   string
+	Support string // address of its help page
 }
 
 // askDisconnect shows what disconnecting a service does.
@@ -136,9 +140,18 @@ func (u *UI) askDisconnect(c *call) error {
 	if err != nil {
 		return err
 	}
+	data := disconnectPage{Action: "/services/" + row.ID + "/disconnect"}
+	rp, err := u.party(c.r.Context(), entry.RelyingParty)
+	if err != nil {
+		return err
+	}
+	if rp != nil {
+		desk := rp.Support
+		data.Email, data.Phone, data.Hours, data.Support = desk.Email, desk.Phone, desk.Hours.In(tr.Lang()), desk.URL.In(tr.Lang())
+	}
 	return u.pages.Render(c.w, c.r, http.StatusOK, kit.View{
 		Page: "disconnect", Title: tr.T("disconnect.title", "service", row.Name),
-		Wide: true, Tabs: u.tabs(c.r), Data: disconnectPage{Action: "/services/" + row.ID + "/disconnect"},
+		Wide: true, Tabs: u.tabs(c.r), Data: data,
 	})
 }
 
