@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"parvis/internal/web/webtest"
 )
 
 // journal is a log that many may write to.
@@ -110,4 +112,31 @@ func runningWith(t *testing.T, o Options) (ready, func()) {
 	})
 	t.Cleanup(stop)
 	return awaited(t, o.ReadyFile, ended), stop
+}
+
+// TestAMailedLinkNeverTakesItsHostFromARequest asks for mails with every header by
+// which a proxy, or an attacker, could name another host (C.3 31).
+func TestAMailedLinkNeverTakesItsHostFromARequest(t *testing.T) {
+	r := running(t)
+	behind := network(t, nil)
+	w := webtest.New(t, http.HandlerFunc(func(out http.ResponseWriter, in *http.Request) {
+		for _, name := range []string{"X-Forwarded-Host", "X-Forwarded-Server", "X-Original-Host", "X-Host", "X-Forwarded-Prefix"} {
+			in.Header.Set(name, "evil.example")
+		}
+		in.Header.Set("Forwarded", "host=evil.example;proto=https")
+		in.Header.Set("X-Forwarded-Proto", "https")
+		behind.ServeHTTP(out, in)
+	}), r.Issuer, "en")
+	const address = "target@northland.example"
+	w.Open(r.Issuer+"/signin?start=create-account").Must("create-account", http.StatusOK)
+	page := w.Submit("create-account", "email", address, "terms", "yes").Must("confirm-email", http.StatusOK)
+	mail := latest(t, r, address)
+	for _, link := range mail.Links {
+		if !strings.HasPrefix(link, r.Issuer+"/") {
+			t.Errorf("a link leads to %s", link)
+		}
+	}
+	if strings.Contains(mail.Text+page.Body, "evil.example") || len(mail.Links) == 0 {
+		t.Error("the mail or the page names the foreign host")
+	}
 }
