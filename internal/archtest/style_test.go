@@ -105,15 +105,15 @@ func TestPackageVariablesAreNeverAssigned(t *testing.T) {
 }
 
 func docText(g *ast.GenDecl, v *ast.ValueSpec) string {
-	text := ""
+	var text strings.Builder
 	for _, d := range []*ast.CommentGroup{g.Doc, v.Doc} {
 		if d != nil {
 			for _, c := range d.List {
-				text += c.Text
+				text.WriteString(c.Text)
 			}
 		}
 	}
-	return text
+	return text.String()
 }
 
 // packageVar says whether an assigned expression is (an element of) a variable of the package.
@@ -127,7 +127,7 @@ func packageVar(e ast.Expr, vars map[string]bool, s source) (string, bool) {
 			if !vars[x.Name] {
 				return "", false
 			}
-			if x.Obj == nil { //nolint:staticcheck // object resolution is all that is needed, without types
+			if x.Obj == nil {
 				return x.Name, true
 			}
 			v, ok := x.Obj.Decl.(*ast.ValueSpec)
@@ -147,14 +147,14 @@ func topLevel(v *ast.ValueSpec, s source) bool {
 	return false
 }
 
-// nolint is the one accepted form: linter, then the reason.
-var nolint = regexp.MustCompile(`^//nolint:[a-z0-9,]+ // \S.*`)
+// exception is the one accepted form of a linter exception: the linter, then the reason.
+var exception = regexp.MustCompile(`^//nolint:[a-z0-9,]+ // \S.*`)
 
 func TestEachNolintNamesTheLinterAndTheReason(t *testing.T) {
 	for _, s := range tree(t) {
 		for _, g := range s.file.Comments {
 			for _, c := range g.List {
-				if strings.HasPrefix(c.Text, "//nolint") && !nolint.MatchString(c.Text) {
+				if strings.HasPrefix(c.Text, "//nolint") && !exception.MatchString(c.Text) {
 					t.Errorf("%s: %q: write //nolint:linter // reason", s.at(c), c.Text)
 				}
 			}

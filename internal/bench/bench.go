@@ -33,7 +33,7 @@ import (
 
 // Options are what the command line can say.
 type Options struct {
-	Seconds  time.Duration // length of each measurement
+	Length   time.Duration // length of each measurement
 	Workers  int           // operations at the same time
 	Postgres string        // address of an empty database that may be filled with test data; "": SQLite only
 	JSON     bool          // one object a line instead of a table
@@ -77,7 +77,7 @@ func measure(ctx context.Context, o Options, engine, url string, report *report)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, b.close()) }()
+	defer func() { err = errors.Join(err, b.close(context.WithoutCancel(ctx))) }()
 	if err := b.people(ctx); err != nil {
 		return err
 	}
@@ -136,10 +136,10 @@ func open(ctx context.Context, o Options, url string) (*bench, error) {
 	work, stop := context.WithCancel(ctx)
 	b.stop = stop
 	if _, err := b.house.DB.Migrate(work); err != nil {
-		return nil, errors.Join(err, b.close(), public.Close(), plain.Close())
+		return nil, errors.Join(err, b.close(ctx), public.Close(), plain.Close())
 	}
 	if err := b.house.Start(work); err != nil {
-		return nil, errors.Join(err, b.close(), public.Close(), plain.Close())
+		return nil, errors.Join(err, b.close(ctx), public.Close(), plain.Close())
 	}
 	b.server = app.NewServer(b.house.Config.Server, b.house.Handler(), b.house.Log)
 	b.hello = app.NewServer(b.house.Config.Server, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -182,8 +182,8 @@ func clientOf(alg string) string { return "bench-" + alg }
 // randomKey makes a key for the life of the measurement.
 func randomKey() []byte { return secret.Digest(secret.NewToken()) }
 
-func (b *bench) close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+func (b *bench) close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	var errs []error
 	for _, s := range []*http.Server{b.server, b.hello} {

@@ -26,7 +26,7 @@ func (b *bench) run(ctx context.Context, workers int, operation func(ctx context
 	if err := operation(ctx, 0); err != nil { // warm, and wrong things show at once
 		return Result{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, b.Seconds+30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, b.Length+30*time.Second)
 	defer cancel()
 	var mu sync.Mutex
 	var all []time.Duration
@@ -36,7 +36,7 @@ func (b *bench) run(ctx context.Context, workers int, operation func(ctx context
 	for worker := range workers {
 		done.Go(func() {
 			own := make([]time.Duration, 0, 4096)
-			for b.Now().Sub(began) < b.Seconds {
+			for b.Now().Sub(began) < b.Length {
 				start := b.Now()
 				err := operation(ctx, worker)
 				if errors.Is(err, errUsedUp) {

@@ -18,7 +18,7 @@ func (r *report) start(o Options) {
 	if r.json {
 		return
 	}
-	r.say(fmt.Sprintf("Measured on %s; %d workers, %s each; the driver shares the cores.", machine(), o.Workers, o.Seconds))
+	r.say(fmt.Sprintf("Measured on %s; %d workers, %s each; the driver shares the cores.", machine(), o.Workers, o.Length))
 	r.say("Of the floor: the rate beside that of the unavoidable parts, measured in the same run.\n")
 	r.say(fmt.Sprintf("%-11s %-32s %10s %9s %9s %9s  %-52s %s", "engine", "operation", "per second", "p50", "p99", "CPU", "of the floor", "goal"))
 }

@@ -136,7 +136,7 @@ func (d PasswordChanged) compose(w *writer) {
 	if d.SessionsEnded {
 		w.say("changed.sessions")
 	}
-	w.steps("notyou.title", "notyou.mailbox", "notyou.password", "notyou.contact")
+	w.steps("notyou.mailbox", "notyou.password", "notyou.contact")
 	w.asked("done", d.Asked)
 }
 
@@ -175,7 +175,7 @@ func (d Unlocked) compose(w *writer) {
 	}
 	w.say("unlocked.how")
 	w.button("button.signin", pathSignIn)
-	w.steps("notyou.title", "notyou.mailbox", "notyou.password", "notyou.contact")
+	w.steps("notyou.mailbox", "notyou.password", "notyou.contact")
 	w.asked("done", d.Asked)
 }
 
@@ -184,7 +184,7 @@ func (d NewSignIn) compose(w *writer) {
 	w.named("new-sign-in.what", d.Service)
 	w.facts(d.Asked)
 	w.say("new-sign-in.you")
-	w.steps("notyou.title", "notyou.password", "notyou.mailbox", "notyou.contact")
+	w.steps("notyou.password", "notyou.mailbox", "notyou.contact")
 }
 
 // facts adds when, with what and near where as labelled lines.
@@ -212,7 +212,7 @@ func (d ServiceConnected) compose(w *writer) {
 	}
 	w.say("connected.never")
 	w.button("button.services", pathServices)
-	w.steps("notyou.title", "notyou.disconnect", "notyou.password", "notyou.contact")
+	w.steps("notyou.disconnect", "notyou.password", "notyou.contact")
 	w.asked("done", d.Asked)
 }
 
@@ -222,7 +222,7 @@ func (d ServiceDisconnected) compose(w *writer) {
 	w.say("disconnected.kept")
 	w.say("disconnected.again")
 	w.button("button.services", pathServices)
-	w.steps("notyou.title", "notyou.password", "notyou.contact")
+	w.steps("notyou.password", "notyou.contact")
 	w.asked("done", d.Asked)
 }
 

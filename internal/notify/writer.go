@@ -165,12 +165,12 @@ func (w *writer) link(key, path string) *link {
 
 // named adds a paragraph under one of two keys: <key>.service, which names the service and its
 // department, or <key>.plain when the mail is about no service.
-func (w *writer) named(key string, s Service, args ...any) {
+func (w *writer) named(key string, s Service) {
 	if label := w.service(s); label != "" {
-		w.say(key+".service", append([]any{"service", label}, args...)...)
+		w.say(key+".service", "service", label)
 		return
 	}
-	w.say(key+".plain", args...)
+	w.say(key + ".plain")
 }
 
 // service is the service's name in bold, and its department in brackets.
@@ -218,19 +218,19 @@ func grouped(digits string) string {
 }
 
 // aside adds the "You did not ask for this?" part: title and text keys, then when it was.
-func (w *writer) aside(title, text string, args ...any) {
+func (w *writer) aside(title, text string) {
 	w.out.Aside = append(w.out.Aside,
-		block{Head: w.t(title)}, block{Para: spans(w.t(text, args...))})
+		block{Head: w.t(title)}, block{Para: spans(w.t(text))})
 }
 
 // steps adds the numbered steps for somebody whose account may be in foreign hands, and the
 // way to the first of them that is ours.
-func (w *writer) steps(title string, keys ...string) {
+func (w *writer) steps(keys ...string) {
 	items := make([][]span, len(keys))
 	for i, key := range keys {
 		items[i] = spans(w.t(key))
 	}
-	w.out.Aside = append(w.out.Aside, block{Head: w.t(title)}, block{Items: items, Ordered: true},
+	w.out.Aside = append(w.out.Aside, block{Head: w.t("notyou.title")}, block{Items: items, Ordered: true},
 		block{Door: w.link("button.reset", pathReset)})
 }
 

@@ -43,8 +43,8 @@ func (b *Box) Letters() []notify.Letter {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	out := make([]notify.Letter, 0, len(b.letters))
-	for i := len(b.letters) - 1; i >= 0; i-- {
-		out = append(out, b.letters[i])
+	for _, l := range slices.Backward(b.letters) {
+		out = append(out, l)
 	}
 	return out
 }

@@ -2,6 +2,7 @@ package mailbox
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -64,11 +65,11 @@ func TestLettersThatCameInAnyOrderStandByTheTimeTheyWereQueued(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	var order string
+	var order strings.Builder
 	for _, l := range box.Letters() {
-		order += string(l.ID)
+		order.WriteString(string(l.ID))
 	}
-	if order != "4321" {
-		t.Error(order)
+	if order.String() != "4321" {
+		t.Error(order.String())
 	}
 }

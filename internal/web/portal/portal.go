@@ -115,7 +115,7 @@ func (p *Portal) toLanguage(pg page) kit.Handler {
 			to += "?" + r.URL.RawQuery
 		}
 		w.Header().Set("Vary", "Accept-Language, Cookie")
-		http.Redirect(w, r, to, http.StatusFound)
+		http.Redirect(w, r, to, http.StatusFound) //nolint:gosec // to begins with one of our own fixed paths; only the query is the caller's
 		return nil
 	}
 }
@@ -140,13 +140,9 @@ func (p *Portal) show(rendered *kit.Pages, pg page) kit.Handler {
 func (p *Portal) view(r *http.Request, pg page, data any) kit.View {
 	tr := p.Site.Tr(r)
 	name := p.Site.Name(tr.Lang())
-	addresses := map[i18n.Lang]string{}
-	for lang, path := range pg.slugs {
-		addresses[lang] = path
-	}
 	return kit.View{
 		Page: pg.name, Title: tr.T(pg.name+".title", "product", name),
 		Description: tr.T(pg.name+".description", "product", name),
-		Public:      true, Wide: pg.name != "contact", NoReference: true, Addresses: addresses, Data: data,
+		Public:      true, Wide: pg.name != "contact", NoReference: true, Addresses: pg.slugs, Data: data,
 	}
 }

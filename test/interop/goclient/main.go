@@ -37,7 +37,10 @@ func run(ctx context.Context, issuer, clientID, secret, redirect string) error {
 		Endpoint: provider.Endpoint(), Scopes: []string{oidc.ScopeOpenID, "email"},
 	}
 	state, nonce, verifier := oauth2.GenerateVerifier(), oauth2.GenerateVerifier(), oauth2.GenerateVerifier()
-	fmt.Println(config.AuthCodeURL(state, oidc.Nonce(nonce), oauth2.S256ChallengeOption(verifier)))
+	_, err = fmt.Fprintln(os.Stdout, config.AuthCodeURL(state, oidc.Nonce(nonce), oauth2.S256ChallengeOption(verifier)))
+	if err != nil {
+		return err
+	}
 	line, err := bufio.NewReader(os.Stdin).ReadString('\n')
 	if err != nil {
 		return err
