@@ -46,7 +46,7 @@ func (u *UI) take(step signin.Step, formID string, do func(*call, *kit.Form) err
 		if c == nil || err != nil {
 			return err
 		}
-		form, err := u.Site.Form(w, r, formID)
+		form, err := u.Site.Form(w, r, c.formOf(formID))
 		if err != nil {
 			return err
 		}
@@ -62,6 +62,16 @@ func (u *UI) take(step signin.Step, formID string, do func(*call, *kit.Form) err
 		}
 		return page(c, form, http.StatusUnprocessableEntity)
 	})
+}
+
+// formOf names a form for its token. The forms that show something of the person
+// signed in are good for that person only: when somebody else signed in meanwhile in
+// another tab, what the page shows is not what would be shared.
+func (c *call) formOf(id string) string {
+	if c.view.Person != nil && (id == "consent" || id == "continue-as") {
+		return id + " " + string(c.view.Person.Account)
+	}
+	return id
 }
 
 // correctable notes every error that a person can correct on the page, of one

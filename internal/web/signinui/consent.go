@@ -13,6 +13,7 @@ import (
 type consentPage struct {
 	journey
 
+	Form   string // name of the form for its token: it is this person's
 	Lead   string // catalogue key of why it is asked
 	Items  []consentItem
 	Period time.Duration // after how long it is asked again; 0: not said
@@ -35,7 +36,7 @@ func (u *UI) renderConsent(c *call, _ *kit.Form, status int) error {
 	if err != nil {
 		return err
 	}
-	data := consentPage{journey: c.journey, Lead: consentLead(asked), Period: u.Numbers.Consent}
+	data := consentPage{journey: c.journey, Form: c.formOf("consent"), Lead: consentLead(asked), Period: u.Numbers.Consent}
 	if own := c.party.ConsentPeriod; own > 0 {
 		data.Period = own
 	}

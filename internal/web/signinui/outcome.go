@@ -10,6 +10,7 @@ import (
 type addressPage struct {
 	journey
 
+	Form       string // name of the form for its token
 	Address    string
 	ServiceURL string // where the service starts afresh; "" when it has no such address
 }
@@ -37,7 +38,7 @@ func (u *UI) renderContinue(c *call, _ *kit.Form, status int) error {
 	if c.view.Person == nil {
 		return c.dispatch()
 	}
-	return u.render(c, status, kit.View{Page: "continue-as", Data: addressPage{journey: c.journey, Address: c.view.Person.Address}})
+	return u.render(c, status, kit.View{Page: "continue-as", Data: addressPage{journey: c.journey, Form: c.formOf("continue-as"), Address: c.view.Person.Address}})
 }
 
 // continueAs takes the answer of continue-as.

@@ -284,6 +284,39 @@ func TestTheContactLinkCarriesTheReferenceAndTheService(t *testing.T) {
 	}
 }
 
+func TestAnAgreementIsThatOfThePersonWhomThePageShows(t *testing.T) {
+	each(t, func(t *testing.T, h *webtest.House, language string) {
+		const other = "rose.lake@example.org"
+		enrol(h, h.Person(language))
+		second := h.Person(language)
+		second.Open("/signin?start=create-account")
+		second.Submit("create-account", "email", other, "terms", "yes")
+		second.Submit("confirm-email", "code", h.Code(other))
+		second.Submit("choose-password", "password", another).Must("connected-services", http.StatusOK)
+
+		p := h.Person(language)
+		p.Open("/signin")
+		p.Submit("sign-in", "email", email, "password", good).Must("connected-services", http.StatusOK)
+		p.Open(webtest.Authorize(webtest.Aid)).Must("consent", http.StatusOK).MustSay(email)
+		chooser := p.Tab()
+		chooser.Open(webtest.Authorize(webtest.Aid, "prompt", "select_account")).Must("continue-as", http.StatusOK).MustSay(email)
+		tab := p.Tab()
+		tab.Open("/signout")
+		tab.Submit("sign-out")
+		tab.Open("/signin")
+		tab.Submit("sign-in", "email", other, "password", another).Must("connected-services", http.StatusOK)
+
+		p.Submit("consent", "#allow").Must("too-old", http.StatusBadRequest)
+		if p.Left != "" {
+			t.Errorf("led to %s", p.Left)
+		}
+		chooser.Submit("continue-as").Must("too-old", http.StatusBadRequest)
+		p.Open(webtest.Authorize(webtest.Aid)).Must("consent", http.StatusOK).MustSay(other)
+		p.Submit("consent", "#allow")
+		mustLeave(t, p, callback, "code=")
+	})
+}
+
 func TestConsentIsNeverAnEmptyList(t *testing.T) {
 	each(t, func(t *testing.T, h *webtest.House, language string) {
 		p := h.Person(language)
