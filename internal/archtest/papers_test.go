@@ -22,7 +22,7 @@ func TestEachTestThatAPaperNamesExists(t *testing.T) {
 			}
 		}
 	}
-	for _, paper := range []string{"docs/requirements.md", "docs/threat-model.md", "CONTRIBUTING.md"} {
+	for _, paper := range []string{"docs/requirements.md", "docs/threat-model.md", "docs/accessibility.md", "docs/privacy.md", "CONTRIBUTING.md"} {
 		text, err := os.ReadFile(filepath.Join(root, paper))
 		if err != nil {
 			t.Error(err)
