@@ -30,7 +30,7 @@ func inventory(t *testing.T) string {
 	out.WriteString("# What is stored\n\nMade from the migrations by `go test ./internal/archtest -update`; a test compares it. **Personal** columns say something about a person; addresses and letters among them are sealed (AES-256-GCM, tied to their row), or are blind indexes (HMAC). **Secret** columns are digests of tokens, sealed keys or check values: nobody can sign in with what stands in them. **Public** columns are neither.\n")
 	comment, table := "", ""
 	for _, name := range slices.Sorted(maps.Keys(all)) {
-		for _, line := range strings.Split(all[name], "\n") {
+		for line := range strings.SplitSeq(all[name], "\n") {
 			switch {
 			case tableLine.MatchString(line):
 				table = tableLine.FindStringSubmatch(line)[1]
