@@ -1,6 +1,7 @@
 package accountui_test
 
 import (
+	"html"
 	"net/http"
 	"net/url"
 	"strings"
@@ -84,6 +85,45 @@ func TestAnIdleSessionEndsAndSaysSo(t *testing.T) {
 		h.Advance(31 * time.Minute)
 		p.Open("/services").Must("session-ended", http.StatusOK).MustSay("30 minutes")
 		p.Follow("sign-in-link").Must("sign-in", http.StatusOK)
+	})
+}
+
+func TestStayingSignedInWithoutAScriptComesBackToThePage(t *testing.T) {
+	each(t, func(t *testing.T, h *webtest.House, p *webtest.Person) {
+		p.Open(webtest.Authorize(webtest.Aid)).Must("consent", http.StatusOK)
+		p.Submit("consent", "#allow")
+		page := p.Open("/services/student-aid/disconnect?from=a%26b").Must("disconnect", http.StatusOK)
+		_, ending, found := strings.Cut(page.Body, "; url=")
+		if !found {
+			t.Fatal("the page without script is not led anywhere")
+		}
+		ending, _, _ = strings.Cut(ending, `"`)
+		h.Advance(28 * time.Minute)
+		p.Open(html.UnescapeString(ending)).Must("session-ending", http.StatusOK)
+		p.Submit("session-ending").Must("disconnect", http.StatusOK)
+		if !strings.HasSuffix(p.Page.URL, "/services/student-aid/disconnect?from=a%26b") {
+			t.Errorf("came back to %s", p.Page.URL)
+		}
+	})
+}
+
+func TestStayingSignedInNeverLeadsToAnotherSite(t *testing.T) {
+	each(t, func(t *testing.T, h *webtest.House, p *webtest.Person) {
+		token := p.Open("/session/ending").Must("session-ending", http.StatusOK).FormToken("session-ending")
+		for _, next := range []string{
+			"https://evil.test/", "//evil.test", "///evil.test", `/\evil.test`, `\\evil.test`, "javascript:alert(1)",
+			"/%2F%2Fevil.test", "/./%2Fevil.test", "/%5Cevil.test", "/.//evil.test", "evil.test", "/\t/evil.test",
+			"/\n/evil.test", "@evil.test", "/a/..//evil.test", "https:/evil.test", "https:evil.test", " //evil.test",
+		} {
+			p.Stay = true
+			page := p.Send("/session/extend", url.Values{"form_token": {token}, "next": {next}})
+			p.Stay = false
+			to, err := url.Parse(page.Header.Get("Location"))
+			if page.Status != http.StatusSeeOther || err != nil || to.IsAbs() || to.Host != "" ||
+				!strings.HasPrefix(to.Path, "/") || strings.HasPrefix(page.Header.Get("Location"), "//") {
+				t.Errorf("%q leads with %d to %q", next, page.Status, page.Header.Get("Location"))
+			}
+		}
 	})
 }
 

@@ -1,6 +1,7 @@
 package accountui
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 type endingPage struct {
 	Ends time.Time
 	Left time.Duration
+	Next string // path of the page that the person left; "" for the account
 }
 
 // ending asks without JavaScript what the warning dialog asks with it. A page
@@ -28,7 +30,7 @@ func (u *UI) ending(w http.ResponseWriter, r *http.Request) error {
 	left := v.Session.IdleEndsAt.Sub(u.Now())
 	return u.pages.Render(w, r, http.StatusOK, kit.View{
 		Page: "session-ending", Title: u.Site.Tr(r).T("session-ending.title"),
-		Refresh: left + time.Second, Data: endingPage{Ends: v.Session.IdleEndsAt, Left: left},
+		Refresh: left + time.Second, Data: endingPage{Ends: v.Session.IdleEndsAt, Left: left, Next: kit.LocalPath(r.URL.Query().Get("next"))},
 	})
 }
 
@@ -55,9 +57,11 @@ func (u *UI) ended(w http.ResponseWriter, r *http.Request) error {
 }
 
 // extend keeps the session alive. The script asks with Accept: application/json
-// and reads the status; a form without script comes back to the account.
+// and reads the status; a form without script comes back to the page that the
+// person left, when the form names one of this site, else to the account.
 func (u *UI) extend(w http.ResponseWriter, r *http.Request) error {
-	if _, err := u.Site.Form(w, r, "session-extend"); err != nil {
+	form, err := u.Site.Form(w, r, "session-extend")
+	if err != nil {
 		return err
 	}
 	v, err := u.Visitor.Read(r)
@@ -71,7 +75,7 @@ func (u *UI) extend(w http.ResponseWriter, r *http.Request) error {
 	case script:
 		w.WriteHeader(http.StatusGone)
 	case v.SignedIn:
-		return see(w, r, "/services")
+		return see(w, r, cmp.Or(kit.LocalPath(form.Get("next")), "/services"))
 	default:
 		return see(w, r, "/session/ended")
 	}

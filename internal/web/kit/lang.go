@@ -74,6 +74,31 @@ func safePath(u *url.URL) string {
 	return (&url.URL{Path: clean}).EscapedPath()
 }
 
+// localCap is the longest address that LocalPath takes, in bytes.
+const localCap = 2000
+
+// LocalPath reads an address that a request names to come back to, e.g.
+// "/services?sort=name". It answers path and query in a form that can only mean a
+// page of this site, or "" when the address says anything else.
+func LocalPath(raw string) string {
+	if len(raw) > localCap || !strings.HasPrefix(raw, "/") || strings.HasPrefix(raw, "//") || strings.Contains(raw, `\`) {
+		return ""
+	}
+	u, err := url.Parse(raw)
+	if err != nil || u.IsAbs() || u.Host != "" || u.User != nil || u.Opaque != "" || !cleanText(u.Path) {
+		return ""
+	}
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return ""
+	}
+	out := safePath(u)
+	if rest := withoutLang(query); rest != "" {
+		out += "?" + rest
+	}
+	return out
+}
+
 // withoutLang is a query without the parameter lang.
 func withoutLang(query url.Values) string {
 	query.Del("lang")

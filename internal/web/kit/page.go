@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"path"
 	"strconv"
 	"strings"
@@ -153,9 +154,6 @@ func (s *Site) page(w http.ResponseWriter, r *http.Request, v View) *Page {
 	if v.Session == nil {
 		v.Session = scene.Session
 	}
-	if v.Session != nil {
-		v.Session = v.Session.complete()
-	}
 	if v.Reference == "" {
 		v.Reference = scene.Reference
 	}
@@ -166,16 +164,32 @@ func (s *Site) page(w http.ResponseWriter, r *http.Request, v View) *Page {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		p.Query = withoutLang(r.URL.Query())
 	}
+	if v.Session != nil {
+		p.Session = v.Session.complete(p.endingPath(r))
+	}
 	p.token = func(form string) string { return s.FormToken(EnsureBrowser(w, r), form) }
 	return p
 }
 
+// endingPath is the page that asks without JavaScript whether to stay signed in;
+// it leads back to this page.
+func (p *Page) endingPath(r *http.Request) string {
+	here := p.Path
+	if p.Query != "" {
+		here += "?" + p.Query
+	}
+	if r.Method != http.MethodGet || len(here) > localCap {
+		return "/session/ending"
+	}
+	return "/session/ending?next=" + url.QueryEscape(here)
+}
+
 // complete fills in the addresses of a session clock.
-func (c SessionClock) complete() *SessionClock {
+func (c SessionClock) complete(ending string) *SessionClock {
 	for _, f := range []struct {
 		field *string
 		value string
-	}{{&c.SignOut, "/signout"}, {&c.Extend, "/session/extend"}, {&c.Ending, "/session/ending"}, {&c.Ended, "/"}} {
+	}{{&c.SignOut, "/signout"}, {&c.Extend, "/session/extend"}, {&c.Ending, ending}, {&c.Ended, "/"}} {
 		if *f.field == "" {
 			*f.field = f.value
 		}

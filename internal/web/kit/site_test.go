@@ -396,3 +396,29 @@ func TestTheMarkOfADeploymentIsAnImageAndMustBeAnSVG(t *testing.T) {
 		t.Errorf("%d %v", svg.Code, svg.Header())
 	}
 }
+
+func FuzzAnAddressToComeBackToIsOfThisSite(f *testing.F) {
+	for _, raw := range []string{
+		"/services", "/services?a=b&c=%26", "//evil.test", `/\evil.test`, "/%2F/evil.test", "https://evil.test/", "/a#b",
+		"/.//evil.test", "/%00", "/a?%zz", "/\t/evil.test", "/é?lang=fr",
+	} {
+		f.Add(raw)
+	}
+	origin, _ := url.Parse("https://signin.test/somewhere/else")
+	f.Fuzz(func(t *testing.T, raw string) {
+		out := LocalPath(raw)
+		if out == "" {
+			return
+		}
+		to, err := origin.Parse(out)
+		if err != nil || to.Scheme != "https" || to.Host != "signin.test" || to.User != nil {
+			t.Fatalf("%q leads to %q", raw, out)
+		}
+		if strings.ContainsAny(out, "\\\r\n\t \x00#") || strings.HasPrefix(out, "//") {
+			t.Fatalf("%q became %q", raw, out)
+		}
+		if again := LocalPath(out); len(out) <= 2000 && again != out {
+			t.Fatalf("%q became %q and then %q", raw, out, again)
+		}
+	})
+}

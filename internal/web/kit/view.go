@@ -45,7 +45,7 @@ type SessionClock struct {
 	Warn      time.Duration // how long before the end the warning comes
 	SignOut   string        // path that a POST signs out at; "": "/signout"
 	Extend    string        // path that a POST extends the session at; "": "/session/extend"
-	Ending    string        // page that asks the same without JavaScript; "": "/session/ending"
+	Ending    string        // page that asks the same without JavaScript; "": "/session/ending", which leads back here
 	Ended     string        // where the browser goes when time has run out; "": "/"
 	NoWarning bool          // only the header's "Sign out", no warning
 }
