@@ -23,7 +23,7 @@ type errorData struct {
 func (s *Site) errorPage(w http.ResponseWriter, r *http.Request, p *pageFault) {
 	h := w.Header()
 	if p.after > 0 {
-		h.Set("Retry-After", strconv.Itoa(int((p.after+time.Second-1)/time.Second)))
+		h.Set("Retry-After", wholeSeconds(p.after))
 	} else if p.status == http.StatusServiceUnavailable {
 		h.Set("Retry-After", "5")
 	}
@@ -53,6 +53,11 @@ func (s *Site) errorPage(w http.ResponseWriter, r *http.Request, p *pageFault) {
 	if _, err := out.body.WriteTo(w); err != nil {
 		s.Log.DebugContext(r.Context(), "page not delivered", "err", err)
 	}
+}
+
+// wholeSeconds is a wait as Retry-After says it: never shorter than it is.
+func wholeSeconds(wait time.Duration) string {
+	return strconv.Itoa(int((wait + time.Second - 1) / time.Second))
 }
 
 // name is the page's id: its data-page and the stem of its words.

@@ -85,6 +85,24 @@ func (f *Form) FailWith(err error) bool {
 	return true
 }
 
+// FailThrottled notes that the person must wait before sending this form again
+// (fault kind throttled), tells the browser how long, and says that it did: show
+// the form again with status 429, with what was typed. false: err is another error.
+func (f *Form) FailThrottled(w http.ResponseWriter, err error) bool {
+	e, ok := errors.AsType[*fault.Error](err)
+	if !ok || e.Kind != fault.Throttled {
+		return false
+	}
+	key := "error.error-429.what"
+	if e.RetryAfter > 0 {
+		w.Header().Set("Retry-After", wholeSeconds(e.RetryAfter))
+	} else {
+		key += "-soon"
+	}
+	f.Errors = append(f.Errors, FormError{Key: key, After: e.RetryAfter})
+	return true
+}
+
 // OK reports whether nothing is wrong so far.
 func (f *Form) OK() bool { return f == nil || len(f.Errors) == 0 }
 

@@ -148,7 +148,8 @@ func (p *Portal) sendContact(rendered *kit.Pages, pg page) kit.Handler {
 			return err
 		}
 		if !decision.Allowed {
-			return fault.Retry(fault.Throttled, "error.429", decision.RetryAfter)
+			form.FailThrottled(w, decision.Fault())
+			return p.showContact(w, r, rendered, pg, form, http.StatusTooManyRequests)
 		}
 		m, err := p.read(r, form)
 		if err != nil {

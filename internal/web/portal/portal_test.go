@@ -240,6 +240,10 @@ func TestTheContactFormIsThrottled(t *testing.T) {
 		if page.Status != http.StatusTooManyRequests || page.Header.Get("Retry-After") == "" {
 			t.Errorf("status %d, Retry-After %q", page.Status, page.Header.Get("Retry-After"))
 		}
+		page.Must("contact", http.StatusTooManyRequests).MustSay("Hello", "You can try again in 1 hour")
+		if page.Field("email", "value") != "ana@example.org" {
+			t.Error("what was typed is lost")
+		}
 	})
 }
 

@@ -39,7 +39,8 @@ func (u *UI) show(step signin.Step, page renderer) http.Handler {
 }
 
 // take is the POST of a form: it reads the form with its token and hands it on.
-// What a person can correct comes back as the same page with status 422.
+// What a person can correct comes back as the same page with status 422; who is
+// too fast finds there, with status 429, what was typed and how long to wait.
 func (u *UI) take(step signin.Step, formID string, do func(*call, *kit.Form) error, page renderer) http.Handler {
 	return u.Site.Handle(func(w http.ResponseWriter, r *http.Request) error {
 		c, err := u.enter(w, r, step)
@@ -53,6 +54,9 @@ func (u *UI) take(step signin.Step, formID string, do func(*call, *kit.Form) err
 		err = do(c, form)
 		if fault.Is(err, fault.Conflict) {
 			return c.dispatch() // out of turn, or another tab was faster: the dispatcher knows
+		}
+		if form.FailThrottled(w, err) {
+			return page(c, form, http.StatusTooManyRequests)
 		}
 		if err != nil && !correctable(form, err) {
 			return err

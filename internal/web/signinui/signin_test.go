@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"parvis/internal/config"
+	"parvis/internal/ratelimit"
 	"parvis/internal/web/webtest"
 )
 
@@ -352,23 +354,53 @@ func TestAServiceAsksToSignOutAndThePersonDecides(t *testing.T) {
 	})
 }
 
-func TestTooManyAttemptsAreSlowedDownWithoutLosingTheWay(t *testing.T) {
-	each(t, func(t *testing.T, h *webtest.House, language string) {
-		p := h.Person(language)
-		p.Open(webtest.Authorize(webtest.Aid))
-		page := p.Page
-		for i := range 200 {
-			p.Open(webtest.Authorize(webtest.Aid))
-			page = p.Submit("sign-in", "email", "somebody"+strconv.Itoa(i)+"@example.org", "password", "wrong password here")
-			if page.Status == http.StatusTooManyRequests {
-				break
-			}
+func TestTooManyAttemptsAreSlowedDownWithoutLosingWhatWasTypedOrTheWay(t *testing.T) {
+	for _, form := range []struct {
+		start, page, id string
+		values          []string
+		rule            func(*ratelimit.Settings) *ratelimit.Limit
+	}{
+		{"sign-in", "sign-in", "sign-in", []string{"email", email, "password", "wrong password here"}, func(s *ratelimit.Settings) *ratelimit.Limit { return &s.SigninIP }},
+		{"create-account", "create-account", "create-account", []string{"email", email, "terms", "yes"}, func(s *ratelimit.Settings) *ratelimit.Limit { return &s.EnrollmentIP }},
+		{"forgot-password", "forgot-password", "forgot-password", []string{"email", email}, func(s *ratelimit.Settings) *ratelimit.Limit { return &s.ResetIP }},
+		{"unlock", "unlock", "unlock", []string{"email", email}, func(s *ratelimit.Settings) *ratelimit.Limit { return &s.ResetIP }},
+		{"create-account", "confirm-email", "confirm-email", []string{"code", "ABCDEF"}, func(s *ratelimit.Settings) *ratelimit.Limit { return &s.CodeIP }},
+		{"forgot-password", "check-email", "check-email", []string{"code", "ABCDEF"}, func(s *ratelimit.Settings) *ratelimit.Limit { return &s.CodeIP }},
+		{"create-account", "confirm-email", "resend", nil, func(s *ratelimit.Settings) *ratelimit.Limit { return &s.MailAddress }},
+	} {
+		for language, says := range map[string]string{"en-CA": "You can try again in 7 minutes", "fr-CA": "Vous pourrez réessayer dans 7 minutes"} {
+			t.Run(form.id+" "+language, func(t *testing.T) {
+				h := webtest.Open(t, func(c *config.Config) {
+					*form.rule(&c.Limits) = ratelimit.Limit{Count: 1, Window: 7 * time.Minute}
+				})
+				p := h.Person(language)
+				page := p.Page
+				for range 3 {
+					p.Open(webtest.Authorize(webtest.Aid)).Must("sign-in", http.StatusOK)
+					p.Open(strings.Replace(p.Page.URL, "/sign-in", "/"+form.start, 1)).Must(form.start, http.StatusOK)
+					if form.start != form.page {
+						p.Submit(form.start, map[string][]string{"create-account": {"email", email, "terms", "yes"}, "forgot-password": {"email", email}}[form.start]...).
+							Must(form.page, http.StatusOK)
+					}
+					if page = p.Submit(form.id, form.values...); page.Status == http.StatusTooManyRequests {
+						break
+					}
+				}
+				page.Must(form.page, http.StatusTooManyRequests).MustSay(says)
+				if wait, err := strconv.Atoi(page.Header.Get("Retry-After")); err != nil || wait < 390 || wait > 420 || page.Href("back-to-service") == "" || !page.Has("error-summary") {
+					t.Errorf("Retry-After %q, way back %q", page.Header.Get("Retry-After"), page.Href("back-to-service"))
+				}
+				for i := 0; i < len(form.values); i += 2 {
+					switch name, value := form.values[i], form.values[i+1]; {
+					case name == "password" && strings.Contains(page.Body, value):
+						t.Error("the password came back")
+					case (name == "email" || name == "code") && page.Field(name, "value") != value:
+						t.Errorf("%s is lost", name)
+					}
+				}
+			})
 		}
-		page.Must("error-429", http.StatusTooManyRequests)
-		if page.Href("back-to-service") == "" || page.Header.Get("Retry-After") == "" {
-			t.Error("no way back, or no word how long to wait")
-		}
-	})
+	}
 }
 
 func TestADeclinedRequestThatNeverReachedTheServiceCanBeTakenUpAgain(t *testing.T) {
