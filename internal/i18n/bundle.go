@@ -117,9 +117,10 @@ func (t *Tr) T(key string, args ...any) string {
 	return t.say(key, args, func(v string) string { return v })
 }
 
-// TB is T as HTML: the text escaped, each argument escaped and in <strong>.
+// TB is T as HTML: the text escaped, each argument escaped and in <strong>; where
+// an argument is an e-mail address it may break, as Breakable says.
 func (t *Tr) TB(key string, args ...any) string {
-	return t.say(key, args, func(v string) string { return "\x00" + v + "\x01" }, bold)
+	return t.say(key, args, mark, bold)
 }
 
 // TH is T as HTML for messages that hold markup of their own, such as a link:

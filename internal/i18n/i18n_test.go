@@ -128,6 +128,11 @@ func TestArgumentsInHTMLAreEscaped(t *testing.T) {
 	tr := b.Tr(English)
 	for _, c := range []struct{ have, want string }{
 		{tr.TB("bold", "who", "<Sam>"), "To <strong>&lt;Sam&gt;</strong> &amp; you"},
+		{tr.TB("bold", "who", "a.<b>@mail.example"), "To <strong>a.<wbr>&lt;b&gt;@<wbr>mail.<wbr>example</strong> &amp; you"},
+		{tr.TB("bold", "who", "v. 1.2"), "To <strong>v. 1.2</strong> &amp; you"},
+		{tr.TB("bold", "who", "\x01\x02a\x00"), "To <strong>a</strong> &amp; you"},
+		{Breakable("a.<b>@mail.example"), "a.<wbr>&lt;b&gt;@<wbr>mail.<wbr>example"},
+		{Breakable("<v.1>"), "&lt;v.1&gt;"},
 		{tr.TH("link", "url", `"><script>`), `See <a href="&#34;&gt;&lt;script&gt;">help</a>`},
 		{tr.T("n", "count", 1), "one thing"},
 		{tr.T("n", "count", 7), "7 things"},

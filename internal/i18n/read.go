@@ -84,5 +84,24 @@ func readMessage(d *json.Decoder, key string) (*goi18n.Message, error) {
 
 // bold escapes a text whose arguments stand between \x00 and \x01, and makes the marks <strong>.
 func bold(text string) string {
-	return strings.NewReplacer("\x00", "<strong>", "\x01", "</strong>").Replace(html.EscapeString(text))
+	return strings.NewReplacer("\x00", "<strong>", "\x01", "</strong>", "\x02", "<wbr>").Replace(html.EscapeString(text))
+}
+
+// mark puts the marks of bold around an argument, which has none of its own. An
+// e-mail address may break after "@" and "." on a narrow screen.
+func mark(value string) string {
+	value = strings.NewReplacer("\x00", "", "\x01", "", "\x02", "").Replace(value)
+	if strings.Contains(value, "@") {
+		value = strings.NewReplacer("@", "@\x02", ".", ".\x02").Replace(value)
+	}
+	return "\x00" + value + "\x01"
+}
+
+// Breakable is a text as HTML, escaped; an e-mail address in it may break after
+// "@" and "." on a narrow screen, and never in the middle of a word.
+func Breakable(text string) string {
+	if !strings.Contains(text, "@") {
+		return html.EscapeString(text)
+	}
+	return strings.NewReplacer("@", "@<wbr>", ".", ".<wbr>").Replace(html.EscapeString(text))
 }

@@ -37,6 +37,7 @@ import (
 //	foot "icon" "text"                the safety sentence of a foot
 //	rules .Data.Rules                 what a password must have
 //	icon "lock"
+//	breakable "sam@example.org"       a text that holds an e-mail address: where it may break
 //	glue "555 0100"                   spaces made unbreakable; dial "555 0100" for href="tel:…"
 //	logo lintel, rowlogo lintel       the tile with logo or initial, in the lintel and in rows
 //	copy "text to copy"               a copy button, with JavaScript
@@ -68,6 +69,7 @@ func (s *Site) funcs(lang i18n.Lang, t *template.Template) template.FuncMap {
 		"in":        func(text i18n.Text) string { return text.In(lang) },
 		"lang":      func() string { return string(lang) },
 		"asset":     s.assets.URL,
+		"breakable": func(text string) template.HTML { return template.HTML(i18n.Breakable(text)) }, //nolint:gosec // Breakable escapes
 		"glue":      glue,
 		"dial":      dial,
 		"icon":      icon,

@@ -219,7 +219,7 @@ func textOf(n *html.Node) string {
 		for c := range n.ChildNodes() {
 			say(c)
 		}
-		if n.Type == html.ElementNode {
+		if n.Type == html.ElementNode && n.Data != "wbr" {
 			b.WriteByte(' ')
 		}
 	}
