@@ -313,8 +313,11 @@ func TestFormPostIsAPageThatPostsToTheRegisteredAddressOnly(t *testing.T) {
 			t.Fatalf("%d", got.StatusCode)
 		}
 		policy := got.Header.Get("Content-Security-Policy")
-		if !strings.Contains(policy, "form-action https://service.example;") || !strings.Contains(policy, "script-src 'sha256-") || strings.Contains(policy, "unsafe") {
+		if !strings.Contains(policy, "form-action https://service.example https://www.service.example;") || !strings.Contains(policy, "script-src 'sha256-") || strings.Contains(policy, "unsafe") {
 			t.Errorf("policy %s", policy)
+		}
+		if got := got.Header.Get("Referrer-Policy"); got != "strict-origin" {
+			t.Errorf("the service is not told who posts: %s", got)
 		}
 		for _, want := range []string{`method="post" action="` + callback + `"`, `name="code"`, `name="iss"`, `<noscript>`, `id="submit"`, `&#34;&gt;&lt;script&gt;`} {
 			if !strings.Contains(got.text, want) {

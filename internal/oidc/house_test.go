@@ -168,7 +168,7 @@ func keySet(key crypto.Signer) string {
 func parties() []relyingparty.Settings {
 	base := relyingparty.Settings{
 		Name: i18n.Text{"en": "Fishing licences", "fr": "Permis de pêche"}, Department: i18n.Text{"en": "Natural Resources"},
-		RedirectURIs: []string{callback, callback + "?x=1"}, PostLogoutRedirectURIs: []string{landing}, StartURL: "https://service.example/",
+		RedirectURIs: []string{callback, callback + "?x=1"}, PostLogoutRedirectURIs: []string{landing}, StartURL: "https://www.service.example/",
 		Scopes: []string{"openid", "email", "locale"}, FormPost: true,
 		Support: relyingparty.Support{Email: "help@service.example", Phone: "555-0100"},
 	}

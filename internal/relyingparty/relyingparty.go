@@ -115,6 +115,22 @@ func (p *RelyingParty) SecretMatches(presented string, now time.Time) bool {
 // Allows reports whether the partner may ask for a scope.
 func (p *RelyingParty) Allows(scope string) bool { return slices.Contains(p.Scopes, scope) }
 
+// Origins are those of all the partner's registered addresses, each once. Browsers
+// apply a page's form-action to every redirect after its form is sent, also to
+// those of the service itself: a callback on one host may lead on to another.
+func (p *RelyingParty) Origins() []string {
+	var out []string
+	for _, uri := range slices.Concat(p.RedirectURIs, p.PostLogoutRedirectURIs, []string{p.StartURL, p.InitiateLoginURI, p.ReturnURL}) {
+		if uri == "" {
+			continue
+		}
+		if origin := Origin(uri); origin != "" && !slices.Contains(out, origin) {
+			out = append(out, origin)
+		}
+	}
+	return out
+}
+
 // OpenURL is where "Open" on the list of connected services leads: the address
 // that starts a sign-in, or else the start page. Empty when there is neither.
 func (p *RelyingParty) OpenURL() string {

@@ -344,3 +344,22 @@ func TestNoSecretIsStoredInAPartnersSettings(t *testing.T) {
 		}
 	}, dbtest.WithClock(clock.Now))
 }
+
+func TestOriginsAreThoseOfEveryRegisteredAddressOnce(t *testing.T) {
+	s := good()
+	s.RedirectURIs = []string{"https://auth.health.example/cb", "https://auth.health.example/cb?x=1", "http://127.0.0.1:8081/cb"}
+	s.PostLogoutRedirectURIs = []string{"https://health.example/bye"}
+	s.StartURL, s.InitiateLoginURI, s.ReturnURL = "https://www.health.example/", "https://auth.health.example/login", "https://back.health.example/a"
+	p, problems := s.Build()
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	want := "https://auth.health.example http://127.0.0.1:8081 https://health.example https://www.health.example https://back.health.example"
+	if got := strings.Join(p.Origins(), " "); got != want {
+		t.Errorf("%s", got)
+	}
+	s.Type, s.RedirectURIs = "native", []string{"ca.example.app:/callback"}
+	if p, problems = s.Build(); len(problems) > 0 || p.Origins()[0] != "ca.example.app:" {
+		t.Errorf("%v %v", p, problems)
+	}
+}

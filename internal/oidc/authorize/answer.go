@@ -21,7 +21,7 @@ func (e *Endpoint) answer(w http.ResponseWriter, r *http.Request, in incoming, p
 		return fault.New(fault.Denied, "oidc.redirect-gone")
 	}
 	if in.request.ResponseMode == protocol.ModeFormPost {
-		return e.formPost(w, r, in.request.RedirectURI, params)
+		return e.formPost(w, r, in, params)
 	}
 	redirect(w, protocol.AppendQuery(in.request.RedirectURI, params))
 	return nil
@@ -79,7 +79,9 @@ func (e *Endpoint) page(w http.ResponseWriter, r *http.Request, bad *protocol.Er
 }
 
 // submit is the whole script of the form_post page; the policy names its digest.
-const submit = `document.forms[0].submit()`
+// It does not call the form's own submit, which the button's id hides where a
+// browser reads what noscript holds.
+const submit = `HTMLFormElement.prototype.submit.call(document.forms[0])`
 
 // formPostPage is a page that posts an answer to the service, by itself or, without
 // scripts, by its button (OAuth 2.0 Form Post Response Mode, 2).
@@ -91,7 +93,8 @@ const formPostPage = `<!DOCTYPE html>
 <script>` + submit + `</script></body></html>
 `
 
-func (e *Endpoint) formPost(w http.ResponseWriter, r *http.Request, uri string, params []protocol.Param) error {
+func (e *Endpoint) formPost(w http.ResponseWriter, r *http.Request, in incoming, params []protocol.Param) error {
+	uri := in.request.RedirectURI
 	t, err := template.New("form-post").Parse(formPostPage)
 	if err != nil {
 		return fmt.Errorf("authorize: form_post: %w", err)
@@ -110,11 +113,25 @@ func (e *Endpoint) formPost(w http.ResponseWriter, r *http.Request, uri string, 
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
+	// The service sees who posts to it, as a check of the Origin header needs; never from which page.
+	h.Set("Referrer-Policy", "strict-origin")
 	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+
-		"'; form-action "+relyingparty.Origin(uri)+"; base-uri 'none'; frame-ancestors 'none'")
+		"'; form-action "+formAction(uri, in.party)+"; base-uri 'none'; frame-ancestors 'none'")
 	w.WriteHeader(http.StatusOK)
 	if _, err := w.Write([]byte(out.String())); err != nil {
 		return nil //nolint:nilerr // the browser has gone
 	}
 	return nil
+}
+
+// formAction lists where the form may lead: to the address of this answer, and
+// from there to the service's other registered hosts.
+func formAction(uri string, party *relyingparty.RelyingParty) string {
+	out := []string{relyingparty.Origin(uri)}
+	for _, origin := range party.Origins() {
+		if origin != out[0] {
+			out = append(out, origin)
+		}
+	}
+	return strings.Join(out, " ")
 }

@@ -82,6 +82,13 @@ func (u *UI) open(r *http.Request, v signin.View, at signin.Step) (journey, *rel
 	if err != nil {
 		return journey{}, nil, err
 	}
+	if rp != nil {
+		for _, origin := range rp.Origins() { // the service may lead on to another of its hosts
+			if origin != v.ReturnOrigin {
+				scene.FormOrigins = append(scene.FormOrigins, origin)
+			}
+		}
+	}
 	u.dress(r, rp, lintelLine(v, at))
 	j := journey{Flow: v.Flow, Steps: 2}
 	if rp != nil {
