@@ -176,6 +176,15 @@ func TestNoChangedTokenAndNoOtherKindOfTokenIsAnAccessToken(t *testing.T) {
 		if got := b.do(http.MethodPost, "/userinfo", nil, "Authorization", "Bearer "+tok.Access); got.StatusCode != http.StatusOK {
 			t.Errorf("POST with a header: %d", got.StatusCode)
 		}
+		for _, kind := range []string{"text/plain;charset=UTF-8", "application/json", "application/x-www-form-urlencoded", "?"} {
+			got := b.do(http.MethodPost, "/userinfo", nil, "Authorization", "Bearer "+tok.Access, "Content-Type", kind)
+			if got.StatusCode != http.StatusOK {
+				t.Errorf("POST with a header and a body of %s: %d %s", kind, got.StatusCode, got.text)
+			}
+			if got := b.do(http.MethodPost, "/userinfo", nil, "Content-Type", kind); got.StatusCode != http.StatusUnauthorized {
+				t.Errorf("POST without a token and a body of %s: %d %s", kind, got.StatusCode, got.text)
+			}
+		}
 		if got := b.get("/userinfo?access_token=" + tok.Access); got.StatusCode != http.StatusUnauthorized {
 			t.Errorf("in the query: %d", got.StatusCode)
 		}

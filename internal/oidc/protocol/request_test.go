@@ -194,7 +194,7 @@ func TestAnErrorRepeatsNothingOfTheRequest(t *testing.T) {
 func TestAnAnswerKeepsTheRegisteredQueryAndNamesTheIssuer(t *testing.T) {
 	r := &Request{State: "a b&c"}
 	got := AppendQuery("https://service.example/cb?x=1", r.Granted("https://id.example", "c0de"))
-	want := "https://service.example/cb?x=1&code=c0de&state=a+b%26c&iss=https%3A%2F%2Fid.example"
+	want := "https://service.example/cb?x=1&code=c0de&state=a%20b%26c&iss=https%3A%2F%2Fid.example"
 	if got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}

@@ -41,9 +41,13 @@ func AppendQuery(uri string, params []Param) string {
 			b.WriteByte(separator)
 		}
 		separator = '&'
-		b.WriteString(url.QueryEscape(p.Name))
+		b.WriteString(escape(p.Name))
 		b.WriteByte('=')
-		b.WriteString(url.QueryEscape(p.Value))
+		b.WriteString(escape(p.Value))
 	}
 	return b.String()
 }
+
+// escape writes a space as %20, which a reader of forms and one of plain addresses
+// read alike; a plus sign is a space to the first only.
+func escape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }

@@ -287,8 +287,7 @@ func (e *Endpoint) refused(r *http.Request, party *relyingparty.RelyingParty, ba
 
 // form reads the parameters of a body of the one type there is (RFC 6749, 4.1.3).
 func form(r *http.Request) (protocol.Params, error) {
-	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || kind != "application/x-www-form-urlencoded" {
+	if !isForm(r) {
 		return protocol.Params{}, &protocol.Error{Code: protocol.InvalidRequest, Description: "the body must be application/x-www-form-urlencoded", Where: protocol.Direct}
 	}
 	raw, err := io.ReadAll(io.LimitReader(r.Body, protocol.MaxQuery+1))
@@ -300,4 +299,9 @@ func form(r *http.Request) (protocol.Params, error) {
 		return params, bad
 	}
 	return params, nil
+}
+
+func isForm(r *http.Request) bool {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return err == nil && kind == "application/x-www-form-urlencoded"
 }

@@ -21,10 +21,11 @@ import (
 )
 
 // userinfo is GET and POST /userinfo: the claims the person agreed to share, as
-// they stand now (OpenID Connect Core 1.0, 5.3). It writes nothing.
+// they stand now (OpenID Connect Core 1.0, 5.3). It writes nothing. A body that
+// is no form holds no token (RFC 6750, 2.2) and is not read.
 func (e *Endpoint) userinfo(w http.ResponseWriter, r *http.Request) error {
 	var params protocol.Params
-	if r.Method == http.MethodPost && r.Header.Get("Content-Type") != "" {
+	if r.Method == http.MethodPost && isForm(r) {
 		var err error
 		if params, err = form(r); err != nil {
 			return err
