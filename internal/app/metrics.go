@@ -86,9 +86,13 @@ func (m *metrics) observe(route string, r *http.Request, status int, took time.D
 	m.duration.WithLabelValues(route).Observe(took.Seconds())
 }
 
-// routeOf is the pattern that matches a request, without its method; "none" for unknown addresses.
+// routeOf is the pattern that matches a request, without its method; "none" for
+// unknown addresses. What was refused before the mux saw it is matched here.
 func routeOf(mux *http.ServeMux, r *http.Request) string {
-	_, route := mux.Handler(r)
+	route := r.Pattern
+	if route == "" {
+		_, route = mux.Handler(r)
+	}
 	if _, after, ok := strings.Cut(route, " "); ok {
 		route = after
 	}

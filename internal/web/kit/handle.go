@@ -33,8 +33,11 @@ func (s *Site) Wrap(mux *http.ServeMux) http.Handler {
 		s.secure(w.Header())
 		ctx, cancel := context.WithTimeout(r.Context(), s.Timeout)
 		defer cancel()
-		r = s.receive(r.WithContext(ctx))
+		given := r
+		r = s.receive(ctx, r)
 		out := &recorder{ResponseWriter: w}
+		// As behind a mux itself: who wrapped us sees in his request what it matched.
+		defer func() { given.Pattern = r.Pattern }()
 		defer s.recover(out, r)
 		if r.Body != nil {
 			r.Body = http.MaxBytesReader(w, r.Body, s.MaxBody)
@@ -50,12 +53,11 @@ func (s *Site) Wrap(mux *http.ServeMux) http.Handler {
 		if s.switchLang(out, r) {
 			return
 		}
-		handler, pattern := mux.Handler(r)
-		if pattern != "" {
-			mux.ServeHTTP(out, r)
-			return
+		held := &holder{recorder: out, r: r}
+		mux.ServeHTTP(held, r)
+		if r.Pattern == "" {
+			s.unknown(out, r, &held.probe)
 		}
-		s.unknown(out, r, handler)
 	})
 }
 
@@ -68,9 +70,7 @@ func (s *Site) guard(r *http.Request) error {
 }
 
 // unknown answers what the mux has no handler for: 404, or 405 with Allow.
-func (s *Site) unknown(w http.ResponseWriter, r *http.Request, handler http.Handler) {
-	probe := &statusProbe{header: http.Header{}}
-	handler.ServeHTTP(probe, r)
+func (s *Site) unknown(w http.ResponseWriter, r *http.Request, probe *statusProbe) {
 	if probe.status == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", probe.header.Get("Allow"))
 		s.Fail(w, r, &pageFault{page: "error", status: http.StatusMethodNotAllowed})
@@ -227,13 +227,38 @@ func (w *recorder) Write(b []byte) (int, error) {
 // Unwrap lets http.ResponseController reach the connection.
 func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
+// holder hands an answer on when the mux has matched the request, and keeps to
+// itself what the mux says by itself when it has not: that becomes a page. So the
+// address is matched once. (A mux sets Pattern before it calls a handler.)
+type holder struct {
+	*recorder
+	r     *http.Request
+	probe statusProbe
+}
+
+func (h *holder) to() http.ResponseWriter {
+	if h.r.Pattern == "" {
+		return &h.probe
+	}
+	return h.recorder
+}
+
+func (h *holder) Header() http.Header         { return h.to().Header() }
+func (h *holder) WriteHeader(status int)      { h.to().WriteHeader(status) }
+func (h *holder) Write(b []byte) (int, error) { return h.to().Write(b) }
+
 // statusProbe takes only status and headers of an answer.
 type statusProbe struct {
 	header http.Header
 	status int
 }
 
-func (p *statusProbe) Header() http.Header { return p.header }
+func (p *statusProbe) Header() http.Header {
+	if p.header == nil {
+		p.header = http.Header{}
+	}
+	return p.header
+}
 
 func (p *statusProbe) WriteHeader(status int) {
 	if p.status == 0 {

@@ -44,17 +44,36 @@ func formSource(address string) string {
 	return u.Scheme + ":"
 }
 
+// header is a header with its value as a map of headers holds it.
+type header struct {
+	name  string // canonical
+	value []string
+}
+
+// always are the headers of every answer. The values are shared by all answers:
+// each has no room behind it, so that Add copies it, and Set replaces it.
+func (s *Site) always() []header {
+	var out []header
+	add := func(name, value string) {
+		out = append(out, header{http.CanonicalHeaderKey(name), []string{value}})
+	}
+	add("X-Content-Type-Options", "nosniff")
+	add("Referrer-Policy", "no-referrer")
+	add("Cross-Origin-Opener-Policy", "same-origin")
+	add("Cross-Origin-Resource-Policy", "same-origin")
+	add("X-Frame-Options", "DENY")
+	add("Cache-Control", "no-store")
+	add("Permissions-Policy", "accelerometer=(), browsing-topics=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), microphone=(), midi=(), payment=(), usb=()")
+	add("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	if s.Secure() {
+		add("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
+	}
+	return out
+}
+
 // secure sets the headers of every answer.
 func (s *Site) secure(h http.Header) {
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	h.Set("X-Frame-Options", "DENY")
-	h.Set("Cache-Control", "no-store")
-	h.Set("Permissions-Policy", "accelerometer=(), browsing-topics=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), microphone=(), midi=(), payment=(), usb=()")
-	h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-	if s.Secure() {
-		h.Set("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
+	for _, one := range s.headers {
+		h[one.name] = one.value
 	}
 }

@@ -55,6 +55,8 @@ type Site struct {
 	base   map[i18n.Lang]*template.Template // layout and partials, parsed once per language
 	errors *Pages
 	cross  *http.CrossOriginProtection
+
+	headers []header // of every answer
 }
 
 // New makes the site: checks the settings (contrast, words, links), derives the
@@ -80,6 +82,7 @@ func New(c Config) (*Site, error) {
 		return nil, errors.New("kit: " + strings.Join(problems, "; "))
 	}
 	s := &Site{Config: c, origin: origin}
+	s.headers = s.always()
 	if s.zone, err = c.Settings.Zone(); err != nil {
 		return nil, fmt.Errorf("kit: %w", err)
 	}

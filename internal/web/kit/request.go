@@ -38,7 +38,8 @@ type visitor struct {
 	lang      i18n.Lang
 	browser   string
 	ip        string
-	reference string
+	received  bool   // by Wrap
+	reference string // made when it is first asked for
 	scene     Scene
 }
 
@@ -65,7 +66,13 @@ func Browser(r *http.Request) string { return of(r).browser }
 func ClientIP(r *http.Request) string { return of(r).ip }
 
 // Reference is the short code by which support finds this request in the log, e.g. "7K3Q-M92T".
-func Reference(r *http.Request) string { return of(r).reference }
+func Reference(r *http.Request) string {
+	v := of(r)
+	if v.received && v.reference == "" {
+		v.reference = newReference()
+	}
+	return v.reference
+}
 
 // EnsureBrowser is Browser, after giving the browser its cookie when it has none.
 func EnsureBrowser(w http.ResponseWriter, r *http.Request) string {
@@ -106,12 +113,14 @@ func Cookie(r *http.Request, name string) string {
 }
 
 // receive makes the visitor of a request.
-func (s *Site) receive(r *http.Request) *http.Request {
-	v := &visitor{lang: s.langOf(r), ip: s.clientIP(r), reference: newReference()}
+func (s *Site) receive(ctx context.Context, r *http.Request) *http.Request {
+	v := &visitor{lang: s.langOf(r), ip: s.clientIP(r), received: true}
 	if b := Cookie(r, BrowserCookie); len(b) == 43 {
 		v.browser = b
 	}
-	return r.WithContext(context.WithValue(r.Context(), visitorKey{}, v))
+	out := r.WithContext(context.WithValue(ctx, visitorKey{}, v))
+	out.Pattern = ""
+	return out
 }
 
 // newReference is eight characters that can be read out on the telephone: no 0, 1, I, L, O, U.
@@ -141,6 +150,9 @@ func (s *Site) clientIP(r *http.Request) string {
 		return ""
 	}
 	at = at.Unmap().WithZone("")
+	if !s.trusted(at) {
+		return at.String()
+	}
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for i := len(hops) - 1; i >= 0 && s.trusted(at); i-- {
 		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
