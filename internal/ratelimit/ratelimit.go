@@ -124,7 +124,7 @@ func (l *Limiter) Take(ctx context.Context, rule Rule, key string) (Decision, er
 
 // find is a rule's limit and the name of a key's rows.
 func (l *Limiter) find(rule Rule, key string) (Limit, string, error) {
-	limit, ok := l.Settings.limits()[rule]
+	limit, ok := l.Settings.limit(rule)
 	if !ok {
 		return Limit{}, "", errors.New("ratelimit: there is no rule " + strconv.Quote(string(rule)))
 	}
@@ -286,7 +286,7 @@ func (l *Limiter) tell(ctx context.Context, rule Rule, key string) error {
 // Local counts on this node only, in memory: for limits that protect the node
 // itself and need no row, e.g. RequestIP.
 func (l *Limiter) Local(rule Rule, key string) Decision {
-	limit, ok := l.Settings.limits()[rule]
+	limit, ok := l.Settings.limit(rule)
 	if !ok {
 		return Decision{RetryAfter: time.Second}
 	}

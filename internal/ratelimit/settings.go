@@ -131,6 +131,19 @@ func (s Settings) limits() map[Rule]Limit {
 	}
 }
 
+// limit is the limit of a rule. It is asked for with every request, so it makes no map.
+func (s *Settings) limit(rule Rule) (Limit, bool) {
+	switch rule {
+	case RequestIP:
+		return s.RequestIP, true
+	case AuthorizeIP:
+		return s.AuthorizeIP, true
+	default:
+		l, ok := s.limits()[rule]
+		return l, ok
+	}
+}
+
 // rules are the names in the order of Settings.
 func rules() []Rule {
 	return []Rule{

@@ -51,5 +51,23 @@ func document(w http.ResponseWriter, r *http.Request, text []byte, kind string, 
 	h.Set("ETag", `"`+base64.RawURLEncoding.EncodeToString(sum[:12])+`"`)
 	h.Set("Cache-Control", "public, max-age="+strconv.Itoa(int(life/time.Second)))
 	h.Set("Content-Type", kind)
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(text))
+	if r.Method != http.MethodGet || conditional(r.Header) {
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(text))
+		return
+	}
+	// What ServeContent answers to everybody else, without its buffer.
+	h.Set("Accept-Ranges", "bytes")
+	h.Set("Content-Length", strconv.Itoa(len(text)))
+	w.WriteHeader(http.StatusOK)
+	_, _ = w.Write(text) // the client has gone
+}
+
+// conditional reports whether a request asks for a part, or for something only if it has changed.
+func conditional(h http.Header) bool {
+	for _, name := range []string{"Range", "If-None-Match", "If-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range"} {
+		if _, ok := h[name]; ok {
+			return true
+		}
+	}
+	return false
 }
