@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"regexp"
+	"strings"
 )
 
 // requestKey is where a request's id stands in its context.
@@ -57,6 +58,9 @@ func maskAttr(_ []string, a slog.Attr) slog.Attr {
 	if a.Value.Kind() == slog.KindString {
 		a.Value = slog.StringValue(Mask(a.Value.String()))
 	}
+	if a.Value.Kind() != slog.KindAny {
+		return a
+	}
 	if err, ok := a.Value.Any().(error); ok {
 		a.Value = slog.StringValue(Mask(err.Error()))
 	}
@@ -65,5 +69,8 @@ func maskAttr(_ []string, a slog.Attr) slog.Attr {
 
 // Mask hides e-mail addresses and the tokens of mailed links in a text.
 func Mask(text string) string {
+	if !strings.Contains(text, "@") && !strings.Contains(text, "/link/") {
+		return text // neither of the two can match
+	}
 	return link.ReplaceAllString(address.ReplaceAllString(text, "•••@•••"), "/link/•••")
 }
