@@ -42,6 +42,11 @@ type partnerAdd struct {
 	InitiateURI  string   `help:"Address that starts a sign-in at the service." placeholder:"URL" name:"initiate-login-uri"`
 	Auth         string   `help:"client_secret_basic, client_secret_post, private_key_jwt or none." placeholder:"METHOD"`
 	JWKS         string   `help:"File with the service's public keys (JSON Web Key Set), for private_key_jwt." placeholder:"FILE" name:"jwks"`
+	IDTokenAlg   string   `help:"RS256 (default) or ES256, which costs a thirtieth to sign." placeholder:"ALG" name:"id-token-alg"`
+	PKCE         string   `help:"required (default), or optional for a service with a secret whose library cannot do PKCE." placeholder:"RULE" name:"pkce"`
+	FormPost     bool     `help:"Allow answers by form (response_mode=form_post)." name:"form-post"`
+	Listed       bool     `help:"Name the service on the public page of services."`
+	SupportEmail string   `help:"Address of the service's own support." placeholder:"ADDRESS" name:"support-email"`
 	Scope        []string `help:"Scope the service may ask for; can be repeated." placeholder:"SCOPE"`
 }
 
@@ -72,6 +77,11 @@ func (cmd *partnerAdd) settings(c *console) (relyingparty.Settings, error) {
 	setText(&s.StartURL, cmd.StartURL)
 	setText(&s.InitiateLoginURI, cmd.InitiateURI)
 	setText(&s.Auth, cmd.Auth)
+	setText(&s.IDTokenAlg, cmd.IDTokenAlg)
+	setText(&s.PKCE, cmd.PKCE)
+	setText(&s.Support.Email, cmd.SupportEmail)
+	s.FormPost = s.FormPost || cmd.FormPost
+	s.Listed = s.Listed || cmd.Listed
 	if cmd.JWKS != "" {
 		text, err := os.ReadFile(cmd.JWKS)
 		if err != nil {
@@ -218,6 +228,14 @@ func (cmd *partnerList) Run(ctx context.Context, c *console) error {
 	})
 }
 
+// pkceOf is the partner's PKCE rule in the words of its settings.
+func pkceOf(p *relyingparty.RelyingParty) string {
+	if p.RequirePKCE {
+		return "required"
+	}
+	return "optional"
+}
+
 type partnerShow struct {
 	ID   string `arg:"" help:"Identifier of the service."`
 	JSON bool   `help:"Answer as JSON." name:"json"`
@@ -238,13 +256,23 @@ func (cmd *partnerShow) Run(ctx context.Context, c *console) error {
 				StartURL               string   `json:"start_url"`
 				InitiateLoginURI       string   `json:"initiate_login_uri"`
 				Scopes                 []string `json:"scopes"`
+				IDTokenAlg             string   `json:"id_token_alg"`
+				PKCE                   string   `json:"pkce"`
+				FormPost               bool     `json:"form_post"`
+				Listed                 bool     `json:"listed"`
+				SupportEmail           string   `json:"support_email"`
 				Secrets                int      `json:"secrets"`
-			}{lineOf(p), p.RedirectURIs, p.PostLogoutRedirectURIs, p.StartURL, p.InitiateLoginURI, p.Scopes, len(p.Secrets)})
+			}{
+				lineOf(p), p.RedirectURIs, p.PostLogoutRedirectURIs, p.StartURL, p.InitiateLoginURI, p.Scopes,
+				p.IDTokenAlg, pkceOf(p), p.FormPost, p.Listed, p.Support.Email, len(p.Secrets),
+			})
 		}
 		l := lineOf(p)
 		c.table([][]string{
 			{"id", l.ID},
 			{"name", p.Name.In(i18n.English) + " / " + p.Name.In(i18n.French)},
+			{"pkce", pkceOf(p)},
+			{"id_token_alg", p.IDTokenAlg},
 			{"department", p.Department.In(i18n.English) + " / " + p.Department.In(i18n.French)},
 			{"source", l.Source},
 			{"disabled", fmt.Sprint(l.Disabled)},
