@@ -44,10 +44,8 @@ func (j *Journey) Password(ctx context.Context, v flow.Visitor, fid id.Flow, typ
 	}
 	c := chosen{
 		visitor: v, service: service, verifier: verifier, bound: authenticator.NewID(),
-		session: session.Prepare(f.State.Progress.Proven, policy.Facts{}), device: v.Device,
-	}
-	if c.device == "" {
-		c.device = session.NewDevice()
+		session: session.Prepare(f.State.Progress.Proven, policy.Facts{}),
+		device:  session.Device{Token: v.Device, Fresh: session.NewDevice()},
 	}
 	out := Result{Flow: fid}
 	err = j.DB.Write(ctx, func(tx *db.Tx) error {
@@ -58,10 +56,7 @@ func (j *Journey) Password(ctx context.Context, v flow.Visitor, fid id.Flow, typ
 		return Result{}, fmt.Errorf("enrollment: password: %w", err)
 	}
 	if out.Outcome == Activated {
-		out.Cookies = flow.Cookies{Session: c.session.Token, DeviceLasts: j.Sessions.Settings.DeviceLifetime}
-		if v.Device == "" {
-			out.Cookies.Device = c.device
-		}
+		out.Cookies = flow.Cookies{Session: c.session.Token, Device: c.device.Fresh, DeviceLasts: j.Sessions.Settings.DeviceLifetime}
 	}
 	return out, nil
 }
@@ -88,7 +83,7 @@ type chosen struct {
 	verifier string
 	bound    authenticator.ID
 	session  session.New
-	device   string
+	device   session.Device
 }
 
 // activate makes a pending account active, with its password and its first
@@ -141,7 +136,7 @@ func (j *Journey) open(tx *db.Tx, f flow.Flow, c chosen, a account.Account) erro
 	if _, err := j.Sessions.Reauthenticate(tx, c.visitor.Session, n); err != nil {
 		return err
 	}
-	if err := j.Sessions.Remember(tx, c.device, a.ID); err != nil {
+	if _, _, err := j.Sessions.Remember(tx, c.device, a.ID); err != nil {
 		return err
 	}
 	address := f.State.Progress.Address

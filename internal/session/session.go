@@ -10,7 +10,7 @@
 //
 // Beside them stand the devices: browsers in which an account has signed in
 // before. A device never replaces authentication; it only gives its browser a
-// counter of wrong passwords of its own.
+// counter of wrong passwords of its own, and its token changes with each sign-in.
 package session
 
 import (

@@ -3,6 +3,7 @@ package session_test
 import (
 	"bytes"
 	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -188,34 +189,98 @@ func TestASessionIsTouchedSeldom(t *testing.T) {
 	})
 }
 
+func (h *house) known(token string, account id.Account) (device []byte) {
+	h.write(func(tx *db.Tx) (err error) { device, err = h.Known(tx, token, account); return err })
+	return device
+}
+
+// signs is a sign-in with a browser; fresh is the token it has afterwards.
+func (h *house) signs(token string, account id.Account, before []byte) (now string, known bool) {
+	d := session.Device{Token: token, Fresh: session.NewDevice(), Known: before}
+	var given bool
+	h.write(func(tx *db.Tx) (err error) { given, known, err = h.Remember(tx, d, account); return err })
+	if given {
+		return d.Fresh, known
+	}
+	return token, known
+}
+
 func TestABrowserIsKnownToTheAccountsThatSignedInThere(t *testing.T) {
 	each(t, "parvis", func(h *house) {
 		token := session.NewDevice()
-		known := func(token string, account id.Account) (digest []byte) {
-			h.write(func(tx *db.Tx) (err error) { digest, err = h.Known(tx, token, account); return err })
-			return digest
-		}
-		if known(token, "SAM") != nil {
+		if h.known(token, "SAM") != nil {
 			h.Error("known before")
 		}
 		for range 2 {
-			h.write(func(tx *db.Tx) error {
-				if err := h.Remember(tx, token, "SAM"); err != nil {
-					return err
-				}
-				return h.Remember(tx, token, "KIM")
-			})
+			token, _ = h.signs(token, "SAM", h.known(token, "SAM"))
+			token, _ = h.signs(token, "KIM", h.known(token, "KIM"))
 		}
-		if known(token, "SAM") == nil || known(token, "KIM") == nil || known(token, "EVE") != nil || known("", "SAM") != nil || known(token, "") != nil {
+		if h.known(token, "SAM") == nil || h.known(token, "KIM") == nil || h.known(token, "EVE") != nil || h.known("", "SAM") != nil || h.known(token, "") != nil {
 			h.Error("the wrong accounts know it")
 		}
 		h.write(func(tx *db.Tx) error { return h.ForgetDevices(tx, "KIM") })
-		if known(token, "KIM") != nil {
+		if h.known(token, "KIM") != nil {
 			h.Error("not forgotten")
 		}
 		h.clock.Advance(h.Settings.DeviceLifetime)
-		if known(token, "SAM") != nil {
+		if h.known(token, "SAM") != nil {
 			h.Error("known for ever")
+		}
+	})
+}
+
+func TestACopyOfAKnownBrowserEndsWithTheNextSignInThere(t *testing.T) {
+	each(t, "parvis", func(h *house) {
+		copied, known := h.signs("", "SAM", nil)
+		if known {
+			h.Error("a new browser counts as known")
+		}
+		copied, _ = h.signs(copied, "KIM", nil)
+		sam, kim := h.known(copied, "SAM"), h.known(copied, "KIM")
+		own := copied
+		for range 3 {
+			if own, known = h.signs(own, "SAM", h.known(own, "SAM")); !known {
+				h.Error("the own browser is new")
+			}
+			if h.known(copied, "SAM") != nil || h.known(copied, "KIM") != nil {
+				h.Error("the copy is still good")
+			}
+			if !bytes.Equal(h.known(own, "SAM"), sam) || !bytes.Equal(h.known(own, "KIM"), kim) {
+				h.Error("the counters of the browser began anew")
+			}
+		}
+		if _, known = h.signs(copied, "SAM", h.known(copied, "SAM")); known {
+			h.Error("a sign-in with the copy would not be told")
+		}
+		if h.known(own, "SAM") == nil {
+			h.Error("a copy ends the own browser")
+		}
+	})
+}
+
+func TestOfManySignInsOfOneBrowserAtOnceOneGivesTheToken(t *testing.T) {
+	each(t, "parvis", func(h *house) {
+		token, _ := h.signs("", "SAM", nil)
+		before := h.known(token, "SAM")
+		var mu sync.Mutex
+		var given []string
+		var wait sync.WaitGroup
+		for range 8 {
+			wait.Go(func() {
+				now, known := h.signs(token, "SAM", before)
+				mu.Lock()
+				defer mu.Unlock()
+				if !known {
+					h.Error("one of them was told as a new browser")
+				}
+				if now != token {
+					given = append(given, now)
+				}
+			})
+		}
+		wait.Wait()
+		if len(given) != 1 || !bytes.Equal(h.known(given[0], "SAM"), before) || h.known(token, "SAM") != nil {
+			h.Errorf("%d tokens were given", len(given))
 		}
 	})
 }
@@ -224,7 +289,7 @@ func TestWhatHasEndedIsPurgedAndWhatLivesStays(t *testing.T) {
 	each(t, "parvis", func(h *house) {
 		ended, old := h.start("SAM", "")
 		h.write(func(tx *db.Tx) error {
-			if err := h.Remember(tx, "device", "SAM"); err != nil {
+			if _, _, err := h.Remember(tx, session.Device{Fresh: "device"}, "SAM"); err != nil {
 				return err
 			}
 			_, err := h.End(tx, ended.ID, session.SignedOut)

@@ -261,23 +261,22 @@ func (j *Journey) tellLocked(tx *db.Tx, v flow.Visitor, a attempt) error {
 // opened is what a sign-in gives: made before the transaction that stores it.
 type opened struct {
 	session session.New
-	device  string // token of the known device
-	fresh   bool   // the browser had no such token
+	device  session.Device
+	given   bool // the browser gets the fresh token of its device
 }
 
-func (j *Journey) prepareSession(v flow.Visitor, a id.Account) opened {
-	o := opened{session: session.Prepare(a, policy.Facts{}), device: v.Device}
-	if o.device == "" {
-		o.device, o.fresh = session.NewDevice(), true
+func (j *Journey) prepareSession(v flow.Visitor, a attempt) opened {
+	return opened{
+		session: session.Prepare(a.account.ID, policy.Facts{}),
+		device:  session.Device{Token: v.Device, Fresh: session.NewDevice(), Known: a.device},
 	}
-	return o
 }
 
 // cookies are what the browser is given.
 func (j *Journey) cookies(o opened) flow.Cookies {
 	c := flow.Cookies{Session: o.session.Token, DeviceLasts: j.Sessions.Settings.DeviceLifetime}
-	if o.fresh {
-		c.Device = o.device
+	if o.given {
+		c.Device = o.device.Fresh
 	}
 	return c
 }
@@ -285,7 +284,7 @@ func (j *Journey) cookies(o opened) flow.Cookies {
 // succeed opens a session, unless the account or its password changed while the
 // hash was computed: then the password that was compared is wrong.
 func (j *Journey) succeed(ctx context.Context, v flow.Visitor, fid id.Flow, a attempt, key account.AttemptKey, upgraded string) (Result, error) {
-	o := j.prepareSession(v, a.account.ID)
+	o := j.prepareSession(v, a)
 	var stale bool
 	err := j.DB.Write(ctx, func(tx *db.Tx) error {
 		f, err := j.Flows.Load(tx, fid, v.Browser)
@@ -306,7 +305,7 @@ func (j *Journey) succeed(ctx context.Context, v flow.Visitor, fid id.Flow, a at
 		if err := authenticator.Used(tx, a.password.Authenticator); err != nil {
 			return err
 		}
-		if err := j.openSession(tx, v, f, o, a); err != nil {
+		if o.given, err = j.openSession(tx, v, f, o, a); err != nil {
 			return err
 		}
 		before := f.State.Progress
@@ -337,19 +336,21 @@ func (j *Journey) stale(tx *db.Tx, a attempt) (bool, error) {
 }
 
 // openSession starts the session of a right password, ends the browser's older
-// one, remembers the browser and tells the owner about one not seen before.
-func (j *Journey) openSession(tx *db.Tx, v flow.Visitor, f flow.Flow, o opened, a attempt) error {
+// one, remembers the browser and tells the owner about one not seen before. given
+// reports whether the browser gets the fresh token of its device.
+func (j *Journey) openSession(tx *db.Tx, v flow.Visitor, f flow.Flow, o opened, a attempt) (given bool, err error) {
 	older, err := j.live(tx, v)
 	if err != nil {
-		return err
+		return false, err
 	}
 	n := o.session
 	n.Facts = policy.Facts{Password: tx.Now(), Journey: f.ID}
 	if _, err := j.Sessions.Reauthenticate(tx, v.Session, n); err != nil {
-		return err
+		return false, err
 	}
-	if err := j.Sessions.Remember(tx, o.device, a.account.ID); err != nil {
-		return err
+	given, known, err := j.Sessions.Remember(tx, o.device, a.account.ID)
+	if err != nil {
+		return false, err
 	}
 	event := audit.Event{
 		Name: audit.SigninSucceeded, Account: a.account.ID, RelyingParty: f.RelyingParty, Session: n.ID, Flow: f.ID,
@@ -357,27 +358,27 @@ func (j *Journey) openSession(tx *db.Tx, v flow.Visitor, f flow.Flow, o opened, 
 		Data: map[string]string{"acr": policy.ACR(f.State.Demand, n.Facts), "amr": strings.Join(policy.AMR(n.Facts), " ")},
 	}
 	if err := j.Audit.Record(tx, event); err != nil {
-		return err
+		return false, err
 	}
 	event.Name, event.Data = audit.SessionStarted, nil
 	if older != nil && older.Account == a.account.ID {
 		event.Name, event.Data = audit.SessionReauthenticated, map[string]string{"older": string(older.ID)}
 	}
 	if err := j.Audit.Record(tx, event); err != nil {
-		return err
+		return false, err
 	}
-	if a.device != nil {
-		return nil
+	if known {
+		return given, nil
 	}
 	event.Name, event.Data = audit.DeviceRemembered, nil
 	if err := j.Audit.Record(tx, event); err != nil || !j.Settings.NewBrowserMail {
-		return err
+		return given, err
 	}
 	to, err := j.Accounts.Mailbox(tx, a.account.ID)
 	if err != nil {
-		return err
+		return false, err
 	}
-	return j.Outbox.Queue(tx, notify.Message{
+	return given, j.Outbox.Queue(tx, notify.Message{
 		To: to.Written, Locale: a.account.Locale, Account: a.account.ID,
 		Data: notify.NewSignIn{Service: tell(a.service), Asked: by(v, tx.Now())},
 	})

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"parvis/internal/account"
 	"parvis/internal/audit"
 	"parvis/internal/authenticator/password"
 	"parvis/internal/db"
@@ -294,6 +295,52 @@ func TestANewBrowserIsToldToTheOwnerAndTheOwnOneIsNot(t *testing.T) {
 		other.SignIn(other.Direct(), address, journeytest.Password)
 		if count() != 1 {
 			t.Error("a sign-in with a new browser is not told")
+		}
+	})
+}
+
+func TestACopiedDeviceCookieIsToldAsANewBrowser(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		own := h.Active(address)
+		copied := own.Device
+		for range 3 {
+			own.SignIn(own.From(journeytest.Permits, journeytest.ForceLogin), "", "wrong in the own browser")
+		}
+		own.SignIn(own.From(journeytest.Permits, journeytest.ForceLogin), "", journeytest.Password)
+		if own.Device == copied {
+			t.Fatal("the token is the same after a sign-in")
+		}
+		thief := h.Browser()
+		thief.Device = copied
+		for range 5 {
+			thief.SignIn(thief.Direct(), address, "a guess with the copy")
+		}
+		own.Session = ""
+		if r := own.SignIn(own.Direct(), address, journeytest.Password); r.Outcome != signin.SignedIn {
+			t.Fatalf("the copy locks the own browser: %+v", r)
+		}
+		addr, err := account.ParseAddress(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = h.DB.Write(t.Context(), func(tx *db.Tx) error {
+			_, err := h.Attempts.Unlock(tx, addr)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := thief.SignIn(thief.Direct(), address, journeytest.Password); r.Outcome != signin.SignedIn {
+			t.Fatalf("%+v", r)
+		}
+		told := 0
+		for _, l := range h.Letters(address) {
+			if l.Kind == notify.KindNewSignIn {
+				told++
+			}
+		}
+		if told != 1 {
+			t.Errorf("the owner was told %d times", told)
 		}
 	})
 }
