@@ -132,6 +132,10 @@ func dotAtom(local string) bool {
 	return true
 }
 
+// domainProfile reads domains as browsers do when they look one up.
+var domainProfile = idna.New(idna.MapForLookup(), idna.Transitional(false), idna.BidiRule(),
+	idna.StrictDomainName(true), idna.VerifyDNSLength(true))
+
 // domainKey is a domain as lower-case A-labels; false for anything that is no
 // name of at least two labels in the public DNS.
 func domainKey(domain string) (string, bool) {
@@ -140,9 +144,7 @@ func domainKey(domain string) (string, bool) {
 			return "", false
 		}
 	}
-	profile := idna.New(idna.MapForLookup(), idna.Transitional(false), idna.BidiRule(),
-		idna.StrictDomainName(true), idna.VerifyDNSLength(true))
-	host, err := profile.ToASCII(domain)
+	host, err := domainProfile.ToASCII(domain)
 	if err != nil || len(host) > 253 || strings.HasSuffix(host, ".") {
 		return "", false
 	}

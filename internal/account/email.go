@@ -31,18 +31,48 @@ func (s Accounts) Addresses(tx *db.Tx, account id.Account) ([]Email, error) {
 	}
 	out := make([]Email, len(found))
 	for i, e := range found {
-		plain, err := s.Keys.Open("email_address", "address", string(e.ID), e.sealed)
-		if err != nil {
-			return nil, fmt.Errorf("account: open address: %w", err)
+		if e.Address, err = s.open(e.ID, e.sealed); err != nil {
+			return nil, err
 		}
-		addr, err := ParseAddress(string(plain))
-		if err != nil {
-			return nil, fmt.Errorf("account: stored address: %w", err)
-		}
-		e.Address = addr
 		out[i] = e.Email
 	}
 	return out, nil
+}
+
+// open decrypts a stored address.
+func (s Accounts) open(row id.Address, sealed []byte) (Addr, error) {
+	plain, err := s.Keys.Open("email_address", "address", string(row), sealed)
+	if err != nil {
+		return Addr{}, fmt.Errorf("account: open address: %w", err)
+	}
+	addr, err := ParseAddress(string(plain))
+	if err != nil {
+		return Addr{}, fmt.Errorf("account: stored address: %w", err)
+	}
+	return addr, nil
+}
+
+// WithMain is ByID and Main in one statement. The address is zero when the
+// account has none, and when it is not active: then nobody is shown it.
+func (s Accounts) WithMain(tx *db.Tx, account id.Account) (Account, Email, bool, error) {
+	var a Account
+	var e Email
+	var sealed []byte
+	var main *int64
+	err := tx.QueryRow(`SELECT `+accountColumns+`, e.id, e.address, e.main, e.added_at, e.proven_at
+		FROM account a LEFT JOIN email_address e ON e.account_id = a.id
+		WHERE a.id = $1 ORDER BY e.main DESC, e.added_at, e.id LIMIT 1`, account).
+		Scan(&a.ID, &a.Status, &a.Locale, db.ScanTime(&a.CreatedAt), db.NullTime(&a.ActivatedAt), db.NullTime(&a.ClosedAt),
+			db.ScanText(&e.ID), &sealed, &main, db.NullTime(&e.AddedAt), db.NullTime(&e.ProvenAt))
+	a, found, err := one(a, err, "find with address")
+	if err != nil || !found || a.Status != Active || e.ID == "" {
+		return a, Email{}, found, err
+	}
+	e.Account, e.Main = a.ID, main != nil && *main == 1
+	if e.Address, err = s.open(e.ID, sealed); err != nil {
+		return Account{}, Email{}, false, err
+	}
+	return a, e, true, nil
 }
 
 // Main is the address that an account's mail goes to.

@@ -11,7 +11,7 @@
 // A subject is random, stored, and outlives disconnecting and even the account:
 // it is never deleted, changed or given to somebody else.
 //
-// Journeys ask Needed and call Give; the OpenID endpoints call Used and Subject.
+// Journeys ask Needed and call Give; the OpenID endpoints call Stand, Used and Subject.
 // Ending what was given to a service is grant's part: whoever calls Withdraw
 // calls grant.EndConnection in the same transaction.
 package connection
@@ -105,15 +105,44 @@ func (c Connections) Needed(tx *db.Tx, a Asked) (Reason, error) {
 	if !ok {
 		return First, nil
 	}
+	return c.reason(tx, conn, a), nil
+}
+
+// reason judges an agreement that exists.
+func (c Connections) reason(tx *db.Tx, conn Connection, a Asked) Reason {
 	if c.lapsed(tx, conn, a) {
-		return Lapsed, nil
+		return Lapsed
 	}
 	for _, claim := range a.Claims {
 		if !slices.Contains(conn.Claims, claim) {
-			return More, nil
+			return More
 		}
 	}
-	return NotNeeded, nil
+	return NotNeeded
+}
+
+// Standing is what an authorization needs to know of an account and a service at once.
+type Standing struct {
+	Reason  Reason // why consent must be asked, if it must
+	Subject string // by which the sector knows the account; "" when none was made yet
+}
+
+// Stand is Needed and, without making one, Subject in one statement.
+func (c Connections) Stand(tx *db.Tx, a Asked, sector string) (Standing, error) {
+	var subject string
+	row := tx.QueryRow(`SELECT w.account, w.relying_party, c.claims, c.since, c.consented_at, c.last_used_at, s.subject
+		FROM (SELECT CAST($1 AS TEXT) AS account, CAST($2 AS TEXT) AS relying_party) w
+		LEFT JOIN connection c ON c.account = w.account AND c.relying_party = w.relying_party
+		LEFT JOIN subject s ON s.account = w.account AND s.sector = $3`, string(a.Account), string(a.RelyingParty), sector)
+	conn, err := scan(row.Scan, db.ScanText(&subject))
+	if err != nil {
+		return Standing{Reason: First}, fmt.Errorf("connection: stand: %w", err)
+	}
+	out := Standing{Reason: First, Subject: subject}
+	if !conn.ConsentedAt.IsZero() {
+		out.Reason = c.reason(tx, conn, a)
+	}
+	return out, nil
 }
 
 // lapsed reports whether an agreement is too old to count.
@@ -230,27 +259,14 @@ func (c Connections) record(tx *db.Tx, name audit.Name, a Asked, claims []string
 	return c.Audit.Record(tx, e)
 }
 
-func scan(scan func(...any) error) (Connection, error) {
+func scan(scan func(...any) error, more ...any) (Connection, error) {
 	var c Connection
 	var account, rp, claims string
-	err := scan(&account, &rp, &claims, db.NullTime(&c.Since), db.NullTime(&c.ConsentedAt), db.NullTime(&c.LastUsed))
+	dest := []any{&account, &rp, db.ScanText(&claims), db.NullTime(&c.Since), db.NullTime(&c.ConsentedAt), db.NullTime(&c.LastUsed)}
+	err := scan(append(dest, more...)...)
 	if err != nil {
 		return Connection{}, err
 	}
 	c.Account, c.RelyingParty, c.Claims = id.Account(account), id.RelyingParty(rp), strings.Fields(claims)
 	return c, nil
-}
-
-// KnownSubject is Subject without making one: for requests that name whom they
-// expect, in a transaction that only reads.
-func (c Connections) KnownSubject(tx *db.Tx, sector string, account id.Account) (string, bool, error) {
-	var subject string
-	err := tx.QueryRow(`SELECT subject FROM subject WHERE sector = $1 AND account = $2`, sector, string(account)).Scan(&subject)
-	if errors.Is(err, db.ErrNoRows) {
-		return "", false, nil
-	}
-	if err != nil {
-		return "", false, fmt.Errorf("connection: subject: %w", err)
-	}
-	return subject, true, nil
 }

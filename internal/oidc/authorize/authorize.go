@@ -103,9 +103,7 @@ func (e *Endpoint) get(w http.ResponseWriter, r *http.Request) error {
 	if err != nil || done {
 		return err
 	}
-	switch step, err := e.look(r, in); {
-	case err != nil:
-		return err
+	switch step := e.look(r, in); {
 	case step == ready:
 		return e.mint(w, r, in, "")
 	case step == refused, in.request.Prompt.None:

@@ -63,80 +63,61 @@ func impossible() *protocol.Error {
 	}
 }
 
-// look judges a request that has no flow yet, without writing anything.
-func (e *Endpoint) look(r *http.Request, in incoming) (verdict, error) {
+// look judges by the request alone one that has no flow yet. What only the
+// database knows, mint judges in the transaction that makes the code: it is
+// judged there anyway, and most who come with a session have one that is enough.
+func (e *Endpoint) look(r *http.Request, in incoming) verdict {
 	if in.request.Prompt.Create {
-		return needMore, nil
+		return needMore
 	}
-	visitor := e.Visitor.Of(r)
-	if visitor.Session == "" {
-		if step, _ := policy.Next(demand(in), policy.Facts{}, e.Registry.Now()); step == policy.StepImpossible {
-			return refused, nil
-		}
-		return needLogin, nil
+	if e.Visitor.Of(r).Session != "" {
+		return ready
 	}
-	var out verdict
-	err := e.DB.Read(r.Context(), func(tx *db.Tx) error {
-		v, err := e.Visitor.ReadIn(tx, r)
-		if err != nil {
-			return err
-		}
-		out, err = e.judge(tx, v, in, flow.Flow{State: e.state(in, nil), RelyingParty: in.party.ID})
-		return err
-	})
-	if err != nil {
-		return "", fmt.Errorf("authorize: %w", err)
+	if step, _ := policy.Next(demand(in), policy.Facts{}, e.Registry.Now()); step == policy.StepImpossible {
+		return refused
 	}
-	return out, nil
+	return needLogin
 }
 
 // judge asks the dispatcher's own rule, with what the database says now.
-func (e *Endpoint) judge(tx *db.Tx, v visit.Visit, in incoming, f flow.Flow) (verdict, error) {
+// The second result is the subject by which the service knows the person; "" when there is none yet.
+func (e *Endpoint) judge(tx *db.Tx, v visit.Visit, in incoming, f flow.Flow) (out verdict, subject string, err error) {
 	p := signin.Position{
 		Kind: f.State.Kind, Progress: f.State.Progress, RelyingParty: in.party.ID, Demand: f.State.Demand,
 		SelectAccount: f.State.SelectAccount, ForceConsent: f.State.ForceConsent, Finish: f.State.Finish,
 	}
 	if step, _ := policy.Next(f.State.Demand, policy.Facts{}, tx.Now()); step == policy.StepImpossible {
-		return refused, nil
+		return refused, "", nil
 	}
 	if v.SignedIn {
 		p.Live = &signin.Live{Session: v.Session.ID, Account: v.Account.ID, Facts: v.Session.Facts}
-		reason, err := e.Connections.Needed(tx, connection.Asked{
+		known, err := e.Connections.Stand(tx, connection.Asked{
 			Account: v.Account.ID, RelyingParty: in.party.ID, Claims: in.request.Attributes(), Period: in.party.ConsentPeriod,
-		})
+		}, in.party.Sector)
 		if err != nil {
-			return "", err
+			return "", "", err
 		}
-		p.Agreed = reason == connection.NotNeeded
-		if same, err := e.expected(tx, v, in); err != nil || !same {
-			return otherSubject, err
+		p.Agreed, subject = known.Reason == connection.NotNeeded, known.Subject
+		if in.request.Subject != "" && in.request.Subject != subject {
+			return otherSubject, "", nil
 		}
 	}
 	step, _ := signin.Next(p, tx.Now())
 	switch step {
 	case signin.StepFinish:
 		if !v.SignedIn {
-			return needLogin, nil
+			return needLogin, "", nil
 		}
-		return ready, nil
+		return ready, subject, nil
 	case signin.StepSignIn:
-		return needLogin, nil
+		return needLogin, "", nil
 	case signin.StepConsent:
-		return needConsent, nil
+		return needConsent, "", nil
 	case signin.StepContinue:
-		return needChoice, nil
+		return needChoice, "", nil
 	default:
-		return needMore, nil
+		return needMore, "", nil
 	}
-}
-
-// expected reports whether the person signed in is the one the request names, if it names one.
-func (e *Endpoint) expected(tx *db.Tx, v visit.Visit, in incoming) (bool, error) {
-	if in.request.Subject == "" {
-		return true, nil
-	}
-	subject, ok, err := e.Connections.KnownSubject(tx, in.party.Sector, v.Account.ID)
-	return ok && subject == in.request.Subject, err
 }
 
 // finish completes a journey: it makes the code if the rule agrees, and leads
@@ -211,7 +192,8 @@ func (e *Endpoint) mint(w http.ResponseWriter, r *http.Request, in incoming, fid
 				return err
 			}
 		}
-		out, err = e.judge(tx, v, in, f)
+		var subject string
+		out, subject, err = e.judge(tx, v, in, f)
 		if err != nil || out != ready {
 			return err
 		}
@@ -220,7 +202,7 @@ func (e *Endpoint) mint(w http.ResponseWriter, r *http.Request, in incoming, fid
 				return err
 			}
 		}
-		return e.issue(tx, v, in, f.State.Demand, gid, code)
+		return e.issue(tx, v, in, subject, f.State.Demand, gid, code)
 	})
 	if err != nil {
 		return fmt.Errorf("authorize: %w", err)
@@ -258,10 +240,13 @@ func (e *Endpoint) chooses(r *http.Request, fid id.Flow) bool {
 }
 
 // issue stores what the service is given.
-func (e *Endpoint) issue(tx *db.Tx, v visit.Visit, in incoming, d policy.Demand, gid id.Grant, code string) error {
-	subject, err := e.Connections.Subject(tx, in.party.Sector, v.Account.ID)
-	if err != nil {
-		return err
+func (e *Endpoint) issue(tx *db.Tx, v visit.Visit, in incoming, subject string, d policy.Demand, gid id.Grant, code string) error {
+	if subject == "" { // the first sign-in at a service of this sector
+		made, err := e.Connections.Subject(tx, in.party.Sector, v.Account.ID)
+		if err != nil {
+			return err
+		}
+		subject = made
 	}
 	if err := e.Connections.Used(tx, v.Account.ID, in.party.ID); err != nil {
 		return err

@@ -71,16 +71,12 @@ func (e *Endpoint) userinfo(w http.ResponseWriter, r *http.Request) error {
 
 // person reads the values of the claims about an account; false when it is not active.
 func (e *Endpoint) person(tx *db.Tx, aid id.Account) (protocol.Person, bool, error) {
-	a, ok, err := e.Accounts.ByID(tx, aid)
+	a, address, ok, err := e.Accounts.WithMain(tx, aid)
 	if err != nil || !ok || a.Status != account.Active {
 		return protocol.Person{}, false, err
 	}
-	address, ok, err := e.Accounts.Main(tx, aid)
-	if err != nil {
-		return protocol.Person{}, false, err
-	}
 	p := protocol.Person{Locale: a.Locale, UpdatedAt: a.ActivatedAt}
-	if ok {
+	if address.ID != "" {
 		p.Email, p.Verified = address.Address.Written, !address.ProvenAt.IsZero()
 		if address.ProvenAt.After(p.UpdatedAt) {
 			p.UpdatedAt = address.ProvenAt

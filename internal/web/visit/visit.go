@@ -115,16 +115,12 @@ func (v *Visitor) ReadIn(tx *db.Tx, r *http.Request) (Visit, error) {
 		out.Ended = found.Standing != session.Unknown && found.Reason != session.SignedOut
 		return out, nil
 	}
-	owner, ok, err := v.Accounts.ByID(tx, found.Account)
+	owner, address, ok, err := v.Accounts.WithMain(tx, found.Account)
 	if err != nil {
 		return Visit{}, fmt.Errorf("visit: %w", err)
 	}
 	if !ok || owner.Status != account.Active {
 		return out, nil
-	}
-	address, _, err := v.Accounts.Main(tx, owner.ID)
-	if err != nil {
-		return Visit{}, fmt.Errorf("visit: %w", err)
 	}
 	out.SignedIn, out.Session, out.Account, out.Address = true, found, owner, address.Address.Written
 	out.due = v.Sessions.Due(found, tx.Now())
