@@ -112,6 +112,31 @@ func (a Attempts) Failed(tx *db.Tx, key AttemptKey) (justLocked bool, err error)
 	return n == 1, nil
 }
 
+// comparedWithin is how long a counted comparison may take until it is taken for
+// one that was never finished, because the process ended.
+const comparedWithin = time.Minute
+
+// Untold finds a lock that nobody was told of: the comparison that closed the
+// counter began long ago and neither Failed nor Clear followed. It is true exactly
+// once per lock, and never when Failed was: then tell the owner.
+func (a Attempts) Untold(tx *db.Tx, key AttemptKey) (bool, error) {
+	now := tx.Now()
+	begun := a.Settings.AttemptsExpire - min(comparedWithin, a.Settings.AttemptsExpire/2)
+	var found bool
+	for _, index := range key.indexes {
+		n, err := tx.Exec(`UPDATE failed_attempt SET locked_at = $1
+			WHERE address_index = $2 AND kind = $3 AND device = $4
+			AND locked_at IS NULL AND failures >= $5 AND expires_at > $1 AND expires_at <= $6`,
+			db.Millis(now), index, key.kind, key.device, a.Settings.MaxFailures,
+			db.Millis(now.Add(begun)))
+		if err != nil {
+			return false, fmt.Errorf("account: find an untold lock: %w", err)
+		}
+		found = found || n == 1
+	}
+	return found, nil
+}
+
 // Clear forgets the failures of one counter: the comparison succeeded.
 func (a Attempts) Clear(tx *db.Tx, key AttemptKey) error {
 	for _, index := range key.indexes {

@@ -66,7 +66,7 @@ func (j *Journey) Password(ctx context.Context, v flow.Visitor, fid id.Flow, for
 		return Result{}, fmt.Errorf("signin: password: %w", err)
 	}
 	if !counted.Allowed {
-		return j.locked(ctx, v, fid, a)
+		return j.locked(ctx, v, fid, a, key)
 	}
 	ok, upgraded, err := j.compare(ctx, a, form.Password)
 	if err != nil {
@@ -168,8 +168,9 @@ func (j *Journey) compare(ctx context.Context, a attempt, typed string) (ok bool
 	return true, upgraded, nil
 }
 
-// locked answers an attempt at a locked address: nothing was compared.
-func (j *Journey) locked(ctx context.Context, v flow.Visitor, fid id.Flow, a attempt) (Result, error) {
+// locked answers an attempt at a locked address: nothing was compared. When the
+// process ended before the owner was told of the lock, this tells it.
+func (j *Journey) locked(ctx context.Context, v flow.Visitor, fid id.Flow, a attempt, key account.AttemptKey) (Result, error) {
 	err := j.DB.Write(ctx, func(tx *db.Tx) error {
 		f, err := j.Flows.Load(tx, fid, v.Browser)
 		if err != nil {
@@ -178,10 +179,19 @@ func (j *Journey) locked(ctx context.Context, v flow.Visitor, fid id.Flow, a att
 		if err := j.close(tx, f, a); err != nil {
 			return err
 		}
-		return j.Audit.Record(tx, audit.Event{
+		event := audit.Event{
 			Name: audit.SigninRefused, Account: a.account.ID, RelyingParty: f.RelyingParty, Flow: f.ID,
 			Outcome: audit.Refused, Reason: "locked", Personal: personal(v, a.owned()),
-		})
+		}
+		if err := j.Audit.Record(tx, event); err != nil {
+			return err
+		}
+		untold, err := j.Attempts.Untold(tx, key)
+		if err != nil || !untold {
+			return err
+		}
+		event.Reason = ""
+		return j.tellLocked(tx, v, a, event)
 	})
 	if err != nil {
 		return Result{}, fmt.Errorf("signin: locked: %w", err)
@@ -225,14 +235,10 @@ func (j *Journey) wrong(ctx context.Context, v flow.Visitor, fid id.Flow, a atte
 			return j.save(tx, f, before)
 		}
 		out.Outcome = Locked
-		event.Name, event.Outcome = audit.PasswordLocked, audit.Success
-		if err := j.Audit.Record(tx, event); err != nil {
-			return err
-		}
 		if err := j.close(tx, f, a); err != nil {
 			return err
 		}
-		return j.tellLocked(tx, v, a)
+		return j.tellLocked(tx, v, a, event)
 	})
 	if err != nil {
 		return Result{}, fmt.Errorf("signin: wrong password: %w", err)
@@ -240,8 +246,13 @@ func (j *Journey) wrong(ctx context.Context, v flow.Visitor, fid id.Flow, a atte
 	return out, nil
 }
 
-// tellLocked tells the owner of a locked address.
-func (j *Journey) tellLocked(tx *db.Tx, v flow.Visitor, a attempt) error {
+// tellLocked records a lock and tells the owner of the address; event says whose
+// attempt it was.
+func (j *Journey) tellLocked(tx *db.Tx, v flow.Visitor, a attempt, event audit.Event) error {
+	event.Name, event.Outcome = audit.PasswordLocked, audit.Success
+	if err := j.Audit.Record(tx, event); err != nil {
+		return err
+	}
 	m := notify.Message{
 		To: a.address.Written, Locale: v.Locale,
 		Data: notify.Locked{Failures: j.Attempts.Settings.MaxFailures, Asked: by(v, tx.Now())},

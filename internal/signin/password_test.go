@@ -299,6 +299,55 @@ func TestANewBrowserIsToldToTheOwnerAndTheOwnOneIsNot(t *testing.T) {
 	})
 }
 
+func TestALockThatTheProcessDidNotLiveToTellIsToldOnceAtTheNextAttempt(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		h.Active(address)
+		addr, err := account.ParseAddress(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range h.Attempts.Settings.MaxFailures { // counted, and nothing after it
+			err := h.DB.WriteStatement(t.Context(), func(tx *db.Tx) error {
+				_, err := h.Attempts.Count(tx, h.Attempts.Key(addr, nil))
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		told := func() (n int) {
+			for _, l := range h.Letters(address) {
+				if l.Kind == notify.KindLocked {
+					n++
+				}
+			}
+			return n
+		}
+		b := h.Browser()
+		refused := func() {
+			if r := b.SignIn(b.Direct(), address, journeytest.Password); r.Outcome != signin.Locked {
+				t.Fatalf("%+v", r)
+			}
+		}
+		refused()
+		if told() != 0 {
+			t.Error("told while the last comparison may still be under way")
+		}
+		h.Clock.Advance(2 * time.Minute)
+		var wait sync.WaitGroup
+		for range 4 {
+			c := h.Browser()
+			f := c.Direct()
+			wait.Go(func() { c.SignIn(f, address, "another guess") })
+		}
+		wait.Wait()
+		refused()
+		if told() != 1 || h.Events(audit.PasswordLocked) != 1 {
+			t.Errorf("told %d times, %d events", told(), h.Events(audit.PasswordLocked))
+		}
+	})
+}
+
 func TestACopiedDeviceCookieIsToldAsANewBrowser(t *testing.T) {
 	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
 		own := h.Active(address)
