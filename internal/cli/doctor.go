@@ -12,6 +12,7 @@ import (
 
 	"parvis/internal/config"
 	"parvis/internal/db"
+	"parvis/internal/keyring"
 	"parvis/internal/notify/smtp"
 )
 
@@ -30,9 +31,10 @@ type finding struct {
 
 // patient is what is looked at.
 type patient struct {
-	cfg  *config.Config
-	now  func() time.Time
-	list []finding
+	cfg   *config.Config
+	now   func() time.Time
+	list  []finding
+	wrong error // the key files are not those of the database
 }
 
 // patience bounds each look at something far away.
@@ -123,6 +125,9 @@ func (p *patient) database(ctx context.Context) {
 		p.warn("migrations", "run: parvis migrate up (or let serve do it)", "%d to apply", len(s.Pending))
 	default:
 		p.ok("migrations", "version %d", s.Current)
+		if keys, err := p.cfg.Keys.Open(); err == nil { // else keys tells it
+			p.wrong = (&keyring.Keyring{DB: d, Keys: keys, Now: p.now}).Verify(ctx)
+		}
 	}
 	skew, err := d.ClockSkew(ctx)
 	switch {
@@ -138,6 +143,10 @@ func (p *patient) database(ctx context.Context) {
 func (p *patient) keys(context.Context) {
 	if _, err := p.cfg.Keys.Open(); err != nil {
 		p.bad("keys", "keys.root_files, keys.pepper_file", "%v", err)
+		return
+	}
+	if p.wrong != nil {
+		p.bad("keys", "keys.root_files, keys.pepper_file, database.url", "%v", p.wrong)
 		return
 	}
 	p.ok("keys", "%d root key(s) and the pepper can be read by this user only", len(p.cfg.Keys.RootFiles))

@@ -127,7 +127,11 @@ func TestANodeWithWrongKeyFilesRefusesToStart(t *testing.T) {
 		} {
 			k := ring(t, d, time.Now)
 			k.Keys = c.keys
+			looked := k.Verify(t.Context())
 			err := k.Start(t.Context())
+			if (looked == nil) != (err == nil) {
+				t.Errorf("%s: Verify says %v, Start says %v", name, looked, err)
+			}
 			if c.want == "" && err != nil || c.want != "" && (!errors.Is(err, keyring.ErrWrongKeys) || !strings.Contains(err.Error(), c.want)) {
 				t.Errorf("%s: %v", name, err)
 			}

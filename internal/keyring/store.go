@@ -16,31 +16,76 @@ import (
 // ErrWrongKeys says that the configured key files are not those of this database.
 var ErrWrongKeys = errors.New("keyring: wrong key files")
 
+// checked is a sealed row that only the deployment's keys open.
+type checked struct {
+	id   string
+	want []byte
+	text string // what to do when it cannot be opened
+}
+
+func (k *Keyring) checks() []checked {
+	return []checked{
+		{"root", []byte("parvis"), "keys.root_files holds none of the root keys that this database was written with: " +
+			"give the root key files of this deployment (an older one may follow the newer one), or another database.url"},
+		{"pepper", k.Keys.Pepper("parvis key check"), "keys.pepper_file is not the pepper that this database was written with: " +
+			"give the pepper file of this deployment, or another database.url"},
+	}
+}
+
+// compare opens a stored row.
+func (k *Keyring) compare(c checked, stored []byte) error {
+	plain, err := k.Keys.Open("key_check", "sealed", c.id, stored)
+	if err != nil || !bytes.Equal(plain, c.want) {
+		return fmt.Errorf("%w: %s", ErrWrongKeys, c.text)
+	}
+	return nil
+}
+
+// Verify compares the configured keys with the database, and changes nothing.
+// A database that was never started with any keys fits all.
+func (k *Keyring) Verify(ctx context.Context) error {
+	stored := map[string][]byte{}
+	err := k.DB.Read(ctx, func(tx *db.Tx) error {
+		for _, c := range k.checks() {
+			var sealed []byte
+			err := tx.QueryRow(`SELECT sealed FROM key_check WHERE id = $1`, c.id).Scan(&sealed)
+			if err != nil && !errors.Is(err, db.ErrNoRows) {
+				return err
+			}
+			stored[c.id] = sealed
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("keyring: check the deployment's keys: %w", err)
+	}
+	for _, c := range k.checks() {
+		if stored[c.id] == nil {
+			continue
+		}
+		if err := k.compare(c, stored[c.id]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // check compares the configured keys with the sealed rows, which the first
 // start writes. After the first root key was changed, the rows are sealed anew.
 func (k *Keyring) check(ctx context.Context) error {
-	const root, pepper = "root", "pepper"
-	known := []byte("parvis")
-	sealedRoot := k.Keys.Seal("key_check", "sealed", root, known)
-	sealedPepper := k.Keys.Seal("key_check", "sealed", pepper, k.Keys.Pepper("parvis key check"))
+	all := k.checks()
+	sealed := make([][]byte, len(all))
+	for i, c := range all {
+		sealed[i] = k.Keys.Seal("key_check", "sealed", c.id, c.want)
+	}
 	var problem error
 	err := k.DB.Write(ctx, func(tx *db.Tx) error {
 		problem = nil
-		for _, row := range []struct {
-			id     string
-			sealed []byte
-			want   []byte
-			text   string
-		}{
-			{root, sealedRoot, known, "keys.root_files holds none of the root keys that this database was written with: " +
-				"give the root key files of this deployment (an older one may follow the newer one), or another database.url"},
-			{pepper, sealedPepper, k.Keys.Pepper("parvis key check"), "keys.pepper_file is not the pepper that this database was written with: " +
-				"give the pepper file of this deployment, or another database.url"},
-		} {
+		for i, row := range all {
 			var stored []byte
 			err := tx.QueryRow(`SELECT sealed FROM key_check WHERE id = $1`, row.id).Scan(&stored)
 			if errors.Is(err, db.ErrNoRows) {
-				if err := tx.ExecOne(`INSERT INTO key_check (id, sealed) VALUES ($1, $2)`, row.id, row.sealed); err != nil {
+				if err := tx.ExecOne(`INSERT INTO key_check (id, sealed) VALUES ($1, $2)`, row.id, sealed[i]); err != nil {
 					return err
 				}
 				continue
@@ -48,13 +93,12 @@ func (k *Keyring) check(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			plain, err := k.Keys.Open("key_check", "sealed", row.id, stored)
-			if err != nil || !bytes.Equal(plain, row.want) {
-				problem = fmt.Errorf("%w: %s", ErrWrongKeys, row.text)
-				return nil //nolint:nilerr // the problem is told after the transaction
+			problem = k.compare(row, stored)
+			if problem != nil {
+				return nil // it is told after the transaction
 			}
-			if stored[0] != row.sealed[0] { // sealed with an older root key
-				if err := tx.ExecOne(`UPDATE key_check SET sealed = $1 WHERE id = $2`, row.sealed, row.id); err != nil {
+			if stored[0] != sealed[i][0] { // sealed with an older root key
+				if err := tx.ExecOne(`UPDATE key_check SET sealed = $1 WHERE id = $2`, sealed[i], row.id); err != nil {
 					return err
 				}
 			}
