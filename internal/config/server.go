@@ -144,9 +144,9 @@ func (s Server) transport(say func(string, ...any)) {
 	case certificate && strings.HasPrefix(s.PublicURL, "http://"):
 		say("public_url: begins with http:// although tls.certificate_file is set; write https://")
 	case !certificate && len(s.Proxy.Trusted) == 0 && strings.HasPrefix(s.PublicURL, "https://"):
-		say("tls.certificate_file: give the certificate and tls.key_file, or name the proxy that ends TLS in proxy.trusted")
+		say("tls.certificate_file: give the certificate and server.tls.key_file, or name the proxy that ends TLS in server.proxy.trusted")
 	case !certificate && len(s.Proxy.Trusted) == 0 && !loopbackHost(hostOf(s.Listen)):
-		say("listen: %s without TLS can be read on the way; set tls.certificate_file and tls.key_file, or listen on 127.0.0.1", s.Listen)
+		say("listen: %s without TLS can be read on the way; set server.tls.certificate_file and server.tls.key_file, name the proxy in front in server.proxy.trusted, or listen on 127.0.0.1", s.Listen)
 	}
 }
 

@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"net/url"
 	"reflect"
+	"strconv"
 	"strings"
+
+	"gopkg.in/yaml.v3"
 )
 
 // mask stands for a secret that is set.
@@ -68,7 +71,42 @@ func masked(text string) string {
 func (c *Config) ShowText() string {
 	var b strings.Builder
 	for _, s := range c.Show() {
-		fmt.Fprintf(&b, "%s: %v\n", s.Path, s.Value)
+		fmt.Fprintf(&b, "%s: %s\n", s.Path, written(s.Value))
 	}
 	return b.String()
+}
+
+// written is a value as the file could have it: lists and tables on one line.
+func written(value any) string {
+	switch reflect.ValueOf(value).Kind() {
+	case reflect.Slice, reflect.Map, reflect.Struct, reflect.Pointer:
+	default:
+		return fmt.Sprint(value)
+	}
+	node := &yaml.Node{}
+	if err := node.Encode(value); err != nil {
+		return fmt.Sprint(value)
+	}
+	return oneLine(node)
+}
+
+func oneLine(node *yaml.Node) string {
+	parts := make([]string, 0, len(node.Content))
+	switch node.Kind {
+	case yaml.SequenceNode:
+		for _, n := range node.Content {
+			parts = append(parts, oneLine(n))
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			parts = append(parts, oneLine(node.Content[i])+": "+oneLine(node.Content[i+1]))
+		}
+		return "{" + strings.Join(parts, ", ") + "}"
+	default:
+		if strings.ContainsAny(node.Value, ",{}[]#\"'") || strings.Contains(node.Value, ": ") {
+			return strconv.Quote(node.Value)
+		}
+		return node.Value
+	}
 }
