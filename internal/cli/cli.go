@@ -14,6 +14,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
@@ -94,10 +95,7 @@ func run(ctx context.Context, c *console, args []string) int {
 		c.warnf("parvis: %v\n", err)
 		return 2
 	}
-	if len(args) == 0 {
-		args = []string{"--help"}
-	}
-	chosen, err := parser.Parse(args)
+	chosen, err := parser.Parse(meant(args))
 	if err != nil {
 		c.warnf("parvis: %v\nTry: parvis --help\n", err)
 		return 2
@@ -108,6 +106,20 @@ func run(ctx context.Context, c *console, args []string) int {
 		return 1
 	}
 	return 0
+}
+
+// meant takes help and --version as people type them everywhere.
+func meant(args []string) []string {
+	switch {
+	case len(args) == 0:
+		return []string{"--help"}
+	case args[0] == "help":
+		return append(slices.Clone(args[1:]), "--help")
+	case args[0] == "--version":
+		return []string{"version"}
+	default:
+		return args
+	}
 }
 
 // complain prints an error for a person.

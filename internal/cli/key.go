@@ -59,6 +59,10 @@ func (cmd *keyRotate) Run(ctx context.Context, c *console) error {
 			return err
 		}
 		if !cmd.JSON {
+			if !cmd.Apply {
+				from := c.now().Add(h.Config.Keyring.PublishBefore)
+				c.printf("\nThis would publish a new key for each algorithm, which signs from %s.\n", stamp(&from))
+			}
 			cmd.hint(c)
 		}
 		return nil
