@@ -21,9 +21,43 @@ const certificateEvery = 10 * time.Second
 type certificate struct {
 	Files config.TLS
 	Log   *slog.Logger
+	Now   func() time.Time
 
 	current atomic.Pointer[tls.Certificate]
 	read    atomic.Int64 // newest modification time seen, Unix ns
+
+	told warning // used by watch alone
+}
+
+// warning is what was said last about the end of the certificate.
+type warning struct {
+	ends time.Time // of which certificate
+	step int       // at how many days before its end
+	at   time.Time
+}
+
+// warn says in the log that the certificate ends soon: 30, 14 and 7 days before,
+// and once a day from the last day on.
+func (c *certificate) warn(ctx context.Context) {
+	const day = 24 * time.Hour
+	now, ends := c.Now(), c.ends()
+	step := -1
+	for _, days := range []int{30, 14, 7, 1, 0} {
+		if ends.Sub(now) <= time.Duration(days)*day {
+			step = days
+		}
+	}
+	again := step <= 1 && now.Sub(c.told.at) >= day
+	if step < 0 || c.told.ends.Equal(ends) && c.told.step == step && !again {
+		return
+	}
+	c.told = warning{ends: ends, step: step, at: now}
+	if step == 0 {
+		c.Log.ErrorContext(ctx, "the certificate has ended: renew it; the new files are read by themselves", "ended", ends.UTC())
+		return
+	}
+	c.Log.WarnContext(ctx, "the certificate ends soon: renew it; the new files are read by themselves",
+		"ends", ends.UTC(), "days", int(ends.Sub(now)/day))
 }
 
 // load reads the files.
@@ -65,6 +99,7 @@ func (c *certificate) watch(ctx context.Context, again <-chan os.Signal) {
 	tick := time.NewTicker(certificateEvery)
 	defer tick.Stop()
 	for {
+		c.warn(ctx)
 		forced := false
 		select {
 		case <-ctx.Done():

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -13,6 +14,8 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -60,7 +63,7 @@ func TestANewCertificateIsReadWhenItsFilesChangeOrOnASignal(t *testing.T) {
 	files := filesIn(t.TempDir())
 	issue(t, files, 1)
 	synctest.Test(t, func(t *testing.T) {
-		c := &certificate{Files: files, Log: slog.New(slog.DiscardHandler)}
+		c := &certificate{Files: files, Log: slog.New(slog.DiscardHandler), Now: time.Now}
 		if err := c.load(); err != nil {
 			t.Fatal(err)
 		}
@@ -103,7 +106,7 @@ func TestANewCertificateIsReadWhenItsFilesChangeOrOnASignal(t *testing.T) {
 func TestOnlyForwardSecretAuthenticatedCiphersAreOffered(t *testing.T) {
 	files := filesIn(t.TempDir())
 	issue(t, files, 1)
-	c := &certificate{Files: files, Log: slog.New(slog.DiscardHandler)}
+	c := &certificate{Files: files, Log: slog.New(slog.DiscardHandler), Now: time.Now}
 	if err := c.load(); err != nil {
 		t.Fatal(err)
 	}
@@ -133,4 +136,30 @@ func shake(t *testing.T, server, client *tls.Config) error {
 	a, b := pipe(t)
 	go func() { _ = tls.Server(a, server).HandshakeContext(t.Context()) }()
 	return tls.Client(b, client).HandshakeContext(t.Context())
+}
+
+func TestTheEndOfACertificateIsToldInTime(t *testing.T) {
+	files := filesIn(t.TempDir())
+	issue(t, files, 1)
+	var log bytes.Buffer
+	now := time.Unix(1<<34, 0).Add(-40 * 24 * time.Hour)
+	c := &certificate{Files: files, Log: slog.New(slog.NewTextHandler(&log, nil)), Now: func() time.Time { return now }}
+	if err := c.load(); err != nil {
+		t.Fatal(err)
+	}
+	var days []int
+	for hour := range 43 * 24 {
+		log.Reset()
+		c.warn(t.Context())
+		c.warn(t.Context())
+		if n := strings.Count(log.String(), "renew it"); n > 1 {
+			t.Fatalf("told %d times at once", n)
+		} else if n == 1 {
+			days = append(days, 40-hour/24)
+		}
+		now = now.Add(time.Hour)
+	}
+	if !slices.Equal(days, []int{30, 14, 7, 1, 0, -1, -2}) {
+		t.Errorf("told at %v days before the end", days)
+	}
 }

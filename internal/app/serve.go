@@ -106,7 +106,7 @@ func (h *House) secure(ctx context.Context, server *http.Server) (*certificate, 
 	if h.Config.Server.TLS.CertificateFile == "" {
 		return nil, nil //nolint:nilnil // no certificate and no error: a proxy ends TLS
 	}
-	c := &certificate{Files: h.Config.Server.TLS, Log: h.Log}
+	c := &certificate{Files: h.Config.Server.TLS, Log: h.Log, Now: h.Now}
 	if err := c.load(); err != nil {
 		return nil, err
 	}
