@@ -120,7 +120,6 @@ func TestALinkOpenedElsewhereActivatesThereAndLeavesTheFirstBrowserAlone(t *test
 		if first.Cookie("__Host-parvis_session") != "" {
 			t.Error("the first browser was signed in")
 		}
-		first.Follow("other-address-link").Must("create-account", http.StatusOK)
 		first.Follow("sign-in-link").Must("sign-in", http.StatusOK)
 		signIn(first, good).Must("consent", http.StatusOK)
 	})
