@@ -22,7 +22,7 @@ type Settings struct {
 	// CodeTries is how many codes can be typed for one message.
 	CodeTries int `yaml:"code_tries"`
 	// CodeTriesPerAddress is how many wrong codes can be typed for one address
-	// before CodeTriesExpire; a new message does not reset it.
+	// before code_tries_expire is over; a new message does not reset it.
 	CodeTriesPerAddress int `yaml:"code_tries_per_address"`
 	// CodeTriesExpire is how long wrong codes are remembered after the newest one.
 	CodeTriesExpire time.Duration `yaml:"code_tries_expire"`

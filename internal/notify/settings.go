@@ -12,11 +12,11 @@ import (
 type Settings struct {
 	// From is the address that mails come from. Answers should reach somebody, or the text should say that they do not.
 	From string `yaml:"from"`
-	// ReplyTo is the address that answers go to; empty means From.
+	// ReplyTo is the address that answers go to; empty means that of from.
 	ReplyTo string `yaml:"reply_to"`
-	// EnvelopeFrom is the address that undeliverable mails come back to; empty means From.
+	// EnvelopeFrom is the address that undeliverable mails come back to; empty means that of from.
 	EnvelopeFrom string `yaml:"envelope_from"`
-	// Domain stands at the right of each Message-ID; empty means the domain of From.
+	// Domain stands at the right of each Message-ID; empty means the domain of from.
 	Domain string `yaml:"domain"`
 	// Server is the mail server that takes mails over.
 	Server Server `yaml:"server"`
@@ -50,7 +50,7 @@ type Server struct {
 	Host string `yaml:"host"`
 	// Port is its port: 587 with starttls, 465 with implicit.
 	Port int `yaml:"port"`
-	// TLS is starttls, implicit, or none (only for a server on this machine).
+	// TLS is the protection of the connection: starttls, implicit, or none (only for a server on this machine).
 	TLS TLS `yaml:"tls"`
 	// CAFile is a PEM file of the authorities that may vouch for the server; empty means those of the system.
 	CAFile string `yaml:"ca_file"`
@@ -58,7 +58,7 @@ type Server struct {
 	Hello string `yaml:"hello"`
 	// Username is for servers that ask for one.
 	Username string `yaml:"username"`
-	// Password belongs to Username. Prefer password_file.
+	// Password belongs to username. Prefer password_file.
 	Password string `yaml:"password" secret:"true"`
 	// PasswordFile is a file whose first line is the password.
 	PasswordFile string `yaml:"password_file"`

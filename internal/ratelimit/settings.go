@@ -36,7 +36,7 @@ type Limit struct {
 	// Window is the length of the window, which begins with the first time.
 	Window time.Duration `yaml:"window"`
 	// Growth makes the window longer by this factor with each time, up to
-	// Longest; 0 or 1: it does not grow.
+	// longest; 0 or 1: it does not grow.
 	Growth float64 `yaml:"growth"`
 	// Longest is where growth ends.
 	Longest time.Duration `yaml:"longest"`

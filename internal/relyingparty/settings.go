@@ -47,7 +47,7 @@ type Settings struct {
 	// ReturnURL is where "Back to <service>" leads; without one, start_url.
 	ReturnURL string `yaml:"return_url,omitempty" json:"return_url,omitempty"`
 
-	// Auth is client_secret_basic, client_secret_post, private_key_jwt or none (a public client with PKCE).
+	// Auth is how the service shows who it is: client_secret_basic (the default), client_secret_post, private_key_jwt or none (a public client with PKCE).
 	Auth string `yaml:"auth,omitempty" json:"auth,omitempty"`
 	// Secret is the client secret (at least 32 characters). Better: secret_file or secret_sha256.
 	Secret string `yaml:"secret,omitempty" json:"-" secret:"true"`
