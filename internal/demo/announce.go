@@ -21,6 +21,9 @@ func (d *demonstration) announce() error {
 		addresses = append(addresses, []string{s.Name, s.URL, "(" + s.Demand + ")"})
 	}
 	addresses = append(addresses, []string{"Mailbox and clock", d.issuer + "/demo/mailbox"})
+	if ahead := d.clock.Ahead(); ahead > 0 {
+		addresses = append(addresses, []string{"Clock", d.clock.Now().Format("2006-01-02 15:04"), "(" + ahead.String() + " ahead of this machine, as it was left in " + d.Dir + ")"})
+	}
 	people := [][]string{{"E-mail address", "Password", "State"}}
 	for _, p := range d.people {
 		people = append(people, []string{p.Email, p.Password, stateText(p.State)})

@@ -93,6 +93,9 @@ func Run(ctx context.Context, o Options) (err error) {
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(d.Dir)) }()
 	}
+	if err := d.clock.Open(d.Dir); err != nil {
+		return err
+	}
 	if err := d.build(ctx); err != nil {
 		return err
 	}

@@ -261,7 +261,9 @@ func TestAPortInUseIsSaid(t *testing.T) {
 
 func TestTheClockMovesForwardOnly(t *testing.T) {
 	c := &Clock{System: func() time.Time { return time.Unix(1000, 0) }}
-	c.Advance(31 * time.Minute)
+	if err := c.Advance(31 * time.Minute); err != nil {
+		t.Fatal(err)
+	}
 	if got := c.Now(); !got.Equal(time.Unix(1000+31*60, 0)) {
 		t.Errorf("got %v", got)
 	}
@@ -274,5 +276,68 @@ func TestTheClockMovesForwardOnly(t *testing.T) {
 		if w.Code != http.StatusBadRequest {
 			t.Errorf("advance=%s: %d", bad, w.Code)
 		}
+	}
+}
+
+func TestAFolderGoesOnWhereItsClockWasLeft(t *testing.T) {
+	dir := t.TempDir()
+	run := func(use func(r ready)) string {
+		file := filepath.Join(t.TempDir(), "ready.json")
+		var out bytes.Buffer
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		ended := make(chan error, 1)
+		go func() {
+			ended <- Run(ctx, Options{Bind: "127.0.0.1", Dir: dir, ReadyFile: file, Out: &out, Err: io.Discard, System: time.Now})
+		}()
+		for {
+			if text, err := os.ReadFile(file); err == nil {
+				var r ready
+				if err := json.Unmarshal(text, &r); err != nil {
+					t.Fatal(err)
+				}
+				use(r)
+				break
+			}
+			select {
+			case err := <-ended:
+				t.Fatalf("ended early: %v", err)
+			case <-time.After(10 * time.Millisecond):
+			}
+		}
+		stop()
+		if err := <-ended; err != nil {
+			t.Fatal(err)
+		}
+		return out.String()
+	}
+	advance := func(r ready, by string) time.Time {
+		response, err := http.PostForm(r.Issuer+"/demo/clock", url.Values{"advance": {by}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = response.Body.Close() }()
+		var answer map[string]time.Time
+		if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
+			t.Fatal(err)
+		}
+		return answer["now"]
+	}
+	if said := run(func(r ready) { advance(r, "49h") }); strings.Contains(said, "ahead of this machine") {
+		t.Error("a fresh folder is ahead")
+	}
+	said := run(func(r ready) {
+		if ahead := time.Until(advance(r, "1h")); ahead < 49*time.Hour || ahead > 50*time.Hour {
+			t.Errorf("the clock went on %s ahead", ahead)
+		}
+	})
+	if !strings.Contains(said, "49h0m0s ahead of this machine") {
+		t.Error(said)
+	}
+	if err := os.WriteFile(filepath.Join(dir, clockFile), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := (&Clock{System: time.Now}).Open(dir); err == nil {
+		t.Error("a damaged clock is taken")
 	}
 }

@@ -167,7 +167,10 @@ func (v *viewer) clock(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "advance must be a duration between 0s and 8760h, for example advance=31m", http.StatusBadRequest)
 		return
 	}
-	v.Clock.Advance(by)
+	if err := v.Clock.Advance(by); err != nil {
+		http.Error(w, "the clock was not moved: "+err.Error(), http.StatusInternalServerError)
+		return
+	}
 	if err := v.Due(r); err != nil {
 		http.Error(w, "the clock was moved, but a job failed: "+err.Error(), http.StatusInternalServerError)
 		return
