@@ -22,6 +22,11 @@ const retryAfter = time.Minute
 // Start stores a new flow. Run it in DB.WriteStatement: the cap per network
 // address is the condition of its INSERT. Beyond the cap it is a fault of kind
 // Throttled.
+//
+// On PostgreSQL statements that run at the same instant do not see each other's
+// rows, so that racers can exceed the cap by as many as there are connections. It
+// bounds what a stranger can store; how often one may begin is counted exactly, by
+// ratelimit.FlowIP and ratelimit.AuthorizeIP.
 func (f Flows) Start(tx *db.Tx, n New) (Flow, error) {
 	n.State.Demand.Journey = n.ID
 	sealed, err := f.encode(n.ID, n.State)
