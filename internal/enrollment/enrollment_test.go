@@ -413,3 +413,21 @@ func TestAWeakPasswordIsRefusedWithItsReasonsAndNothingIsLost(t *testing.T) {
 		b.At(f, signin.StepChoosePassword)
 	})
 }
+
+func TestAProofCountsNoLongerThanItsLinkWouldHave(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		b := h.Browser()
+		f := b.Direct()
+		b.Create(f, address)
+		b.Activate(journeytest.Token(h.Latest(address)))
+		b.At(f, signin.StepChoosePassword)
+		h.Clock.Advance(h.Proofs.Settings.ProofLifetime)
+		if r := b.Choose(f, journeytest.Password); r.Outcome == enrollment.Activated || r.Cookies.Session != "" {
+			t.Fatalf("%+v", r)
+		}
+		b.At(f, signin.StepCreate)
+		if v := b.View(f); v.Notice != flow.NoticeLinkOld || v.Address != address {
+			t.Errorf("%+v", v)
+		}
+	})
+}

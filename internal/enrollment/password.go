@@ -88,7 +88,8 @@ type chosen struct {
 
 // activate makes a pending account active, with its password and its first
 // session. An account that was activated in another browser meanwhile is taken;
-// one that was removed meanwhile begins again.
+// one that was removed meanwhile, or whose address was proven longer ago than a
+// link works, begins again.
 func (j *Journey) activate(tx *db.Tx, fid id.Flow, c chosen) (Outcome, error) {
 	f, err := j.Flows.Load(tx, fid, c.visitor.Browser)
 	if err != nil {
@@ -101,15 +102,19 @@ func (j *Journey) activate(tx *db.Tx, fid id.Flow, c chosen) (Outcome, error) {
 	if err != nil {
 		return "", err
 	}
-	active, err := j.Accounts.Activate(tx, c.session.Account)
-	if err != nil {
-		return "", err
+	// Whoever proved the address in a browser and left it must not hold the door open.
+	late := tx.Now().Sub(db.Time(f.State.Progress.ProvenAt)) >= j.Proofs.Settings.ProofLifetime
+	active := false
+	if !late {
+		if active, err = j.Accounts.Activate(tx, c.session.Account); err != nil {
+			return "", err
+		}
 	}
 	address := f.State.Progress.Address
 	if !active {
 		next := f.State.Progress.Restart(flow.TaskCreate, address)
 		next.Notice = flow.NoticeLinkOld
-		if found && a.Status == account.Active {
+		if found && a.Status == account.Active && !late {
 			next.Proven, next.Taken, next.Notice = a.ID, true, ""
 		}
 		f.State.Progress = next

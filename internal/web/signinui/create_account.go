@@ -1,6 +1,7 @@
 package signinui
 
 import (
+	"parvis/internal/flow"
 	"parvis/internal/web/kit"
 )
 
@@ -9,11 +10,12 @@ type createPage struct {
 	journey
 
 	TermsURL string
+	Ended    string // what became of an earlier confirmation; "" for nothing
 }
 
 // renderCreate shows the page create-account: the address comes first.
 func (u *UI) renderCreate(c *call, form *kit.Form, status int) error {
-	data := createPage{journey: c.journey, TermsURL: "/terms"}
+	data := createPage{journey: c.journey, TermsURL: "/terms", Ended: u.ended(c, form)}
 	if terms := u.Site.Settings.Links.Terms; !terms.Empty() {
 		data.TermsURL = terms.In(c.tr.Lang())
 	}
@@ -34,4 +36,13 @@ func (u *UI) create(c *call, form *kit.Form) error {
 		return err
 	}
 	return c.dispatch()
+}
+
+// ended tells a person who is back at the begin of a branch that the confirmation
+// of the address counts no longer.
+func (u *UI) ended(c *call, form *kit.Form) string {
+	if c.view.Notice != flow.NoticeLinkOld || form != nil {
+		return ""
+	}
+	return c.tr.T("signin.proof-ended", "duration", c.tr.Duration(u.Numbers.Activation))
 }

@@ -266,3 +266,17 @@ func TestTheFormOfANewAccountTellsEverythingThatIsMissing(t *testing.T) {
 		}
 	})
 }
+
+func TestAConfirmedAddressThatIsLeftAloneMustBeConfirmedAgain(t *testing.T) {
+	each(t, func(t *testing.T, h *webtest.House, language string) {
+		p := h.Person(language)
+		ask(p, webtest.Authorize(webtest.Aid))
+		p.Submit("confirm-email", "code", h.Code(email)).Must("choose-password", http.StatusOK)
+		h.Advance(31 * time.Minute)
+		p.Submit("choose-password", "password", good).Must("create-account", http.StatusOK).MustSay("30 minutes")
+		p.Submit("create-account", "email", email, "terms", "yes").Must("confirm-email", http.StatusOK)
+		p.Submit("confirm-email", "code", h.Code(email)).Must("choose-password", http.StatusOK)
+		h.Advance(29 * time.Minute)
+		p.Submit("choose-password", "password", good).Must("consent", http.StatusOK)
+	})
+}

@@ -5,6 +5,13 @@ import (
 	"parvis/internal/web/kit"
 )
 
+// recoverPage is the data of pages/forgot-password.html and pages/unlock.html.
+type recoverPage struct {
+	journey
+
+	Ended string // what became of an earlier confirmation; "" for nothing
+}
+
 // renderForgot shows the page forgot-password.
 func (u *UI) renderForgot(c *call, form *kit.Form, status int) error {
 	return u.renderAddress(c, form, status, "forgot-password")
@@ -16,10 +23,11 @@ func (u *UI) renderUnlock(c *call, form *kit.Form, status int) error {
 }
 
 func (u *UI) renderAddress(c *call, form *kit.Form, status int, page string) error {
+	data := recoverPage{journey: c.journey, Ended: u.ended(c, form)}
 	if form == nil {
 		form = kit.NewForm("email", c.view.Address)
 	}
-	return u.render(c, status, kit.View{Page: page, Form: form, Data: c.journey})
+	return u.render(c, status, kit.View{Page: page, Form: form, Data: data})
 }
 
 // forgot takes the form forgot-password. The answer is the same for every address.
