@@ -266,7 +266,6 @@ func (ch *change) done(c *console, err error, what string) error {
 	if ch.JSON {
 		return c.json(map[string]any{"did": what, "applied": ch.Apply})
 	}
-	c.printf("%s: done\n", what)
-	ch.hint(c)
+	ch.report(c, what)
 	return nil
 }

@@ -77,6 +77,16 @@ func (ch *change) hint(c *console) {
 	}
 }
 
+// report says that something was done, or that it could be.
+func (ch *change) report(c *console, what string) {
+	if !ch.Apply {
+		c.printf("%s: can be done\n", what)
+		ch.hint(c)
+		return
+	}
+	c.printf("%s: done\n", what)
+}
+
 // withHouse opens the configured deployment without serving it.
 func (c *console) withHouse(ctx context.Context, do func(*app.House) error) (err error) {
 	cfg, err := c.load()
@@ -93,7 +103,7 @@ func (c *console) withHouse(ctx context.Context, do func(*app.House) error) (err
 		return err
 	}
 	if len(status.Pending) > 0 {
-		return refuse("the database is not at this version yet (%d migrations to apply); run: parvis migrate up", len(status.Pending))
+		return refuse("the database is not at this version yet (migrations to apply: %d); run: parvis migrate up", len(status.Pending))
 	}
 	if err := h.Registry.Start(ctx); err != nil {
 		return err

@@ -365,8 +365,7 @@ func (ch *change) simple(ctx context.Context, c *console, what string, pid id.Re
 		if ch.JSON {
 			return c.json(map[string]any{"id": pid, "did": what, "applied": ch.Apply})
 		}
-		c.printf("%s: %s\n", what, pid)
-		ch.hint(c)
+		ch.report(c, fmt.Sprintf("%s %s", what, pid))
 		return nil
 	})
 }
