@@ -95,7 +95,7 @@ func (k *Keyring) check(ctx context.Context) error {
 			}
 			problem = k.compare(row, stored)
 			if problem != nil {
-				return nil // it is told after the transaction
+				return problem // and nothing is written under wrong keys
 			}
 			if stored[0] != sealed[i][0] { // sealed with an older root key
 				if err := tx.ExecOne(`UPDATE key_check SET sealed = $1 WHERE id = $2`, sealed[i], row.id); err != nil {
@@ -105,10 +105,13 @@ func (k *Keyring) check(ctx context.Context) error {
 		}
 		return nil
 	})
+	if problem != nil {
+		return problem
+	}
 	if err != nil {
 		return fmt.Errorf("keyring: check the deployment's keys: %w", err)
 	}
-	return problem
+	return nil
 }
 
 // revision is the number that grows with every change of the keys.
