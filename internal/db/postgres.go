@@ -15,8 +15,10 @@ import (
 )
 
 // retries is how often a closure is run again after a serialization failure or
-// a deadlock before the caller is told to come back.
-const retries = 12
+// a deadlock before the caller is told to come back: some three seconds of waits,
+// because small tables are locked as a whole under serializable isolation and
+// then nearly every pair of writers collides.
+const retries = 40
 
 // oldestServer is the first PostgreSQL version that is supported.
 const oldestServer = 150000
