@@ -186,10 +186,11 @@ func (c Connections) Declined(tx *db.Tx, a Asked) error {
 	return c.record(tx, audit.ConsentDeclined, a, a.Claims)
 }
 
-// Used notes a finished sign-in at the service.
+// Used notes a finished sign-in at the service, to the minute: a row that every
+// code wrote would make those collide who read beside it (see db.Write).
 func (c Connections) Used(tx *db.Tx, account id.Account, rp id.RelyingParty) error {
-	_, err := tx.Exec(`UPDATE connection SET last_used_at = $1 WHERE account = $2 AND relying_party = $3`,
-		db.Millis(tx.Now()), string(account), string(rp))
+	_, err := tx.Exec(`UPDATE connection SET last_used_at = $1 WHERE account = $2 AND relying_party = $3 AND (last_used_at IS NULL OR last_used_at <= $4)`,
+		db.Millis(tx.Now()), string(account), string(rp), db.Millis(tx.Now().Add(-time.Minute)))
 	if err != nil {
 		return fmt.Errorf("connection: used: %w", err)
 	}

@@ -191,3 +191,33 @@ func TestRacersForASubjectAllGetTheSame(t *testing.T) {
 		}
 	}, dbtest.WithoutRehearsal())
 }
+
+func TestTheLastUseIsNotedToTheMinute(t *testing.T) {
+	clock := dbtest.NewClock()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		c := connections(t, d)
+		write(t, d, func(tx *db.Tx) error { return c.Give(tx, Asked{Account: "a", RelyingParty: "s"}) })
+		used := func() time.Time {
+			t.Helper()
+			write(t, d, func(tx *db.Tx) error { return c.Used(tx, "a", "s") })
+			var got []Connection
+			write(t, d, func(tx *db.Tx) (err error) {
+				got, err = c.List(tx, "a")
+				return err
+			})
+			return got[0].LastUsed
+		}
+		first := clock.Now()
+		if at := used(); !at.Equal(first) {
+			t.Errorf("first used at %v, noted %v", first, at)
+		}
+		clock.Advance(time.Minute - time.Millisecond)
+		if at := used(); !at.Equal(first) {
+			t.Errorf("within the minute it was written again: %v", at)
+		}
+		clock.Advance(time.Millisecond)
+		if at := used(); !at.Equal(clock.Now()) {
+			t.Errorf("after a minute it still says %v", at)
+		}
+	}, dbtest.WithClock(clock.Now))
+}
