@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"parvis/internal/jose"
@@ -14,10 +15,24 @@ import (
 	"parvis/internal/policy"
 )
 
-// documents are answers made once.
-type documents struct{ discovery []byte }
+// documents are answers made once, or once for each set of keys.
+type documents struct {
+	discovery published
+	jwks      atomic.Pointer[published]
+}
 
-func makeDocuments(c Config) (documents, error) {
+// published are bytes that may be kept for a while, with their entity tag.
+type published struct {
+	text []byte
+	etag string
+}
+
+func publish(text []byte) published {
+	sum := sha256.Sum256(text)
+	return published{text: text, etag: `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`}
+}
+
+func makeDocuments(c Config) (*documents, error) {
 	var locales, algs []string
 	for _, l := range c.Site.Langs {
 		locales = append(locales, string(l))
@@ -27,9 +42,9 @@ func makeDocuments(c Config) (documents, error) {
 	}
 	text, err := protocol.Discovery(c.Issuer, locales, policy.ACRValues(), algs)
 	if err != nil {
-		return documents{}, fmt.Errorf("token: %w", err)
+		return nil, fmt.Errorf("token: %w", err)
 	}
-	return documents{discovery: text}, nil
+	return &documents{discovery: publish(text)}, nil
 }
 
 // discovery is the same document at both addresses (OpenID Connect Discovery 1.0, 4; RFC 8414, 3).
@@ -40,26 +55,31 @@ func (e *Endpoint) discovery(w http.ResponseWriter, r *http.Request) error {
 
 // jwks are the published keys (RFC 7517, 5).
 func (e *Endpoint) jwks(w http.ResponseWriter, r *http.Request) error {
-	document(w, r, e.Keyring.JWKS(), "application/json", e.Keyring.Settings.CacheFor)
+	text := e.Keyring.JWKS()
+	known := e.documents.jwks.Load()
+	if known == nil || !bytes.Equal(known.text, text) {
+		fresh := publish(text)
+		known = &fresh
+		e.documents.jwks.Store(known)
+	}
+	document(w, r, *known, "application/json", e.Keyring.Settings.CacheFor)
 	return nil
 }
 
-// document writes bytes that may be kept for a while, and 304 when they are kept already.
-func document(w http.ResponseWriter, r *http.Request, text []byte, kind string, life time.Duration) {
-	sum := sha256.Sum256(text)
+// document writes what is published, and 304 when it is kept already.
+func document(w http.ResponseWriter, r *http.Request, p published, kind string, life time.Duration) {
 	h := w.Header()
-	h.Set("ETag", `"`+base64.RawURLEncoding.EncodeToString(sum[:12])+`"`)
+	h.Set("Etag", p.etag)
 	h.Set("Cache-Control", "public, max-age="+strconv.Itoa(int(life/time.Second)))
 	h.Set("Content-Type", kind)
 	if r.Method != http.MethodGet || conditional(r.Header) {
-		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(text))
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(p.text))
 		return
 	}
 	// What ServeContent answers to everybody else, without its buffer.
-	h.Set("Accept-Ranges", "bytes")
-	h.Set("Content-Length", strconv.Itoa(len(text)))
+	h.Set("Content-Length", strconv.Itoa(len(p.text)))
 	w.WriteHeader(http.StatusOK)
-	_, _ = w.Write(text) // the client has gone
+	_, _ = w.Write(p.text) // the client has gone
 }
 
 // conditional reports whether a request asks for a part, or for something only if it has changed.

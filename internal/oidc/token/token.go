@@ -63,7 +63,7 @@ func (s Settings) Problems() []string {
 type Endpoint struct {
 	Config
 	nobody    *relyingparty.RelyingParty // compared with when there is no such client
-	documents documents
+	documents *documents
 }
 
 // Config is what New needs; every field must be set.

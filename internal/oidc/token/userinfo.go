@@ -97,10 +97,13 @@ func (e *Endpoint) machine(h kit.Handler) http.Handler {
 
 // open lets browser applications of any origin read the answer. Credentials are not allowed with it.
 func open(w http.ResponseWriter) {
-	w.Header().Set("Access-Control-Allow-Origin", "*")
-	w.Header().Set("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After, ETag")
-	w.Header().Set("Cross-Origin-Resource-Policy", "cross-origin")
-	w.Header().Del("Cross-Origin-Opener-Policy")
+	h := w.Header()
+	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After, ETag")
+	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
+	for _, ofPages := range []string{"Cross-Origin-Opener-Policy", "Permissions-Policy", "Referrer-Policy", "X-Frame-Options"} {
+		h.Del(ofPages) // JSON is no page: it opens, embeds and asks for nothing
+	}
 }
 
 func preflight(w http.ResponseWriter, _ *http.Request) {
