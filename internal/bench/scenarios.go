@@ -41,8 +41,8 @@ func (b *bench) scenarios() []scenario {
 			floor: b.floor(b.Workers, b.get(b.helloURL)), floorName: "hello world", goal: "at least 80 % of hello world",
 		},
 		{
-			name: "sign-in with password", workers: cores * 2, operation: signIn,
-			floor: b.floor(cores, b.hashOnce), floorName: "argon2id alone", goal: "at least 80 % of argon2id alone",
+			name: "sign-in with password", workers: cores * 4, operation: signIn,
+			floor: b.floor(cores, b.hashOnce), floorName: "argon2id alone", goal: "CPU: at least 83 % of argon2id alone",
 		},
 		{
 			name: "code flow, live session, RS256", workers: b.Workers, operation: b.codeFlow("RS256"),
@@ -69,8 +69,18 @@ func (b *bench) get(address string) func(context.Context, int) error {
 		if err != nil {
 			return err
 		}
-		_, err = b.answer(r, http.StatusOK)
-		return err
+		a, err := b.client.Do(r)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = a.Body.Close() }() // read to the end
+		if _, err := io.Copy(io.Discard, a.Body); err != nil {
+			return err
+		}
+		if a.StatusCode != http.StatusOK {
+			return fmt.Errorf("%s was answered %d", r.URL.Path, a.StatusCode)
+		}
+		return nil
 	}
 }
 
