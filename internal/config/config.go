@@ -27,6 +27,7 @@ import (
 	"parvis/internal/keyring"
 	"parvis/internal/notify"
 	"parvis/internal/oidc/token"
+	"parvis/internal/outbound"
 	"parvis/internal/ratelimit"
 	"parvis/internal/relyingparty"
 	"parvis/internal/session"
@@ -53,6 +54,8 @@ type Config struct {
 	Public portal.Settings `yaml:"public"`
 	// Mail is how e-mail is sent.
 	Mail notify.Settings `yaml:"mail"`
+	// Outbound bounds what the service calls by HTTP: providers, partners, webhooks.
+	Outbound outbound.Settings `yaml:"outbound"`
 	// Account are the rules of accounts and their lock.
 	Account account.Settings `yaml:"account"`
 	// Password is what a password must be, and how it is hashed.
@@ -96,6 +99,7 @@ func Preset(name string) Config {
 		Languages:  []string{"en", "fr"},
 		Public:     portal.Preset(name),
 		Mail:       notify.Preset(name),
+		Outbound:   outbound.Preset(name),
 		Account:    account.Preset(name),
 		Password:   password.Preset(name),
 		Session:    session.Preset(name),
@@ -116,6 +120,7 @@ func (c *Config) sections() []section {
 		{"deployment", c.Deployment.Problems()},
 		{"public", c.Public.Problems()},
 		{"mail", c.Mail.Problems()},
+		{"outbound", c.Outbound.Problems()},
 		{"account", c.Account.Problems()},
 		{"password", c.Password.Problems()},
 		{"session", c.Session.Problems()},
