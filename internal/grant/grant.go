@@ -111,6 +111,7 @@ type Assertion struct {
 // Result is how a redemption ended and what it gave.
 type Result struct {
 	Outcome Outcome
+	Cause   Cause     // of every other outcome than Redeemed and Replayed
 	Grant   Grant     // of Redeemed, Reused and Mismatch
 	Expires time.Time // of the access token
 }
@@ -177,8 +178,8 @@ func (g Grants) Redeem(tx *db.Tx, r Redemption) (Result, error) {
 	if err != nil {
 		return Result{}, fmt.Errorf("grant: redeem: %w", err)
 	}
-	if !bound(r, redirect, challenge) {
-		return Result{Outcome: Mismatch, Grant: gr}, g.end(tx, `id = $3`, "mismatch", string(gr.ID))
+	if cause, ok := bound(r, redirect, challenge); !ok {
+		return Result{Outcome: Mismatch, Cause: cause, Grant: gr}, g.end(tx, `id = $3`, "mismatch", string(gr.ID))
 	}
 	err = tx.ExecOne(`INSERT INTO access_token (digest, grant_id, created_at, expires_at) VALUES ($1, $2, $3, $4)`,
 		r.Token, string(gr.ID), db.Millis(now), db.Millis(expires))
@@ -190,12 +191,20 @@ func (g Grants) Redeem(tx *db.Tx, r Redemption) (Result, error) {
 
 // bound compares what the code was bound to in constant time. A verifier is
 // demanded exactly when the request had a challenge (RFC 9700, 4.8.2).
-func bound(r Redemption, redirect, challenge string) bool {
+func bound(r Redemption, redirect, challenge string) (Cause, bool) {
 	same := secret.Equal([]byte(r.RedirectURI), []byte(redirect))
-	if challenge == "" || r.Verifier == "" {
-		return same && challenge == "" && r.Verifier == ""
+	fits := secret.Equal([]byte(Challenge(r.Verifier)), []byte(challenge))
+	switch {
+	case challenge != "" && r.Verifier == "":
+		return VerifierMissing, false
+	case challenge == "" && r.Verifier != "":
+		return VerifierUnasked, false
+	case challenge != "" && !fits:
+		return VerifierWrong, false
+	case !same:
+		return RedirectDiffers, false
 	}
-	return secret.Equal([]byte(Challenge(r.Verifier)), []byte(challenge)) && same
+	return "", true
 }
 
 // reuse looks whether the code was redeemed by this client before, and if so
@@ -206,12 +215,13 @@ func (g Grants) reuse(tx *db.Tx, r Redemption) (Result, error) {
 		RETURNING `+columns, db.Millis(tx.Now()), "reuse", secret.Digest(r.Code), string(r.RelyingParty))
 	gr, err := scan(row.Scan)
 	if errors.Is(err, db.ErrNoRows) {
-		return Result{Outcome: Unknown}, nil
+		cause, err := why(tx, r)
+		return Result{Outcome: Unknown, Cause: cause}, err
 	}
 	if err != nil {
 		return Result{}, fmt.Errorf("grant: reuse: %w", err)
 	}
-	return Result{Outcome: Reused, Grant: gr}, g.record(tx, audit.CodeReused, gr, "")
+	return Result{Outcome: Reused, Cause: CodeReused, Grant: gr}, g.record(tx, audit.CodeReused, gr, "")
 }
 
 // UseAssertion notes a client assertion and reports whether it was new. One
@@ -226,6 +236,7 @@ func (g Grants) UseAssertion(tx *db.Tx, rp id.RelyingParty, a Assertion) (bool, 
 }
 
 // FindToken is the live access token of a presented text; the second result says whether there is one.
+// WhyNot tells the cause when there is none.
 func (g Grants) FindToken(tx *db.Tx, presented string) (Token, bool, error) {
 	var t Token
 	row := tx.QueryRow(`SELECT g.id, g.account, g.relying_party, g.session, g.subject, g.scope, g.userinfo_claims,

@@ -61,6 +61,7 @@ type house struct {
 	registry    *relyingparty.Registry
 	store       relyingparty.Store
 	keyring     *keyring.Keyring
+	log         *lines
 }
 
 // each runs a test against a house on every engine.
@@ -85,7 +86,7 @@ func check(t *testing.T, err error) {
 func open(t *testing.T, d *db.DB, clock *dbtest.Clock, first *house) *house {
 	t.Helper()
 	server := httptest.NewUnstartedServer(nil)
-	h := &house{t: t, db: d, clock: clock, issuer: "http://" + server.Listener.Addr().String()}
+	h := &house{t: t, db: d, clock: clock, issuer: "http://" + server.Listener.Addr().String(), log: &lines{}}
 	own := h.issuer
 	if first != nil {
 		h.issuer = first.issuer
@@ -96,7 +97,7 @@ func open(t *testing.T, d *db.DB, clock *dbtest.Clock, first *house) *house {
 	texts, err := i18n.Load()
 	check(t, err)
 	site, err := kit.New(kit.Config{
-		Settings: kit.Preset(""), Texts: texts, Keys: keys, PublicURL: h.issuer, Log: slog.New(slog.DiscardHandler), Now: clock.Now,
+		Settings: kit.Preset(""), Texts: texts, Keys: keys, PublicURL: h.issuer, Log: slog.New(slog.NewJSONHandler(h.log, nil)), Now: clock.Now,
 		Bypass: slices.Concat(authorize.Doors(), token.Doors(), logout.Doors()),
 	})
 	check(t, err)

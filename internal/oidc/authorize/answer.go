@@ -39,7 +39,8 @@ func (e *Endpoint) log(r *http.Request, bad *protocol.Error, party *relyingparty
 		pid = string(party.ID)
 	}
 	e.Site.Log.InfoContext(r.Context(), "authorization request refused", slog.String("relying_party", pid),
-		slog.String("error", string(bad.Code)), slog.String("description", bad.Description), slog.String("reference", kit.Reference(r)))
+		slog.String("error", string(bad.Code)), slog.String("description", bad.Description),
+		slog.String("cause", bad.LogCause()), slog.String("reference", kit.Reference(r)))
 }
 
 // badRequest is what the page of an untrustworthy request shows. It repeats

@@ -165,13 +165,13 @@ func (e *Endpoint) read(w http.ResponseWriter, r *http.Request, raw string) (in 
 	}
 	party, err := e.Registry.Get(r.Context(), id.RelyingParty(clientID))
 	if fault.Is(err, fault.NotFound) {
-		return in, true, e.page(w, r, &protocol.Error{Code: protocol.UnauthorizedClient, Description: "client_id is not registered"}, nil)
+		return in, true, e.page(w, r, &protocol.Error{Code: protocol.UnauthorizedClient, Description: "client_id is not registered", Cause: protocol.ClientUnknown}, nil)
 	}
 	if err != nil {
 		return in, false, fmt.Errorf("authorize: %w", err)
 	}
 	if party.Disabled {
-		return in, true, e.page(w, r, &protocol.Error{Code: protocol.UnauthorizedClient, Description: "the client is disabled"}, party)
+		return in, true, e.page(w, r, &protocol.Error{Code: protocol.UnauthorizedClient, Description: "the client is disabled", Cause: protocol.ClientDisabled}, party)
 	}
 	request, bad := protocol.Check(params, client(party))
 	if bad == nil {
@@ -212,11 +212,14 @@ func (e *Endpoint) hint(request *protocol.Request) *protocol.Error {
 	bad := &protocol.Error{Code: protocol.InvalidRequest, Where: protocol.ToClient, Description: "id_token_hint is no ID token given to this client"}
 	payload, _, err := e.Keyring.Set().Verify(request.Hint, jose.RS256, jose.ES256)
 	if err != nil {
-		return bad
+		return bad.Because(protocol.HintSignature)
 	}
 	hint, ok := protocol.ReadHint(payload, e.Issuer)
-	if !ok || hint.Audience[0] != request.ClientID || request.Subject != "" && request.Subject != hint.Subject {
-		return bad
+	switch {
+	case !ok || hint.Audience[0] != request.ClientID:
+		return bad.Because(protocol.HintOfOther)
+	case request.Subject != "" && request.Subject != hint.Subject:
+		return bad.Because(protocol.HintSubject)
 	}
 	request.Subject = hint.Subject
 	return nil

@@ -28,6 +28,7 @@ type verdict string
 const (
 	ready        verdict = "ready"
 	needLogin    verdict = "login"
+	needAgain    verdict = "again" // somebody is signed in, but not well enough
 	needConsent  verdict = "consent"
 	needChoice   verdict = "choice"
 	needMore     verdict = "more"
@@ -38,11 +39,11 @@ const (
 
 // refusal is the error for a request that may not show a page (OpenID Connect Core 1.0, 3.1.2.6).
 func (v verdict) refusal() *protocol.Error {
-	out := &protocol.Error{Where: protocol.ToClient}
+	out := &protocol.Error{Where: protocol.ToClient, Cause: v.cause()}
 	switch v {
 	case needConsent:
 		out.Code, out.Description = protocol.ConsentRequired, "the person has not agreed to share what is asked for"
-	case needLogin, otherSubject:
+	case needLogin, needAgain, otherSubject:
 		out.Code, out.Description = protocol.LoginRequired, "the person must sign in"
 	case needChoice:
 		out.Code, out.Description = protocol.AccountSelection, "the person must choose an account"
@@ -54,11 +55,29 @@ func (v verdict) refusal() *protocol.Error {
 	return out
 }
 
+// cause is what the operator's log says of a verdict.
+func (v verdict) cause() protocol.Cause {
+	switch v {
+	case needConsent:
+		return protocol.ConsentMissing
+	case needLogin:
+		return protocol.NobodySignedIn
+	case needAgain:
+		return protocol.SignInNotEnough
+	case otherSubject:
+		return protocol.SubjectDiffers
+	case needChoice:
+		return protocol.ChoiceDemanded
+	default:
+		return protocol.AnswerDemanded
+	}
+}
+
 // impossible answers an essential acr that does not exist here (OpenID Connect
 // Core Error Code unmet_authentication_requirements 1.0).
 func impossible() *protocol.Error {
 	return &protocol.Error{
-		Code: protocol.UnmetAuthentication, Where: protocol.ToClient,
+		Code: protocol.UnmetAuthentication, Where: protocol.ToClient, Cause: protocol.ClassUnknown,
 		Description: "none of the requested acr values can be reached",
 	}
 }
@@ -110,6 +129,9 @@ func (e *Endpoint) judge(tx *db.Tx, v visit.Visit, in incoming, f flow.Flow) (ou
 		}
 		return ready, subject, nil
 	case signin.StepSignIn:
+		if v.SignedIn {
+			return needAgain, "", nil
+		}
 		return needLogin, "", nil
 	case signin.StepConsent:
 		return needConsent, "", nil
@@ -136,7 +158,7 @@ func (e *Endpoint) finish(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if in.party.Disabled {
-		return e.page(w, r, &protocol.Error{Code: protocol.UnauthorizedClient, Description: "the client is disabled"}, in.party)
+		return e.page(w, r, &protocol.Error{Code: protocol.UnauthorizedClient, Description: "the client is disabled", Cause: protocol.ClientDisabled}, in.party)
 	}
 	kit.SceneOf(r).Reference = f.Reference
 	return e.mint(w, r, in, fid)
@@ -284,7 +306,7 @@ func (e *Endpoint) cancel(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return e.give(w, r, in, fid, &protocol.Error{
-		Code: protocol.AccessDenied, Where: protocol.ToClient, Description: "the person did not agree or went back",
+		Code: protocol.AccessDenied, Where: protocol.ToClient, Description: "the person did not agree or went back", Cause: protocol.PersonDeclined,
 	})
 }
 
@@ -303,7 +325,6 @@ func (e *Endpoint) give(w http.ResponseWriter, r *http.Request, in incoming, fid
 		if err != nil {
 			return fmt.Errorf("authorize: %w", err)
 		}
-		return e.answer(w, r, in, in.request.Refused(e.Issuer, bad))
 	}
 	return e.refuse(w, r, in, bad)
 }

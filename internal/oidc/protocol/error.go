@@ -43,6 +43,23 @@ type Error struct {
 	Description string // for the service's team; fixed ASCII text that repeats nothing of the request
 	Where       Where
 	Challenge   string // scheme of the WWW-Authenticate header, if one is due
+	Cause       Cause  // for the operator's log only, where one answer stands for several causes
+}
+
+// Because returns the error with its cause for the operator's log.
+func (e *Error) Because(c Cause) *Error {
+	out := *e
+	out.Cause = c
+	return &out
+}
+
+// LogCause is what the operator's log says of the cause: the cause, or else the
+// description, which then has one cause only. It never holds anything that was sent.
+func (e *Error) LogCause() string {
+	if e.Cause != "" {
+		return string(e.Cause)
+	}
+	return e.Description
 }
 
 // Error is the text for the log.

@@ -23,7 +23,7 @@ func redirectURI(d *draft) *Error {
 		return page("redirect_uri is missing")
 	}
 	if !MatchRedirect(d.client.RedirectURIs, d.client.Native, given) {
-		return page("redirect_uri is not registered for this client")
+		return page("redirect_uri is not registered for this client").Because(redirectDifference(d.client.RedirectURIs, given))
 	}
 	d.request.RedirectURI = given
 	return nil

@@ -146,7 +146,7 @@ func ReadTokenRequest(p Params) (TokenRequest, *Error) {
 	case r.Code == "":
 		return r, direct(InvalidRequest, "code is missing")
 	case len(r.Code) > 512 || len(r.RedirectURI) > MaxURI:
-		return r, direct(InvalidGrant, "the code is not valid")
+		return r, direct(InvalidGrant, "the code is not valid").Because(MalformedCode)
 	case r.Verifier != "" && !validVerifier(r.Verifier):
 		return r, direct(InvalidGrant, "code_verifier must be 43 to 128 unreserved characters")
 	}
@@ -182,12 +182,12 @@ func ReadBearer(authorization string, p Params) (string, *Error) {
 	if !inForm {
 		scheme, value, _ := strings.Cut(authorization, " ")
 		if !strings.EqualFold(scheme, "Bearer") {
-			return "", &Error{Where: Direct, Challenge: "Bearer", Code: InvalidToken}
+			return "", &Error{Where: Direct, Challenge: "Bearer", Code: InvalidToken, Cause: TokenMissing}
 		}
 		token = strings.TrimSpace(value)
 	}
 	if token == "" || len(token) > 512 {
-		return "", TokenRefused()
+		return "", TokenRefused().Because(TokenMalformed)
 	}
 	return token, nil
 }

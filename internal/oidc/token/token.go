@@ -112,6 +112,9 @@ func Doors() []string {
 // token is POST /token: a code for tokens (RFC 6749, 4.1.3; OpenID Connect Core 1.0, 3.1.3).
 func (e *Endpoint) token(w http.ResponseWriter, r *http.Request) error {
 	params, err := form(r)
+	if bad, ok := errors.AsType[*protocol.Error](err); ok {
+		return e.refused(r, nil, bad)
+	}
 	if err != nil {
 		return err
 	}
@@ -155,9 +158,9 @@ func (e *Endpoint) redeem(w http.ResponseWriter, r *http.Request, party *relying
 	switch result.Outcome {
 	case grant.Redeemed:
 	case grant.Replayed:
-		return e.refused(r, party, protocol.ClientRefused())
+		return e.refused(r, party, protocol.ClientRefused().Because(protocol.AssertionReplayed))
 	default:
-		return e.refused(r, party, protocol.GrantRefused())
+		return e.refused(r, party, protocol.GrantRefused().Because(protocol.Cause(result.Cause)))
 	}
 	idToken, err := e.idToken(r.Context(), signer, result.Grant, access)
 	if err != nil {
@@ -206,38 +209,52 @@ func (e *Endpoint) authenticate(ctx context.Context, c protocol.Credentials) (*r
 	if party == nil {
 		party = e.nobody
 	}
-	var assertion *grant.Assertion
-	good := false
-	switch c.Method {
-	case protocol.MethodBasic, protocol.MethodPost:
-		matched := false
-		for _, s := range c.Secrets {
-			matched = party.SecretMatches(s, e.Now()) || matched
-		}
-		good = matched && (party.AuthMethod == relyingparty.AuthBasic || party.AuthMethod == relyingparty.AuthPost)
-	case protocol.MethodPrivateKeyJWT:
-		if party.AuthMethod == relyingparty.AuthPrivateKeyJWT {
-			assertion, err = e.assertion(party, c)
-			if err != nil {
-				return known, nil, err
-			}
-			good = assertion != nil
-		}
-	case protocol.MethodNone:
-		good = party.AuthMethod == relyingparty.AuthNone
+	assertion, bad := e.prove(party, c)
+	switch {
+	case known == nil:
+		bad = protocol.ClientRefused().Because(protocol.ClientUnknown)
+	case known.Disabled:
+		bad = protocol.ClientRefused().Because(protocol.ClientDisabled)
 	}
-	if !good || known == nil || known.Disabled {
-		return known, nil, protocol.ClientRefused()
+	if bad != nil {
+		return known, nil, bad
 	}
 	return known, assertion, nil
 }
 
+// prove checks what a client sent against what is registered.
+func (e *Endpoint) prove(party *relyingparty.RelyingParty, c protocol.Credentials) (*grant.Assertion, *protocol.Error) {
+	bySecret := party.AuthMethod == relyingparty.AuthBasic || party.AuthMethod == relyingparty.AuthPost
+	switch {
+	case c.Method == protocol.MethodBasic, c.Method == protocol.MethodPost:
+		matched, ended := false, false
+		for _, s := range c.Secrets {
+			matched = party.SecretMatches(s, e.Now()) || matched
+			ended = party.SecretMatches(s, time.Time{}) || ended
+		}
+		switch {
+		case !bySecret:
+			return nil, protocol.ClientRefused().Because(protocol.MethodDiffers)
+		case matched:
+			return nil, nil
+		case ended:
+			return nil, protocol.ClientRefused().Because(protocol.SecretEnded)
+		}
+		return nil, protocol.ClientRefused().Because(protocol.SecretWrong)
+	case c.Method != string(party.AuthMethod):
+		return nil, protocol.ClientRefused().Because(protocol.MethodDiffers)
+	case c.Method == protocol.MethodPrivateKeyJWT:
+		return e.assertion(party, c)
+	}
+	return nil, nil // a public client has nothing to prove
+}
+
 // assertion verifies a client assertion with the client's registered keys (RFC 7523, 3).
 // For the audience, the issuer and the token endpoint are taken (OpenID Connect Core 1.0, 9).
-func (e *Endpoint) assertion(party *relyingparty.RelyingParty, c protocol.Credentials) (*grant.Assertion, error) {
+func (e *Endpoint) assertion(party *relyingparty.RelyingParty, c protocol.Credentials) (*grant.Assertion, *protocol.Error) {
 	payload, _, err := party.Keys.Verify(c.Assertion, jose.Algorithms()...)
 	if err != nil {
-		return nil, protocol.ClientRefused()
+		return nil, protocol.ClientRefused().Because(protocol.AssertionSignature)
 	}
 	jti, expires, bad := protocol.CheckAssertion(payload, string(party.ID), []string{e.Issuer, e.Issuer + protocol.PathToken}, e.Now())
 	if bad != nil {
@@ -252,8 +269,7 @@ func (e *Endpoint) refused(r *http.Request, party *relyingparty.RelyingParty, ba
 	if party != nil {
 		pid = party.ID
 	}
-	e.Site.Log.InfoContext(r.Context(), "token request refused", slog.String("relying_party", string(pid)),
-		slog.String("error", string(bad.Code)), slog.String("description", bad.Description), slog.String("reference", kit.Reference(r)))
+	e.log(r, "token request refused", pid, bad)
 	rules := []struct {
 		rule ratelimit.Rule
 		key  string
@@ -283,6 +299,12 @@ func (e *Endpoint) refused(r *http.Request, party *relyingparty.RelyingParty, ba
 		return fmt.Errorf("token: %w", err)
 	}
 	return bad
+}
+
+// log writes the operator's line of a refusal: the error as the client got it, and its cause.
+func (e *Endpoint) log(r *http.Request, message string, party id.RelyingParty, bad *protocol.Error) {
+	e.Site.Log.InfoContext(r.Context(), message, slog.String("relying_party", string(party)), slog.String("error", string(bad.Code)),
+		slog.String("description", bad.Description), slog.String("cause", bad.LogCause()), slog.String("reference", kit.Reference(r)))
 }
 
 // form reads the parameters of a body of the one type there is (RFC 6749, 4.1.3).

@@ -24,49 +24,68 @@ import (
 // they stand now (OpenID Connect Core 1.0, 5.3). It writes nothing. A body that
 // is no form holds no token (RFC 6750, 2.2) and is not read.
 func (e *Endpoint) userinfo(w http.ResponseWriter, r *http.Request) error {
+	token, claims, err := e.known(r)
+	if bad, ok := errors.AsType[*protocol.Error](err); ok {
+		e.log(r, "userinfo request refused", token.Grant.RelyingParty, bad)
+	}
+	if err != nil {
+		return err
+	}
+	out := maps.Clone(claims)
+	out["sub"] = token.Grant.Subject
+	return answer(w, http.StatusOK, out)
+}
+
+// known is the token of a request and what it lets the service know. A
+// *protocol.Error is the refusal; then the token names at most whose it was.
+func (e *Endpoint) known(r *http.Request) (token grant.Token, claims map[string]any, err error) {
 	var params protocol.Params
 	if r.Method == http.MethodPost && isForm(r) {
-		var err error
 		if params, err = form(r); err != nil {
-			return err
+			return token, nil, err
 		}
 	}
 	presented, bad := protocol.ReadBearer(r.Header.Get("Authorization"), params)
 	if bad != nil {
-		return bad
+		return token, nil, bad
 	}
-	var token grant.Token
-	var claims map[string]any
-	err := e.DB.Read(r.Context(), func(tx *db.Tx) error {
+	var cause protocol.Cause
+	err = e.DB.Read(r.Context(), func(tx *db.Tx) error {
 		claims = nil
 		found, ok, err := e.Grants.FindToken(tx, presented)
-		if err != nil || !ok {
+		if err != nil {
 			return err
 		}
 		token = found
+		if !ok {
+			why, party, err := e.Grants.WhyNot(tx, presented)
+			cause, token.Grant.RelyingParty = protocol.Cause(why), party
+			return err
+		}
 		person, alive, err := e.person(tx, token.Grant.Account)
 		if err != nil || !alive {
+			cause = protocol.AccountNotActive
 			return err
 		}
 		claims = person.Claims(token.Grant.UserInfoClaims)
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("userinfo: %w", err)
+		return token, nil, fmt.Errorf("userinfo: %w", err)
 	}
 	if claims == nil {
-		return protocol.TokenRefused()
+		return token, nil, protocol.TokenRefused().Because(cause)
 	}
 	party, err := e.Registry.Get(r.Context(), token.Grant.RelyingParty)
-	if fault.Is(err, fault.NotFound) || err == nil && party.Disabled {
-		return protocol.TokenRefused()
+	switch {
+	case fault.Is(err, fault.NotFound):
+		return token, nil, protocol.TokenRefused().Because(protocol.ClientUnknown)
+	case err != nil:
+		return token, nil, fmt.Errorf("userinfo: %w", err)
+	case party.Disabled:
+		return token, nil, protocol.TokenRefused().Because(protocol.ClientDisabled)
 	}
-	if err != nil {
-		return fmt.Errorf("userinfo: %w", err)
-	}
-	out := maps.Clone(claims)
-	out["sub"] = token.Grant.Subject
-	return answer(w, http.StatusOK, out)
+	return token, claims, nil
 }
 
 // person reads the values of the claims about an account; false when it is not active.

@@ -1,0 +1,91 @@
+package protocol
+
+import (
+	"net/url"
+	"slices"
+)
+
+// Cause says in one fixed word why a request was refused. It goes to the
+// operator's log and never to the client, whose answer is the same for all causes
+// that could tell an attacker something (RFC 6749, 5.2; RFC 6750, 3.1). A cause
+// holds nothing of the request, of a registration or of a person. The words are
+// documented in docs/operations.md and do not change.
+type Cause string
+
+// Why a client was not authenticated.
+const (
+	ClientUnknown      Cause = "client_unknown"      // no client is registered by that client_id
+	ClientDisabled     Cause = "client_disabled"     // it was disabled
+	MethodDiffers      Cause = "auth_method_differs" // another method is registered than the one used
+	SecretWrong        Cause = "secret_wrong"        // no secret of the client matches
+	SecretEnded        Cause = "secret_ended"        // it matches one that was replaced and has ended
+	AssertionSignature Cause = "assertion_signature" // no registered key verifies the assertion
+	AssertionReplayed  Cause = "assertion_replayed"  // its jti was used before
+)
+
+// Why a token or userinfo request was refused. What became of the code or token
+// itself is said in the words of grant.Cause.
+const (
+	MalformedCode    Cause = "code_malformed"     // code or redirect_uri is longer than ours can be
+	TokenMissing     Cause = "token_missing"      // the request brought none
+	TokenMalformed   Cause = "token_malformed"    // it is empty, or longer than ours can be
+	AccountNotActive Cause = "account_not_active" // the account is closed or cannot be used
+)
+
+// Why an authorization request was refused, besides what its description says.
+const (
+	RedirectUnregistered Cause = "redirect_uri_unregistered" // it resembles none that is registered
+	HintSignature        Cause = "hint_signature"            // id_token_hint was not signed by a published key
+	HintOfOther          Cause = "hint_of_other_client"      // it was given to another client, or by another issuer
+	HintSubject          Cause = "hint_subject"              // it names another person than the claims parameter
+	SubjectDiffers       Cause = "subject_differs"           // another person is signed in than the request names
+	NobodySignedIn       Cause = "nobody_signed_in"          // no live session
+	SignInNotEnough      Cause = "sign_in_not_enough"        // the session is too old or too weak for what is demanded
+	ConsentMissing       Cause = "consent_missing"           // the person has not agreed, or must be asked again
+	ChoiceDemanded       Cause = "choice_demanded"           // the person must choose an account
+	AnswerDemanded       Cause = "answer_demanded"           // the person must be asked something else
+	ClassUnknown         Cause = "acr_unreachable"           // an acr is demanded that does not exist here
+	PersonDeclined       Cause = "person_declined"           // the person did not agree, or went back
+)
+
+// redirectDifference says in which part an address differs from the registered
+// one that is nearest to it: the first part that is wrong in each is as late as possible.
+func redirectDifference(registered []string, given string) Cause {
+	g, err := url.Parse(given)
+	if err != nil {
+		return RedirectUnregistered
+	}
+	order := []Cause{
+		RedirectUnregistered, "redirect_uri_scheme", "redirect_uri_port", "redirect_uri_path", "redirect_uri_slash",
+		"redirect_uri_query", "redirect_uri_fragment", "redirect_uri_bytes",
+	}
+	best := 0
+	for _, one := range registered {
+		r, err := url.Parse(one)
+		if err == nil {
+			best = max(best, slices.Index(order, differs(r, g)))
+		}
+	}
+	return order[best]
+}
+
+func differs(r, g *url.URL) Cause {
+	switch {
+	case r.Hostname() != g.Hostname():
+		return RedirectUnregistered
+	case r.Scheme != g.Scheme:
+		return "redirect_uri_scheme"
+	case r.Port() != g.Port():
+		return "redirect_uri_port"
+	case r.EscapedPath()+"/" == g.EscapedPath() || r.EscapedPath() == g.EscapedPath()+"/":
+		return "redirect_uri_slash"
+	case r.EscapedPath() != g.EscapedPath():
+		return "redirect_uri_path"
+	case r.RawQuery != g.RawQuery:
+		return "redirect_uri_query"
+	case g.Fragment != "":
+		return "redirect_uri_fragment"
+	default:
+		return "redirect_uri_bytes" // upper case, user information, an escape …
+	}
+}
