@@ -46,6 +46,9 @@ func (cmd *doctorCmd) Run(ctx context.Context, c *console) error {
 	var err error
 	p.cfg, err = config.Read(c.config, c.environ)
 	if err != nil {
+		if _, all := c.load(); all != nil {
+			return all // the settings that cannot be read, and those that can and are wrong
+		}
 		return err
 	}
 	p.configuration(c.config)

@@ -12,25 +12,26 @@ import (
 	"parvis/internal/i18n"
 )
 
-// presetOf finds the preset before anything else is read, since all else is read over it.
-func presetOf(text []byte, environ []string) (name, problem string) {
+// presetOf finds the preset before anything else is read, since all else is read
+// over it. It is one of the presets also when another one is asked for.
+func presetOf(text []byte, environ []string) (name string, problems []string) {
 	var head struct {
 		Preset string `yaml:"preset"`
 	}
 	_ = yaml.Unmarshal(text, &head) // mistakes are reported when the whole file is read
-	name = head.Preset
+	name, at := head.Preset, "preset"
 	for _, entry := range environ {
 		if value, ok := strings.CutPrefix(entry, EnvName("preset")+"="); ok {
-			name = value
+			name, at = value, "environment "+EnvName("preset")+" (preset)"
 		}
 	}
-	if name == "" {
-		name = Presets()[0]
+	switch {
+	case name == "":
+		return Presets()[0], nil
+	case !slices.Contains(Presets(), name):
+		return Presets()[0], []string{fmt.Sprintf("%s: %q is not known; choose %s", at, name, strings.Join(Presets(), ", "))}
 	}
-	if !slices.Contains(Presets(), name) {
-		return "", fmt.Sprintf("preset: %q is not known; choose %s", name, strings.Join(Presets(), ", "))
-	}
-	return name, ""
+	return name, nil
 }
 
 // readSecretFiles fills each setting that has a neighbour whose name ends in

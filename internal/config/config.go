@@ -166,37 +166,73 @@ func (e *Error) Error() string {
 // entries) and the secret files, and checks everything. The error is an *Error
 // when settings must be changed.
 func Load(path string, environ []string) (*Config, error) {
-	c, err := Read(path, environ)
+	text, err := read(path)
 	if err != nil {
 		return nil, err
 	}
-	if problems := c.Problems(); len(problems) > 0 {
+	c, unread := parse(text, environ)
+	problems := slices.Clone(unread)
+	if c != nil { // what could not be read stands as the preset has it, so the rest can be judged
+		for _, p := range c.Problems() {
+			if !slices.ContainsFunc(unread, func(known string) bool { return sameSetting(known, p) }) {
+				problems = append(problems, p)
+			}
+		}
+	}
+	if len(problems) > 0 {
 		return nil, &Error{Path: path, Problems: problems}
 	}
 	return c, nil
 }
 
+// sameSetting reports whether two problems are about one setting: what could not
+// be read into it makes everything else that is said of it void.
+func sameSetting(a, b string) bool {
+	setting := func(problem string) string {
+		name, _, _ := strings.Cut(problem, ": ")
+		return strings.TrimSuffix(name, "_file")
+	}
+	return setting(a) == setting(b)
+}
+
 // Read is Load without the check of the values, for commands that help to repair them.
 func Read(path string, environ []string) (*Config, error) {
-	text, err := os.ReadFile(path)
+	text, err := read(path)
 	if err != nil {
-		return nil, fmt.Errorf("config: %w; `parvis init` writes a configuration, --config names another file", err)
+		return nil, err
 	}
 	return Parse(path, text, environ)
 }
 
+func read(path string) ([]byte, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("config: %w; `parvis init` writes a configuration, --config names another file", err)
+	}
+	return text, nil
+}
+
 // Parse is Read for a text that was read already.
 func Parse(path string, text []byte, environ []string) (*Config, error) {
-	name, problem := presetOf(text, environ)
-	if problem != "" {
-		return nil, &Error{Path: path, Problems: []string{problem}}
-	}
-	c := Preset(name)
-	problems := decode(&c, text)
-	problems = append(problems, applyEnv(&c, environ)...)
-	problems = append(problems, readSecretFiles(reflect.ValueOf(&c).Elem(), "")...)
+	c, problems := parse(text, environ)
 	if len(problems) > 0 {
 		return nil, &Error{Path: path, Problems: problems}
 	}
-	return &c, nil
+	return c, nil
+}
+
+// parse reads what can be read and lists what cannot. An unknown preset is a
+// problem among others; the first one stands in for it. There is no
+// configuration when the text is no YAML.
+func parse(text []byte, environ []string) (*Config, []string) {
+	name, problems := presetOf(text, environ)
+	c := Preset(name)
+	wrong, readable := decode(&c, text)
+	problems = append(problems, wrong...)
+	if !readable {
+		return nil, problems
+	}
+	problems = append(problems, applyEnv(&c, environ)...)
+	problems = append(problems, readSecretFiles(reflect.ValueOf(&c).Elem(), "")...)
+	return &c, problems
 }

@@ -110,6 +110,49 @@ func TestInitMakesKeysThatOnlyTheOwnerReads(t *testing.T) {
 	}
 }
 
+func TestAnUnknownPresetIsNamedTogetherWithEverythingElse(t *testing.T) {
+	dir := t.TempDir()
+	path, unreadable := filepath.Join(dir, "parvis.yaml"), filepath.Join(dir, "nothing.password")
+	text := "preset: quebec\nserver: {listn: x, public_url: http://sign-in.example.org}\nsession: {idle: soon}\n" +
+		"mail: {server: {password_file: " + unreadable + "}}\nlanguages: [de]\n"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		environ []string
+		preset  string
+	}{
+		"in the file":        {nil, `preset: "quebec" is not known; choose parvis, ontario, logingov`},
+		"in the environment": {[]string{"PARVIS_PRESET=acadie", "PARVIS_NOTHING=1"}, `environment PARVIS_PRESET (preset): "acadie" is not known`},
+	} {
+		_, err := Load(path, c.environ)
+		all := problemsOf(t, err)
+		wanted := []string{
+			c.preset, "line 2: server.listn", "would send passwords in clear", `line 3: "soon" cannot be read`, "mail.server.password_file: ",
+			`languages: "de"`, "keys.root_files", "mail.from", "deployment.owner",
+		}
+		if len(c.environ) > 1 {
+			wanted = append(wanted, "environment PARVIS_NOTHING")
+		}
+		for _, want := range wanted {
+			if strings.Count(all, want) != 1 {
+				t.Errorf("%s: %q stands there %d times in:\n%s", name, want, strings.Count(all, want), all)
+			}
+		}
+	}
+}
+
+func TestOfATextThatIsNoYAMLOnlyThatIsSaid(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "parvis.yaml")
+	if err := os.WriteFile(path, []byte("server: {listen: x\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Load(path, nil)
+	if all := problemsOf(t, err); !strings.HasPrefix(all, "line 1: ") || strings.Contains(all, "\n") {
+		t.Errorf("got:\n%s", all)
+	}
+}
+
 func TestAnEmptyFileIsRefusedWithEverythingAtOnce(t *testing.T) {
 	c, err := Parse("empty.yaml", nil, nil)
 	if err != nil {

@@ -14,33 +14,31 @@ import (
 	"parvis/internal/relyingparty"
 )
 
-// decode reads a file's text over a configuration. All mistakes are listed, each with its line.
-func decode(c *Config, text []byte) []string {
+// decode reads a file's text over a configuration. All mistakes are listed, each
+// with its line; the other settings are read. It is not readable when it is no YAML.
+func decode(c *Config, text []byte) (problems []string, readable bool) {
 	var node yaml.Node
 	err := yaml.Unmarshal(text, &node)
 	if err != nil {
-		return []string{strings.TrimPrefix(err.Error(), "yaml: ")}
+		return []string{strings.TrimPrefix(err.Error(), "yaml: ")}, false
 	}
 	if len(node.Content) == 0 {
-		return nil
+		return nil, true
 	}
-	problems := unknown(node.Content[0], reflect.TypeFor[Config](), "")
-	if len(problems) > 0 {
-		return problems
-	}
+	problems = unknown(node.Content[0], reflect.TypeFor[Config](), "")
 	d := yaml.NewDecoder(bytes.NewReader(text))
-	d.KnownFields(true)
+	d.KnownFields(len(problems) == 0) // else they are listed already
 	err = d.Decode(c)
 	if err == nil || errors.Is(err, io.EOF) {
-		return nil
+		return problems, true
 	}
 	if wrong, ok := errors.AsType[*yaml.TypeError](err); ok {
 		for _, text := range wrong.Errors {
 			problems = append(problems, plainYAML(text))
 		}
-		return problems
+		return problems, true
 	}
-	return []string{strings.TrimPrefix(err.Error(), "yaml: ")}
+	return append(problems, strings.TrimPrefix(err.Error(), "yaml: ")), false
 }
 
 // goTypes are the names that yaml gives to types in its messages.
