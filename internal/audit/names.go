@@ -61,6 +61,38 @@ const (
 	PasswordReset Name = "password.reset"
 )
 
+// Methods of the second step.
+const (
+	// MethodBound: a method was set up, or set up again; data: method, type.
+	MethodBound Name = "method.bound"
+	// MethodRenamed: a method was given another name; data: method, type.
+	MethodRenamed Name = "method.renamed"
+	// MethodRemoved: a method was removed by its owner or by an operator; see the reason; data: method, type.
+	MethodRemoved Name = "method.removed"
+	// MethodUsed: a method proved who somebody is; data: method, type.
+	MethodUsed Name = "method.used"
+	// MethodFailed: a code or proof of a method was wrong, too old or used before; the reason says which; data: method, type.
+	MethodFailed Name = "method.failed"
+	// MethodWaits: so many failures in a short time that a method waits; data: method, type.
+	MethodWaits Name = "method.waits"
+	// MethodDisabled: so many failures in a row that a method must be set up again; data: method, type.
+	MethodDisabled Name = "method.disabled"
+	// OneTimeCodeSent: a one-time code was sent; data: method, channel (email, text, voice), purpose.
+	OneTimeCodeSent Name = "one_time_code.sent"
+	// OneTimeCodeRefused: a one-time code was not sent; the reason says why, e.g. too often, stopped.
+	OneTimeCodeRefused Name = "one_time_code.refused"
+	// BackupCodesMade: a set of backup codes was made; an older one ended; data: method, codes.
+	BackupCodesMade Name = "backup_codes.made"
+	// PhoneStopped: the owner of a number asked for no more text messages.
+	PhoneStopped Name = "phone.stopped"
+	// PhoneResumed: the owner of a number asked for text messages again.
+	PhoneResumed Name = "phone.resumed"
+	// BrowserRemembered: a browser was remembered, so that the second step is not asked there for a while; data: browser.
+	BrowserRemembered Name = "browser.remembered"
+	// BrowserForgotten: remembered browsers were forgotten; the reason says why; data: browser (for one), browsers (how many).
+	BrowserForgotten Name = "browser.forgotten"
+)
+
 // Signing in and sessions.
 const (
 	// SigninSucceeded: a person signed in; data: acr, amr.
