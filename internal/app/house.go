@@ -21,6 +21,7 @@ import (
 
 	"parvis/internal/account"
 	"parvis/internal/audit"
+	"parvis/internal/authenticator"
 	"parvis/internal/authenticator/password"
 	"parvis/internal/config"
 	"parvis/internal/connection"
@@ -81,6 +82,7 @@ type House struct {
 	Hasher      *password.Hasher
 	Policy      password.Policy
 	Passwords   password.Passwords
+	Methods     authenticator.Authenticators
 	Sessions    session.Sessions
 	Connections connection.Connections
 	Grants      grant.Grants

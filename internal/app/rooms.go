@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"parvis/internal/account"
+	"parvis/internal/authenticator"
 	"parvis/internal/authenticator/password"
 	"parvis/internal/connection"
 	"parvis/internal/enrollment"
@@ -32,6 +33,7 @@ func (h *House) domains(Options) error {
 	}
 	h.Policy = password.Policy{Settings: c.Password, Blocklist: blocked}
 	h.Passwords = password.Passwords{Keys: h.Keys}
+	h.Methods = authenticator.Authenticators{Settings: c.Methods.Limits}
 	h.Sessions = session.Sessions{Settings: c.Session}
 	h.Connections = connection.Connections{Settings: c.OIDC.Connection, Audit: h.Audit}
 	h.Grants = grant.Grants{Settings: c.OIDC.Grant, Audit: h.Audit}

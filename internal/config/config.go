@@ -19,6 +19,7 @@ import (
 
 	"parvis/internal/account"
 	"parvis/internal/audit"
+	"parvis/internal/authenticator"
 	"parvis/internal/authenticator/password"
 	"parvis/internal/connection"
 	"parvis/internal/db"
@@ -60,6 +61,8 @@ type Config struct {
 	Account account.Settings `yaml:"account"`
 	// Password is what a password must be, and how it is hashed.
 	Password password.Settings `yaml:"password"`
+	// Methods are the methods of the second step.
+	Methods Methods `yaml:"methods"`
 	// Session is how long people stay signed in.
 	Session session.Settings `yaml:"session"`
 	// Flow is how long a journey through the pages may take.
@@ -76,6 +79,11 @@ type Config struct {
 	Audit audit.Settings `yaml:"audit"`
 	// Partners are services that may use the sign-in service. They are read only for the commands; `parvis partner add` keeps others in the database.
 	Partners []relyingparty.Settings `yaml:"partners"`
+}
+
+// Methods are the limits on methods and the numbers of each.
+type Methods struct {
+	Limits authenticator.Settings `yaml:",inline"` // how many there can be, and how wrong codes are counted
 }
 
 // OIDC are the numbers of consent, of codes and tokens, and of the endpoints.
@@ -102,6 +110,7 @@ func Preset(name string) Config {
 		Outbound:   outbound.Preset(name),
 		Account:    account.Preset(name),
 		Password:   password.Preset(name),
+		Methods:    Methods{Limits: authenticator.Preset(name)},
 		Session:    session.Preset(name),
 		Flow:       flow.Preset(name),
 		Signin:     signin.Preset(name),
@@ -123,6 +132,7 @@ func (c *Config) sections() []section {
 		{"outbound", c.Outbound.Problems()},
 		{"account", c.Account.Problems()},
 		{"password", c.Password.Problems()},
+		{"methods", c.Methods.Limits.Problems()},
 		{"session", c.Session.Problems()},
 		{"flow", c.Flow.Problems()},
 		{"signin", c.Signin.Problems()},

@@ -14,6 +14,7 @@ import (
 
 	"parvis/internal/account"
 	"parvis/internal/audit"
+	"parvis/internal/authenticator"
 	"parvis/internal/authenticator/password"
 	"parvis/internal/connection"
 	"parvis/internal/db"
@@ -53,6 +54,7 @@ type House struct {
 	Accounts  account.Accounts
 	Attempts  account.Attempts
 	Proofs    account.Proofs
+	Methods   authenticator.Authenticators
 	Sessions  session.Sessions
 	Hasher    *password.Hasher
 	Audit     *audit.Log
@@ -128,6 +130,7 @@ func build(t testing.TB, d *db.DB, clock *dbtest.Clock, p plan) *House {
 	h.Accounts = account.Accounts{Keys: keys, Settings: numbers}
 	h.Attempts = account.Attempts{Keys: keys, Settings: numbers}
 	h.Proofs = account.Proofs{Keys: keys, Settings: numbers}
+	h.Methods = authenticator.Authenticators{Settings: authenticator.Preset("parvis")}
 	h.Sessions = session.Sessions{Settings: session.Preset("parvis")}
 	h.Hasher = password.NewHasher(keys, p.password)
 	h.Audit = &audit.Log{DB: d, Keys: keys, Settings: audit.Preset("parvis")}

@@ -15,6 +15,7 @@ import (
 
 	"parvis/internal/account"
 	"parvis/internal/audit"
+	"parvis/internal/authenticator"
 	"parvis/internal/authenticator/password"
 	"parvis/internal/connection"
 	"parvis/internal/db"
@@ -123,7 +124,7 @@ func (l *Lifecycle) forget(tx *db.Tx, a id.Account) error {
 		return err
 	}
 	for _, erase := range []func(*db.Tx, id.Account) error{
-		l.Sessions.Erase, l.Grants.Forget, l.Connections.Forget, l.Audit.EraseAccount,
+		authenticator.Erase, l.Sessions.Erase, l.Grants.Forget, l.Connections.Forget, l.Audit.EraseAccount,
 	} {
 		if err := erase(tx, a); err != nil {
 			return err

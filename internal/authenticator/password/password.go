@@ -82,7 +82,7 @@ func (p Passwords) Set(tx *db.Tx, account id.Account, bound authenticator.ID, ve
 	if err != nil {
 		return fmt.Errorf("password: set: %w", err)
 	}
-	return authenticator.Bind(tx, authenticator.Authenticator{ID: bound, Account: account, Type: authenticator.Password})
+	return authenticator.Authenticators{}.Bind(tx, authenticator.Authenticator{ID: bound, Account: account, Type: authenticator.Password})
 }
 
 // Replace stores a stronger verifier of the same password, unless the password
@@ -105,5 +105,5 @@ func (p Passwords) Remove(tx *db.Tx, account id.Account) (bool, error) {
 	if err := tx.ExecOne(`DELETE FROM password WHERE account_id = $1`, account); err != nil {
 		return false, fmt.Errorf("password: remove: %w", err)
 	}
-	return authenticator.Remove(tx, stored.Authenticator)
+	return authenticator.Remove(tx, account, stored.Authenticator)
 }
