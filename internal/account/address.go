@@ -48,6 +48,15 @@ func (a Addr) Words() []string {
 	return append(words, strings.Split(domain, ".")...)
 }
 
+// GuessWords are the words of an address as it was typed; none when it is not one.
+func GuessWords(typed string) []string {
+	addr, err := ParseAddress(typed)
+	if err != nil {
+		return nil
+	}
+	return addr.Words()
+}
+
 // Mask hides most of the local part of an address.
 func Mask(address string) string {
 	local, domain := split(address)

@@ -39,7 +39,7 @@ var statementCallers = map[string]bool{
 	"internal/oidc/authorize.begin": true, "internal/oidc/authorize.load": true, "internal/oidc/token.redeem": true,
 	"internal/oidc/logout.begin": true, "internal/oidc/logout.finish": true,
 	"internal/signin.Start": true, "internal/signin.Password": true, "internal/signin.Extend": true,
-	"internal/enrollment.Code": true, "internal/recovery.Code": true,
+	"internal/proving.Code":    true,
 	"internal/web/visit.touch": true,
 	"internal/demo.lock":       true,
 	"internal/bench.commit":    true,

@@ -15,7 +15,7 @@ var layers = map[string]int{
 	"internal/audit": 2, "internal/job": 2, "internal/ratelimit": 2,
 	"internal/keyring": 3, "internal/notify": 3, "internal/flow": 3,
 	"internal/account": 4, "internal/authenticator": 4, "internal/session": 4, "internal/grant": 4,
-	"internal/relyingparty": 4, "internal/connection": 4,
+	"internal/relyingparty": 4, "internal/connection": 4, "internal/proving": 4,
 	"internal/enrollment": 5, "internal/signin": 5, "internal/recovery": 5, "internal/lifecycle": 5,
 	"internal/web/visit": 6,
 	"internal/oidc":      7, "internal/web/signinui": 7, "internal/web/accountui": 7, "internal/web/portal": 7,
@@ -25,6 +25,7 @@ var layers = map[string]int{
 // within are packages that belong to another one: they may import it, never the reverse.
 var within = map[string]string{
 	"internal/authenticator/password": "internal/authenticator",
+	"internal/proving":                "internal/account",
 	"internal/notify/smtp":            "internal/notify",
 	"internal/notify/mailbox":         "internal/notify",
 }

@@ -11,91 +11,68 @@ import (
 	"parvis/internal/flow"
 	"parvis/internal/id"
 	"parvis/internal/notify"
+	"parvis/internal/proving"
 	"parvis/internal/ratelimit"
-	"parvis/internal/relyingparty"
 )
 
 // Address begins an account. The answer and the work are the same whether the
 // address is new, waits for its activation or has an account (B.1 16): always one
 // proof, one mail and two events. Faults: Invalid on "email" or "terms", Throttled.
-func (j *Journey) Address(ctx context.Context, v flow.Visitor, fid id.Flow, form AddressForm) (Result, error) {
+func (j *Journey) Address(ctx context.Context, v flow.Visitor, fid id.Flow, form AddressForm) (proving.Result, error) {
 	addr, err := account.ParseAddress(form.Address)
 	if err != nil {
-		return Result{}, err
+		return proving.Result{}, err
 	}
 	if !form.Terms {
-		return Result{}, fault.On("terms", fault.Invalid, "create-account.error.terms")
+		return proving.Result{}, fault.On("terms", fault.Invalid, "create-account.error.terms")
 	}
-	_, service, err := j.look(ctx, v, fid)
+	f, err := j.proving().Look(ctx, v, fid)
 	if err != nil {
-		return Result{}, err
+		return proving.Result{}, err
 	}
-	r := request{visitor: v, flow: fid, address: addr, locale: form.Locale, service: service, why: notify.WhySignUp}
-	return j.send(ctx, r)
+	return j.send(ctx, f, request{visitor: v, address: addr, locale: form.Locale, why: notify.WhySignUp})
 }
 
 // Resend sends the activation mail of a flow again; the older link and code end.
-func (j *Journey) Resend(ctx context.Context, v flow.Visitor, fid id.Flow) (Result, error) {
-	f, service, err := j.look(ctx, v, fid)
+func (j *Journey) Resend(ctx context.Context, v flow.Visitor, fid id.Flow) (proving.Result, error) {
+	f, addr, err := j.proving().Asked(ctx, v, fid)
 	if err != nil {
-		return Result{}, err
+		return proving.Result{}, err
 	}
-	if !waiting(f) {
-		return Result{}, flow.OutOfTurn()
-	}
-	addr, err := account.ParseAddress(f.State.Progress.Address)
-	if err != nil {
-		return Result{}, err
-	}
-	r := request{visitor: v, flow: fid, address: addr, locale: v.Locale, service: service, why: notify.WhyResend, again: true}
-	return j.send(ctx, r)
+	return j.send(ctx, f, request{visitor: v, address: addr, locale: v.Locale, why: notify.WhyResend, again: true})
 }
 
 // request is one activation mail that is asked for.
 type request struct {
 	visitor flow.Visitor
-	flow    id.Flow
 	address account.Addr
 	locale  string
-	service *relyingparty.RelyingParty
+	service notify.Service
 	why     notify.Why
 	again   bool // only while the flow waits for the answer to an earlier one
 }
 
-// waiting reports whether a flow waits for the answer to an activation mail.
-func waiting(f flow.Flow) bool {
-	p := f.State.Progress
-	return f.State.Kind == flow.SignIn && !p.Cancelled && p.Task == flow.TaskCreate && p.Proof != "" && p.Proven == "" && !p.Taken
+// limits are the rules of an activation mail.
+func limits() proving.Limits {
+	return proving.Limits{IP: ratelimit.EnrollmentIP, Address: ratelimit.EnrollmentAddress}
 }
 
-// limits lets the limits act before anything is written or mailed.
-func (j *Journey) limits(ctx context.Context, v flow.Visitor, addr account.Addr) error {
-	if err := j.take(ctx, ratelimit.EnrollmentIP, v.IP); err != nil {
-		return err
+func (j *Journey) send(ctx context.Context, looked flow.Flow, r request) (proving.Result, error) {
+	service, err := j.Registry.Find(ctx, looked.RelyingParty)
+	if err != nil {
+		return proving.Result{}, fmt.Errorf("enrollment: send: %w", err)
 	}
-	if err := j.take(ctx, ratelimit.EnrollmentAddress, addr.Key); err != nil {
-		return err
-	}
-	return j.take(ctx, ratelimit.MailAddress, addr.Key)
-}
-
-func (j *Journey) send(ctx context.Context, r request) (Result, error) {
-	if err := j.limits(ctx, r.visitor, r.address); err != nil {
-		return Result{}, err
+	r.service = service.InMail()
+	proofs := j.proving()
+	if err := proofs.Admit(ctx, r.visitor, r.address, limits()); err != nil {
+		return proving.Result{}, err
 	}
 	draft := account.NewDraft(r.address, r.locale)
 	proof := j.Proofs.Draft(account.ProveActivate, r.address)
-	err := j.DB.Write(ctx, func(tx *db.Tx) error {
-		f, err := j.Flows.Load(tx, r.flow, r.visitor.Browser)
+	err = j.DB.Write(ctx, func(tx *db.Tx) error {
+		f, err := proofs.Load(tx, r.visitor, looked.ID, r.again)
 		if err != nil {
 			return err
-		}
-		ok, err := j.asking(tx, r.visitor, f)
-		if err != nil {
-			return err
-		}
-		if !ok || (r.again && !waiting(f)) {
-			return flow.OutOfTurn()
 		}
 		a, created, err := j.pending(tx, draft)
 		if err != nil {
@@ -109,19 +86,12 @@ func (j *Journey) send(ctx context.Context, r request) (Result, error) {
 		if err := j.record(tx, r, f, a, created); err != nil {
 			return err
 		}
-		p := f.State.Progress.Restart(flow.TaskCreate, r.address.Written)
-		p.Proof, p.SentAt, p.Sends = d.ID, db.Millis(tx.Now()), 1
-		if r.again {
-			p.Sends += f.State.Progress.Sends
-		}
-		f.State.Progress = p
-		_, err = j.Flows.Save(tx, f)
-		return err
+		return proofs.Wait(tx, f, flow.TaskCreate, r.address, d.ID, r.again)
 	})
 	if err != nil {
-		return Result{}, fmt.Errorf("enrollment: send: %w", err)
+		return proving.Result{}, fmt.Errorf("enrollment: send: %w", err)
 	}
-	return Result{Outcome: Sent, Flow: r.flow}, nil
+	return proving.Result{Outcome: proving.Sent, Flow: looked.ID}, nil
 }
 
 // pending finds or makes the account of an address. One that waited too long for
@@ -156,16 +126,16 @@ func (j *Journey) mail(tx *db.Tx, r request, d account.ProofDraft, a account.Acc
 		return err
 	}
 	proof := notify.Proof{Token: d.Token, Code: d.Code, Valid: j.Proofs.Settings.ProofLifetime}
-	asked, service := by(r.visitor, tx.Now()), tell(r.service)
+	asked := notify.AskedBy(r.visitor.UserAgent, tx.Now())
 	m := notify.Message{To: to.Written, Locale: r.locale, Account: a.ID}
 	switch {
 	case created:
-		m.Data = notify.Activate{Service: service, Proof: proof, Asked: asked}
+		m.Data = notify.Activate{Service: r.service, Proof: proof, Asked: asked}
 	case a.Status == account.Pending:
-		m.Data = notify.ActivateAgain{Service: service, Proof: proof, Asked: asked, Why: r.why, Removal: j.Accounts.Settings.UnactivatedAfter}
+		m.Data = notify.ActivateAgain{Service: r.service, Proof: proof, Asked: asked, Why: r.why, Removal: j.Accounts.Settings.UnactivatedAfter}
 	default:
 		m.Locale = a.Locale
-		m.Data = notify.AlreadyRegistered{Service: service, Proof: proof, Asked: asked}
+		m.Data = notify.AlreadyRegistered{Service: r.service, Proof: proof, Asked: asked}
 	}
 	return j.Outbox.Queue(tx, m)
 }
@@ -180,19 +150,17 @@ func (j *Journey) record(tx *db.Tx, r request, f flow.Flow, a account.Account, c
 	case a.Status == account.Pending:
 		name = audit.AccountActivationResent
 	}
-	if err := j.Audit.Record(tx, event(name, r.visitor, f, a.ID, "")); err != nil {
+	if err := j.Audit.Record(tx, f.Event(name, r.visitor, a.ID, "")); err != nil {
 		return err
 	}
-	e := event(audit.AddressProofSent, r.visitor, f, a.ID, "")
-	e.Data = map[string]string{"purpose": string(account.ProveActivate)}
-	return j.Audit.Record(tx, e)
+	return j.proving().Note(tx, r.visitor, f, a.ID, account.ProveActivate)
 }
 
 // ResendLink sends another activation mail in place of an ended link, until the
 // account is removed (R22). Nothing tells whether it did. The flow that the first
 // mail was asked for in goes on, when it is this browser's.
 func (j *Journey) ResendLink(ctx context.Context, v flow.Visitor, token string) error {
-	if err := j.take(ctx, ratelimit.LinkIP, v.IP); err != nil {
+	if err := j.Limiter.Allow(ctx, ratelimit.LinkIP, v.IP); err != nil {
 		return err
 	}
 	var old account.Proof
@@ -206,12 +174,12 @@ func (j *Journey) ResendLink(ctx context.Context, v flow.Visitor, token string) 
 	if old.Purpose != account.ProveActivate || old.Account == "" || old.Address.Key == "" {
 		return nil
 	}
-	service, err := j.service(ctx, old.RelyingParty)
+	service, err := j.Registry.Find(ctx, old.RelyingParty)
 	if err != nil {
-		return err
+		return fmt.Errorf("enrollment: resend: %w", err)
 	}
-	r := request{visitor: v, flow: old.Flow, address: old.Address, locale: v.Locale, service: service, why: notify.WhyResend}
-	if err := j.limits(ctx, v, r.address); err != nil {
+	r := request{visitor: v, address: old.Address, locale: v.Locale, service: service.InMail(), why: notify.WhyResend}
+	if err := j.proving().Admit(ctx, v, r.address, limits()); err != nil {
 		return err
 	}
 	draft := j.Proofs.Draft(account.ProveActivate, old.Address)
@@ -235,7 +203,7 @@ func (j *Journey) resend(tx *db.Tx, r request, d account.ProofDraft) error {
 	if err := j.mail(tx, r, d, a, false); err != nil {
 		return err
 	}
-	f, err := j.Flows.Load(tx, r.flow, r.visitor.Browser)
+	f, err := j.Flows.Load(tx, d.Flow, r.visitor.Browser)
 	if err != nil && fault.KindOf(err) == fault.Internal {
 		return err
 	}
@@ -243,7 +211,7 @@ func (j *Journey) resend(tx *db.Tx, r request, d account.ProofDraft) error {
 	if !own {
 		f = flow.Flow{ID: d.Flow, RelyingParty: d.RelyingParty}
 	}
-	if err := j.record(tx, r, f, a, false); err != nil || !own || !waiting(f) {
+	if err := j.record(tx, r, f, a, false); err != nil || !own || !j.proving().Waiting(f) {
 		return err
 	}
 	f.State.Progress.Proof, f.State.Progress.SentAt = d.ID, db.Millis(tx.Now())

@@ -4,8 +4,8 @@ import (
 	"testing"
 
 	"parvis/internal/account"
-	"parvis/internal/enrollment"
 	"parvis/internal/journeytest"
+	"parvis/internal/proving"
 )
 
 func TestEveryAddressThatIsAcceptedCanBeMailed(t *testing.T) {
@@ -19,7 +19,7 @@ func TestEveryAddressThatIsAcceptedCanBeMailed(t *testing.T) {
 				continue
 			}
 			b := h.Browser()
-			if r := b.Create(b.Direct(), typed); r.Outcome != enrollment.Sent {
+			if r := b.Create(b.Direct(), typed); r.Outcome != proving.Sent {
 				t.Errorf("%s: %q", typed, r.Outcome)
 			}
 			if len(h.Letters(addr.Written)) != 1 {

@@ -12,6 +12,7 @@ import (
 	"parvis/internal/flow"
 	"parvis/internal/journeytest"
 	"parvis/internal/notify"
+	"parvis/internal/proving"
 	"parvis/internal/signin"
 )
 
@@ -22,7 +23,7 @@ func TestAPersonCreatesAnAccountFromAServiceAndGoesOnThere(t *testing.T) {
 		b := h.Browser()
 		f := b.From(journeytest.Licences)
 		b.At(f, signin.StepSignIn)
-		if r := b.Create(f, address); r.Outcome != enrollment.Sent {
+		if r := b.Create(f, address); r.Outcome != proving.Sent {
 			t.Fatalf("outcome %q", r.Outcome)
 		}
 		b.At(f, signin.StepConfirmEmail)
@@ -31,7 +32,7 @@ func TestAPersonCreatesAnAccountFromAServiceAndGoesOnThere(t *testing.T) {
 			t.Fatalf("letter %s with codes %v", letter.Kind, letter.Codes)
 		}
 		r := b.Activate(journeytest.Token(letter))
-		if r.Outcome != enrollment.Proven || r.Flow != f {
+		if r.Outcome != proving.Proven || r.Flow != f {
 			t.Fatalf("the link in the asking browser: %+v, want the same flow", r)
 		}
 		b.At(f, signin.StepChoosePassword)
@@ -61,11 +62,11 @@ func TestTheTypedCodeIsASecondWay(t *testing.T) {
 			wrong = "111111"
 		}
 		r, err := h.Enroll.Code(t.Context(), b.Visitor, f, wrong)
-		if err != nil || r.Outcome != enrollment.WrongCode || r.Left != h.Proofs.Settings.CodeTries-1 {
+		if err != nil || r.Outcome != proving.WrongCode || r.Left != h.Proofs.Settings.CodeTries-1 {
 			t.Fatalf("wrong code: %+v %v", r, err)
 		}
 		r, err = h.Enroll.Code(t.Context(), b.Visitor, f, code[:3]+" "+code[3:])
-		if err != nil || r.Outcome != enrollment.Proven {
+		if err != nil || r.Outcome != proving.Proven {
 			t.Fatalf("right code: %+v %v", r, err)
 		}
 		b.At(f, signin.StepChoosePassword)
@@ -82,14 +83,14 @@ func TestACodeEndsAfterItsTries(t *testing.T) {
 		if code == wrong {
 			wrong = "111111"
 		}
-		var last enrollment.Result
+		var last proving.Result
 		for range h.Proofs.Settings.CodeTries {
 			last, _ = h.Enroll.Code(t.Context(), b.Visitor, f, wrong)
 		}
-		if last.Outcome != enrollment.CodeEnded {
+		if last.Outcome != proving.CodeEnded {
 			t.Errorf("the last try ends with %q", last.Outcome)
 		}
-		if r, _ := h.Enroll.Code(t.Context(), b.Visitor, f, code); r.Outcome != enrollment.CodeEnded {
+		if r, _ := h.Enroll.Code(t.Context(), b.Visitor, f, code); r.Outcome != proving.CodeEnded {
 			t.Errorf("the right code after too many tries: %q", r.Outcome)
 		}
 	})
@@ -110,7 +111,7 @@ func TestOpeningALinkConsumesNothing(t *testing.T) {
 		if l := b.Link(token); !l.Here || l.Address != "S•••r@example.org" {
 			t.Errorf("the asking browser sees %+v", l)
 		}
-		if r := b.Activate(token); r.Outcome != enrollment.Proven {
+		if r := b.Activate(token); r.Outcome != proving.Proven {
 			t.Errorf("after the scanner: %q", r.Outcome)
 		}
 		if l := b.Link(token); l.Status != signin.LinkUsed {
@@ -125,7 +126,7 @@ func TestALinkOpenedElsewhereGoesOnThereAndNeverMovesTheFirstBrowser(t *testing.
 		f := first.From(journeytest.Licences)
 		first.Create(f, address)
 		r := phone.Activate(journeytest.Token(h.Latest(address)))
-		if r.Outcome != enrollment.Proven || r.Flow == f {
+		if r.Outcome != proving.Proven || r.Flow == f {
 			t.Fatalf("elsewhere: %+v", r)
 		}
 		phone.At(r.Flow, signin.StepChoosePassword)
@@ -162,7 +163,7 @@ func TestOnlyWhoProvesTheAddressIsToldThatItIsTaken(t *testing.T) {
 		if got[0].Kind != notify.KindAlreadyRegistered {
 			t.Fatalf("letters: %v", got)
 		}
-		if r := b.Activate(journeytest.Token(got[0])); r.Outcome != enrollment.Proven {
+		if r := b.Activate(journeytest.Token(got[0])); r.Outcome != proving.Proven {
 			t.Fatalf("outcome %q", r.Outcome)
 		}
 		b.At(f, signin.StepAlready)
@@ -177,7 +178,7 @@ func TestKnownAndUnknownAddressesCannotBeToldApart(t *testing.T) {
 		h.Active("active@example.org")
 		h.Pending("pending@example.org")
 		type seen struct {
-			result     enrollment.Result
+			result     proving.Result
 			statements int64
 			mails      int
 			step       signin.Step
@@ -226,10 +227,10 @@ func TestEachResendEndsTheOlderLink(t *testing.T) {
 		if l := b.Link(old); l.Status != signin.LinkReplaced {
 			t.Errorf("the older link is %q", l.Status)
 		}
-		if r := b.Activate(old); r.Outcome != enrollment.LinkEnded {
+		if r := b.Activate(old); r.Outcome != proving.LinkEnded {
 			t.Errorf("the older link: %q", r.Outcome)
 		}
-		if r := b.Activate(journeytest.Token(letter)); r.Outcome != enrollment.Proven {
+		if r := b.Activate(journeytest.Token(letter)); r.Outcome != proving.Proven {
 			t.Errorf("the newer link: %q", r.Outcome)
 		}
 	})
@@ -245,7 +246,7 @@ func TestAnExpiredLinkOffersAnotherUntilTheAccountIsRemoved(t *testing.T) {
 		if l := b.Link(token); l.Status != signin.LinkExpired || !l.Resend || l.RelyingParty != journeytest.Licences {
 			t.Fatalf("after 31 minutes: %+v", l)
 		}
-		if r := b.Activate(token); r.Outcome != enrollment.LinkEnded {
+		if r := b.Activate(token); r.Outcome != proving.LinkEnded {
 			t.Errorf("an expired link: %q", r.Outcome)
 		}
 		if err := h.Enroll.ResendLink(t.Context(), b.Visitor, token); err != nil {
@@ -255,7 +256,7 @@ func TestAnExpiredLinkOffersAnotherUntilTheAccountIsRemoved(t *testing.T) {
 		if again.Kind != notify.KindActivateAgain {
 			t.Fatalf("letter %s", again.Kind)
 		}
-		if r, err := h.Enroll.Code(t.Context(), b.Visitor, f, again.Codes[0]); err != nil || r.Outcome != enrollment.Proven {
+		if r, err := h.Enroll.Code(t.Context(), b.Visitor, f, again.Codes[0]); err != nil || r.Outcome != proving.Proven {
 			t.Errorf("the new code in the waiting flow: %+v %v", r, err)
 		}
 	})
@@ -331,7 +332,7 @@ func TestTwoBrowsersWithProofMakeOneAccount(t *testing.T) {
 		two.Create(f2, address)
 		two.Activate(journeytest.Token(h.Latest(address)))
 		one.Choose(f1, journeytest.Password)
-		if r := two.Choose(f2, journeytest.Other); r.Outcome != enrollment.Proven {
+		if r := two.Choose(f2, journeytest.Other); r.Outcome != proving.Proven {
 			t.Errorf("the second password: %q", r.Outcome)
 		}
 		two.At(f2, signin.StepAlready)
@@ -358,9 +359,9 @@ func TestFiveHundredPressesOfOneLinkGiveOneWinner(t *testing.T) {
 					busy.Add(1)
 				case err != nil:
 					t.Error(err)
-				case r.Outcome == enrollment.Proven:
+				case r.Outcome == proving.Proven:
 					won.Add(1)
-				case r.Outcome == enrollment.LinkEnded:
+				case r.Outcome == proving.LinkEnded:
 					lost.Add(1)
 				}
 			})
@@ -386,7 +387,7 @@ func TestFiveHundredTriesOfOneCodeCompareNoMoreThanItsTries(t *testing.T) {
 		for range 500 {
 			all.Go(func() {
 				r, err := h.Enroll.Code(t.Context(), b.Visitor, f, code)
-				if err == nil && r.Outcome == enrollment.Proven {
+				if err == nil && r.Outcome == proving.Proven {
 					won.Add(1)
 				}
 			})

@@ -2,18 +2,15 @@ package enrollment
 
 import (
 	"context"
-	"fmt"
-	"time"
 
 	"parvis/internal/account"
 	"parvis/internal/audit"
 	"parvis/internal/authenticator/password"
 	"parvis/internal/db"
-	"parvis/internal/fault"
 	"parvis/internal/flow"
 	"parvis/internal/id"
 	"parvis/internal/notify"
-	"parvis/internal/policy"
+	"parvis/internal/proving"
 	"parvis/internal/ratelimit"
 	"parvis/internal/relyingparty"
 	"parvis/internal/session"
@@ -36,77 +33,35 @@ type Journey struct {
 	Words     []string // names of the deployment, which a password must not be
 }
 
-// take counts one more of a rule and makes the fault of a refusal.
-func (j *Journey) take(ctx context.Context, rule ratelimit.Rule, key string) error {
-	d, err := j.Limiter.Take(ctx, rule, key)
-	if err != nil {
-		return fmt.Errorf("enrollment: limit: %w", err)
+// proving is the proof of an address as this journey asks for it.
+func (j *Journey) proving() proving.Proving {
+	return proving.Proving{
+		DB: j.DB, Flows: j.Flows, Accounts: j.Accounts, Proofs: j.Proofs, Audit: j.Audit, Limiter: j.Limiter,
+		Purposes: []account.Purpose{account.ProveActivate}, Tasks: []flow.Task{flow.TaskCreate},
+		Asking: j.asking, Give: j.give,
 	}
-	return d.Fault()
-}
-
-// look reads a flow and the service it waits for, before the transaction.
-func (j *Journey) look(ctx context.Context, v flow.Visitor, fid id.Flow) (flow.Flow, *relyingparty.RelyingParty, error) {
-	var f flow.Flow
-	err := j.DB.Read(ctx, func(tx *db.Tx) (err error) {
-		f, err = j.Flows.Load(tx, fid, v.Browser)
-		return err
-	})
-	if err != nil {
-		return flow.Flow{}, nil, fmt.Errorf("enrollment: %w", err)
-	}
-	p, err := j.service(ctx, f.RelyingParty)
-	return f, p, err
-}
-
-// service is a partner, nil for none and for one that is registered no longer.
-func (j *Journey) service(ctx context.Context, rp id.RelyingParty) (*relyingparty.RelyingParty, error) {
-	if rp == "" {
-		return nil, nil //nolint:nilnil // no service is an ordinary answer
-	}
-	p, err := j.Registry.Get(ctx, rp)
-	if fault.Is(err, fault.NotFound) {
-		return nil, nil //nolint:nilnil // the mail does without its name
-	}
-	if err != nil {
-		return nil, fmt.Errorf("enrollment: %w", err)
-	}
-	return p, nil
 }
 
 // asking reports whether a flow still asks who the person is.
 func (j *Journey) asking(tx *db.Tx, v flow.Visitor, f flow.Flow) (bool, error) {
-	var live id.Session
-	var facts policy.Facts
-	if v.Session != "" {
-		s, err := j.Sessions.Find(tx, v.Session)
-		if err != nil {
-			return false, err
-		}
-		if s.Live() {
-			live, facts = s.ID, s.Facts
-		}
-	}
-	return f.Asking(live, facts, tx.Now()), nil
+	live, err := j.Sessions.FindLive(tx, v.Session)
+	return f.Asking(live.ID, live.Facts, tx.Now()), err
 }
 
-// event is an audit event of this journey.
-func event(name audit.Name, v flow.Visitor, f flow.Flow, a id.Account, address string) audit.Event {
-	return audit.Event{
-		Name: name, Account: a, RelyingParty: f.RelyingParty, Flow: f.ID, Outcome: audit.Success,
-		Personal: audit.Personal{IP: v.IP, UserAgent: v.UserAgent, Address: address},
-	}
+// ConfirmLink uses an activation link: see proving.Proving.Link.
+func (j *Journey) ConfirmLink(ctx context.Context, v flow.Visitor, token string) (proving.Result, error) {
+	return j.proving().Link(ctx, v, token)
 }
 
-// tell names a service in a mail.
-func tell(p *relyingparty.RelyingParty) notify.Service {
-	if p == nil {
-		return notify.Service{}
-	}
-	return notify.Service{Name: p.Name, Department: p.Department}
+// Code takes the typed code of the activation mail: see proving.Proving.Code.
+func (j *Journey) Code(ctx context.Context, v flow.Visitor, fid id.Flow, typed string) (proving.Result, error) {
+	return j.proving().Code(ctx, v, fid, typed)
 }
 
-// by says in a mail when and with what something was done.
-func by(v flow.Visitor, at time.Time) notify.Asked {
-	return notify.Asked{At: at, Device: notify.DeviceOf(v.UserAgent)}
+// give lets the browser that gave the proof go on. Only now, and only here, the
+// person learns that the address has an account already (R16).
+func (j *Journey) give(tx *db.Tx, _ flow.Visitor, f flow.Flow, a account.Account, p account.Proof) (proving.Outcome, flow.Progress, error) {
+	next := f.State.Progress.Restart(flow.TaskCreate, p.Address.Written)
+	next.Proven, next.ProvenAt, next.Taken = a.ID, db.Millis(tx.Now()), a.Status == account.Active
+	return proving.Proven, next, nil
 }

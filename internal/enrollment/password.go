@@ -3,6 +3,7 @@ package enrollment
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"parvis/internal/account"
@@ -14,7 +15,7 @@ import (
 	"parvis/internal/id"
 	"parvis/internal/notify"
 	"parvis/internal/policy"
-	"parvis/internal/relyingparty"
+	"parvis/internal/proving"
 	"parvis/internal/session"
 )
 
@@ -28,14 +29,19 @@ func choosing(f flow.Flow) bool {
 // activates the account and signs in here. Fault Invalid on "password" for each
 // rule it breaks (joined).
 func (j *Journey) Password(ctx context.Context, v flow.Visitor, fid id.Flow, typed string) (Result, error) {
-	f, service, err := j.look(ctx, v, fid)
+	f, err := j.proving().Look(ctx, v, fid)
 	if err != nil {
 		return Result{}, err
 	}
 	if !choosing(f) {
 		return Result{}, flow.OutOfTurn()
 	}
-	if err := j.check(typed, f.State.Progress.Address, service); err != nil {
+	service, err := j.Registry.Find(ctx, f.RelyingParty)
+	if err != nil {
+		return Result{}, fmt.Errorf("enrollment: password: %w", err)
+	}
+	words := slices.Concat(j.Words, account.GuessWords(f.State.Progress.Address), service.Words())
+	if err := j.Policy.Refuse(typed, password.Context{Words: words}); err != nil {
 		return Result{}, err
 	}
 	verifier, err := j.Hasher.Hash(ctx, typed)
@@ -43,11 +49,11 @@ func (j *Journey) Password(ctx context.Context, v flow.Visitor, fid id.Flow, typ
 		return Result{}, fmt.Errorf("enrollment: password: %w", err)
 	}
 	c := chosen{
-		visitor: v, service: service, verifier: verifier, bound: authenticator.NewID(),
+		visitor: v, service: service.InMail(), verifier: verifier, bound: authenticator.NewID(),
 		session: session.Prepare(f.State.Progress.Proven, policy.Facts{}),
 		device:  session.Device{Token: v.Device, Fresh: session.NewDevice()},
 	}
-	out := Result{Flow: fid}
+	out := Result{Result: proving.Result{Flow: fid}}
 	err = j.DB.Write(ctx, func(tx *db.Tx) error {
 		out.Outcome, err = j.activate(tx, fid, c)
 		return err
@@ -61,25 +67,10 @@ func (j *Journey) Password(ctx context.Context, v flow.Visitor, fid id.Flow, typ
 	return out, nil
 }
 
-// check judges a new password, with the words that somebody who knows the person
-// or the service would try first.
-func (j *Journey) check(typed, address string, service *relyingparty.RelyingParty) error {
-	words := append([]string(nil), j.Words...)
-	if addr, err := account.ParseAddress(address); err == nil {
-		words = append(words, addr.Words()...)
-	}
-	if service != nil {
-		for lang := range service.Name {
-			words = append(words, service.Name[lang], service.Department[lang])
-		}
-	}
-	return j.Policy.Refuse(typed, password.Context{Words: words})
-}
-
 // chosen is a first password and what was made for it before the transaction.
 type chosen struct {
 	visitor  flow.Visitor
-	service  *relyingparty.RelyingParty
+	service  notify.Service
 	verifier string
 	bound    authenticator.ID
 	session  session.New
@@ -90,7 +81,7 @@ type chosen struct {
 // session. An account that was activated in another browser meanwhile is taken;
 // one that was removed meanwhile, or whose address was proven longer ago than a
 // link works, begins again.
-func (j *Journey) activate(tx *db.Tx, fid id.Flow, c chosen) (Outcome, error) {
+func (j *Journey) activate(tx *db.Tx, fid id.Flow, c chosen) (proving.Outcome, error) {
 	f, err := j.Flows.Load(tx, fid, c.visitor.Browser)
 	if err != nil {
 		return "", err
@@ -119,7 +110,7 @@ func (j *Journey) activate(tx *db.Tx, fid id.Flow, c chosen) (Outcome, error) {
 		}
 		f.State.Progress = next
 		_, err := j.Flows.Save(tx, f)
-		return Proven, err
+		return proving.Proven, err
 	}
 	if err := j.Passwords.Set(tx, a.ID, c.bound, c.verifier); err != nil {
 		return "", err
@@ -145,14 +136,14 @@ func (j *Journey) open(tx *db.Tx, f flow.Flow, c chosen, a account.Account) erro
 		return err
 	}
 	address := f.State.Progress.Address
-	signed := event(audit.SigninSucceeded, c.visitor, f, a.ID, address)
+	signed := f.Event(audit.SigninSucceeded, c.visitor, a.ID, address)
 	signed.Data = map[string]string{"acr": policy.ACR(f.State.Demand, n.Facts), "amr": strings.Join(policy.AMR(n.Facts), " ")}
 	for _, e := range []audit.Event{
-		event(audit.AccountActivated, c.visitor, f, a.ID, address),
-		event(audit.PasswordSet, c.visitor, f, a.ID, ""),
+		f.Event(audit.AccountActivated, c.visitor, a.ID, address),
+		f.Event(audit.PasswordSet, c.visitor, a.ID, ""),
 		signed,
-		event(audit.SessionStarted, c.visitor, f, a.ID, ""),
-		event(audit.DeviceRemembered, c.visitor, f, a.ID, ""),
+		f.Event(audit.SessionStarted, c.visitor, a.ID, ""),
+		f.Event(audit.DeviceRemembered, c.visitor, a.ID, ""),
 	} {
 		if e.Name != audit.AccountActivated && e.Name != audit.PasswordSet {
 			e.Session = n.ID
@@ -167,6 +158,6 @@ func (j *Journey) open(tx *db.Tx, f flow.Flow, c chosen, a account.Account) erro
 	}
 	return j.Outbox.Queue(tx, notify.Message{
 		To: to.Written, Locale: a.Locale, Account: a.ID,
-		Data: notify.Activated{Service: tell(c.service), Asked: by(c.visitor, tx.Now())},
+		Data: notify.Activated{Service: c.service, Asked: notify.AskedBy(c.visitor.UserAgent, tx.Now())},
 	})
 }

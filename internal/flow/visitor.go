@@ -1,6 +1,11 @@
 package flow
 
-import "log/slog"
+import (
+	"log/slog"
+
+	"parvis/internal/audit"
+	"parvis/internal/id"
+)
 
 // Visitor is who stands at the door of a step: what the pages know of a browser
 // before any rule was asked. Its texts are personal data and are never logged.
@@ -15,3 +20,18 @@ type Visitor struct {
 
 // LogValue keeps a visitor out of the log.
 func (v Visitor) LogValue() slog.Value { return slog.StringValue("visitor") }
+
+// Personal are the fields of an audit event that tell who was at the door.
+// Address is "" where the event is not to keep it.
+func (v Visitor) Personal(address string) audit.Personal {
+	return audit.Personal{IP: v.IP, UserAgent: v.UserAgent, Address: address}
+}
+
+// Event is the audit event of a step that succeeded: of a visitor, in a flow, on
+// an account ("" for none).
+func (f Flow) Event(name audit.Name, v Visitor, a id.Account, address string) audit.Event {
+	return audit.Event{
+		Name: name, Account: a, RelyingParty: f.RelyingParty, Flow: f.ID,
+		Outcome: audit.Success, Personal: v.Personal(address),
+	}
+}

@@ -10,7 +10,7 @@ import (
 	"parvis/internal/id"
 	"parvis/internal/notify"
 	"parvis/internal/policy"
-	"parvis/internal/recovery"
+	"parvis/internal/proving"
 	"parvis/internal/secret"
 	"parvis/internal/signin"
 )
@@ -87,10 +87,10 @@ func (b *Browser) At(f id.Flow, want signin.Step) {
 }
 
 // Create enters an address as new.
-func (b *Browser) Create(f id.Flow, address string) enrollment.Result {
+func (b *Browser) Create(f id.Flow, address string) proving.Result {
 	b.h.T.Helper()
 	form := enrollment.AddressForm{Address: address, Locale: b.Locale, Terms: true}
-	return must[enrollment.Result](b.h.T)(b.h.Enroll.Address(b.h.T.Context(), b.Visitor, f, form))
+	return must[proving.Result](b.h.T)(b.h.Enroll.Address(b.h.T.Context(), b.Visitor, f, form))
 }
 
 // SignIn tries a password.
@@ -103,9 +103,9 @@ func (b *Browser) SignIn(f id.Flow, address, password string) signin.Result {
 }
 
 // Activate presses the button of an activation link.
-func (b *Browser) Activate(token string) enrollment.Result {
+func (b *Browser) Activate(token string) proving.Result {
 	b.h.T.Helper()
-	return must[enrollment.Result](b.h.T)(b.h.Enroll.ConfirmLink(b.h.T.Context(), b.Visitor, token))
+	return must[proving.Result](b.h.T)(b.h.Enroll.ConfirmLink(b.h.T.Context(), b.Visitor, token))
 }
 
 // Choose chooses the first password.
@@ -117,21 +117,21 @@ func (b *Browser) Choose(f id.Flow, password string) enrollment.Result {
 }
 
 // Reset asks for a new password.
-func (b *Browser) Reset(f id.Flow, address string) recovery.Result {
+func (b *Browser) Reset(f id.Flow, address string) proving.Result {
 	b.h.T.Helper()
-	return must[recovery.Result](b.h.T)(b.h.Recovery.Reset(b.h.T.Context(), b.Visitor, f, address))
+	return must[proving.Result](b.h.T)(b.h.Recovery.Reset(b.h.T.Context(), b.Visitor, f, address))
 }
 
 // Unlock asks for the lock to be lifted.
-func (b *Browser) Unlock(f id.Flow, address string) recovery.Result {
+func (b *Browser) Unlock(f id.Flow, address string) proving.Result {
 	b.h.T.Helper()
-	return must[recovery.Result](b.h.T)(b.h.Recovery.Unlock(b.h.T.Context(), b.Visitor, f, address))
+	return must[proving.Result](b.h.T)(b.h.Recovery.Unlock(b.h.T.Context(), b.Visitor, f, address))
 }
 
 // Recover presses the button of a reset or unlock link.
-func (b *Browser) Recover(token string) recovery.Result {
+func (b *Browser) Recover(token string) proving.Result {
 	b.h.T.Helper()
-	return must[recovery.Result](b.h.T)(b.h.Recovery.ConfirmLink(b.h.T.Context(), b.Visitor, token))
+	return must[proving.Result](b.h.T)(b.h.Recovery.ConfirmLink(b.h.T.Context(), b.Visitor, token))
 }
 
 // Link opens a mailed link.

@@ -150,7 +150,7 @@ func TestAnOperatorUnlocksAndSendsAgain(t *testing.T) {
 			if was, err = h.Lifecycle.Unlock(tx, a.ID); err != nil {
 				return err
 			}
-			return h.Enroll.SendAgain(tx, p.ID, secrets)
+			return h.Lifecycle.ResendActivation(tx, p.ID, secrets)
 		})
 		if err != nil || !was {
 			t.Fatalf("%v %v", was, err)

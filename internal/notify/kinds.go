@@ -52,6 +52,11 @@ type Asked struct {
 	Place  string // as a person would say it, "Northport"; "" when not known
 }
 
+// AskedBy says when and with what something was asked for or done.
+func AskedBy(userAgent string, at time.Time) Asked {
+	return Asked{At: at, Device: DeviceOf(userAgent)}
+}
+
 // Proof is what proves control of the address it is sent to.
 type Proof struct {
 	Token string        // secret of the link; goes to <base URL>/link/<token>

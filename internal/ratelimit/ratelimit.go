@@ -122,6 +122,16 @@ func (l *Limiter) Take(ctx context.Context, rule Rule, key string) (Decision, er
 	return refuse(ends.Sub(now)), nil
 }
 
+// Allow counts one more of a rule for a key, as Take does, and makes a fault of a
+// refusal: Throttled, with the time to wait.
+func (l *Limiter) Allow(ctx context.Context, rule Rule, key string) error {
+	d, err := l.Take(ctx, rule, key)
+	if err != nil {
+		return err
+	}
+	return d.Fault()
+}
+
 // find is a rule's limit and the name of a key's rows.
 func (l *Limiter) find(rule Rule, key string) (Limit, string, error) {
 	limit, ok := l.Settings.limit(rule)

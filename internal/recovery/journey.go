@@ -2,18 +2,15 @@ package recovery
 
 import (
 	"context"
-	"fmt"
-	"time"
 
 	"parvis/internal/account"
 	"parvis/internal/audit"
 	"parvis/internal/authenticator/password"
 	"parvis/internal/db"
-	"parvis/internal/fault"
 	"parvis/internal/flow"
 	"parvis/internal/id"
 	"parvis/internal/notify"
-	"parvis/internal/policy"
+	"parvis/internal/proving"
 	"parvis/internal/ratelimit"
 	"parvis/internal/relyingparty"
 	"parvis/internal/session"
@@ -37,80 +34,61 @@ type Journey struct {
 	Words     []string // names of the deployment, which a password must not be
 }
 
-// take counts one more of a rule and makes the fault of a refusal.
-func (j *Journey) take(ctx context.Context, rule ratelimit.Rule, key string) error {
-	d, err := j.Limiter.Take(ctx, rule, key)
-	if err != nil {
-		return fmt.Errorf("recovery: limit: %w", err)
+// proving is the proof of an address as this journey asks for it.
+func (j *Journey) proving() proving.Proving {
+	return proving.Proving{
+		DB: j.DB, Flows: j.Flows, Accounts: j.Accounts, Proofs: j.Proofs, Audit: j.Audit, Limiter: j.Limiter,
+		Purposes: []account.Purpose{account.ProveReset, account.ProveUnlock},
+		Tasks:    []flow.Task{flow.TaskReset, flow.TaskUnlock}, Asking: j.asking, Give: j.give,
 	}
-	return d.Fault()
-}
-
-// look reads a flow and the service it waits for, before the transaction.
-func (j *Journey) look(ctx context.Context, v flow.Visitor, fid id.Flow) (flow.Flow, *relyingparty.RelyingParty, error) {
-	var f flow.Flow
-	err := j.DB.Read(ctx, func(tx *db.Tx) (err error) {
-		f, err = j.Flows.Load(tx, fid, v.Browser)
-		return err
-	})
-	if err != nil {
-		return flow.Flow{}, nil, fmt.Errorf("recovery: %w", err)
-	}
-	if f.RelyingParty == "" {
-		return f, nil, nil
-	}
-	p, err := j.Registry.Get(ctx, f.RelyingParty)
-	if fault.Is(err, fault.NotFound) {
-		return f, nil, nil // the mail does without its name
-	}
-	if err != nil {
-		return flow.Flow{}, nil, fmt.Errorf("recovery: %w", err)
-	}
-	return f, p, nil
-}
-
-// live is the session of a browser that counts; its ID is "" when there is none.
-func (j *Journey) live(tx *db.Tx, v flow.Visitor) (session.Session, error) {
-	if v.Session == "" {
-		return session.Session{}, nil
-	}
-	s, err := j.Sessions.Find(tx, v.Session)
-	if err != nil || s.Live() {
-		return s, err
-	}
-	return session.Session{}, nil
 }
 
 // asking reports whether a flow still asks who the person is.
 func (j *Journey) asking(tx *db.Tx, v flow.Visitor, f flow.Flow) (bool, error) {
-	s, err := j.live(tx, v)
-	if err != nil {
-		return false, err
-	}
-	facts := policy.Facts{}
-	if s.ID != "" {
-		facts = s.Facts
-	}
-	return f.Asking(s.ID, facts, tx.Now()), nil
+	live, err := j.Sessions.FindLive(tx, v.Session)
+	return f.Asking(live.ID, live.Facts, tx.Now()), err
 }
 
-// event is an audit event of this journey.
-func event(name audit.Name, v flow.Visitor, f flow.Flow, a id.Account, address string) audit.Event {
-	return audit.Event{
-		Name: name, Account: a, RelyingParty: f.RelyingParty, Flow: f.ID, Outcome: audit.Success,
-		Personal: audit.Personal{IP: v.IP, UserAgent: v.UserAgent, Address: address},
-	}
+// ConfirmLink uses a reset or unlock link: see proving.Proving.Link.
+func (j *Journey) ConfirmLink(ctx context.Context, v flow.Visitor, token string) (proving.Result, error) {
+	return j.proving().Link(ctx, v, token)
 }
 
-// tell names a service in a mail.
-func tell(p *relyingparty.RelyingParty) notify.Service {
-	if p == nil {
-		return notify.Service{}
-	}
-	return notify.Service{Name: p.Name, Department: p.Department}
+// Code takes the typed code of a reset or unlock mail: see proving.Proving.Code.
+func (j *Journey) Code(ctx context.Context, v flow.Visitor, fid id.Flow, typed string) (proving.Result, error) {
+	return j.proving().Code(ctx, v, fid, typed)
 }
 
-// by says in a mail when and with what something was done.
-func by(v flow.Visitor, at time.Time) notify.Asked {
-	return notify.Asked{At: at, Device: notify.DeviceOf(v.UserAgent)}
+// give does what a proof was asked for.
+func (j *Journey) give(tx *db.Tx, v flow.Visitor, f flow.Flow, a account.Account, p account.Proof) (proving.Outcome, flow.Progress, error) {
+	out, next := proving.Proven, f.State.Progress.Restart(flow.TaskReset, p.Address.Written)
+	switch p.Purpose {
+	case account.ProveUnlock:
+		if err := j.lift(tx, v, f, a, p.Address); err != nil {
+			return "", flow.Progress{}, err
+		}
+		out, next.Task, next.Notice = Unlocked, flow.TaskSignIn, flow.NoticeUnlocked
+	case account.ProveActivate: // the code of a mail that went out instead (R27)
+		next.Task, next.Taken = flow.TaskCreate, a.Status == account.Active
+		next.Proven, next.ProvenAt = a.ID, db.Millis(tx.Now())
+	case account.ProveReset:
+		next.Proven, next.ProvenAt = a.ID, db.Millis(tx.Now())
+	}
+	return out, next, nil
+}
+
+// lift lifts the lock of an address; the password stays as it was (R31).
+func (j *Journey) lift(tx *db.Tx, v flow.Visitor, f flow.Flow, a account.Account, addr account.Addr) error {
+	was, err := j.Attempts.Unlock(tx, addr)
+	if err != nil || !was {
+		return err
+	}
+	e := f.Event(audit.PasswordUnlocked, v, a.ID, addr.Written)
+	e.Reason = "owner"
+	if err := j.Audit.Record(tx, e); err != nil {
+		return err
+	}
+	return j.Outbox.Queue(tx, notify.Message{
+		To: addr.Written, Locale: a.Locale, Account: a.ID, Data: notify.Unlocked{Asked: notify.AskedBy(v.UserAgent, tx.Now())},
+	})
 }

@@ -3,6 +3,7 @@ package recovery
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"parvis/internal/account"
@@ -13,7 +14,7 @@ import (
 	"parvis/internal/flow"
 	"parvis/internal/id"
 	"parvis/internal/notify"
-	"parvis/internal/relyingparty"
+	"parvis/internal/proving"
 	"parvis/internal/session"
 )
 
@@ -26,49 +27,39 @@ func choosing(f flow.Flow) bool {
 // Password chooses a new password in the browser that gave the proof. It signs
 // nobody in and lifts no lock; an account without a password gets its first one.
 // Fault Invalid on "password" for each rule it breaks (joined).
-func (j *Journey) Password(ctx context.Context, v flow.Visitor, fid id.Flow, form PasswordForm) (Result, error) {
-	f, service, err := j.look(ctx, v, fid)
+func (j *Journey) Password(ctx context.Context, v flow.Visitor, fid id.Flow, form PasswordForm) (proving.Result, error) {
+	f, err := j.proving().Look(ctx, v, fid)
 	if err != nil {
-		return Result{}, err
+		return proving.Result{}, err
 	}
 	if !choosing(f) {
-		return Result{}, flow.OutOfTurn()
+		return proving.Result{}, flow.OutOfTurn()
 	}
-	if err := j.check(form.Password, f.State.Progress.Address, service); err != nil {
-		return Result{}, err
+	service, err := j.Registry.Find(ctx, f.RelyingParty)
+	if err != nil {
+		return proving.Result{}, fmt.Errorf("recovery: password: %w", err)
+	}
+	words := slices.Concat(j.Words, account.GuessWords(f.State.Progress.Address), service.Words())
+	if err := j.Policy.Refuse(form.Password, password.Context{Words: words}); err != nil {
+		return proving.Result{}, err
 	}
 	verifier, err := j.Hasher.Hash(ctx, form.Password)
 	if err != nil {
-		return Result{}, fmt.Errorf("recovery: password: %w", err)
+		return proving.Result{}, fmt.Errorf("recovery: password: %w", err)
 	}
 	c := chosen{
 		visitor: v, account: f.State.Progress.Proven, verifier: verifier,
 		bound: authenticator.NewID(), endOthers: form.EndSessions,
 	}
-	out := Result{Flow: fid}
+	out := proving.Result{Flow: fid}
 	err = j.DB.Write(ctx, func(tx *db.Tx) error {
 		out.Outcome, err = j.change(tx, fid, c)
 		return err
 	})
 	if err != nil {
-		return Result{}, fmt.Errorf("recovery: password: %w", err)
+		return proving.Result{}, fmt.Errorf("recovery: password: %w", err)
 	}
 	return out, nil
-}
-
-// check judges a new password, with the words that somebody who knows the person
-// or the service would try first.
-func (j *Journey) check(typed, address string, service *relyingparty.RelyingParty) error {
-	words := append([]string(nil), j.Words...)
-	if addr, err := account.ParseAddress(address); err == nil {
-		words = append(words, addr.Words()...)
-	}
-	if service != nil {
-		for lang := range service.Name {
-			words = append(words, service.Name[lang], service.Department[lang])
-		}
-	}
-	return j.Policy.Refuse(typed, password.Context{Words: words})
 }
 
 // chosen is a new password and what was made for it before the transaction.
@@ -80,7 +71,7 @@ type chosen struct {
 	endOthers bool
 }
 
-func (j *Journey) change(tx *db.Tx, fid id.Flow, c chosen) (Outcome, error) {
+func (j *Journey) change(tx *db.Tx, fid id.Flow, c chosen) (proving.Outcome, error) {
 	f, err := j.Flows.Load(tx, fid, c.visitor.Browser)
 	if err != nil {
 		return "", err
@@ -101,12 +92,12 @@ func (j *Journey) change(tx *db.Tx, fid id.Flow, c chosen) (Outcome, error) {
 		f.State.Progress = f.State.Progress.Restart(flow.TaskReset, address)
 		f.State.Progress.Notice = flow.NoticeLinkOld
 		_, err := j.Flows.Save(tx, f)
-		return LinkEnded, err
+		return proving.LinkEnded, err
 	}
 	if err := j.Passwords.Set(tx, a.ID, c.bound, c.verifier); err != nil {
 		return "", err
 	}
-	if err := j.Audit.Record(tx, event(audit.PasswordReset, c.visitor, f, a.ID, address)); err != nil {
+	if err := j.Audit.Record(tx, f.Event(audit.PasswordReset, c.visitor, a.ID, address)); err != nil {
 		return "", err
 	}
 	if err := j.endOthers(tx, f, c); err != nil {
@@ -118,7 +109,7 @@ func (j *Journey) change(tx *db.Tx, fid id.Flow, c chosen) (Outcome, error) {
 	}
 	err = j.Outbox.Queue(tx, notify.Message{
 		To: to.Written, Locale: a.Locale, Account: a.ID,
-		Data: notify.PasswordChanged{Reset: true, SessionsEnded: c.endOthers, Asked: by(c.visitor, tx.Now())},
+		Data: notify.PasswordChanged{Reset: true, SessionsEnded: c.endOthers, Asked: notify.AskedBy(c.visitor.UserAgent, tx.Now())},
 	})
 	if err != nil {
 		return "", err
@@ -147,7 +138,7 @@ func (j *Journey) endOthers(tx *db.Tx, f flow.Flow, c chosen) error {
 	if !c.endOthers {
 		return nil
 	}
-	own, err := j.live(tx, c.visitor)
+	own, err := j.Sessions.FindLive(tx, c.visitor.Session)
 	if err != nil {
 		return err
 	}
@@ -158,7 +149,7 @@ func (j *Journey) endOthers(tx *db.Tx, f flow.Flow, c chosen) error {
 	if err := j.Sessions.ForgetDevices(tx, c.account); err != nil {
 		return err
 	}
-	e := event(audit.SessionEnded, c.visitor, f, c.account, "")
+	e := f.Event(audit.SessionEnded, c.visitor, c.account, "")
 	e.Reason, e.Data = "password reset", map[string]string{"sessions": strconv.FormatInt(n, 10)}
 	return j.Audit.Record(tx, e)
 }

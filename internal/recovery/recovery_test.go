@@ -12,6 +12,7 @@ import (
 	"parvis/internal/id"
 	"parvis/internal/journeytest"
 	"parvis/internal/notify"
+	"parvis/internal/proving"
 	"parvis/internal/recovery"
 	"parvis/internal/signin"
 )
@@ -35,7 +36,7 @@ func TestAForgottenPasswordIsReplacedAndSignsNobodyIn(t *testing.T) {
 			t.Fatalf("letter %s", letter.Kind)
 		}
 		b.At(f, signin.StepCheckEmail)
-		if r := b.Recover(journeytest.Token(letter)); r.Outcome != recovery.Proven || r.Flow != f {
+		if r := b.Recover(journeytest.Token(letter)); r.Outcome != proving.Proven || r.Flow != f {
 			t.Fatalf("%+v", r)
 		}
 		b.At(f, signin.StepChoosePassword)
@@ -88,11 +89,11 @@ func TestTheMailTellsWhatTheScreenDoesNot(t *testing.T) {
 		for _, c := range []struct {
 			to            string
 			reset, unlock notify.Kind // "" for no letter
-			outcome       recovery.Outcome
+			outcome       proving.Outcome
 		}{
-			{"active@example.org", notify.KindResetPassword, notify.KindUnlockNotLocked, recovery.Sent},
-			{"pending@example.org", notify.KindActivateAgain, notify.KindActivateAgain, recovery.Sent},
-			{"nobody@example.org", notify.KindResetNoAccount, notify.KindUnlockNoAccount, recovery.Sent},
+			{"active@example.org", notify.KindResetPassword, notify.KindUnlockNotLocked, proving.Sent},
+			{"pending@example.org", notify.KindActivateAgain, notify.KindActivateAgain, proving.Sent},
+			{"nobody@example.org", notify.KindResetNoAccount, notify.KindUnlockNoAccount, proving.Sent},
 			{"locked@example.org", "", notify.KindUnlock, recovery.Locked},
 			{"nobody-locked@example.org", "", notify.KindUnlockNoAccount, recovery.Locked},
 		} {
@@ -115,7 +116,7 @@ func TestTheMailTellsWhatTheScreenDoesNot(t *testing.T) {
 			}
 			b.At(f, want)
 			h.Clock.Advance(time.Minute)
-			if r := b.Unlock(f, c.to); r.Outcome != recovery.Sent {
+			if r := b.Unlock(f, c.to); r.Outcome != proving.Sent {
 				t.Errorf("unlock of %s: %q", c.to, r.Outcome)
 			}
 			b.At(f, signin.StepCheckEmail)
@@ -191,7 +192,7 @@ func TestALinkOpenedElsewhereGoesOnThere(t *testing.T) {
 		first, f, letter := ask(h, address)
 		phone := h.Browser()
 		r := phone.Recover(journeytest.Token(letter))
-		if r.Outcome != recovery.Proven || r.Flow == f {
+		if r.Outcome != proving.Proven || r.Flow == f {
 			t.Fatalf("%+v", r)
 		}
 		first.At(f, signin.StepCheckEmail)
@@ -215,7 +216,7 @@ func TestAnActivationMailSentInsteadOfAResetActivates(t *testing.T) {
 		h.Pending(address)
 		b, f, letter := ask(h, address)
 		r, err := h.Recovery.Code(t.Context(), b.Visitor, f, letter.Codes[0])
-		if err != nil || r.Outcome != recovery.Proven {
+		if err != nil || r.Outcome != proving.Proven {
 			t.Fatalf("%+v %v", r, err)
 		}
 		b.At(f, signin.StepChoosePassword)
@@ -237,7 +238,7 @@ func TestAResetLinkLivesThirtyMinutes(t *testing.T) {
 		if l := b.Link(token); l.Status != signin.LinkExpired || l.Resend {
 			t.Errorf("at its end: %+v", l)
 		}
-		if r := b.Recover(token); r.Outcome != recovery.LinkEnded {
+		if r := b.Recover(token); r.Outcome != proving.LinkEnded {
 			t.Errorf("at its end: %q", r.Outcome)
 		}
 	})
@@ -251,7 +252,7 @@ func TestAResetLinkDoesNotActivateAndAnActivationLinkDoesNotReset(t *testing.T) 
 		if r := b.Activate(token); r.Outcome == "proven" {
 			t.Error("a reset link activated")
 		}
-		if r := b.Recover(token); r.Outcome != recovery.Proven {
+		if r := b.Recover(token); r.Outcome != proving.Proven {
 			t.Errorf("trying the wrong door consumed the link: %q", r.Outcome)
 		}
 	})
@@ -276,7 +277,7 @@ func TestFiveHundredPressesOfOneLinkGiveOneWinner(t *testing.T) {
 					busy.Add(1)
 				case err != nil:
 					t.Error(err)
-				case r.Outcome == recovery.Proven:
+				case r.Outcome == proving.Proven:
 					won.Add(1)
 				default:
 					lost.Add(1)
@@ -299,7 +300,7 @@ func TestFiveHundredTriesOfOneCodeGiveOneWinner(t *testing.T) {
 		for range 500 {
 			all.Go(func() {
 				r, err := h.Recovery.Code(t.Context(), b.Visitor, f, letter.Codes[0])
-				if err == nil && r.Outcome == recovery.Proven {
+				if err == nil && r.Outcome == proving.Proven {
 					won.Add(1)
 				}
 			})
@@ -314,7 +315,7 @@ func TestFiveHundredTriesOfOneCodeGiveOneWinner(t *testing.T) {
 func TestAProofOfResetDoesNotOutliveItsLinkOrTheOwnersNewPassword(t *testing.T) {
 	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
 		h.Active(address)
-		choose := func(b *journeytest.Browser, f id.Flow, password string) recovery.Outcome {
+		choose := func(b *journeytest.Browser, f id.Flow, password string) proving.Outcome {
 			r, err := h.Recovery.Password(t.Context(), b.Visitor, f, recovery.PasswordForm{Password: password})
 			if err != nil {
 				t.Fatal(err)
@@ -324,7 +325,7 @@ func TestAProofOfResetDoesNotOutliveItsLinkOrTheOwnersNewPassword(t *testing.T) 
 		late, f, letter := ask(h, address)
 		late.Recover(journeytest.Token(letter))
 		h.Clock.Advance(30 * time.Minute)
-		if got := choose(late, f, journeytest.Other); got != recovery.LinkEnded {
+		if got := choose(late, f, journeytest.Other); got != proving.LinkEnded {
 			t.Errorf("after half an hour: %q", got)
 		}
 		late.At(f, signin.StepForgot)
@@ -337,7 +338,7 @@ func TestAProofOfResetDoesNotOutliveItsLinkOrTheOwnersNewPassword(t *testing.T) 
 		if got := choose(owner, own, journeytest.Other); got != recovery.Changed {
 			t.Fatalf("the owner: %q", got)
 		}
-		if got := choose(thief, g, "a password only the thief knows"); got != recovery.LinkEnded {
+		if got := choose(thief, g, "a password only the thief knows"); got != proving.LinkEnded {
 			t.Errorf("the thief, after the owner: %q", got)
 		}
 		if r := owner.SignIn(own, address, journeytest.Other); r.Outcome != signin.SignedIn {

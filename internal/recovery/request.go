@@ -10,17 +10,16 @@ import (
 	"parvis/internal/flow"
 	"parvis/internal/id"
 	"parvis/internal/notify"
+	"parvis/internal/proving"
 	"parvis/internal/ratelimit"
-	"parvis/internal/relyingparty"
 )
 
 // request is one mail that is asked for, to reset or to unlock.
 type request struct {
 	visitor flow.Visitor
-	flow    id.Flow
 	task    flow.Task
 	address account.Addr
-	service *relyingparty.RelyingParty
+	service notify.Service
 	again   bool // only while the flow waits for the answer to an earlier one
 }
 
@@ -28,92 +27,67 @@ type request struct {
 // known of the address: one proof, one mail, two events. While the password of an
 // address is locked, reset is refused and the lock page shown, also for an
 // address without an account (R29). Faults: Invalid on "email", Throttled.
-func (j *Journey) Reset(ctx context.Context, v flow.Visitor, fid id.Flow, address string) (Result, error) {
+func (j *Journey) Reset(ctx context.Context, v flow.Visitor, fid id.Flow, address string) (proving.Result, error) {
 	return j.begin(ctx, v, fid, flow.TaskReset, address)
 }
 
 // Unlock asks for a mail that lifts the lock. The answer is the same whatever is
 // known of the address, and whether or not it is locked.
-func (j *Journey) Unlock(ctx context.Context, v flow.Visitor, fid id.Flow, address string) (Result, error) {
+func (j *Journey) Unlock(ctx context.Context, v flow.Visitor, fid id.Flow, address string) (proving.Result, error) {
 	return j.begin(ctx, v, fid, flow.TaskUnlock, address)
 }
 
-func (j *Journey) begin(ctx context.Context, v flow.Visitor, fid id.Flow, task flow.Task, typed string) (Result, error) {
+func (j *Journey) begin(ctx context.Context, v flow.Visitor, fid id.Flow, task flow.Task, typed string) (proving.Result, error) {
 	addr, err := account.ParseAddress(typed)
 	if err != nil {
-		return Result{}, err
+		return proving.Result{}, err
 	}
-	_, service, err := j.look(ctx, v, fid)
+	f, err := j.proving().Look(ctx, v, fid)
 	if err != nil {
-		return Result{}, err
+		return proving.Result{}, err
 	}
-	return j.send(ctx, request{visitor: v, flow: fid, task: task, address: addr, service: service})
+	return j.send(ctx, f, request{visitor: v, task: task, address: addr})
 }
 
 // Resend sends the mail of a flow again; the older link and code end.
-func (j *Journey) Resend(ctx context.Context, v flow.Visitor, fid id.Flow) (Result, error) {
-	f, service, err := j.look(ctx, v, fid)
+func (j *Journey) Resend(ctx context.Context, v flow.Visitor, fid id.Flow) (proving.Result, error) {
+	f, addr, err := j.proving().Asked(ctx, v, fid)
 	if err != nil {
-		return Result{}, err
+		return proving.Result{}, err
 	}
-	if !waiting(f) {
-		return Result{}, flow.OutOfTurn()
-	}
-	p := f.State.Progress
-	addr, err := account.ParseAddress(p.Address)
+	return j.send(ctx, f, request{visitor: v, task: f.State.Progress.Task, address: addr, again: true})
+}
+
+func (j *Journey) send(ctx context.Context, looked flow.Flow, r request) (proving.Result, error) {
+	service, err := j.Registry.Find(ctx, looked.RelyingParty)
 	if err != nil {
-		return Result{}, err
+		return proving.Result{}, fmt.Errorf("recovery: send: %w", err)
 	}
-	return j.send(ctx, request{visitor: v, flow: fid, task: p.Task, address: addr, service: service, again: true})
-}
-
-// waiting reports whether a flow waits for the answer to a mail of this journey.
-func waiting(f flow.Flow) bool {
-	p := f.State.Progress
-	return f.State.Kind == flow.SignIn && !p.Cancelled && p.Proof != "" && p.Proven == "" &&
-		(p.Task == flow.TaskReset || p.Task == flow.TaskUnlock)
-}
-
-func (j *Journey) limits(ctx context.Context, r request) error {
-	if err := j.take(ctx, ratelimit.ResetIP, r.visitor.IP); err != nil {
-		return err
-	}
-	if err := j.take(ctx, ratelimit.ResetAddress, r.address.Key); err != nil {
-		return err
-	}
-	return j.take(ctx, ratelimit.MailAddress, r.address.Key)
-}
-
-func (j *Journey) send(ctx context.Context, r request) (Result, error) {
-	if err := j.limits(ctx, r); err != nil {
-		return Result{}, err
+	r.service = service.InMail()
+	proofs := j.proving()
+	limits := proving.Limits{IP: ratelimit.ResetIP, Address: ratelimit.ResetAddress}
+	if err := proofs.Admit(ctx, r.visitor, r.address, limits); err != nil {
+		return proving.Result{}, err
 	}
 	draft := j.Proofs.Draft(account.ProveReset, r.address)
-	out := Result{Flow: r.flow}
-	err := j.DB.Write(ctx, func(tx *db.Tx) error {
-		f, err := j.Flows.Load(tx, r.flow, r.visitor.Browser)
+	out := proving.Result{Flow: looked.ID}
+	err = j.DB.Write(ctx, func(tx *db.Tx) error {
+		f, err := proofs.Load(tx, r.visitor, looked.ID, r.again)
 		if err != nil {
 			return err
-		}
-		ok, err := j.asking(tx, r.visitor, f)
-		if err != nil {
-			return err
-		}
-		if !ok || (r.again && !waiting(f)) {
-			return flow.OutOfTurn()
 		}
 		out.Outcome, err = j.answer(tx, r, f, draft)
 		return err
 	})
 	if err != nil {
-		return Result{}, fmt.Errorf("recovery: send: %w", err)
+		return proving.Result{}, fmt.Errorf("recovery: send: %w", err)
 	}
 	return out, nil
 }
 
 // answer does what a request asks for, by what is known of its address, and shows
 // nothing of it but whether the address is locked.
-func (j *Journey) answer(tx *db.Tx, r request, f flow.Flow, draft account.ProofDraft) (Outcome, error) {
+func (j *Journey) answer(tx *db.Tx, r request, f flow.Flow, draft account.ProofDraft) (proving.Outcome, error) {
 	a, _, err := j.Accounts.ByAddress(tx, r.address)
 	if err != nil {
 		return "", err
@@ -126,7 +100,7 @@ func (j *Journey) answer(tx *db.Tx, r request, f flow.Flow, draft account.ProofD
 	if r.task == flow.TaskUnlock {
 		name = audit.PasswordUnlockRequested
 	}
-	asked := event(name, r.visitor, f, a.ID, "")
+	asked := f.Event(name, r.visitor, a.ID, "")
 	if a.Status == account.Active {
 		asked.Personal.Address = r.address.Written
 	}
@@ -148,19 +122,10 @@ func (j *Journey) answer(tx *db.Tx, r request, f flow.Flow, draft account.ProofD
 	if err := j.mail(tx, r, d, a, locked); err != nil {
 		return "", err
 	}
-	sent := event(audit.AddressProofSent, r.visitor, f, a.ID, "")
-	sent.Data = map[string]string{"purpose": string(d.Purpose)}
-	if err := j.Audit.Record(tx, sent); err != nil {
+	if err := j.proving().Note(tx, r.visitor, f, a.ID, d.Purpose); err != nil {
 		return "", err
 	}
-	p := f.State.Progress.Restart(r.task, r.address.Written)
-	p.Proof, p.SentAt, p.Sends = d.ID, db.Millis(tx.Now()), 1
-	if r.again {
-		p.Sends += f.State.Progress.Sends
-	}
-	f.State.Progress = p
-	_, err = j.Flows.Save(tx, f)
-	return Sent, err
+	return proving.Sent, j.proving().Wait(tx, f, r.task, r.address, d.ID, r.again)
 }
 
 // proof says what the answer to the mail will prove. An address that the mail
@@ -197,7 +162,7 @@ func (j *Journey) mail(tx *db.Tx, r request, d account.ProofDraft, a account.Acc
 		return err
 	}
 	proof := notify.Proof{Token: d.Token, Code: d.Code, Valid: j.Proofs.Settings.ProofLifetime}
-	asked, service := by(r.visitor, tx.Now()), tell(r.service)
+	asked := notify.AskedBy(r.visitor.UserAgent, tx.Now())
 	m := notify.Message{To: to.Written, Locale: r.visitor.Locale, Account: a.ID}
 	unlock := r.task == flow.TaskUnlock
 	switch {
@@ -206,17 +171,17 @@ func (j *Journey) mail(tx *db.Tx, r request, d account.ProofDraft, a account.Acc
 		if unlock {
 			why = notify.WhyUnlock
 		}
-		m.Data = notify.ActivateAgain{Service: service, Proof: proof, Asked: asked, Why: why, Removal: j.Accounts.Settings.UnactivatedAfter}
+		m.Data = notify.ActivateAgain{Service: r.service, Proof: proof, Asked: asked, Why: why, Removal: j.Accounts.Settings.UnactivatedAfter}
 	case a.Status != account.Active && unlock:
-		m.Data = notify.UnlockNoAccount{Service: service, Asked: asked}
+		m.Data = notify.UnlockNoAccount{Service: r.service, Asked: asked}
 	case a.Status != account.Active:
-		m.Data = notify.ResetNoAccount{Service: service, Asked: asked}
+		m.Data = notify.ResetNoAccount{Service: r.service, Asked: asked}
 	case unlock && !locked:
-		m.Locale, m.Data = a.Locale, notify.UnlockNotLocked{Service: service, Asked: asked}
+		m.Locale, m.Data = a.Locale, notify.UnlockNotLocked{Service: r.service, Asked: asked}
 	case unlock:
-		m.Locale, m.Data = a.Locale, notify.Unlock{Service: service, Proof: proof, Asked: asked}
+		m.Locale, m.Data = a.Locale, notify.Unlock{Service: r.service, Proof: proof, Asked: asked}
 	default:
-		m.Locale, m.Data = a.Locale, notify.ResetPassword{Service: service, Proof: proof, Asked: asked}
+		m.Locale, m.Data = a.Locale, notify.ResetPassword{Service: r.service, Proof: proof, Asked: asked}
 	}
 	return j.Outbox.Queue(tx, m)
 }

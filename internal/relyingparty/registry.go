@@ -98,6 +98,20 @@ func (r *Registry) Get(ctx context.Context, pid id.RelyingParty) (*RelyingParty,
 	return p, nil
 }
 
+// Find is the partner that a journey, a link or a page is about: nil for none (""),
+// and for one that is registered no longer, whose name a page or a mail does without.
+// fault.Unavailable as Get.
+func (r *Registry) Find(ctx context.Context, pid id.RelyingParty) (*RelyingParty, error) {
+	if pid == "" {
+		return nil, nil //nolint:nilnil // no service is an ordinary answer
+	}
+	p, err := r.Get(ctx, pid)
+	if fault.Is(err, fault.NotFound) {
+		return nil, nil //nolint:nilnil // so is one that is gone
+	}
+	return p, err
+}
+
 // List is every partner in the order of identifiers.
 func (r *Registry) List(ctx context.Context) ([]*RelyingParty, error) {
 	s, err := r.fresh(ctx)

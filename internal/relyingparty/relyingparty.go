@@ -16,12 +16,14 @@
 package relyingparty
 
 import (
+	"maps"
 	"slices"
 	"time"
 
 	"parvis/internal/i18n"
 	"parvis/internal/id"
 	"parvis/internal/jose"
+	"parvis/internal/notify"
 	"parvis/internal/secret"
 )
 
@@ -129,6 +131,23 @@ func (p *RelyingParty) Origins() []string {
 		}
 	}
 	return out
+}
+
+// InMail names the partner in a mail; nil is no service.
+func (p *RelyingParty) InMail() notify.Service {
+	if p == nil {
+		return notify.Service{}
+	}
+	return notify.Service{Name: p.Name, Department: p.Department}
+}
+
+// Words are the names of the partner, which a password chosen on the way to it
+// must not be (SP 800-63B-4, 3.1.1.2: context-specific words); nil has none.
+func (p *RelyingParty) Words() []string {
+	if p == nil {
+		return nil
+	}
+	return slices.Concat(slices.Collect(maps.Values(p.Name)), slices.Collect(maps.Values(p.Department)))
 }
 
 // OpenURL is where "Open" on the list of connected services leads: the address

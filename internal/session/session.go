@@ -166,6 +166,19 @@ func (s Sessions) Find(tx *db.Tx, token string) (Session, error) {
 	return s.find(tx, `SELECT `+columns+` FROM session WHERE token_digest = $1`, secret.Digest(token))
 }
 
+// FindLive looks up the session of a cookie's token ("" for none) when it counts;
+// otherwise it is the zero Session, which is nobody's.
+func (s Sessions) FindLive(tx *db.Tx, token string) (Session, error) {
+	if token == "" {
+		return Session{}, nil
+	}
+	found, err := s.Find(tx, token)
+	if err != nil || found.Live() {
+		return found, err
+	}
+	return Session{}, nil
+}
+
 // ByID looks up a session.
 func (s Sessions) ByID(tx *db.Tx, session id.Session) (Session, error) {
 	return s.find(tx, `SELECT `+columns+` FROM session WHERE id = $1`, session)

@@ -123,7 +123,7 @@ func (j *Journey) Decide(ctx context.Context, v flow.Visitor, fid id.Flow, allow
 		if again {
 			return nil
 		}
-		return j.mail(tx, want.Account, notify.ServiceConnected{Service: tell(service), Asked: by(v, tx.Now())})
+		return j.mail(tx, want.Account, notify.ServiceConnected{Service: service.InMail(), Asked: notify.AskedBy(v.UserAgent, tx.Now())})
 	})
 }
 
@@ -146,7 +146,7 @@ func (j *Journey) Cancel(ctx context.Context, v flow.Visitor, fid id.Flow) error
 		s.flow.State.Progress.Cancelled = true
 		e := audit.Event{
 			Name: audit.SigninCancelled, RelyingParty: s.flow.RelyingParty, Flow: s.flow.ID,
-			Outcome: audit.Success, Personal: personal(v, ""),
+			Outcome: audit.Success, Personal: v.Personal(""),
 		}
 		if s.live != nil {
 			e.Account, e.Session = s.live.Account, s.live.ID
@@ -171,6 +171,6 @@ func (j *Journey) endSession(tx *db.Tx, v flow.Visitor, s session.Session, rp id
 	}
 	return j.Audit.Record(tx, audit.Event{
 		Name: audit.Signout, Account: s.Account, Session: s.ID, RelyingParty: rp,
-		Outcome: audit.Success, Personal: personal(v, ""),
+		Outcome: audit.Success, Personal: v.Personal(""),
 	})
 }

@@ -5,14 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"parvis/internal/account"
 	"parvis/internal/audit"
 	"parvis/internal/authenticator/password"
 	"parvis/internal/connection"
 	"parvis/internal/db"
-	"parvis/internal/fault"
 	"parvis/internal/flow"
 	"parvis/internal/grant"
 	"parvis/internal/id"
@@ -44,7 +42,7 @@ type Journey struct {
 // Start begins a journey that no service asked for: a direct sign-in, or the
 // creation of an account from the public pages.
 func (j *Journey) Start(ctx context.Context, v flow.Visitor, s Starts) (id.Flow, error) {
-	if err := j.take(ctx, ratelimit.FlowIP, v.IP); err != nil {
+	if err := j.Limiter.Allow(ctx, ratelimit.FlowIP, v.IP); err != nil {
 		return "", err
 	}
 	n := flow.Prepare(s.RelyingParty, flow.State{
@@ -62,15 +60,6 @@ func (j *Journey) Start(ctx context.Context, v flow.Visitor, s Starts) (id.Flow,
 	return n.ID, nil
 }
 
-// take counts one more of a rule and makes the fault of a refusal.
-func (j *Journey) take(ctx context.Context, rule ratelimit.Rule, key string) error {
-	d, err := j.Limiter.Take(ctx, rule, key)
-	if err != nil {
-		return fmt.Errorf("signin: limit: %w", err)
-	}
-	return d.Fault()
-}
-
 // scene is what a transaction knows of a request: the flow, the session of the
 // browser, and the place in the journey.
 type scene struct {
@@ -82,22 +71,6 @@ type scene struct {
 
 // reauth reports whether the person signed in must prove again who they are.
 func (s scene) reauth() bool { return s.live != nil && s.due == StepSignIn && s.why == ReasonReauth }
-
-// service is the partner a flow waits for; nil for a direct sign-in and for one
-// that is registered no longer. It is read before the transaction that needs it.
-func (j *Journey) service(ctx context.Context, rp id.RelyingParty) (*relyingparty.RelyingParty, error) {
-	if rp == "" {
-		return nil, nil //nolint:nilnil // no service is an ordinary answer
-	}
-	p, err := j.Registry.Get(ctx, rp)
-	if fault.Is(err, fault.NotFound) {
-		return nil, nil //nolint:nilnil // the page does without its name
-	}
-	if err != nil {
-		return nil, fmt.Errorf("signin: %w", err)
-	}
-	return p, nil
-}
 
 // find reads a flow and binds it to the browser that asks for it first.
 func (j *Journey) find(ctx context.Context, v flow.Visitor, fid id.Flow) (flow.Flow, error) {
@@ -122,19 +95,16 @@ func (j *Journey) serviceOf(ctx context.Context, v flow.Visitor, fid id.Flow) (*
 	if err != nil {
 		return nil, fmt.Errorf("signin: %w", err)
 	}
-	return j.service(ctx, f.RelyingParty)
+	return j.Registry.Find(ctx, f.RelyingParty)
 }
 
 // live is the session of a browser, nil when there is none that counts.
 func (j *Journey) live(tx *db.Tx, v flow.Visitor) (*session.Session, error) {
-	if v.Session == "" {
-		return nil, nil //nolint:nilnil // nobody is an ordinary answer
-	}
-	s, err := j.Sessions.Find(tx, v.Session)
+	s, err := j.Sessions.FindLive(tx, v.Session)
 	if err != nil {
 		return nil, err
 	}
-	if !s.Live() {
+	if s.ID == "" {
 		return nil, nil //nolint:nilnil // nobody is an ordinary answer
 	}
 	a, found, err := j.Accounts.ByID(tx, s.Account)
@@ -223,22 +193,4 @@ func asked(f flow.Flow, a id.Account, service *relyingparty.RelyingParty) connec
 		out.Period = service.ConsentPeriod
 	}
 	return out
-}
-
-// personal are the fields of an audit event that tell who was at the door.
-func personal(v flow.Visitor, address string) audit.Personal {
-	return audit.Personal{IP: v.IP, UserAgent: v.UserAgent, Address: address}
-}
-
-// tell names a service in a mail.
-func tell(p *relyingparty.RelyingParty) notify.Service {
-	if p == nil {
-		return notify.Service{}
-	}
-	return notify.Service{Name: p.Name, Department: p.Department}
-}
-
-// by says in a mail when and with what something was done.
-func by(v flow.Visitor, at time.Time) notify.Asked {
-	return notify.Asked{At: at, Device: notify.DeviceOf(v.UserAgent)}
 }

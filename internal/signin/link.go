@@ -15,7 +15,7 @@ import (
 // too, and so may HEAD. The button of the page goes to the ConfirmLink of the
 // journey that Purpose names.
 func (j *Journey) OpenLink(ctx context.Context, v flow.Visitor, token string) (Link, error) {
-	if err := j.take(ctx, ratelimit.LinkIP, v.IP); err != nil {
+	if err := j.Limiter.Allow(ctx, ratelimit.LinkIP, v.IP); err != nil {
 		return Link{}, err
 	}
 	var out Link

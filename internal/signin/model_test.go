@@ -12,6 +12,7 @@ import (
 	"parvis/internal/flow"
 	"parvis/internal/id"
 	"parvis/internal/journeytest"
+	"parvis/internal/proving"
 	"parvis/internal/recovery"
 	"parvis/internal/signin"
 )
@@ -190,14 +191,7 @@ func requests() []request {
 			return err
 		}
 	}
-	enroll := func(f func(w *traveller) (enrollment.Result, error)) func(w *traveller) error {
-		return func(w *traveller) error {
-			r, err := f(w)
-			w.Keep(r.Cookies)
-			return err
-		}
-	}
-	recover := func(f func(w *traveller) (recovery.Result, error)) func(w *traveller) error {
+	prove := func(f func(w *traveller) (proving.Result, error)) func(w *traveller) error {
 		return func(w *traveller) error {
 			_, err := f(w)
 			return err
@@ -207,47 +201,49 @@ func requests() []request {
 	return []request{
 		{"sign-in", "right", password(journeytest.Password)},
 		{"sign-in", "wrong", password("a wrong password")},
-		{"create-account", "", enroll(func(w *traveller) (enrollment.Result, error) {
+		{"create-account", "", prove(func(w *traveller) (proving.Result, error) {
 			in := enrollment.AddressForm{Address: w.address, Locale: "en", Terms: true}
 			return w.h.Enroll.Address(w.h.T.Context(), w.Visitor, w.flow, in)
 		})},
-		{"resend", "activation", enroll(func(w *traveller) (enrollment.Result, error) {
+		{"resend", "activation", prove(func(w *traveller) (proving.Result, error) {
 			return w.h.Enroll.Resend(w.h.T.Context(), w.Visitor, w.flow)
 		})},
-		{"confirm-email", "right", enroll(func(w *traveller) (enrollment.Result, error) {
+		{"confirm-email", "right", prove(func(w *traveller) (proving.Result, error) {
 			_, code := w.held()
 			return w.h.Enroll.Code(w.h.T.Context(), w.Visitor, w.flow, code)
 		})},
-		{"confirm-email", "wrong", enroll(func(w *traveller) (enrollment.Result, error) {
+		{"confirm-email", "wrong", prove(func(w *traveller) (proving.Result, error) {
 			return w.h.Enroll.Code(w.h.T.Context(), w.Visitor, w.flow, "12")
 		})},
-		{"choose-password", "first", enroll(func(w *traveller) (enrollment.Result, error) {
-			return w.h.Enroll.Password(w.h.T.Context(), w.Visitor, w.flow, journeytest.Other)
-		})},
-		{"reset-password", "", recover(func(w *traveller) (recovery.Result, error) {
+		{"choose-password", "first", func(w *traveller) error {
+			r, err := w.h.Enroll.Password(w.h.T.Context(), w.Visitor, w.flow, journeytest.Other)
+			w.Keep(r.Cookies)
+			return err
+		}},
+		{"reset-password", "", prove(func(w *traveller) (proving.Result, error) {
 			return w.h.Recovery.Reset(w.h.T.Context(), w.Visitor, w.flow, w.address)
 		})},
-		{"unlock", "", recover(func(w *traveller) (recovery.Result, error) {
+		{"unlock", "", prove(func(w *traveller) (proving.Result, error) {
 			return w.h.Recovery.Unlock(w.h.T.Context(), w.Visitor, w.flow, w.address)
 		})},
-		{"resend", "recovery", recover(func(w *traveller) (recovery.Result, error) {
+		{"resend", "recovery", prove(func(w *traveller) (proving.Result, error) {
 			return w.h.Recovery.Resend(w.h.T.Context(), w.Visitor, w.flow)
 		})},
-		{"check-email", "right", recover(func(w *traveller) (recovery.Result, error) {
+		{"check-email", "right", prove(func(w *traveller) (proving.Result, error) {
 			_, code := w.held()
 			return w.h.Recovery.Code(w.h.T.Context(), w.Visitor, w.flow, code)
 		})},
-		{"check-email", "wrong", recover(func(w *traveller) (recovery.Result, error) {
+		{"check-email", "wrong", prove(func(w *traveller) (proving.Result, error) {
 			return w.h.Recovery.Code(w.h.T.Context(), w.Visitor, w.flow, "12")
 		})},
-		{"choose-password", "new", recover(func(w *traveller) (recovery.Result, error) {
+		{"choose-password", "new", prove(func(w *traveller) (proving.Result, error) {
 			return w.h.Recovery.Password(w.h.T.Context(), w.Visitor, w.flow, form)
 		})},
-		{"link", "activation", enroll(func(w *traveller) (enrollment.Result, error) {
+		{"link", "activation", prove(func(w *traveller) (proving.Result, error) {
 			token, _ := w.held()
 			return w.h.Enroll.ConfirmLink(w.h.T.Context(), w.Visitor, token)
 		})},
-		{"link", "recovery", recover(func(w *traveller) (recovery.Result, error) {
+		{"link", "recovery", prove(func(w *traveller) (proving.Result, error) {
 			token, _ := w.held()
 			return w.h.Recovery.ConfirmLink(w.h.T.Context(), w.Visitor, token)
 		})},

@@ -138,7 +138,7 @@ func (j *Journey) limits(ctx context.Context, v flow.Visitor, a attempt) error {
 		{ratelimit.SigninAddressIP, key + "|" + ratelimit.IPKey(v.IP)},
 		{ratelimit.SigninAddress, key},
 	} {
-		if err := j.take(ctx, l.rule, l.key); err != nil {
+		if err := j.Limiter.Allow(ctx, l.rule, l.key); err != nil {
 			return err
 		}
 	}
@@ -181,7 +181,7 @@ func (j *Journey) locked(ctx context.Context, v flow.Visitor, fid id.Flow, a att
 		}
 		event := audit.Event{
 			Name: audit.SigninRefused, Account: a.account.ID, RelyingParty: f.RelyingParty, Flow: f.ID,
-			Outcome: audit.Refused, Reason: "locked", Personal: personal(v, a.owned()),
+			Outcome: audit.Refused, Reason: "locked", Personal: v.Personal(a.owned()),
 		}
 		if err := j.Audit.Record(tx, event); err != nil {
 			return err
@@ -224,7 +224,7 @@ func (j *Journey) wrong(ctx context.Context, v flow.Visitor, fid id.Flow, a atte
 		}
 		event := audit.Event{
 			Name: audit.PasswordFailed, Account: a.account.ID, RelyingParty: f.RelyingParty, Flow: f.ID,
-			Outcome: audit.Refused, Personal: personal(v, a.owned()),
+			Outcome: audit.Refused, Personal: v.Personal(a.owned()),
 		}
 		if err := j.Audit.Record(tx, event); err != nil {
 			return err
@@ -255,7 +255,7 @@ func (j *Journey) tellLocked(tx *db.Tx, v flow.Visitor, a attempt, event audit.E
 	}
 	m := notify.Message{
 		To: a.address.Written, Locale: v.Locale,
-		Data: notify.Locked{Failures: j.Attempts.Settings.MaxFailures, Asked: by(v, tx.Now())},
+		Data: notify.Locked{Failures: j.Attempts.Settings.MaxFailures, Asked: notify.AskedBy(v.UserAgent, tx.Now())},
 	}
 	own, found, err := j.Accounts.Main(tx, a.account.ID)
 	if err != nil {
@@ -365,7 +365,7 @@ func (j *Journey) openSession(tx *db.Tx, v flow.Visitor, f flow.Flow, o opened, 
 	}
 	event := audit.Event{
 		Name: audit.SigninSucceeded, Account: a.account.ID, RelyingParty: f.RelyingParty, Session: n.ID, Flow: f.ID,
-		Outcome: audit.Success, Personal: personal(v, a.address.Written),
+		Outcome: audit.Success, Personal: v.Personal(a.address.Written),
 		Data: map[string]string{"acr": policy.ACR(f.State.Demand, n.Facts), "amr": strings.Join(policy.AMR(n.Facts), " ")},
 	}
 	if err := j.Audit.Record(tx, event); err != nil {
@@ -391,6 +391,6 @@ func (j *Journey) openSession(tx *db.Tx, v flow.Visitor, f flow.Flow, o opened, 
 	}
 	return given, j.Outbox.Queue(tx, notify.Message{
 		To: to.Written, Locale: a.account.Locale, Account: a.account.ID,
-		Data: notify.NewSignIn{Service: tell(a.service), Asked: by(v, tx.Now())},
+		Data: notify.NewSignIn{Service: a.service.InMail(), Asked: notify.AskedBy(v.UserAgent, tx.Now())},
 	})
 }

@@ -47,7 +47,7 @@ func (j *Journey) Services(ctx context.Context, v flow.Visitor) ([]ServiceEntry,
 // identifier for the person stays, so that coming back is coming back. Fault
 // NotFound when there is no such connection, Denied when nobody is signed in.
 func (j *Journey) Disconnect(ctx context.Context, v flow.Visitor, rp id.RelyingParty) error {
-	service, err := j.service(ctx, rp)
+	service, err := j.Registry.Find(ctx, rp)
 	if err != nil {
 		return err
 	}
@@ -69,11 +69,11 @@ func (j *Journey) Disconnect(ctx context.Context, v flow.Visitor, rp id.RelyingP
 		if err := j.Grants.EndConnection(tx, live.Account, rp); err != nil {
 			return err
 		}
-		told := tell(service)
+		told := service.InMail()
 		if service == nil {
 			told = notify.Service{Name: map[string]string{"en": string(rp), "fr": string(rp)}}
 		}
-		return j.mail(tx, live.Account, notify.ServiceDisconnected{Service: told, Asked: by(v, tx.Now())})
+		return j.mail(tx, live.Account, notify.ServiceDisconnected{Service: told, Asked: notify.AskedBy(v.UserAgent, tx.Now())})
 	})
 	if err != nil {
 		return fmt.Errorf("signin: disconnect: %w", err)

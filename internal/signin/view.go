@@ -24,7 +24,7 @@ func (j *Journey) Open(ctx context.Context, v flow.Visitor, fid id.Flow) (View, 
 	if err != nil {
 		return View{}, fmt.Errorf("signin: open: %w", err)
 	}
-	service, err := j.service(ctx, f.RelyingParty)
+	service, err := j.Registry.Find(ctx, f.RelyingParty)
 	if err != nil {
 		return View{}, err
 	}

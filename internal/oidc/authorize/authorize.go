@@ -248,12 +248,8 @@ func (e *Endpoint) begin(w http.ResponseWriter, r *http.Request, in incoming, st
 	if next, _ := policy.Next(demand(in), policy.Facts{}, time.Time{}); next == policy.StepImpossible {
 		return e.refuse(w, r, in, impossible())
 	}
-	limit, err := e.Limiter.Take(r.Context(), ratelimit.FlowIP, kit.ClientIP(r))
-	if err != nil {
+	if err := e.Limiter.Allow(r.Context(), ratelimit.FlowIP, kit.ClientIP(r)); err != nil {
 		return fmt.Errorf("authorize: %w", err)
-	}
-	if err := limit.Fault(); err != nil {
-		return err
 	}
 	text, err := json.Marshal(in.request)
 	if err != nil {

@@ -241,12 +241,8 @@ func (e *Endpoint) end(tx *db.Tx, r *http.Request, v visit.Visit, o order) error
 
 // begin stores the request in a flow. A blind one came without cookies and is bound at finish.
 func (e *Endpoint) begin(r *http.Request, o order, blind bool) (id.Flow, error) {
-	limit, err := e.Limiter.Take(r.Context(), ratelimit.FlowIP, kit.ClientIP(r))
-	if err != nil {
+	if err := e.Limiter.Allow(r.Context(), ratelimit.FlowIP, kit.ClientIP(r)); err != nil {
 		return "", fmt.Errorf("logout: %w", err)
-	}
-	if err := limit.Fault(); err != nil {
-		return "", err
 	}
 	text, err := json.Marshal(o)
 	if err != nil {

@@ -6,10 +6,8 @@ import (
 	"net/url"
 	"time"
 
-	"parvis/internal/fault"
 	"parvis/internal/i18n"
 	"parvis/internal/id"
-	"parvis/internal/relyingparty"
 	"parvis/internal/signin"
 	"parvis/internal/web/kit"
 )
@@ -51,7 +49,7 @@ func (u *UI) services(c *call) error {
 		data.Rows = append(data.Rows, row)
 	}
 	if name := c.r.URL.Query().Get("disconnected"); name != "" {
-		rp, err := u.party(c.r.Context(), id.RelyingParty(name))
+		rp, err := u.Parties.Find(c.r.Context(), id.RelyingParty(name))
 		if err != nil {
 			return err
 		}
@@ -80,7 +78,7 @@ func (u *UI) row(ctx context.Context, tr *i18n.Tr, e signin.ServiceEntry) (servi
 	if len(names) == 0 {
 		row.Receives = tr.T("connected-services.receives-nothing")
 	}
-	rp, err := u.party(ctx, e.RelyingParty)
+	rp, err := u.Parties.Find(ctx, e.RelyingParty)
 	if err != nil {
 		return row, err
 	}
@@ -111,15 +109,6 @@ func claimName(tr *i18n.Tr, claim string) string {
 	return claim
 }
 
-// party is a service by its identifier; nil for one that is gone.
-func (u *UI) party(ctx context.Context, pid id.RelyingParty) (*relyingparty.RelyingParty, error) {
-	rp, err := u.Parties.Get(ctx, pid)
-	if fault.Is(err, fault.NotFound) {
-		return nil, nil //nolint:nilnil // a line without a partner is an ordinary answer
-	}
-	return rp, err
-}
-
 // disconnectPage is the data of pages/disconnect.html.
 type disconnectPage struct {
 	Action  string
@@ -141,7 +130,7 @@ func (u *UI) askDisconnect(c *call) error {
 		return err
 	}
 	data := disconnectPage{Action: "/services/" + row.ID + "/disconnect"}
-	rp, err := u.party(c.r.Context(), entry.RelyingParty)
+	rp, err := u.Parties.Find(c.r.Context(), entry.RelyingParty)
 	if err != nil {
 		return err
 	}

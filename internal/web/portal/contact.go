@@ -178,11 +178,11 @@ func (p *Portal) queue(r *http.Request, own string, m message) error {
 	var service notify.Service
 	var party id.RelyingParty
 	if m.service != nil {
-		service, party = notify.Service{Name: m.service.Name, Department: m.service.Department}, m.service.ID
+		service, party = m.service.InMail(), m.service.ID
 	}
 	lang := kit.Lang(r)
 	err = p.DB.Write(r.Context(), func(tx *db.Tx) error {
-		asked := notify.Asked{At: tx.Now(), Device: notify.DeviceOf(r.UserAgent())}
+		asked := notify.AskedBy(r.UserAgent(), tx.Now())
 		err := p.Outbox.Queue(tx, notify.Message{To: p.Settings.ContactDesk, Locale: string(i18n.English), Data: notify.ContactDesk{
 			Reference: own, PageReference: m.reference, From: m.from.Written, FromLocale: string(lang), Service: service, Body: m.body, Asked: asked,
 		}})

@@ -1,12 +1,13 @@
 package signinui
 
 import (
+	"context"
 	"time"
 
 	"parvis/internal/account"
-	"parvis/internal/enrollment"
 	"parvis/internal/flow"
-	"parvis/internal/recovery"
+	"parvis/internal/id"
+	"parvis/internal/proving"
 	"parvis/internal/web/kit"
 )
 
@@ -39,20 +40,23 @@ func (u *UI) renderConfirm(c *call, form *kit.Form, status int) error {
 }
 
 // confirm takes the typed code of the activation message.
-func (u *UI) confirm(c *call, form *kit.Form) error {
-	code := readCode(form)
+func (u *UI) confirm(c *call, form *kit.Form) error { return c.code(form, u.Enrollment.Code) }
+
+// code takes a typed code to the journey that sent it.
+func (c *call) code(form *kit.Form, take func(context.Context, flow.Visitor, id.Flow, string) (proving.Result, error)) error {
+	typed := readCode(form)
 	if !form.OK() {
 		return nil
 	}
-	result, err := u.Enrollment.Code(c.r.Context(), c.visitor, c.view.Flow, code)
+	result, err := take(c.r.Context(), c.visitor, c.view.Flow, typed)
 	if err != nil {
 		return err
 	}
 	switch result.Outcome {
-	case enrollment.WrongCode:
+	case proving.WrongCode:
 		failCode(form, result.Left)
 		return nil
-	case enrollment.CodeEnded, enrollment.LinkEnded:
+	case proving.CodeEnded, proving.LinkEnded:
 		failCode(form, 0)
 		return nil
 	default:
@@ -87,26 +91,7 @@ func (u *UI) renderCheck(c *call, form *kit.Form, status int) error {
 }
 
 // check takes the typed code of a reset or unlock message.
-func (u *UI) check(c *call, form *kit.Form) error {
-	code := readCode(form)
-	if !form.OK() {
-		return nil
-	}
-	result, err := u.Recovery.Code(c.r.Context(), c.visitor, c.view.Flow, code)
-	if err != nil {
-		return err
-	}
-	switch result.Outcome {
-	case recovery.WrongCode:
-		failCode(form, result.Left)
-		return nil
-	case recovery.CodeEnded, recovery.LinkEnded:
-		failCode(form, 0)
-		return nil
-	default:
-		return c.to(result.Flow)
-	}
-}
+func (u *UI) check(c *call, form *kit.Form) error { return c.code(form, u.Recovery.Code) }
 
 // resendRecovery sends the reset or unlock message again.
 func (u *UI) resendRecovery(c *call, _ *kit.Form) error {

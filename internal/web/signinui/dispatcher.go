@@ -25,7 +25,7 @@ func (u *UI) start(w http.ResponseWriter, r *http.Request) error {
 	case "unlock":
 		starts.Task = flow.TaskUnlock
 	}
-	rp, err := u.party(r.Context(), id.RelyingParty(query.Get("service")))
+	rp, err := u.Parties.Find(r.Context(), id.RelyingParty(query.Get("service")))
 	if err != nil {
 		return err
 	}

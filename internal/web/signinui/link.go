@@ -49,7 +49,7 @@ func (u *UI) openLink(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (u *UI) showLink(w http.ResponseWriter, r *http.Request, link signin.Link) error {
-	rp, err := u.party(r.Context(), link.RelyingParty)
+	rp, err := u.Parties.Find(r.Context(), link.RelyingParty)
 	if err != nil {
 		return err
 	}

@@ -3,9 +3,7 @@ package signinui
 import (
 	"net/http"
 
-	"parvis/internal/enrollment"
-	"parvis/internal/id"
-	"parvis/internal/recovery"
+	"parvis/internal/proving"
 	"parvis/internal/signin"
 	"parvis/internal/web/kit"
 )
@@ -20,29 +18,18 @@ func (u *UI) confirmLink(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var next id.Flow
-	switch link.Purpose {
-	case signin.LinkActivate:
-		result, err := u.Enrollment.ConfirmLink(r.Context(), visitor, token)
-		if err != nil {
-			return err
-		}
-		if result.Outcome == enrollment.Proven {
-			next = result.Flow
-		}
-	case signin.LinkReset, signin.LinkUnlock:
-		result, err := u.Recovery.ConfirmLink(r.Context(), visitor, token)
-		if err != nil {
-			return err
-		}
-		if result.Outcome != recovery.LinkEnded {
-			next = result.Flow
-		}
+	confirm := u.Recovery.ConfirmLink
+	if link.Purpose == signin.LinkActivate {
+		confirm = u.Enrollment.ConfirmLink
 	}
-	if next == "" {
+	result, err := confirm(r.Context(), visitor, token)
+	if err != nil {
+		return err
+	}
+	if result.Outcome == proving.LinkEnded {
 		return see(w, r, linkPath(r, ""))
 	}
-	return see(w, r, path(next, ""))
+	return see(w, r, path(result.Flow, ""))
 }
 
 // resendLink asks for another activation message in place of an expired link.
@@ -64,7 +51,7 @@ func (u *UI) linkSent(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	rp, err := u.party(r.Context(), link.RelyingParty)
+	rp, err := u.Parties.Find(r.Context(), link.RelyingParty)
 	if err != nil {
 		return err
 	}

@@ -1,11 +1,9 @@
 package signinui
 
 import (
-	"context"
 	"net/http"
 	"net/url"
 
-	"parvis/internal/fault"
 	"parvis/internal/flow"
 	"parvis/internal/i18n"
 	"parvis/internal/id"
@@ -31,18 +29,6 @@ func path(f id.Flow, page string) string {
 		p += "/" + page
 	}
 	return p
-}
-
-// party is a service by its identifier; nil for none and for one that is gone.
-func (u *UI) party(ctx context.Context, pid id.RelyingParty) (*relyingparty.RelyingParty, error) {
-	if pid == "" {
-		return nil, nil
-	}
-	rp, err := u.Parties.Get(ctx, pid)
-	if fault.Is(err, fault.NotFound) {
-		return nil, nil
-	}
-	return rp, err
 }
 
 // dress fills the request's scene for a service, so that error pages, too, name
@@ -78,7 +64,7 @@ func (u *UI) open(r *http.Request, v signin.View, at signin.Step) (journey, *rel
 	if v.ReturnOrigin != "" {
 		scene.FormOrigins = []string{v.ReturnOrigin}
 	}
-	rp, err := u.party(r.Context(), v.RelyingParty)
+	rp, err := u.Parties.Find(r.Context(), v.RelyingParty)
 	if err != nil {
 		return journey{}, nil, err
 	}
