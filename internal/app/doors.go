@@ -65,7 +65,7 @@ func (h *House) doors(Options) error {
 // passwordRules are the rules of the deployment as sentences.
 func (h *House) passwordRules(tr *i18n.Tr) []string {
 	var out []string
-	for _, rule := range h.Policy.Rules(false) {
+	for _, rule := range h.Policy.Rules() {
 		out = append(out, tr.T(rule.Key, rule.Args...))
 	}
 	return out
@@ -77,7 +77,7 @@ func (h *House) provider(mux *http.ServeMux) error {
 	requests, err := authorize.New(authorize.Config{
 		Issuer: issuer, Site: h.Site, DB: h.DB, Registry: h.Registry, Keyring: h.Keyring, Flows: h.Flows,
 		Visitor: h.Visitor, Accounts: h.Accounts, Connections: h.Connections, Grants: h.Grants,
-		Limiter: h.Limiter, Audit: h.Audit,
+		Limiter: h.Limiter, Audit: h.Audit, Table: h.Table,
 	})
 	if err != nil {
 		return err
@@ -85,7 +85,7 @@ func (h *House) provider(mux *http.ServeMux) error {
 	requests.Routes(mux)
 	machines, err := token.New(token.Config{
 		Issuer: issuer, Site: h.Site, DB: h.DB, Registry: h.Registry, Keyring: h.Keyring, Accounts: h.Accounts,
-		Grants: h.Grants, Limiter: h.Limiter, Audit: h.Audit, Now: h.Now, Settings: h.Config.OIDC.Token,
+		Grants: h.Grants, Limiter: h.Limiter, Audit: h.Audit, Now: h.Now, Table: h.Table, Settings: h.Config.OIDC.Token,
 	})
 	if err != nil {
 		return err

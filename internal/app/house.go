@@ -36,6 +36,7 @@ import (
 	"parvis/internal/lifecycle"
 	"parvis/internal/notify"
 	"parvis/internal/notify/smtp"
+	"parvis/internal/policy"
 	"parvis/internal/ratelimit"
 	"parvis/internal/recovery"
 	"parvis/internal/relyingparty"
@@ -75,6 +76,7 @@ type House struct {
 	Registry *relyingparty.Registry
 	Partners relyingparty.Store
 
+	Table       policy.Table
 	Flows       flow.Flows
 	Accounts    account.Accounts
 	Attempts    account.Attempts

@@ -31,7 +31,8 @@ func (h *House) domains(Options) error {
 	if err != nil {
 		return err
 	}
-	h.Policy = password.Policy{Settings: c.Password, Blocklist: blocked}
+	h.Table = c.Table()
+	h.Policy = password.Policy{Settings: c.Password, Blocklist: blocked, SecondStep: h.Table.TwoFactors()}
 	h.Passwords = password.Passwords{Keys: h.Keys}
 	h.Methods = authenticator.Authenticators{Settings: c.Methods.Limits}
 	h.Sessions = session.Sessions{Settings: c.Session}
@@ -44,18 +45,18 @@ func (h *House) domains(Options) error {
 func (h *House) journeys(Options) error {
 	h.Signin = &signin.Journey{
 		DB: h.DB, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs,
-		Passwords: h.Passwords, Hasher: h.Hasher, Sessions: h.Sessions,
+		Passwords: h.Passwords, Hasher: h.Hasher, Table: h.Table, Sessions: h.Sessions,
 		Connections: h.Connections, Grants: h.Grants, Registry: h.Registry, Outbox: h.Outbox,
 		Audit: h.Audit, Limiter: h.Limiter, Settings: h.Config.Signin,
 	}
 	h.Enrollment = &enrollment.Journey{
 		DB: h.DB, Flows: h.Flows, Accounts: h.Accounts, Proofs: h.Proofs, Passwords: h.Passwords, Policy: h.Policy,
-		Hasher: h.Hasher, Sessions: h.Sessions, Registry: h.Registry, Outbox: h.Outbox, Audit: h.Audit,
+		Hasher: h.Hasher, Table: h.Table, Sessions: h.Sessions, Registry: h.Registry, Outbox: h.Outbox, Audit: h.Audit,
 		Limiter: h.Limiter, Words: h.names(),
 	}
 	h.Recovery = &recovery.Journey{
 		DB: h.DB, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs, Passwords: h.Passwords,
-		Policy: h.Policy, Hasher: h.Hasher, Sessions: h.Sessions, Registry: h.Registry, Outbox: h.Outbox,
+		Policy: h.Policy, Hasher: h.Hasher, Table: h.Table, Sessions: h.Sessions, Registry: h.Registry, Outbox: h.Outbox,
 		Audit: h.Audit, Limiter: h.Limiter, Words: h.names(),
 	}
 	h.Lifecycle = &lifecycle.Lifecycle{

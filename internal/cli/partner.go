@@ -47,6 +47,7 @@ type partnerAdd struct {
 	FormPost     bool     `help:"Allow answers by form (response_mode=form_post)." name:"form-post"`
 	Listed       bool     `help:"Name the service on the public page of services."`
 	SupportEmail string   `help:"Address of the service's own support." placeholder:"ADDRESS" name:"support-email"`
+	ACR          []string `help:"Class of sign-in that the service demands, such as urn:parvis:acr:aal2; can be repeated: one of them is enough." placeholder:"ACR" name:"acr"`
 	Scope        []string `help:"Scope the service may ask for; can be repeated." placeholder:"SCOPE"`
 }
 
@@ -70,6 +71,9 @@ func (cmd *partnerAdd) settings(c *console) (relyingparty.Settings, error) {
 	}
 	if len(cmd.LogoutURI) > 0 {
 		s.PostLogoutRedirectURIs = cmd.LogoutURI
+	}
+	if len(cmd.ACR) > 0 {
+		s.ACR = cmd.ACR
 	}
 	if len(cmd.Scope) > 0 {
 		s.Scopes = cmd.Scope
@@ -126,6 +130,9 @@ func (cmd *partnerAdd) Run(ctx context.Context, c *console) error {
 		return &config.Error{Path: "the service", Problems: problems}
 	}
 	return c.withHouse(ctx, func(h *app.House) error {
+		if problems := h.Config.Demands(s); len(problems) > 0 {
+			return &config.Error{Path: "the service", Problems: problems}
+		}
 		answer := partnerAnswer{Partner: s, Applied: cmd.Apply}
 		var digest []byte
 		if p.AuthMethod == relyingparty.AuthBasic || p.AuthMethod == relyingparty.AuthPost {

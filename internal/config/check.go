@@ -118,6 +118,7 @@ func (c *Config) Problems() []string {
 		}
 		seen[p.ID] = true
 		out = append(out, p.Problems()...)
+		out = append(out, c.Demands(p)...)
 	}
 	return out
 }

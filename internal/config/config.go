@@ -29,6 +29,7 @@ import (
 	"parvis/internal/notify"
 	"parvis/internal/oidc/token"
 	"parvis/internal/outbound"
+	"parvis/internal/policy"
 	"parvis/internal/ratelimit"
 	"parvis/internal/relyingparty"
 	"parvis/internal/session"
@@ -65,6 +66,8 @@ type Config struct {
 	Methods Methods `yaml:"methods"`
 	// Session is how long people stay signed in.
 	Session session.Settings `yaml:"session"`
+	// Policy is what services may demand, what proves it, and what this deployment demands always.
+	Policy policy.Settings `yaml:"policy"`
 	// Flow is how long a journey through the pages may take.
 	Flow flow.Settings `yaml:"flow"`
 	// Signin are the numbers of signing in.
@@ -112,6 +115,7 @@ func Preset(name string) Config {
 		Password:   password.Preset(name),
 		Methods:    Methods{Limits: authenticator.Preset(name)},
 		Session:    session.Preset(name),
+		Policy:     policy.Preset(name),
 		Flow:       flow.Preset(name),
 		Signin:     signin.Preset(name),
 		OIDC:       OIDC{Connection: connection.Preset(name), Grant: grant.Preset(name), Token: token.Preset(name)},
@@ -134,6 +138,7 @@ func (c *Config) sections() []section {
 		{"password", c.Password.Problems()},
 		{"methods", c.Methods.Limits.Problems()},
 		{"session", c.Session.Problems()},
+		{"policy", c.Policy.Problems()},
 		{"flow", c.Flow.Problems()},
 		{"signin", c.Signin.Problems()},
 		{"oidc", slices.Concat(c.OIDC.Connection.Problems(), c.OIDC.Grant.Problems(), c.OIDC.Token.Problems())},

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding"
 	"fmt"
 	"reflect"
 	"strconv"
@@ -57,6 +58,9 @@ func keys(m map[string]leaf) []string {
 
 // setText sets a scalar or a list of texts from the environment.
 func setText(v reflect.Value, text string) error {
+	if word, ok := reflect.TypeAssert[encoding.TextUnmarshaler](v.Addr()); ok {
+		return word.UnmarshalText([]byte(text))
+	}
 	if v.Type() == durationType {
 		d, err := time.ParseDuration(text)
 		if err != nil {

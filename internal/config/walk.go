@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding"
 	"fmt"
 	"reflect"
 	"strings"
@@ -124,6 +125,9 @@ func duration(d time.Duration) string {
 func typeName(t reflect.Type) string {
 	if t == durationType {
 		return "duration"
+	}
+	if reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()) {
+		return "text"
 	}
 	switch t.Kind() {
 	case reflect.String:

@@ -128,7 +128,7 @@ func (j *Journey) activate(tx *db.Tx, fid id.Flow, c chosen) (proving.Outcome, e
 // open starts the first session, remembers the browser and welcomes the owner.
 func (j *Journey) open(tx *db.Tx, f flow.Flow, c chosen, a account.Account) error {
 	n := c.session
-	n.Facts = policy.Facts{Password: tx.Now(), Journey: f.ID}
+	n.Facts = policy.Facts{}.With(policy.Password, tx.Now(), f.ID).With(policy.Email, db.Time(f.State.Progress.ProvenAt), f.ID)
 	if _, err := j.Sessions.Reauthenticate(tx, c.visitor.Session, n); err != nil {
 		return err
 	}
@@ -137,7 +137,7 @@ func (j *Journey) open(tx *db.Tx, f flow.Flow, c chosen, a account.Account) erro
 	}
 	address := f.State.Progress.Address
 	signed := f.Event(audit.SigninSucceeded, c.visitor, a.ID, address)
-	signed.Data = map[string]string{"acr": policy.ACR(f.State.Demand, n.Facts), "amr": strings.Join(policy.AMR(n.Facts), " ")}
+	signed.Data = map[string]string{"acr": j.Table.ACR(f.State.Demand, n.Facts), "amr": strings.Join(policy.AMR(n.Facts), " ")}
 	for _, e := range []audit.Event{
 		f.Event(audit.AccountActivated, c.visitor, a.ID, address),
 		f.Event(audit.PasswordSet, c.visitor, a.ID, ""),

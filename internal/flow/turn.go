@@ -16,7 +16,7 @@ func OutOfTurn() error { return fault.New(fault.Conflict, "error.flow.conflict")
 // Asking reports whether a flow still asks who the person is: the pages where a
 // branch begins are open until then, and closed afterwards. session and facts are
 // those of the browser's live session; session is "" when there is none.
-func (f Flow) Asking(session id.Session, facts policy.Facts, now time.Time) bool {
+func (f Flow) Asking(table policy.Table, session id.Session, facts policy.Facts, now time.Time) bool {
 	p := f.State.Progress
 	switch {
 	case f.State.Kind != SignIn || p.Cancelled:
@@ -26,8 +26,7 @@ func (f Flow) Asking(session id.Session, facts policy.Facts, now time.Time) bool
 	case f.State.SelectAccount && !p.Chose(session):
 		return false
 	}
-	step, _ := policy.Next(f.State.Demand, facts, now)
-	return step == policy.StepPassword
+	return table.Next(f.State.Demand, facts, now).Step == policy.StepPassword
 }
 
 // Chose reports whether the person said on this flow that they go on with a

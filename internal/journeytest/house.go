@@ -27,6 +27,7 @@ import (
 	"parvis/internal/lifecycle"
 	"parvis/internal/notify"
 	"parvis/internal/notify/mailbox"
+	"parvis/internal/policy"
 	"parvis/internal/ratelimit"
 	"parvis/internal/recovery"
 	"parvis/internal/relyingparty"
@@ -61,6 +62,7 @@ type House struct {
 	Registry  *relyingparty.Registry
 	Box       *mailbox.Box
 	Worker    *notify.Worker
+	Table     policy.Table
 	Signin    *signin.Journey
 	Enroll    *enrollment.Journey
 	Recovery  *recovery.Journey
@@ -126,6 +128,7 @@ func build(t testing.TB, d *db.DB, clock *dbtest.Clock, p plan) *House {
 	keys := must[*secret.Keys](t)(secret.NewKeys(root, root))
 	h := &House{T: t, DB: d, Clock: clock, Keys: keys}
 	numbers := account.Preset("parvis")
+	h.Table = policy.NewTable(policy.Preset("parvis"), policy.Email, policy.Text, policy.Voice, policy.App, policy.Backup)
 	h.Flows = flow.Flows{Keys: keys, Settings: flow.Preset("parvis")}
 	h.Accounts = account.Accounts{Keys: keys, Settings: numbers}
 	h.Attempts = account.Attempts{Keys: keys, Settings: numbers}
@@ -136,7 +139,7 @@ func build(t testing.TB, d *db.DB, clock *dbtest.Clock, p plan) *House {
 	h.Audit = &audit.Log{DB: d, Keys: keys, Settings: audit.Preset("parvis")}
 	limiter := &ratelimit.Limiter{DB: d, Keys: keys, Settings: p.limits, Now: clock.Now}
 	passwords := password.Passwords{Keys: keys}
-	policy := password.Policy{Settings: p.password, Blocklist: must[*password.Blocklist](t)(password.NewBlocklist())}
+	rules := password.Policy{Settings: p.password, Blocklist: must[*password.Blocklist](t)(password.NewBlocklist())}
 	connections := connection.Connections{Settings: connection.Preset("parvis"), Audit: h.Audit}
 	grants := grant.Grants{Settings: grant.Preset("parvis"), Audit: h.Audit}
 	h.Registry = &relyingparty.Registry{DB: d, Now: clock.Now, File: services(t)}
@@ -146,17 +149,17 @@ func build(t testing.TB, d *db.DB, clock *dbtest.Clock, p plan) *House {
 	outbox := h.post(keys)
 	h.Signin = &signin.Journey{
 		DB: d, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs, Passwords: passwords,
-		Hasher: h.Hasher, Sessions: h.Sessions, Connections: connections, Grants: grants, Registry: h.Registry,
+		Hasher: h.Hasher, Table: h.Table, Sessions: h.Sessions, Connections: connections, Grants: grants, Registry: h.Registry,
 		Outbox: outbox, Audit: h.Audit, Limiter: limiter, Settings: p.signin,
 	}
 	h.Enroll = &enrollment.Journey{
-		DB: d, Flows: h.Flows, Accounts: h.Accounts, Proofs: h.Proofs, Passwords: passwords, Policy: policy,
-		Hasher: h.Hasher, Sessions: h.Sessions, Registry: h.Registry, Outbox: outbox, Audit: h.Audit, Limiter: limiter,
+		DB: d, Flows: h.Flows, Accounts: h.Accounts, Proofs: h.Proofs, Passwords: passwords, Policy: rules,
+		Hasher: h.Hasher, Table: h.Table, Sessions: h.Sessions, Registry: h.Registry, Outbox: outbox, Audit: h.Audit, Limiter: limiter,
 		Words: []string{"Parvis"},
 	}
 	h.Recovery = &recovery.Journey{
 		DB: d, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs, Passwords: passwords,
-		Policy: policy, Hasher: h.Hasher, Sessions: h.Sessions, Registry: h.Registry, Outbox: outbox, Audit: h.Audit,
+		Policy: rules, Hasher: h.Hasher, Table: h.Table, Sessions: h.Sessions, Registry: h.Registry, Outbox: outbox, Audit: h.Audit,
 		Limiter: limiter, Words: []string{"Parvis"},
 	}
 	h.Lifecycle = &lifecycle.Lifecycle{

@@ -118,16 +118,17 @@ func open(t *testing.T, d *db.DB, clock *dbtest.Clock, first *house) *house {
 	limits.TokenIP.Count, limits.TokenClient.Count = 120, 120
 	limiter := &ratelimit.Limiter{DB: d, Keys: keys, Settings: limits, Now: clock.Now}
 	visitor := &visit.Visitor{DB: d, Sessions: h.sessions, Accounts: h.accounts}
+	table := policy.NewTable(policy.Preset(""), policy.Email, policy.App, policy.Backup)
 	mux := http.NewServeMux()
 	a, err := authorize.New(authorize.Config{
 		Issuer: h.issuer, Site: site, DB: d, Registry: h.registry, Keyring: h.keyring, Flows: h.flows, Visitor: visitor,
-		Accounts: h.accounts, Connections: h.connections, Grants: h.grants, Limiter: limiter, Audit: log,
+		Accounts: h.accounts, Connections: h.connections, Grants: h.grants, Limiter: limiter, Audit: log, Table: table,
 	})
 	check(t, err)
 	a.Routes(mux)
 	m, err := token.New(token.Config{
 		Issuer: h.issuer, Site: site, DB: d, Registry: h.registry, Keyring: h.keyring, Accounts: h.accounts, Grants: h.grants,
-		Limiter: limiter, Audit: log, Now: clock.Now, Settings: token.Preset(""),
+		Limiter: limiter, Audit: log, Now: clock.Now, Table: table, Settings: token.Preset(""),
 	})
 	check(t, err)
 	m.Routes(mux)

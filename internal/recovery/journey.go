@@ -10,6 +10,7 @@ import (
 	"parvis/internal/flow"
 	"parvis/internal/id"
 	"parvis/internal/notify"
+	"parvis/internal/policy"
 	"parvis/internal/proving"
 	"parvis/internal/ratelimit"
 	"parvis/internal/relyingparty"
@@ -26,6 +27,7 @@ type Journey struct {
 	Passwords password.Passwords
 	Policy    password.Policy
 	Hasher    *password.Hasher
+	Table     policy.Table
 	Sessions  session.Sessions
 	Registry  *relyingparty.Registry
 	Outbox    *notify.Outbox
@@ -46,7 +48,7 @@ func (j *Journey) proving() proving.Proving {
 // asking reports whether a flow still asks who the person is.
 func (j *Journey) asking(tx *db.Tx, v flow.Visitor, f flow.Flow) (bool, error) {
 	live, err := j.Sessions.FindLive(tx, v.Session)
-	return f.Asking(live.ID, live.Facts, tx.Now()), err
+	return f.Asking(j.Table, live.ID, live.Facts, tx.Now()), err
 }
 
 // ConfirmLink uses a reset or unlock link: see proving.Proving.Link.

@@ -81,7 +81,7 @@ type RelyingParty struct {
 	Sector         string // of the pairwise subject; empty: the public subject
 	Scopes         []string
 	Purposes       map[string]i18n.Text // why the service needs a claim, by claim name
-	ACR            []string             // asked for when the request names none
+	ACR            []string             // demanded of every sign-in: one of them
 	MaxAge         time.Duration        // asked for when the request names none; 0: none
 	ConsentPeriod  time.Duration        // 0: the deployment's
 	AccessTokenTTL time.Duration        // 0: the deployment's

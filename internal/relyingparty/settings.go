@@ -73,7 +73,7 @@ type Settings struct {
 	Scopes []string `yaml:"scopes,omitempty" json:"scopes,omitempty"`
 	// Purposes say why the service needs a claim, per claim and language; shown where people agree to share it.
 	Purposes map[string]i18n.Text `yaml:"purposes,omitempty" json:"purposes,omitempty"`
-	// ACR are the acr values asked for when a request names none.
+	// ACR are the classes of sign-in that the service demands; one of them is reached whatever a request asks for.
 	ACR []string `yaml:"acr,omitempty" json:"acr,omitempty"`
 	// MaxAge is how old a sign-in may be when a request does not say; 0: any age within the session.
 	MaxAge time.Duration `yaml:"max_age,omitempty" json:"max_age,omitempty"`

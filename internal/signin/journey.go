@@ -15,6 +15,7 @@ import (
 	"parvis/internal/grant"
 	"parvis/internal/id"
 	"parvis/internal/notify"
+	"parvis/internal/policy"
 	"parvis/internal/ratelimit"
 	"parvis/internal/relyingparty"
 	"parvis/internal/session"
@@ -29,6 +30,7 @@ type Journey struct {
 	Proofs      account.Proofs
 	Passwords   password.Passwords
 	Hasher      *password.Hasher
+	Table       policy.Table
 	Sessions    session.Sessions
 	Connections connection.Connections
 	Grants      grant.Grants
@@ -146,7 +148,7 @@ func (j *Journey) place(tx *db.Tx, v flow.Visitor, f flow.Flow, service *relying
 		}
 		p.Agreed = reason == connection.NotNeeded
 	}
-	due, why := Next(p, tx.Now())
+	due, why := Next(j.Table, p, tx.Now())
 	return scene{flow: f, live: live, due: due, why: why}, nil
 }
 

@@ -355,7 +355,7 @@ func (j *Journey) openSession(tx *db.Tx, v flow.Visitor, f flow.Flow, o opened, 
 		return false, err
 	}
 	n := o.session
-	n.Facts = policy.Facts{Password: tx.Now(), Journey: f.ID}
+	n.Facts = policy.Facts{}.With(policy.Password, tx.Now(), f.ID)
 	if _, err := j.Sessions.Reauthenticate(tx, v.Session, n); err != nil {
 		return false, err
 	}
@@ -366,7 +366,7 @@ func (j *Journey) openSession(tx *db.Tx, v flow.Visitor, f flow.Flow, o opened, 
 	event := audit.Event{
 		Name: audit.SigninSucceeded, Account: a.account.ID, RelyingParty: f.RelyingParty, Session: n.ID, Flow: f.ID,
 		Outcome: audit.Success, Personal: v.Personal(a.address.Written),
-		Data: map[string]string{"acr": policy.ACR(f.State.Demand, n.Facts), "amr": strings.Join(policy.AMR(n.Facts), " ")},
+		Data: map[string]string{"acr": j.Table.ACR(f.State.Demand, n.Facts), "amr": strings.Join(policy.AMR(n.Facts), " ")},
 	}
 	if err := j.Audit.Record(tx, event); err != nil {
 		return false, err

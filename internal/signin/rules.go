@@ -47,7 +47,7 @@ const (
 
 // Next names the one step that is due, from facts alone. It is the only place
 // that knows the order of the steps.
-func Next(p Position, now time.Time) (Step, Reason) {
+func Next(table policy.Table, p Position, now time.Time) (Step, Reason) {
 	switch {
 	case p.Ended:
 		return StepExpired, ReasonEnded
@@ -71,7 +71,7 @@ func Next(p Position, now time.Time) (Step, Reason) {
 		return StepUnlock, ReasonTask
 	case flow.TaskSignIn:
 	}
-	return nextSignIn(p, now)
+	return nextSignIn(table, p, now)
 }
 
 func nextCreate(p flow.Progress) Step {
@@ -97,7 +97,7 @@ func nextReset(p flow.Progress) Step {
 }
 
 // nextSignIn asks for identity first, then for whom, then for agreement.
-func nextSignIn(p Position, now time.Time) (Step, Reason) {
+func nextSignIn(table policy.Table, p Position, now time.Time) (Step, Reason) {
 	if p.Live == nil {
 		return StepSignIn, ReasonNobody
 	}
@@ -106,7 +106,7 @@ func nextSignIn(p Position, now time.Time) (Step, Reason) {
 	if p.SelectAccount && !p.Progress.Chose(p.Live.Session) {
 		return StepContinue, ReasonChoose
 	}
-	step, _ := policy.Next(p.Demand, p.Live.Facts, now)
+	step := table.Next(p.Demand, p.Live.Facts, now).Step
 	switch {
 	case step == policy.StepImpossible:
 		return StepFinish, ReasonDone // the endpoint that completes the request answers with its protocol's error

@@ -83,8 +83,9 @@ func TestTheRuleNamesOneStep(t *testing.T) {
 		{"sign-out with a session", signedIn(Position{Kind: flow.SignOut, Finish: "/logout"}), StepSignOut},
 		{"sign-out without one", Position{Kind: flow.SignOut, Finish: "/logout"}, StepFinish},
 	}
+	table := policy.NewTable(policy.Preset("parvis"))
 	for _, c := range cases {
-		if got, _ := Next(c.p, now); got != c.want {
+		if got, _ := Next(table, c.p, now); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}

@@ -54,30 +54,31 @@ type Context struct {
 	// Words that the password must not be: the parts of the address, the names of
 	// the deployment and of the service.
 	Words []string
-	// SecondStep says that a second step is always asked beside the password.
-	SecondStep bool
 }
 
 // Policy judges new passwords. Blocklist is made by NewBlocklist.
 type Policy struct {
 	Settings  Settings
 	Blocklist *Blocklist
+	// SecondStep says that every sign-in proves a second factor beside the password:
+	// then a shorter one is enough (SP 800-63B-4, 3.1.1.2).
+	SecondStep bool
 }
 
 // Minimum is the least number of characters.
-func (p Policy) Minimum(secondStep bool) int {
-	if secondStep {
+func (p Policy) Minimum() int {
+	if p.SecondStep {
 		return p.Settings.MinimumWithSecondStep
 	}
 	return p.Settings.Minimum
 }
 
 // Rules are the rules to be shown before typing, in the order of showing.
-func (p Policy) Rules(secondStep bool) []Rule {
+func (p Policy) Rules() []Rule {
 	rule := func(name RuleName, args ...any) Rule {
 		return Rule{Name: name, Key: "password.rule." + string(name), Args: args}
 	}
-	out := []Rule{rule(RuleLength, "count", p.Minimum(secondStep))}
+	out := []Rule{rule(RuleLength, "count", p.Minimum())}
 	for _, c := range p.composition() {
 		if c.wanted {
 			out = append(out, rule(c.name))
@@ -125,7 +126,7 @@ func (p Policy) Check(typed string, c Context) []Violation {
 		return []Violation{violation(RuleMaximum, "count", p.Settings.Maximum)}
 	}
 	var out []Violation
-	if least := p.Minimum(c.SecondStep); count < least {
+	if least := p.Minimum(); count < least {
 		out = append(out, violation(RuleLength, "count", least, "typed", count))
 	}
 	for _, k := range p.composition() {

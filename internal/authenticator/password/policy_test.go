@@ -83,7 +83,8 @@ func TestEveryPresetGivesEachReason(t *testing.T) {
 	context := []string{"sam.smith@example.org", "sam.smith", "example.org", "Parvis", "Fishing licences"}
 	for _, tt := range tests {
 		p := policy(t, tt.preset)
-		got := rules(p.Check(tt.typed, password.Context{Words: context, SecondStep: tt.second}))
+		p.SecondStep = tt.second
+		got := rules(p.Check(tt.typed, password.Context{Words: context}))
 		if !slices.Equal(got, tt.want) {
 			t.Errorf("%s: %.40q: %v, want %v", tt.preset, tt.typed, got, tt.want)
 		}
@@ -108,14 +109,16 @@ func TestTheRulesToldAreThoseThatAreChecked(t *testing.T) {
 		"logingov": {password.RuleLength, password.RuleCommon, password.RuleGuessable},
 	} {
 		var got []password.RuleName
-		for _, r := range policy(t, preset).Rules(false) {
+		for _, r := range policy(t, preset).Rules() {
 			got = append(got, r.Name)
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("%s: %v, want %v", preset, got, want)
 		}
 	}
-	rule := policy(t, "parvis").Rules(true)[0]
+	short := policy(t, "parvis")
+	short.SecondStep = true
+	rule := short.Rules()[0]
 	if rule.Key != "password.rule.length" || rule.Args[0] != "count" || rule.Args[1] != 8 {
 		t.Errorf("%+v", rule)
 	}

@@ -67,6 +67,7 @@ type Config struct {
 	Grants      grant.Grants
 	Limiter     *ratelimit.Limiter
 	Audit       *audit.Log
+	Table       policy.Table
 }
 
 // New parses the pages.
@@ -225,11 +226,11 @@ func (e *Endpoint) hint(request *protocol.Request) *protocol.Error {
 	return nil
 }
 
-// demand is what the service asks of the sign-in: what the request says, else what was agreed with it.
+// demand is what the service asks of the sign-in: what was agreed with it, and what
+// the request says beyond that.
 func demand(in incoming) policy.Demand {
-	d := policy.Demand{ACR: in.request.ACR, Essential: in.request.EssentialACR, ForceLogin: in.request.Prompt.Login}
-	if len(d.ACR) == 0 {
-		d.ACR, d.Essential = in.party.ACR, len(in.party.ACR) > 0
+	d := policy.Demand{
+		ACR: in.request.ACR, Essential: in.request.EssentialACR, Floor: in.party.ACR, ForceLogin: in.request.Prompt.Login,
 	}
 	switch {
 	case in.request.MaxAge != nil:
@@ -245,7 +246,7 @@ func demand(in incoming) policy.Demand {
 // begin stores the request in a flow and sends the browser on: to the
 // dispatcher, or, when the cookies could not be read, to finish, which can.
 func (e *Endpoint) begin(w http.ResponseWriter, r *http.Request, in incoming, step verdict) error {
-	if next, _ := policy.Next(demand(in), policy.Facts{}, time.Time{}); next == policy.StepImpossible {
+	if e.unreachable(demand(in)) {
 		return e.refuse(w, r, in, impossible())
 	}
 	if err := e.Limiter.Allow(r.Context(), ratelimit.FlowIP, kit.ClientIP(r)); err != nil {
@@ -277,6 +278,11 @@ func (e *Endpoint) begin(w http.ResponseWriter, r *http.Request, in incoming, st
 	}
 	redirect(w, next)
 	return nil
+}
+
+// unreachable reports whether nobody can meet a demand in this deployment.
+func (e *Endpoint) unreachable(d policy.Demand) bool {
+	return e.Table.Next(d, policy.Facts{}, time.Time{}).Step == policy.StepImpossible
 }
 
 func (e *Endpoint) state(in incoming, text []byte) flow.State {

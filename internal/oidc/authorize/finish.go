@@ -92,7 +92,7 @@ func (e *Endpoint) look(r *http.Request, in incoming) verdict {
 	if e.Visitor.Of(r).Session != "" {
 		return ready
 	}
-	if step, _ := policy.Next(demand(in), policy.Facts{}, e.Registry.Now()); step == policy.StepImpossible {
+	if e.unreachable(demand(in)) {
 		return refused
 	}
 	return needLogin
@@ -105,7 +105,7 @@ func (e *Endpoint) judge(tx *db.Tx, v visit.Visit, in incoming, f flow.Flow) (ou
 		Kind: f.State.Kind, Progress: f.State.Progress, RelyingParty: in.party.ID, Demand: f.State.Demand,
 		SelectAccount: f.State.SelectAccount, ForceConsent: f.State.ForceConsent, Finish: f.State.Finish,
 	}
-	if step, _ := policy.Next(f.State.Demand, policy.Facts{}, tx.Now()); step == policy.StepImpossible {
+	if e.unreachable(f.State.Demand) {
 		return refused, "", nil
 	}
 	if v.SignedIn {
@@ -121,7 +121,7 @@ func (e *Endpoint) judge(tx *db.Tx, v visit.Visit, in incoming, f flow.Flow) (ou
 			return otherSubject, "", nil
 		}
 	}
-	step, _ := signin.Next(p, tx.Now())
+	step, _ := signin.Next(e.Table, p, tx.Now())
 	switch step {
 	case signin.StepFinish:
 		if !v.SignedIn {
@@ -286,7 +286,7 @@ func (e *Endpoint) issue(tx *db.Tx, v visit.Visit, in incoming, subject string, 
 	return e.Grants.Issue(tx, grant.Grant{
 		ID: gid, Account: v.Account.ID, RelyingParty: in.party.ID, Session: v.Session.ID, Subject: subject,
 		Scopes: in.request.Scopes, UserInfoClaims: claims, IDTokenClaims: idToken,
-		ACR: policy.ACR(d, v.Session.Facts), AMR: policy.AMR(v.Session.Facts),
+		ACR: e.Table.ACR(d, v.Session.Facts), AMR: policy.AMR(v.Session.Facts),
 		AuthTime: v.Session.Facts.AuthenticatedAt(), Nonce: in.request.Nonce,
 	}, grant.Code{Digest: secret.Digest(code), RedirectURI: in.request.RedirectURI, Challenge: in.request.Challenge})
 }

@@ -12,7 +12,6 @@ import (
 
 	"parvis/internal/jose"
 	"parvis/internal/oidc/protocol"
-	"parvis/internal/policy"
 )
 
 // documents are answers made once, or once for each set of keys.
@@ -40,7 +39,7 @@ func makeDocuments(c Config) (*documents, error) {
 	for _, a := range jose.Algorithms() {
 		algs = append(algs, string(a))
 	}
-	text, err := protocol.Discovery(c.Issuer, locales, policy.ACRValues(), algs)
+	text, err := protocol.Discovery(c.Issuer, locales, c.Table.Values(), algs)
 	if err != nil {
 		return nil, fmt.Errorf("token: %w", err)
 	}

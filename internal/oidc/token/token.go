@@ -28,6 +28,7 @@ import (
 	"parvis/internal/jose"
 	"parvis/internal/keyring"
 	"parvis/internal/oidc/protocol"
+	"parvis/internal/policy"
 	"parvis/internal/ratelimit"
 	"parvis/internal/relyingparty"
 	"parvis/internal/secret"
@@ -78,6 +79,7 @@ type Config struct {
 	Limiter  *ratelimit.Limiter
 	Audit    *audit.Log
 	Now      func() time.Time
+	Table    policy.Table
 	Settings Settings
 }
 

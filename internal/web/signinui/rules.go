@@ -12,10 +12,10 @@ import (
 // check while somebody types says how; the rest waits for the server.
 func (u *UI) rules(c *call) *kit.Rules {
 	var items []kit.Rule
-	for _, rule := range u.Policy.Rules(false) {
+	for _, rule := range u.Policy.Rules() {
 		item := kit.Rule{Kind: liveKind(rule.Name), Text: c.tr.T(rule.Key, rule.Args...)}
 		if rule.Name == password.RuleLength {
-			item.Value = u.Policy.Minimum(false)
+			item.Value = u.Policy.Minimum()
 		}
 		items = append(items, item)
 		if rule.Name == password.RuleLength {

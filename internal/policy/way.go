@@ -1,0 +1,73 @@
+package policy
+
+import (
+	"slices"
+	"time"
+)
+
+// Way says how the second step of a Need is done with the methods that an
+// account has. Exactly one of the lists leads: Guard before Ask before SetUp.
+type Way struct {
+	// Guard are methods of which one is proven first, because something is to be
+	// set up: a new method is never bound on a weaker proof than the account can
+	// give (SP 800-63B-4, 4.1.2.1).
+	Guard []Method
+	// Ask are the account's methods that complete the step.
+	Ask []Method
+	// SetUp are the methods that would complete it and that the account lacks.
+	SetUp []Method
+	// Unfit are the account's methods that are not enough for what is demanded.
+	Unfit []Method
+}
+
+// Way picks among the methods that an account has (has; e-mail goes without
+// saying, since every account has a confirmed address). A method that is
+// disabled for too many wrong codes still counts as had: losing it on purpose
+// must not open the way to a weaker proof.
+func (t Table) Way(n Need, d Demand, f Facts, has []Method, now time.Time) Way {
+	if n.Step != StepSecond {
+		return Way{}
+	}
+	var w Way
+	owned := slices.Concat(has, []Method{Email})
+	for _, m := range n.Accept {
+		if slices.Contains(owned, m) {
+			w.Ask = append(w.Ask, m)
+		} else {
+			w.SetUp = append(w.SetUp, m)
+		}
+	}
+	for _, m := range Seconds() {
+		if slices.Contains(owned, m) && !slices.Contains(n.Accept, m) && (m == Email || t.Offers(m)) {
+			w.Unfit = append(w.Unfit, m)
+		}
+	}
+	if len(w.Ask) == 0 {
+		w.Guard = t.Guard(d, f, has, now)
+	}
+	return w
+}
+
+// Guard lists the methods of which one has to be proven before another is set
+// up: the account's own that are worth AAL2, else a code by e-mail. Empty when one
+// of them was proven as lately as the demand, and the deployment's window, want.
+func (t Table) Guard(d Demand, f Facts, has []Method, now time.Time) []Method {
+	var guard []Method
+	for _, m := range has {
+		if m.Worth() >= AAL2 && t.Offers(m) {
+			guard = append(guard, m)
+		}
+	}
+	if len(guard) == 0 {
+		guard = []Method{Email}
+	}
+	if d.MaxAge == nil || *d.MaxAge > t.settings.Reauthenticate {
+		window := t.settings.Reauthenticate
+		d.MaxAge = &window
+	}
+	counts := f.counting(d, now)
+	if slices.ContainsFunc(guard, func(m Method) bool { return !counts.Proven(m).IsZero() }) {
+		return nil
+	}
+	return guard
+}
