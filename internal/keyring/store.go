@@ -224,9 +224,17 @@ func (k *Keyring) generate(alg jose.Algorithm) (fresh, error) {
 	return fresh{id: id, alg: alg, sealed: k.Keys.Seal("signing_key", "private", id, der), public: string(public)}, nil
 }
 
-func (f fresh) insert(tx *db.Tx, from time.Time) error {
-	return tx.ExecOne(`INSERT INTO signing_key (id, algorithm, private, public, created_at, active_from) VALUES ($1, $2, $3, $4, $5, $6)`,
+// add stores a key that signs from an instant on, notes why, and tells every node.
+func (k *Keyring) add(tx *db.Tx, f fresh, from time.Time, name audit.Name, why string) error {
+	err := tx.ExecOne(`INSERT INTO signing_key (id, algorithm, private, public, created_at, active_from) VALUES ($1, $2, $3, $4, $5, $6)`,
 		f.id, f.alg, f.sealed, f.public, db.Millis(tx.Now()), db.Millis(from))
+	if err != nil {
+		return err
+	}
+	if err := k.record(tx, name, f.id, f.alg, why); err != nil {
+		return err
+	}
+	return bump(tx)
 }
 
 func (k *Keyring) record(tx *db.Tx, name audit.Name, id string, alg jose.Algorithm, reason string) error {
@@ -252,13 +260,7 @@ func (k *Keyring) create(ctx context.Context, alg jose.Algorithm) error {
 				return nil
 			}
 		}
-		if err := f.insert(tx, tx.Now()); err != nil {
-			return err
-		}
-		if err := k.record(tx, audit.KeyCreated, f.id, alg, "first"); err != nil {
-			return err
-		}
-		return bump(tx)
+		return k.add(tx, f, tx.Now(), audit.KeyCreated, "first")
 	})
 	if err != nil {
 		return fmt.Errorf("keyring: create a %s key: %w", alg, err)
@@ -299,13 +301,7 @@ func (k *Keyring) rotate(ctx context.Context, alg jose.Algorithm, age time.Durat
 		if err != nil {
 			return err
 		}
-		if err := f.insert(tx, from); err != nil {
-			return err
-		}
-		if err := k.record(tx, audit.KeyRotated, f.id, alg, ""); err != nil {
-			return err
-		}
-		return bump(tx)
+		return k.add(tx, f, from, audit.KeyRotated, "")
 	})
 	if err != nil {
 		return fmt.Errorf("keyring: rotate the %s key: %w", alg, err)
@@ -336,13 +332,7 @@ func (k *Keyring) Replace(ctx context.Context) error {
 			if _, err := tx.Exec(`DELETE FROM signing_key WHERE algorithm = $1`, alg); err != nil {
 				return err
 			}
-			if err := f.insert(tx, tx.Now()); err != nil {
-				return err
-			}
-			if err := k.record(tx, audit.KeyRotated, f.id, alg, "replaced"); err != nil {
-				return err
-			}
-			return bump(tx)
+			return k.add(tx, f, tx.Now(), audit.KeyRotated, "replaced")
 		})
 		if err != nil {
 			return fmt.Errorf("keyring: replace the %s key: %w", alg, err)
