@@ -145,27 +145,34 @@ func (e *Endpoint) judge(tx *db.Tx, v visit.Visit, in incoming, f flow.Flow) (ou
 // finish completes a journey: it makes the code if the rule agrees, and leads
 // back to the dispatcher otherwise. A flow that was begun by a POST is bound here.
 func (e *Endpoint) finish(w http.ResponseWriter, r *http.Request) error {
-	if r.Method == http.MethodHead {
-		return fault.New(fault.Invalid, "oidc.head")
-	}
-	fid := id.Flow(r.PathValue("flow"))
-	in, f, err := e.load(w, r, fid)
-	if fault.Is(err, fault.Expired) {
-		redirect(w, "/signin/"+string(fid)) // its page leads back to the service
-		return nil
-	}
+	in, f, err := e.load(w, r)
 	if err != nil {
-		return err
+		return goOn(w, r, err)
 	}
 	if in.party.Disabled {
 		return e.page(w, r, &protocol.Error{Code: protocol.UnauthorizedClient, Description: "the client is disabled", Cause: protocol.ClientDisabled}, in.party)
 	}
 	kit.SceneOf(r).Reference = f.Reference
-	return e.mint(w, r, in, fid)
+	return e.mint(w, r, in, f.ID)
 }
 
-// load binds and reads a flow of this endpoint with the request stored in it.
-func (e *Endpoint) load(w http.ResponseWriter, r *http.Request, fid id.Flow) (incoming, flow.Flow, error) {
+// goOn answers for a request whose flow cannot be loaded: one that is over has a
+// page, which leads back to the service.
+func goOn(w http.ResponseWriter, r *http.Request, err error) error {
+	if !fault.Is(err, fault.Expired) {
+		return err
+	}
+	redirect(w, "/signin/"+r.PathValue("flow"))
+	return nil
+}
+
+// load binds and reads the flow of a path with the request stored in it. A HEAD
+// request (of a link scanner) is refused: it must not complete or give up anything.
+func (e *Endpoint) load(w http.ResponseWriter, r *http.Request) (incoming, flow.Flow, error) {
+	if r.Method == http.MethodHead {
+		return incoming{}, flow.Flow{}, fault.New(fault.Invalid, "oidc.head")
+	}
+	fid := id.Flow(r.PathValue("flow"))
 	browser := secret.Digest(kit.EnsureBrowser(w, r))
 	var f flow.Flow
 	err := e.DB.WriteStatement(r.Context(), func(tx *db.Tx) error {
@@ -293,19 +300,11 @@ func (e *Endpoint) issue(tx *db.Tx, v visit.Visit, in incoming, subject string, 
 
 // cancel gives a request up: the service is told that access was denied.
 func (e *Endpoint) cancel(w http.ResponseWriter, r *http.Request) error {
-	if r.Method == http.MethodHead {
-		return fault.New(fault.Invalid, "oidc.head")
-	}
-	fid := id.Flow(r.PathValue("flow"))
-	in, _, err := e.load(w, r, fid)
-	if fault.Is(err, fault.Expired) {
-		redirect(w, "/signin/"+string(fid))
-		return nil
-	}
+	in, f, err := e.load(w, r)
 	if err != nil {
-		return err
+		return goOn(w, r, err)
 	}
-	return e.give(w, r, in, fid, &protocol.Error{
+	return e.give(w, r, in, f.ID, &protocol.Error{
 		Code: protocol.AccessDenied, Where: protocol.ToClient, Description: "the person did not agree or went back", Cause: protocol.PersonDeclined,
 	})
 }
