@@ -80,7 +80,7 @@ func (u *UI) signedIn(h func(*call) error) kit.Handler {
 		case v.SignedIn:
 		case v.Ended:
 			u.Visitor.ClearSession(w)
-			return see(w, r, "/session/ended")
+			return kit.See(w, r, "/session/ended")
 		default:
 			return u.toSignIn(w, r)
 		}
@@ -100,7 +100,7 @@ func (u *UI) toSignIn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return see(w, r, "/signin/"+string(f))
+	return kit.See(w, r, "/signin/"+string(f))
 }
 
 // clock is when the session ends if nothing happens.

@@ -166,5 +166,5 @@ func (u *UI) disconnect(c *call) error {
 	if err := u.Signin.Disconnect(c.r.Context(), c.visit.Visitor, serviceOf(c.r)); err != nil {
 		return err
 	}
-	return see(c.w, c.r, "/services?"+url.Values{"disconnected": {string(serviceOf(c.r))}}.Encode())
+	return kit.See(c.w, c.r, "/services?"+url.Values{"disconnected": {string(serviceOf(c.r))}}.Encode())
 }

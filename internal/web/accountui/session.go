@@ -25,7 +25,7 @@ func (u *UI) ending(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !v.SignedIn {
-		return see(w, r, "/session/ended")
+		return kit.See(w, r, "/session/ended")
 	}
 	left := v.Session.IdleEndsAt.Sub(u.Now())
 	return u.pages.Render(w, r, http.StatusOK, kit.View{
@@ -46,7 +46,7 @@ func (u *UI) ended(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if v.SignedIn {
-		return see(w, r, "/services")
+		return kit.See(w, r, "/services")
 	}
 	if v.Ended {
 		u.Visitor.ClearSession(w)
@@ -75,9 +75,9 @@ func (u *UI) extend(w http.ResponseWriter, r *http.Request) error {
 	case script:
 		w.WriteHeader(http.StatusGone)
 	case v.SignedIn:
-		return see(w, r, cmp.Or(kit.LocalPath(form.Get("next")), "/services"))
+		return kit.See(w, r, cmp.Or(kit.LocalPath(form.Get("next")), "/services"))
 	default:
-		return see(w, r, "/session/ended")
+		return kit.See(w, r, "/session/ended")
 	}
 	return nil
 }
@@ -94,7 +94,7 @@ func (u *UI) askSignOut(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !v.SignedIn {
-		return see(w, r, "/signed-out")
+		return kit.See(w, r, "/signed-out")
 	}
 	return u.pages.Render(w, r, http.StatusOK, kit.View{
 		Page: "sign-out", Title: u.Site.Tr(r).T("sign-out.title"), Data: signOutPage{Address: v.Address},
@@ -110,5 +110,5 @@ func (u *UI) signOut(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	u.Visitor.ClearSession(w)
-	return see(w, r, "/signed-out")
+	return kit.See(w, r, "/signed-out")
 }

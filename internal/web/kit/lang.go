@@ -1,6 +1,7 @@
 package kit
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"path"
@@ -72,6 +73,16 @@ func (s *Site) switchLang(w http.ResponseWriter, r *http.Request) bool {
 func safePath(u *url.URL) string {
 	clean := path.Clean("/" + strings.ReplaceAll(u.Path, `\`, "/"))
 	return (&url.URL{Path: clean}).EscapedPath()
+}
+
+// See leads to another page of this service; every POST ends so. Whatever the
+// caller made the path of, it cannot lead to another site.
+func See(w http.ResponseWriter, r *http.Request, to string) error {
+	if !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") || strings.Contains(to, `\`) {
+		return fmt.Errorf("kit: %.40q is no path of this service", to)
+	}
+	http.Redirect(w, r, to, http.StatusSeeOther)
+	return nil
 }
 
 // localCap is the longest address that LocalPath takes, in bytes.

@@ -136,10 +136,10 @@ func (c *call) dispatch() error { return c.to(c.view.Flow) }
 
 // to leads to a journey's dispatcher.
 func (c *call) to(f id.Flow) error {
-	return see(c.w, c.r, path(f, ""))
+	return kit.See(c.w, c.r, path(f, ""))
 }
 
 // back leads to a page of this journey.
 func (c *call) back(page string) error {
-	return see(c.w, c.r, path(c.view.Flow, page))
+	return kit.See(c.w, c.r, path(c.view.Flow, page))
 }

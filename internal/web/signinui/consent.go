@@ -101,7 +101,7 @@ func (u *UI) consent(c *call, form *kit.Form) error {
 		return err
 	}
 	if choice == "deny" && c.view.Cancel != "" {
-		return see(c.w, c.r, c.view.Cancel)
+		return kit.See(c.w, c.r, c.view.Cancel)
 	}
 	return c.dispatch()
 }

@@ -36,7 +36,7 @@ func (u *UI) start(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return see(w, r, path(f, ""))
+	return kit.See(w, r, path(f, ""))
 }
 
 // dispatcher binds a journey to this browser and leads to the step that is due.
@@ -47,7 +47,7 @@ func (u *UI) dispatcher(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return u.lost(w, r, err)
 	}
-	return see(w, r, target(view))
+	return kit.See(w, r, target(view))
 }
 
 // target is where the dispatcher sends: the page of the step that is due, or out

@@ -27,9 +27,9 @@ func (u *UI) confirmLink(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if result.Outcome == proving.LinkEnded {
-		return see(w, r, linkPath(r, ""))
+		return kit.See(w, r, linkPath(r, ""))
 	}
-	return see(w, r, path(result.Flow, ""))
+	return kit.See(w, r, path(result.Flow, ""))
 }
 
 // resendLink asks for another activation message in place of an expired link.
@@ -42,7 +42,7 @@ func (u *UI) resendLink(w http.ResponseWriter, r *http.Request) error {
 	if err := u.Enrollment.ResendLink(r.Context(), visitor, token); err != nil {
 		return err
 	}
-	return see(w, r, linkPath(r, "sent"))
+	return kit.See(w, r, linkPath(r, "sent"))
 }
 
 // linkSent shows that another activation message is on its way.

@@ -1,7 +1,11 @@
 package signinui
 
 import (
+	"context"
+
 	"parvis/internal/flow"
+	"parvis/internal/id"
+	"parvis/internal/proving"
 	"parvis/internal/web/kit"
 )
 
@@ -32,11 +36,16 @@ func (u *UI) renderAddress(c *call, form *kit.Form, status int, page string) err
 
 // forgot takes the form forgot-password. The answer is the same for every address.
 func (u *UI) forgot(c *call, form *kit.Form) error {
+	return c.ask(form, u.Recovery.Reset)
+}
+
+// ask asks a journey for a mail to the typed address.
+func (c *call) ask(form *kit.Form, send func(context.Context, flow.Visitor, id.Flow, string) (proving.Result, error)) error {
 	address := readAddress(form)
 	if !form.OK() {
 		return nil
 	}
-	if _, err := u.Recovery.Reset(c.r.Context(), c.visitor, c.view.Flow, address); err != nil {
+	if _, err := send(c.r.Context(), c.visitor, c.view.Flow, address); err != nil {
 		return err
 	}
 	return c.dispatch()
@@ -44,14 +53,7 @@ func (u *UI) forgot(c *call, form *kit.Form) error {
 
 // unlock takes the form unlock. The answer is the same for every address.
 func (u *UI) unlock(c *call, form *kit.Form) error {
-	address := readAddress(form)
-	if !form.OK() {
-		return nil
-	}
-	if _, err := u.Recovery.Unlock(c.r.Context(), c.visitor, c.view.Flow, address); err != nil {
-		return err
-	}
-	return c.dispatch()
+	return c.ask(form, u.Recovery.Unlock)
 }
 
 // lockedPage is the data of pages/locked.html.

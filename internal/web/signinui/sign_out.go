@@ -19,7 +19,7 @@ func (u *UI) renderSignOut(c *call, _ *kit.Form, status int) error {
 // signOut takes the answer of sign-out in a journey.
 func (u *UI) signOut(c *call, form *kit.Form) error {
 	if form.Get("choice") == "stay" {
-		return see(c.w, c.r, "/services")
+		return kit.See(c.w, c.r, "/services")
 	}
 	if err := u.Signin.SignOut(c.r.Context(), c.visitor); err != nil {
 		return err
