@@ -72,6 +72,16 @@ func (m *words) in(r *http.Request) func(key string, args ...any) string {
 	return m.bundle.Tr(i18n.Lang(m.language(r))).T
 }
 
+// closed sends the headers of a page that nobody keeps, with a policy of what it may load.
+func closed(w http.ResponseWriter, policy string) {
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Content-Security-Policy", policy)
+}
+
 // send renders a page whole, then sends it with a policy that lets nothing else in.
 func (m *words) send(w http.ResponseWriter, r *http.Request, status int, name, nonce, formAction string, data any) {
 	var out bytes.Buffer
@@ -80,12 +90,7 @@ func (m *words) send(w http.ResponseWriter, r *http.Request, status int, name, n
 		http.Error(w, "This page cannot be shown.", http.StatusInternalServerError)
 		return
 	}
-	h := w.Header()
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Content-Security-Policy", "default-src 'none'; img-src data:; style-src 'nonce-"+nonce+"'; frame-src 'self'; form-action "+formAction+"; base-uri 'none'; frame-ancestors 'none'")
+	closed(w, "default-src 'none'; img-src data:; style-src 'nonce-"+nonce+"'; frame-src 'self'; form-action "+formAction+"; base-uri 'none'; frame-ancestors 'none'")
 	if lang := r.URL.Query().Get("lang"); lang == "en" || lang == "fr" {
 		//nolint:gosec // plain HTTP on the loopback address, demonstration only
 		http.SetCookie(w, &http.Cookie{Name: m.cookie, Value: lang, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
