@@ -40,17 +40,18 @@ func (cmd *serveCmd) Run(ctx context.Context, c *console) error {
 
 // demoCmd runs the demonstration.
 type demoCmd struct {
-	Port      int    `help:"Port of the sign-in service; the example services take the next two. 0: any free ports." default:"8080"`
-	Dir       string `help:"Folder for the demonstration's database; empty: a fresh one that is removed at the end." type:"path" placeholder:"DIR"`
-	ReadyFile string `help:"Written once the demonstration serves: addresses and accounts as JSON." type:"path" placeholder:"FILE"`
-	Bind      string `help:"Loopback address to bind." default:"127.0.0.1" hidden:""`
-	Log       bool   `help:"Write the log to standard error."`
+	Port      int      `help:"Port of the sign-in service; the example services take the next two. 0: any free ports." default:"8080"`
+	Dir       string   `help:"Folder for the demonstration's database; empty: a fresh one that is removed at the end." type:"path" placeholder:"DIR"`
+	ReadyFile string   `help:"Written once the demonstration serves: addresses and accounts as JSON." type:"path" placeholder:"FILE"`
+	Partner   []string `help:"Register the services in this YAML file, too, to try your own client; written as partners in the configuration. Can be repeated." type:"path" placeholder:"FILE"`
+	Bind      string   `help:"Loopback address to bind." default:"127.0.0.1" hidden:""`
+	Log       bool     `help:"Write the log to standard error."`
 }
 
 // Run runs the demonstration until the process is told to stop.
 func (cmd *demoCmd) Run(ctx context.Context, c *console) error {
 	return demo.Run(ctx, demo.Options{
-		Port: cmd.Port, Dir: cmd.Dir, ReadyFile: cmd.ReadyFile, Bind: cmd.Bind, Log: cmd.Log,
+		Port: cmd.Port, Dir: cmd.Dir, ReadyFile: cmd.ReadyFile, Bind: cmd.Bind, Log: cmd.Log, Partners: cmd.Partner,
 		Out: c.out, Err: c.err, System: c.now,
 	})
 }

@@ -111,13 +111,8 @@ func (c *Config) Problems() []string {
 	}
 	out = append(out, c.Keys.problems()...)
 	out = append(out, c.together()...)
-	seen := map[string]bool{}
+	out = append(out, partnerProblems(c.Partners)...)
 	for _, p := range c.Partners {
-		if seen[p.ID] {
-			out = append(out, fmt.Sprintf("partners[%s].id: two partners have this id; give each its own", p.ID))
-		}
-		seen[p.ID] = true
-		out = append(out, p.Problems()...)
 		out = append(out, c.Demands(p)...)
 	}
 	return out

@@ -10,8 +10,6 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
-
-	"parvis/internal/relyingparty"
 )
 
 // decode reads a file's text over a configuration. All mistakes are listed, each
@@ -32,13 +30,21 @@ func decode(c *Config, text []byte) (problems []string, readable bool) {
 	if err == nil || errors.Is(err, io.EOF) {
 		return problems, true
 	}
-	if wrong, ok := errors.AsType[*yaml.TypeError](err); ok {
-		for _, text := range wrong.Errors {
-			problems = append(problems, plainYAML(text))
-		}
-		return problems, true
+	_, readable = errors.AsType[*yaml.TypeError](err)
+	return append(problems, plainYAMLs(err)...), readable
+}
+
+// plainYAMLs are the mistakes that a decoder found, each in plain words.
+func plainYAMLs(err error) []string {
+	wrong, ok := errors.AsType[*yaml.TypeError](err)
+	if !ok {
+		return []string{strings.TrimPrefix(err.Error(), "yaml: ")}
 	}
-	return append(problems, strings.TrimPrefix(err.Error(), "yaml: ")), false
+	var out []string
+	for _, text := range wrong.Errors {
+		out = append(out, plainYAML(text))
+	}
+	return out
 }
 
 // goTypes are the names that yaml gives to types in its messages.
@@ -59,10 +65,9 @@ func plainYAML(text string) string {
 		case "string":
 			kind = "text"
 		default:
-			if strings.HasPrefix(kind, "[]") {
+			kind = "table"
+			if strings.HasPrefix(m[3], "[]") {
 				kind = "list"
-			} else if strings.HasPrefix(kind, "map[") {
-				kind = "table"
 			}
 		}
 		if m[2] == "" {
@@ -123,25 +128,4 @@ func collect(t reflect.Type, fields map[string]reflect.Type) {
 // unmarshalsItself reports whether a type has its own form in the file.
 func unmarshalsItself(t reflect.Type) bool {
 	return reflect.PointerTo(t).Implements(reflect.TypeFor[yaml.Unmarshaler]())
-}
-
-// ParsePartner reads one partner service from a file of its own, with the same
-// rules for unknown keys as the configuration.
-func ParsePartner(path string, text []byte) (relyingparty.Settings, error) {
-	var s relyingparty.Settings
-	var node yaml.Node
-	err := yaml.Unmarshal(text, &node)
-	if err != nil {
-		return s, &Error{Path: path, Problems: []string{strings.TrimPrefix(err.Error(), "yaml: ")}}
-	}
-	if len(node.Content) == 0 {
-		return s, &Error{Path: path, Problems: []string{"the file is empty"}}
-	}
-	if problems := unknown(node.Content[0], reflect.TypeFor[relyingparty.Settings](), ""); len(problems) > 0 {
-		return s, &Error{Path: path, Problems: problems}
-	}
-	if err := node.Decode(&s); err != nil {
-		return s, &Error{Path: path, Problems: []string{plainYAML(strings.TrimPrefix(err.Error(), "yaml: "))}}
-	}
-	return s, nil
 }

@@ -24,11 +24,15 @@ func (d *demonstration) announce() error {
 	if ahead := d.clock.Ahead(); ahead > 0 {
 		addresses = append(addresses, []string{"Clock", d.clock.Now().Format("2006-01-02 15:04"), "(" + ahead.String() + " ahead of this machine, as it was left in " + d.Dir + ")"})
 	}
+	clients := ""
+	if rows := d.clients(); len(rows) > 1 {
+		clients = "\n" + columns(rows)
+	}
 	people := [][]string{{"E-mail address", "Password", "State"}}
 	for _, p := range d.people {
 		people = append(people, []string{p.Email, p.Password, stateText(p.State)})
 	}
-	b := "\nThe demonstration is ready.\n\n" + columns(addresses) + "\n" + columns(people) +
+	b := "\nThe demonstration is ready.\n\n" + columns(addresses) + clients + "\n" + columns(people) +
 		"\nTry this: open " + d.services[0].URL + ", choose \"Sign in\", then \"Create an account\" with any\n" +
 		"address; the activation mail is in the mailbox. Ctrl-C ends the demonstration.\n\n"
 	if _, err := fmt.Fprint(d.Out, b); err != nil {

@@ -46,6 +46,12 @@ func (d *demonstration) configure() (*config.Config, *secret.Keys, error) {
 		s.ClientSecret = secret.NewToken()
 		c.Partners = append(c.Partners, d.partner(s))
 	}
+	for _, a := range d.added {
+		if problem := a.unfit(&c); problem != nil {
+			return nil, nil, problem
+		}
+		c.Partners = append(c.Partners, a.settings)
+	}
 	return &c, keys, nil
 }
 
@@ -63,13 +69,7 @@ func (d *demonstration) key(name string) ([]byte, error) {
 
 // partner registers an example service as a deployment's configuration would.
 func (d *demonstration) partner(s *service) relyingparty.Settings {
-	text := func(key string) i18n.Text {
-		out := i18n.Text{}
-		for _, l := range i18n.Langs() {
-			out[string(l)] = d.words.bundle.Tr(l).T("demo.service." + s.Key + "." + key)
-		}
-		return out
-	}
+	text := func(key string) i18n.Text { return d.texts(s.Key, key) }
 	return relyingparty.Settings{
 		ID: s.ClientID, Name: text("name"), Department: text("department"), Description: text("description"),
 		RedirectURIs: []string{s.URL + "/callback"}, PostLogoutRedirectURIs: []string{s.URL + "/signed-out"},
@@ -79,6 +79,15 @@ func (d *demonstration) partner(s *service) relyingparty.Settings {
 			Name: text("department"), Email: s.Key + "@northland.example", Phone: "555 0100",
 		},
 	}
+}
+
+// texts are an example service's words in every language.
+func (d *demonstration) texts(service, key string) i18n.Text {
+	out := i18n.Text{}
+	for _, l := range i18n.Langs() {
+		out[string(l)] = d.words.bundle.Tr(l).T("demo.service." + service + "." + key)
+	}
+	return out
 }
 
 // start migrates, seeds and starts the background work. What is slow (making the

@@ -27,22 +27,26 @@ import (
 
 // Options are what the command line can say.
 type Options struct {
-	Port      int    // of the sign-in service; the example services take the next two; 0: any free ports
-	Dir       string // folder of the database; "": a fresh one, removed at the end
-	ReadyFile string // written once everything serves; "": none
-	Bind      string // loopback address
-	Log       bool   // write the log to Err
+	Port      int      // of the sign-in service; the example services take the next two; 0: any free ports
+	Dir       string   // folder of the database; "": a fresh one, removed at the end
+	ReadyFile string   // written once everything serves; "": none
+	Bind      string   // loopback address
+	Log       bool     // write the log to Err
+	Partners  []string // files with services to register besides the example services
 	Out, Err  io.Writer
 	System    func() time.Time // the machine's clock
 }
 
-// Service is one example service, as the ready file names it.
+// Service is one service, as the ready file names it: the example services
+// first, then those of --partner.
 type Service struct {
-	Name   string `json:"name"`
-	URL    string `json:"url"`
-	Demand string `json:"demand"`
+	Name         string `json:"name"`
+	URL          string `json:"url"`
+	Demand       string `json:"demand"`
+	ClientID     string `json:"client_id"`
+	ClientSecret string `json:"client_secret,omitempty"` // only one that the demonstration made
 
-	key string
+	names i18n.Text
 }
 
 // Person is one seeded person, as the ready file names them.
@@ -68,6 +72,7 @@ type demonstration struct {
 	words     *words
 	issuer    string
 	services  []*service
+	added     []*added
 	people    []Person
 	listeners []net.Listener // of the sign-in service, then of the example services
 }
@@ -78,6 +83,9 @@ func Run(ctx context.Context, o Options) (err error) {
 		return fmt.Errorf("demo: %q is not an address of this machine; the demonstration has known passwords and is never public. To run a real service: parvis init, then parvis serve", o.Bind)
 	}
 	d := &demonstration{Options: o, clock: &Clock{System: o.System}, box: &mailbox.Box{}}
+	if d.added, err = readPartners(o.Partners); err != nil {
+		return err
+	}
 	defer func() {
 		for _, one := range d.listeners {
 			_ = one.Close() // closed by its server before, if it had one
@@ -241,10 +249,17 @@ func isMine(path string) bool {
 
 func hostOf(issuer string) string { return issuer[len("http://"):] }
 
+// named are all services in the order of the ready file.
 func (d *demonstration) named() []Service {
-	out := make([]Service, len(d.services))
-	for i, s := range d.services {
-		out[i] = Service{Name: d.words.bundle.Tr(i18n.English).T("demo.service." + s.Key + ".name"), URL: s.URL, Demand: s.Demand, key: s.Key}
+	var out []Service
+	for _, s := range d.services {
+		out = append(out, Service{URL: s.URL, Demand: s.Demand, ClientID: s.ClientID, names: d.texts(s.Key, "name")})
+	}
+	for _, a := range d.added {
+		out = append(out, a.service())
+	}
+	for i := range out {
+		out[i].Name = out[i].names.In(i18n.English)
 	}
 	return out
 }

@@ -16,18 +16,19 @@ import (
 	"testing"
 	"time"
 
+	"parvis/internal/i18n"
 	"parvis/internal/web/webtest"
 )
 
 // running starts a whole demonstration on free ports and stops it with the test.
-func running(t *testing.T) ready {
+func running(t *testing.T, partners ...string) ready {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "ready.json")
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	var out bytes.Buffer
 	go func() {
-		ended <- Run(ctx, Options{Bind: "127.0.0.1", ReadyFile: file, Out: &out, Err: io.Discard, System: time.Now})
+		ended <- Run(ctx, Options{Bind: "127.0.0.1", ReadyFile: file, Partners: partners, Out: &out, Err: io.Discard, System: time.Now})
 	}()
 	t.Cleanup(func() {
 		stop()
@@ -36,6 +37,9 @@ func running(t *testing.T) ready {
 		}
 		if !strings.Contains(out.String(), "The demonstration is ready.") {
 			t.Errorf("nothing was announced: %q", out.String())
+		}
+		if len(partners) > 0 && !strings.Contains(out.String(), "Registered for you") {
+			t.Errorf("the team's clients were not announced: %q", out.String())
 		}
 	})
 	return awaited(t, file, ended)
@@ -100,7 +104,8 @@ func walk(t *testing.T, r ready, language string) *walker {
 	}
 	w := &walker{origins: map[string]*webtest.Person{r.Issuer: webtest.New(t, network(t, nil), r.Issuer, language)}}
 	for _, s := range r.Services {
-		w.origins[s.URL] = webtest.New(t, network(t, jar), s.URL, language)
+		origin := strings.TrimSuffix(s.URL, "/")
+		w.origins[origin] = webtest.New(t, network(t, jar), origin, language)
 	}
 	w.Person = w.origins[r.Issuer]
 	return w
@@ -166,6 +171,86 @@ func TestAPersonGoesThroughTheDemonstration(t *testing.T) {
 			w.visit(t, r.Services[1].URL+"/logout").Must("service-signed-out", http.StatusOK)
 			w.visit(t, r.Issuer+"/services").Must("sign-in", http.StatusOK)
 		})
+	}
+}
+
+func TestATeamTriesItsOwnClient(t *testing.T) {
+	mine := httptest.NewUnstartedServer(nil)
+	address := "http://" + mine.Listener.Addr().String()
+	file := filepath.Join(t.TempDir(), "team.yaml")
+	text := `partners:
+  - id: my-service
+    name: {en: My service, fr: Mon service}
+    department: {en: My department, fr: Mon ministère}
+    redirect_uris: [` + address + `/callback]
+    start_url: ` + address + `/
+    scopes: [openid, email]
+  - id: my-app
+    name: {en: My application, fr: Mon application}
+    department: {en: My department, fr: Mon ministère}
+    type: native
+    auth: none
+    redirect_uris: [ca.example.app:/callback]
+`
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := running(t, file)
+	if len(r.Services) != 4 {
+		t.Fatalf("the ready file names %+v", r.Services)
+	}
+	got, app := r.Services[2], r.Services[3]
+	if got.Name != "My service" || got.URL != address+"/" || got.Demand != "sign-in, email" || got.ClientID != "my-service" || len(got.ClientSecret) < 32 {
+		t.Errorf("the ready file says %+v", got)
+	}
+	if app.ClientID != "my-app" || app.ClientSecret != "" || app.URL != "" || r.Services[0].ClientSecret != "" {
+		t.Errorf("the ready file says %+v", app)
+	}
+	bundle, err := i18n.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts, err := newWords(bundle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stranger := &service{
+		Key: "fishing", ClientID: got.ClientID, ClientSecret: got.ClientSecret, Issuer: r.Issuer, URL: address, Scopes: []string{"openid", "email"},
+		Words: texts, Now: time.Now, logins: map[string]login{}, sessions: map[string]visitor{},
+	}
+	mine.Config.Handler = stranger.handler()
+	mine.Start()
+	t.Cleanup(mine.Close)
+	w := walk(t, ready{Issuer: r.Issuer, Services: r.Services[:3]}, "en")
+	w.visit(t, address+"/login").Must("sign-in", http.StatusOK).MustSay("My service")
+	w.Submit("sign-in", "email", r.People[0].Email, "password", r.People[0].Password)
+	w.Page.Must("consent", http.StatusOK).MustSay("My service")
+	w.Submit("consent", "#allow")
+	w.follow(t).Must("service-signed-in", http.StatusOK).MustSay(r.People[0].Email)
+	w.visit(t, r.Issuer+"/demo/mailbox").MustSay("My service")
+}
+
+func TestAServiceThatCannotBeRegisteredStopsTheDemonstrationBeforeItBegins(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "team.yaml")
+	for want, text := range map[string]string{
+		"team.yaml: no such file": "",
+		"team.yaml cannot be used, 2 settings to change:\n  - line 1: idd: there is no such setting": "idd: x\nnme: y\n",
+		"partners[x].redirect_uris: name at least one address":                                       "id: x\n",
+		"partners[y].acr: \"gold\" is no class that people can reach here":                           "{id: y, name: {en: x}, department: {en: x}, redirect_uris: ['http://127.0.0.1:1/'], acr: [gold]}",
+		"partners[student-aid].id: another service of this demonstration has this id":                "{id: student-aid, name: {en: x}, department: {en: x}, redirect_uris: ['http://127.0.0.1:1/']}",
+	} {
+		if text != "" {
+			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		} else if err := os.RemoveAll(file); err != nil {
+			t.Fatal(err)
+		}
+		err := Run(t.Context(), Options{Bind: "127.0.0.1", Partners: []string{file}, Out: io.Discard, Err: io.Discard, System: time.Now})
+		if err == nil || !strings.Contains(err.Error(), strings.TrimPrefix(want, "team.yaml")) || !strings.Contains(err.Error(), file) {
+			t.Errorf("want %q, got %v", want, err)
+		}
 	}
 }
 

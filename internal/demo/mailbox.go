@@ -95,7 +95,7 @@ func (v *viewer) list(w http.ResponseWriter, r *http.Request) {
 func (v *viewer) named(lang i18n.Lang) []Service {
 	out := make([]Service, len(v.Services))
 	for i, s := range v.Services {
-		s.Name = v.Words.bundle.Tr(lang).T("demo.service." + s.key + ".name")
+		s.Name = s.names.In(lang)
 		out[i] = s
 	}
 	return out

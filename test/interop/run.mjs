@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { Jar } from "../e2e/lib/jar.mjs";
+import { walkTheGuide } from "./guide.mjs";
 import { signInWithNodeClients } from "./node-clients.mjs";
 import { freePort, startServe } from "./serve.mjs";
 
@@ -84,6 +85,7 @@ const partners = {};
 for (const [name, path] of [["node", "/callback"], ["go", "/callback"], ["apache", "/redirect"]]) {
   partners[name] = { id: `interop-${name}`, name: `Interop ${name}`, secret, redirectUri: `http://127.0.0.1:${await freePort()}${path}` };
 }
+await walkTheGuide();
 const serve = await startServe(Object.values(partners));
 try {
   await serve.createAccount(person.email, person.password);
