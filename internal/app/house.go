@@ -23,6 +23,7 @@ import (
 	"parvis/internal/audit"
 	"parvis/internal/authenticator"
 	"parvis/internal/authenticator/password"
+	"parvis/internal/authenticator/totp"
 	"parvis/internal/config"
 	"parvis/internal/connection"
 	"parvis/internal/db"
@@ -85,6 +86,7 @@ type House struct {
 	Policy      password.Policy
 	Passwords   password.Passwords
 	Methods     authenticator.Authenticators
+	Apps        totp.Apps
 	Sessions    session.Sessions
 	Connections connection.Connections
 	Grants      grant.Grants

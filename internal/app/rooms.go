@@ -6,6 +6,7 @@ import (
 	"parvis/internal/account"
 	"parvis/internal/authenticator"
 	"parvis/internal/authenticator/password"
+	"parvis/internal/authenticator/totp"
 	"parvis/internal/connection"
 	"parvis/internal/enrollment"
 	"parvis/internal/flow"
@@ -35,6 +36,7 @@ func (h *House) domains(Options) error {
 	h.Policy = password.Policy{Settings: c.Password, Blocklist: blocked, SecondStep: h.Table.TwoFactors()}
 	h.Passwords = password.Passwords{Keys: h.Keys}
 	h.Methods = authenticator.Authenticators{Settings: c.Methods.Limits}
+	h.Apps = totp.Apps{Keys: h.Keys, Methods: h.Methods, Settings: c.Methods.App}
 	h.Sessions = session.Sessions{Settings: c.Session}
 	h.Connections = connection.Connections{Settings: c.OIDC.Connection, Audit: h.Audit}
 	h.Grants = grant.Grants{Settings: c.OIDC.Grant, Audit: h.Audit}
@@ -61,7 +63,7 @@ func (h *House) journeys(Options) error {
 	}
 	h.Lifecycle = &lifecycle.Lifecycle{
 		DB: h.DB, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs, Passwords: h.Passwords,
-		Sessions: h.Sessions, Connections: h.Connections, Grants: h.Grants, Outbox: h.Outbox, Audit: h.Audit,
+		Apps: h.Apps, Sessions: h.Sessions, Connections: h.Connections, Grants: h.Grants, Outbox: h.Outbox, Audit: h.Audit,
 	}
 	h.Jobs = &job.Runner{DB: h.DB, Node: node(), Jobs: h.jobs(), Logger: h.Log}
 	h.Visitor = &visit.Visitor{DB: h.DB, Sessions: h.Sessions, Accounts: h.Accounts}

@@ -21,6 +21,7 @@ import (
 	"parvis/internal/audit"
 	"parvis/internal/authenticator"
 	"parvis/internal/authenticator/password"
+	"parvis/internal/authenticator/totp"
 	"parvis/internal/connection"
 	"parvis/internal/db"
 	"parvis/internal/flow"
@@ -87,6 +88,8 @@ type Config struct {
 // Methods are the limits on methods and the numbers of each.
 type Methods struct {
 	Limits authenticator.Settings `yaml:",inline"` // how many there can be, and how wrong codes are counted
+	// App are the numbers of authenticator apps.
+	App totp.Settings `yaml:"app"`
 }
 
 // OIDC are the numbers of consent, of codes and tokens, and of the endpoints.
@@ -113,7 +116,7 @@ func Preset(name string) Config {
 		Outbound:   outbound.Preset(name),
 		Account:    account.Preset(name),
 		Password:   password.Preset(name),
-		Methods:    Methods{Limits: authenticator.Preset(name)},
+		Methods:    methodsPreset(name),
 		Session:    session.Preset(name),
 		Policy:     policy.Preset(name),
 		Flow:       flow.Preset(name),
@@ -123,6 +126,10 @@ func Preset(name string) Config {
 		Limits:     ratelimit.Preset(name),
 		Audit:      audit.Preset(name),
 	}
+}
+
+func methodsPreset(name string) Methods {
+	return Methods{Limits: authenticator.Preset(name), App: totp.Preset(name)}
 }
 
 // sections are the parts that judge themselves, by their name in the file.
@@ -137,6 +144,7 @@ func (c *Config) sections() []section {
 		{"account", c.Account.Problems()},
 		{"password", c.Password.Problems()},
 		{"methods", c.Methods.Limits.Problems()},
+		{"methods.app", c.Methods.App.Problems()},
 		{"session", c.Session.Problems()},
 		{"policy", c.Policy.Problems()},
 		{"flow", c.Flow.Problems()},

@@ -16,6 +16,7 @@ import (
 	"parvis/internal/audit"
 	"parvis/internal/authenticator"
 	"parvis/internal/authenticator/password"
+	"parvis/internal/authenticator/totp"
 	"parvis/internal/connection"
 	"parvis/internal/db"
 	"parvis/internal/db/dbtest"
@@ -56,6 +57,7 @@ type House struct {
 	Attempts  account.Attempts
 	Proofs    account.Proofs
 	Methods   authenticator.Authenticators
+	Apps      totp.Apps
 	Sessions  session.Sessions
 	Hasher    *password.Hasher
 	Audit     *audit.Log
@@ -134,6 +136,7 @@ func build(t testing.TB, d *db.DB, clock *dbtest.Clock, p plan) *House {
 	h.Attempts = account.Attempts{Keys: keys, Settings: numbers}
 	h.Proofs = account.Proofs{Keys: keys, Settings: numbers}
 	h.Methods = authenticator.Authenticators{Settings: authenticator.Preset("parvis")}
+	h.Apps = totp.Apps{Keys: keys, Methods: h.Methods, Settings: totp.Preset("parvis")}
 	h.Sessions = session.Sessions{Settings: session.Preset("parvis")}
 	h.Hasher = password.NewHasher(keys, p.password)
 	h.Audit = &audit.Log{DB: d, Keys: keys, Settings: audit.Preset("parvis")}
@@ -164,7 +167,7 @@ func build(t testing.TB, d *db.DB, clock *dbtest.Clock, p plan) *House {
 	}
 	h.Lifecycle = &lifecycle.Lifecycle{
 		DB: d, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs, Passwords: passwords,
-		Sessions: h.Sessions, Connections: connections, Grants: grants, Outbox: outbox, Audit: h.Audit,
+		Apps: h.Apps, Sessions: h.Sessions, Connections: connections, Grants: grants, Outbox: outbox, Audit: h.Audit,
 	}
 	return h
 }

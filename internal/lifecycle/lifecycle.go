@@ -17,6 +17,7 @@ import (
 	"parvis/internal/audit"
 	"parvis/internal/authenticator"
 	"parvis/internal/authenticator/password"
+	"parvis/internal/authenticator/totp"
 	"parvis/internal/connection"
 	"parvis/internal/db"
 	"parvis/internal/fault"
@@ -39,6 +40,7 @@ type Lifecycle struct {
 	Attempts    account.Attempts
 	Proofs      account.Proofs
 	Passwords   password.Passwords
+	Apps        totp.Apps
 	Sessions    session.Sessions
 	Connections connection.Connections
 	Grants      grant.Grants
@@ -124,7 +126,7 @@ func (l *Lifecycle) forget(tx *db.Tx, a id.Account) error {
 		return err
 	}
 	for _, erase := range []func(*db.Tx, id.Account) error{
-		authenticator.Erase, l.Sessions.Erase, l.Grants.Forget, l.Connections.Forget, l.Audit.EraseAccount,
+		l.Apps.Erase, authenticator.Erase, l.Sessions.Erase, l.Grants.Forget, l.Connections.Forget, l.Audit.EraseAccount,
 	} {
 		if err := erase(tx, a); err != nil {
 			return err
