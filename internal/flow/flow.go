@@ -54,6 +54,8 @@ type State struct {
 	SelectAccount bool `json:"select,omitempty"`  // ask as whom to continue (prompt=select_account)
 	ForceConsent  bool `json:"consent,omitempty"` // ask for the agreement again (prompt=consent)
 
+	SetUp policy.Method `json:"setUp,omitempty"` // method that the person came to set up; AnyMethod to choose; "" for none
+
 	Progress Progress `json:"progress,omitzero"` // what has happened so far
 }
 

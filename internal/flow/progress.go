@@ -43,6 +43,8 @@ type Progress struct {
 	Taken    bool       `json:"taken,omitempty"`    // the proven address belongs to an active account already
 	Notice   Notice     `json:"notice,omitempty"`   // what the next page tells
 
+	Second Second `json:"second,omitzero"` // the second step
+
 	Account   id.Account `json:"account,omitempty"`   // who signed in on this flow
 	Session   id.Session `json:"session,omitempty"`   // the session that came of it
 	Confirmed id.Session `json:"confirmed,omitempty"` // session the person chose to continue with (prompt=select_account)

@@ -330,3 +330,33 @@ func TestPresetsAreAcceptedAndEmptySettingsAreNot(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 }
+
+// A second step must neither leave the older token alive nor buy time (SP 800-63B-4, 5.1).
+func TestASecondStepGivesANewTokenAndNoTime(t *testing.T) {
+	each(t, "parvis", func(h *house) {
+		started, token := h.start("SAM", "")
+		h.clock.Advance(10 * time.Minute)
+		facts := started.Facts.With(policy.App, h.clock.Now(), "FLOW")
+		elevate := func(older, fresh string) (ok bool) {
+			h.write(func(tx *db.Tx) (err error) { ok, err = h.Elevate(tx, started.ID, older, fresh, facts); return err })
+			return ok
+		}
+		if !elevate(token, "fresh") {
+			h.Fatal("a live session was not elevated")
+		}
+		if got := h.find(token); got.Standing != session.Unknown {
+			h.Errorf("the older token is %s", got.Standing)
+		}
+		got := h.find("fresh")
+		if !got.Live() || got.ID != started.ID || !got.EndsAt.Equal(started.EndsAt) || got.Facts.Proven(policy.App).IsZero() {
+			h.Errorf("%+v", got)
+		}
+		if elevate(token, "again") || elevate("", "again") {
+			h.Error("a token that is dead elevates the session")
+		}
+		h.write(func(tx *db.Tx) error { _, err := h.End(tx, started.ID, session.SignedOut); return err })
+		if elevate("fresh", "again") {
+			h.Error("a session that has ended is elevated")
+		}
+	})
+}

@@ -8,6 +8,7 @@ import (
 
 	"parvis/internal/account"
 	"parvis/internal/audit"
+	"parvis/internal/authenticator"
 	"parvis/internal/authenticator/password"
 	"parvis/internal/connection"
 	"parvis/internal/db"
@@ -137,9 +138,17 @@ func (j *Journey) place(tx *db.Tx, v flow.Visitor, f flow.Flow, service *relying
 	p := Position{
 		Kind: f.State.Kind, Progress: f.State.Progress, RelyingParty: f.RelyingParty, Demand: f.State.Demand,
 		SelectAccount: f.State.SelectAccount, ForceConsent: f.State.ForceConsent, Finish: f.State.Finish, Agreed: true,
+		SetUp: f.State.SetUp,
 	}
 	if live != nil {
 		p.Live = &Live{Session: live.ID, Account: live.Account, Facts: live.Facts}
+	}
+	if p.Second(j.Table, tx.Now()) {
+		list, err := authenticator.List(tx, live.Account)
+		if err != nil {
+			return scene{}, err
+		}
+		p.Live.Has = authenticator.Methods(list)
 	}
 	if live != nil && f.RelyingParty != "" {
 		reason, err := j.Connections.Needed(tx, asked(f, live.Account, service))

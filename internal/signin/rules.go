@@ -14,12 +14,13 @@ type Position struct {
 	Progress      flow.Progress
 	RelyingParty  id.RelyingParty // "" for a direct sign-in
 	Demand        policy.Demand
-	SelectAccount bool   // the service asks as whom to continue (prompt=select_account)
-	ForceConsent  bool   // the service asks for the agreement again (prompt=consent)
-	Finish        string // local path that completes the request, "" for My connected services
-	Ended         bool   // the flow has expired
-	Live          *Live  // the session of this browser, nil for none
-	Agreed        bool   // what the service asks for was agreed to, and not too long ago
+	SelectAccount bool          // the service asks as whom to continue (prompt=select_account)
+	ForceConsent  bool          // the service asks for the agreement again (prompt=consent)
+	Finish        string        // local path that completes the request, "" for My connected services
+	Ended         bool          // the flow has expired
+	Live          *Live         // the session of this browser, nil for none
+	Agreed        bool          // what the service asks for was agreed to, and not too long ago
+	SetUp         policy.Method // what the person came to set up, "" for nothing
 }
 
 // Live is the session of a browser as far as the rule is concerned.
@@ -27,6 +28,7 @@ type Live struct {
 	Session id.Session
 	Account id.Account
 	Facts   policy.Facts
+	Has     []policy.Method // second steps of the account; only wanted when one is due, see Position.Second
 }
 
 // Reason says why a step is due, for the log and the pages.
@@ -37,6 +39,8 @@ const (
 	ReasonTask      Reason = "task"      // a branch is under way
 	ReasonNobody    Reason = "nobody"    // nobody is signed in
 	ReasonReauth    Reason = "reauth"    // who is signed in must prove it again
+	ReasonSecond    Reason = "second"    // more has to be proven than a password
+	ReasonSetUp     Reason = "set-up"    // a method is to be set up
 	ReasonChoose    Reason = "choose"    // the service wants the person to say as whom
 	ReasonConsent   Reason = "consent"   // something is shared that was not agreed to
 	ReasonDone      Reason = "done"      // nothing is left to ask
@@ -96,7 +100,8 @@ func nextReset(p flow.Progress) Step {
 	return StepForgot
 }
 
-// nextSignIn asks for identity first, then for whom, then for agreement.
+// nextSignIn asks for identity first, then for whom, then for a second step, then
+// for agreement.
 func nextSignIn(table policy.Table, p Position, now time.Time) (Step, Reason) {
 	if p.Live == nil {
 		return StepSignIn, ReasonNobody
@@ -106,12 +111,64 @@ func nextSignIn(table policy.Table, p Position, now time.Time) (Step, Reason) {
 	if p.SelectAccount && !p.Progress.Chose(p.Live.Session) {
 		return StepContinue, ReasonChoose
 	}
-	step := table.Next(p.Demand, p.Live.Facts, now).Step
-	switch {
-	case step == policy.StepImpossible:
+	switch table.Next(p.Demand, p.Live.Facts, now).Step {
+	case policy.StepImpossible:
 		return StepFinish, ReasonDone // the endpoint that completes the request answers with its protocol's error
-	case step != policy.StepNone:
+	case policy.StepPassword:
 		return StepSignIn, ReasonReauth
+	case policy.StepSecond, policy.StepNone:
+	}
+	if step, why := nextSecond(p.turn(table, now), p.Progress.Second); step != "" {
+		return step, why
+	}
+	return nextAgreement(p)
+}
+
+// Second reports whether Live.Has decides what is next: a second step is due, or
+// a method was or is to be set up.
+func (p Position) Second(table policy.Table, now time.Time) bool {
+	if p.Live == nil || p.Kind != flow.SignIn {
+		return false
+	}
+	return p.SetUp != "" || p.Progress.Second != flow.Second{} ||
+		table.Next(p.Demand, p.Live.Facts, now).Step == policy.StepSecond
+}
+
+func (p Position) turn(table policy.Table, now time.Time) flow.Turn {
+	return flow.State{Demand: p.Demand, SetUp: p.SetUp, Progress: p.Progress}.Turn(table, p.Live.Facts, p.Live.Has, now)
+}
+
+// nextSecond is the page of what is due of the second step; "" for nothing.
+func nextSecond(t flow.Turn, s flow.Second) (Step, Reason) {
+	switch t.Kind {
+	case flow.TurnProve:
+		return StepSecond, ReasonSecond
+	case flow.TurnChoose:
+		return StepSetUp, ReasonSetUp
+	case flow.TurnAnother:
+		return StepAnother, ReasonSetUp
+	case flow.TurnSetUp:
+	default:
+		return "", ""
+	}
+	switch t.Method {
+	case policy.App:
+		return StepSetUpApp, ReasonSetUp
+	case policy.Text, policy.Voice:
+		if s.Draft != "" {
+			return StepConfirmPhone, ReasonSetUp
+		}
+		return StepSetUpPhone, ReasonSetUp
+	case policy.Backup:
+		return StepSetUpBackup, ReasonSetUp
+	default:
+		return StepSetUp, ReasonSetUp // nothing else can be set up yet
+	}
+}
+
+// nextAgreement is what follows when the person has proven what is demanded.
+func nextAgreement(p Position) (Step, Reason) {
+	switch {
 	case p.RelyingParty == "" && p.Finish == "":
 		return StepServices, ReasonDone
 	case p.RelyingParty == "":
@@ -145,8 +202,28 @@ func beforeSignIn(s Step) bool {
 	}
 }
 
+// settingUp reports whether a step is about setting up a method.
+func settingUp(s Step) bool {
+	switch s {
+	case StepSetUp, StepSetUpApp, StepSetUpPhone, StepConfirmPhone, StepSetUpBackup, StepAnother:
+		return true
+	default:
+		return false
+	}
+}
+
+// Second reports whether a step is about the second step: proving a method, or
+// setting one up.
+func (s Step) Second() bool { return s == StepSecond || settingUp(s) }
+
 // Allowed reports whether the page of a step may be shown, or sent, while the
 // dispatcher names another one. Everything else goes to the dispatcher.
 func Allowed(due, page Step) bool {
+	switch page {
+	case StepOtherWay:
+		return due == StepSecond
+	case StepHelpChoose:
+		return settingUp(due)
+	}
 	return page == due || entrance(page) && beforeSignIn(due)
 }

@@ -43,10 +43,23 @@ func signedIn(p Position) Position {
 
 func TestTheRuleNamesOneStep(t *testing.T) {
 	service := Position{Kind: flow.SignIn, RelyingParty: "licences", Finish: "/finish", Demand: policy.Demand{Journey: "f1"}, Agreed: true}
-	with := func(p Position, change func(*Position)) Position {
-		change(&p)
+	with := func(p Position, changes ...func(*Position)) Position {
+		if p.Live != nil {
+			p.Live = new(*p.Live)
+		}
+		for _, change := range changes {
+			change(&p)
+		}
 		return p
 	}
+	aal2 := func(p *Position) { p.Demand.Level = policy.AAL2 }
+	proven := func(m policy.Method) func(*Position) {
+		return func(p *Position) { p.Live.Facts = p.Live.Facts.With(m, now, "f1") }
+	}
+	has := func(m ...policy.Method) func(*Position) { return func(p *Position) { p.Live.Has = m } }
+	choose := func(m policy.Method) func(*Position) { return func(p *Position) { p.Progress.Second.SetUp = m } }
+	comes := func(m policy.Method) func(*Position) { return func(p *Position) { p.SetUp = m } }
+	bound := func(p *Position) { p.Progress.Second.Bound = policy.App }
 	hour := time.Hour
 	second := time.Second
 	cases := []struct {
@@ -66,6 +79,23 @@ func TestTheRuleNamesOneStep(t *testing.T) {
 		{"select_account, chosen", signedIn(with(service, func(p *Position) { p.SelectAccount = true; p.Progress.Confirmed = "s1" })), StepFinish},
 		{"select_account, chosen with another session", signedIn(with(service, func(p *Position) { p.SelectAccount = true; p.Progress.Confirmed = "s0" })), StepContinue},
 		{"an unknown essential class", signedIn(with(service, func(p *Position) { p.Demand.ACR = []string{"none"}; p.Demand.Essential = true })), StepFinish},
+		{"more is demanded and nothing is bound: a code by e-mail guards the set-up", with(signedIn(service), aal2), StepSecond},
+		{"it was given: choose what to set up", with(signedIn(service), aal2, proven(policy.Email)), StepSetUp},
+		{"an app was chosen", with(signedIn(service), aal2, proven(policy.Email), choose(policy.App)), StepSetUpApp},
+		{"a text was chosen", with(signedIn(service), aal2, proven(policy.Email), choose(policy.Text)), StepSetUpPhone},
+		{"the number was given", with(signedIn(service), aal2, proven(policy.Email), choose(policy.Text), func(p *Position) { p.Progress.Second.Draft = "x" }), StepConfirmPhone},
+		{"backup codes were chosen", with(signedIn(service), aal2, proven(policy.Email), choose(policy.Backup)), StepSetUpBackup},
+		{"what cannot be set up was chosen", with(signedIn(service), aal2, proven(policy.Email), choose(policy.Passkey)), StepSetUp},
+		{"an app is bound", with(signedIn(service), aal2, has(policy.App)), StepSecond},
+		{"an app was proven", with(signedIn(service), aal2, has(policy.App), proven(policy.App)), StepFinish},
+		{"an app was set up: another is encouraged", with(signedIn(service), aal2, has(policy.App), proven(policy.App), bound), StepAnother},
+		{"that was answered", with(signedIn(service), aal2, has(policy.App), proven(policy.App), bound, func(p *Position) { p.Progress.Second.Settled = true }), StepFinish},
+		{"two are bound", with(signedIn(service), aal2, has(policy.App, policy.Backup), proven(policy.App), bound), StepFinish},
+		{"another is wanted", with(signedIn(service), aal2, has(policy.App), proven(policy.App), bound, func(p *Position) { p.Progress.Second.Wants = true }), StepSetUp},
+		{"came to set up an app", with(signedIn(service), comes(policy.App), proven(policy.Email)), StepSetUpApp},
+		{"came to set up something, proves first what is bound", with(signedIn(service), comes(flow.AnyMethod), has(policy.App), proven(policy.Email)), StepSecond},
+		{"came to set up something", with(signedIn(service), comes(flow.AnyMethod), proven(policy.Email)), StepSetUp},
+		{"came to set up something and did", with(signedIn(service), comes(flow.AnyMethod), proven(policy.Email), bound), StepFinish},
 		{"direct", signedIn(Position{Kind: flow.SignIn}), StepServices},
 		{"direct, to a page of ours", signedIn(Position{Kind: flow.SignIn, Finish: "/settings"}), StepFinish},
 		{"detached", signedIn(with(service, func(p *Position) { p.Progress.Detached = true; p.Agreed = false })), StepReady},
@@ -83,7 +113,7 @@ func TestTheRuleNamesOneStep(t *testing.T) {
 		{"sign-out with a session", signedIn(Position{Kind: flow.SignOut, Finish: "/logout"}), StepSignOut},
 		{"sign-out without one", Position{Kind: flow.SignOut, Finish: "/logout"}, StepFinish},
 	}
-	table := policy.NewTable(policy.Preset("parvis"))
+	table := policy.NewTable(policy.Preset("parvis"), policy.Email, policy.Text, policy.Voice, policy.App, policy.Backup)
 	for _, c := range cases {
 		if got, _ := Next(table, c.p, now); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)

@@ -14,6 +14,15 @@ const (
 	StepForgot         Step = "forgot-password"    // address of the account to reset
 	StepUnlock         Step = "unlock"             // address of the account to unlock
 	StepCheckEmail     Step = "check-email"        // reset or unlock mail sent; its code may be typed
+	StepSecond         Step = "second-step"        // prove a second method
+	StepOtherWay       Step = "another-way"        // choose with which method; open while StepSecond is due
+	StepSetUp          Step = "set-up-method"      // choose a method to set up
+	StepHelpChoose     Step = "help-me-choose"     // three questions that end in one method; open while a set-up is due
+	StepSetUpApp       Step = "set-up-app"         // authenticator app: scan, type the code
+	StepSetUpPhone     Step = "set-up-phone"       // number, text or call
+	StepConfirmPhone   Step = "confirm-phone"      // the code sent to that number
+	StepSetUpBackup    Step = "set-up-backup"      // backup codes to keep
+	StepAnother        Step = "set-up-another"     // one method only: be encouraged to set up another
 	StepContinue       Step = "continue"           // already signed in as …: continue or switch
 	StepConsent        Step = "consent"            // what is shared with the service
 	StepSignOut        Step = "sign-out"           // a service asked to sign out

@@ -122,6 +122,9 @@ func (e *Endpoint) judge(tx *db.Tx, v visit.Visit, in incoming, f flow.Flow) (ou
 		}
 	}
 	step, _ := signin.Next(e.Table, p, tx.Now())
+	if step.Second() {
+		return needAgain, "", nil
+	}
 	switch step {
 	case signin.StepFinish:
 		if !v.SignedIn {

@@ -1,0 +1,114 @@
+package flow
+
+import (
+	"log/slog"
+	"slices"
+	"time"
+
+	"parvis/internal/policy"
+)
+
+// AnyMethod in State.SetUp lets the person choose what to set up.
+const AnyMethod policy.Method = "any"
+
+// Second is how far the second step of a journey, or the set-up of a method, is.
+type Second struct {
+	Way     string        `json:"way,omitempty"`     // authenticator chosen to prove with; "" for the suggested one
+	Wants   bool          `json:"wants,omitempty"`   // the person wants to set up another method, which nothing demands
+	SetUp   policy.Method `json:"setUp,omitempty"`   // method chosen to be set up
+	Draft   string        `json:"draft,omitempty"`   // what is being set up, in the words of the journey that does it
+	Bound   policy.Method `json:"bound,omitempty"`   // method that was set up last on this flow
+	Settled bool          `json:"settled,omitempty"` // whether to set up another was answered
+}
+
+// LogValue keeps the secrets of a set-up out of the log.
+func (s Second) LogValue() slog.Value { return slog.StringValue("second:" + string(s.SetUp)) }
+
+// TurnKind is what is due of a second step.
+type TurnKind string
+
+// The kinds. The zero value: nothing is due.
+const (
+	TurnProve   TurnKind = "prove"   // prove one of Turn.Ask
+	TurnChoose  TurnKind = "choose"  // choose one of Turn.Offer to be set up
+	TurnSetUp   TurnKind = "set-up"  // Turn.Method is being set up
+	TurnAnother TurnKind = "another" // there is only one strong method: be encouraged, once, to set up another
+)
+
+// Turn is what is due of the second step in a flow.
+type Turn struct {
+	Kind     TurnKind
+	Need     policy.Need
+	Ask      []policy.Method // for TurnProve: one of them is enough
+	Guard    bool            // for TurnProve: it is asked because something is to be set up
+	Unfit    []policy.Method // methods of the account that are not enough
+	Offer    []policy.Method // what can be set up, as it is recommended
+	Method   policy.Method   // for TurnSetUp
+	Required bool            // what is demanded cannot be reached without a set-up
+}
+
+// Turn names what is due of the second step for somebody who has proven facts and
+// has methods: first what is demanded, then what the person wants to set up, then
+// the one encouragement. Nothing is due before the password was proven as the
+// demand wants it; see Asking for that.
+func (s State) Turn(table policy.Table, facts policy.Facts, has []policy.Method, now time.Time) Turn {
+	need := table.Next(s.Demand, facts, now)
+	second := s.Progress.Second
+	switch {
+	case need.Step == policy.StepSecond:
+		way := table.Way(need, s.Demand, facts, has, now)
+		out := Turn{Need: need, Unfit: way.Unfit, Offer: way.SetUp, Required: len(way.Ask) == 0}
+		if len(way.Guard) > 0 {
+			return out.prove(way.Guard, true)
+		}
+		if len(way.Ask) > 0 {
+			return out.prove(way.Ask, false)
+		}
+		return out.setUp(second.SetUp)
+	case need.Step != policy.StepNone || facts.Password.IsZero():
+		return Turn{}
+	case second.Wants, s.SetUp != "" && second.Bound == "":
+		out := Turn{Need: need, Offer: offer(table)}
+		if guard := table.Guard(s.Demand, facts, has, now); len(guard) > 0 {
+			return out.prove(guard, true)
+		}
+		method := second.SetUp
+		if method == "" {
+			method = s.SetUp
+		}
+		return out.setUp(method)
+	case second.Bound != "" && !second.Settled && s.SetUp == "" && strong(has) == 1 && len(offer(table)) > 1:
+		return Turn{Kind: TurnAnother, Need: need, Offer: offer(table)}
+	}
+	return Turn{}
+}
+
+func (t Turn) prove(ask []policy.Method, guard bool) Turn {
+	t.Kind, t.Ask, t.Guard = TurnProve, ask, guard
+	return t
+}
+
+func (t Turn) setUp(method policy.Method) Turn {
+	t.Kind = TurnChoose
+	if slices.Contains(t.Offer, method) {
+		t.Kind, t.Method = TurnSetUp, method
+	}
+	return t
+}
+
+// offer are the methods that can be set up; e-mail is there already.
+func offer(table policy.Table) []policy.Method {
+	return slices.DeleteFunc(table.Usable(), func(m policy.Method) bool { return m == policy.Email })
+}
+
+// strong counts the methods that can stand beside each other when one is lost:
+// text and voice of one telephone are one.
+func strong(has []policy.Method) int {
+	n := 0
+	for _, m := range has {
+		if m.Worth() >= policy.AAL2 && m != policy.Voice {
+			n++
+		}
+	}
+	return n
+}
