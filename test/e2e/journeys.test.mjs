@@ -44,6 +44,41 @@ for (const lang of ["en", "fr"]) {
   }
 }
 
+for (const lang of ["en", "fr"]) {
+  for (const script of [true, false]) {
+    test(`the language switch keeps the typed address, sends no password, and Enter still submits (${lang}, JavaScript ${script ? "on" : "off"})`, async () => {
+      const page = await person(browser, { lang, script });
+      const email = newAddress("switch");
+      const other = lang === "en" ? "fr" : "en";
+      await openService(page, demo.plain);
+      await page.fill("#email", email);
+      await page.fill("#password", goodPassword);
+      const sent = page.waitForRequest((r) => r.method() === "POST");
+      await page.click("#language-link");
+      const body = new URLSearchParams((await sent).postData());
+      assert.equal(body.get("password"), script ? "" : goodPassword); // without script the server drops it
+      await page.locator(`html[lang=${other}]`).waitFor({ state: "attached" });
+      assert.equal(await page.inputValue("#email"), email);
+      assert.equal(await page.inputValue("#password"), "");
+      assert.ok(!page.url().includes("?"), page.url());
+      await page.click("#create-account-link");
+      await at(page, "create-account");
+      await page.fill("#email", email);
+      await page.check("#terms");
+      await page.focus("#language-link");
+      await page.keyboard.press("Enter"); // the switch works from the keyboard
+      await page.locator(`html[lang=${lang}]`).waitFor({ state: "attached" });
+      assert.equal(await page.inputValue("#email"), email);
+      assert.ok(await page.isChecked("#terms"));
+      await page.focus("#email");
+      await page.keyboard.press("Enter"); // and the main button is still what Enter presses
+      await at(page, "confirm-email");
+      assert.equal(await page.locator("html").getAttribute("lang"), lang);
+      await page.context().close();
+    });
+  }
+}
+
 test("opening the link consumes nothing: a mail scanner may look first", async () => {
   const page = await person(browser);
   const email = newAddress("scanner");

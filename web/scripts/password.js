@@ -12,7 +12,10 @@ export function passwordToggles(root) {
     button.hidden = false;
     button.addEventListener("click", () => set(input.type === "password", true));
     // A shown password must not be kept as an ordinary field's history, nor come back shown.
-    input.form?.addEventListener("submit", () => set(false, false));
+    input.form?.addEventListener("submit", (event) => {
+      set(false, false);
+      if (event.submitter?.id === "language-link") input.value = ""; // the language of the page is no reason to send a password
+    });
     addEventListener("pageshow", () => set(false, false));
   }
 }

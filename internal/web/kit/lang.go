@@ -37,7 +37,7 @@ func SetLang(w http.ResponseWriter, l i18n.Lang) { SetCookie(w, LangCookie, stri
 
 // UseLang answers this request in a language when the browser has not chosen one itself.
 func (s *Site) UseLang(r *http.Request, l i18n.Lang) {
-	if _, chosen := s.offered(Cookie(r, LangCookie)); chosen {
+	if _, chosen := s.offered(Cookie(r, LangCookie)); chosen || of(r).chosen {
 		return
 	}
 	if l, ok := s.offered(string(l)); ok {
@@ -52,7 +52,7 @@ func (s *Site) switchLang(w http.ResponseWriter, r *http.Request) bool {
 		return false
 	}
 	query := r.URL.Query()
-	wish := query["lang"]
+	wish := query[langField]
 	if len(wish) == 0 {
 		return false
 	}
@@ -67,6 +67,26 @@ func (s *Site) switchLang(w http.ResponseWriter, r *http.Request) bool {
 	w.WriteHeader(http.StatusSeeOther)
 	return true
 }
+
+// Switched reports whether a form was sent by the language switch of its page
+// (View.Keeps) and not by its own button. It then remembers the language and
+// answers this request in it: show the page again with what was typed, decide
+// nothing and find nothing wrong. Passwords are not shown again, and what was
+// typed stands in no address. Read the form with Site.Form first.
+func (s *Site) Switched(w http.ResponseWriter, r *http.Request, f *Form) bool {
+	l, ok := s.offered(f.Get(langField))
+	if !ok {
+		return false
+	}
+	delete(f.values, langField)
+	SetLang(w, l)
+	v := of(r)
+	v.lang, v.chosen = l, true
+	return true
+}
+
+// langField names the language in a query and in a form.
+const langField = "lang"
 
 // safePath is the path of an address as a reference that can only mean this
 // site: one slash at its begin, no backslash, cleaned, escaped.
@@ -112,6 +132,6 @@ func LocalPath(raw string) string {
 
 // withoutLang is a query without the parameter lang.
 func withoutLang(query url.Values) string {
-	query.Del("lang")
+	query.Del(langField)
 	return query.Encode()
 }

@@ -36,6 +36,7 @@ type Scene struct {
 // visitor is what Wrap learned about a request.
 type visitor struct {
 	lang      i18n.Lang
+	chosen    bool // the language, by this request
 	browser   string
 	ip        string
 	received  bool   // by Wrap

@@ -73,5 +73,8 @@ type View struct {
 	Addresses map[i18n.Lang]string
 
 	Form *Form // what was typed, and what is wrong
-	Data any   // the page's own type
+	// Keeps is the id of the form whose fields a change of language keeps: the
+	// language switch then sends it (Site.Switched). "": the switch is a link.
+	Keeps string
+	Data  any // the page's own type
 }

@@ -50,6 +50,9 @@ func (p *Portal) showContact(w http.ResponseWriter, r *http.Request, rendered *k
 	}
 	view := p.view(r, pg, data)
 	view.Form = form
+	if data.Open {
+		view.Keeps = "contact"
+	}
 	return rendered.Render(w, r, status, view)
 }
 
@@ -142,6 +145,9 @@ func (p *Portal) sendContact(rendered *kit.Pages, pg page) kit.Handler {
 		form, err := p.Site.Form(w, r, "contact")
 		if err != nil {
 			return err
+		}
+		if p.Site.Switched(w, r, form) {
+			return p.showContact(w, r, rendered, pg, form, http.StatusOK)
 		}
 		decision, err := p.Limiter.Take(r.Context(), ratelimit.ContactIP, kit.ClientIP(r))
 		if err != nil {

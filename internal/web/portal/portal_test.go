@@ -160,6 +160,20 @@ func TestTheLanguageLinkLeadsToTheSamePageInTheOtherLanguage(t *testing.T) {
 	})
 }
 
+func TestTheLanguageSwitchKeepsTheMessageThatIsBeingWritten(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		p := webtest.New(t, h.handler, origin, "fr-CA")
+		p.Open("/fr/contact")
+		page := p.Follow("language-link", "email", "ana@example.org", "message", "Bonjour, je ne peux")
+		if page.Lang() != "en" || page.Status != http.StatusOK || page.Field("email", "value") != "ana@example.org" || !strings.Contains(page.Body, "Bonjour, je ne peux</textarea>") {
+			t.Errorf("%s in %s: %q\n%s", page.URL, page.Lang(), page.Field("email", "value"), page.Text())
+		}
+		if strings.Contains(page.URL, "?") || page.Has("error-summary") {
+			t.Errorf("%s: %s", page.URL, page.Text())
+		}
+	})
+}
+
 func TestTheNumbersOnThePagesAreTheConfiguredOnes(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		p := webtest.New(t, h.handler, origin, "en-CA")

@@ -40,7 +40,8 @@ func (u *UI) show(step signin.Step, page renderer) http.Handler {
 
 // take is the POST of a form: it reads the form with its token and hands it on.
 // What a person can correct comes back as the same page with status 422; who is
-// too fast finds there, with status 429, what was typed and how long to wait.
+// too fast finds there, with status 429, what was typed and how long to wait. The
+// switch of the language sends the form, too: the page comes back as it was filled in.
 func (u *UI) take(step signin.Step, formID string, do func(*call, *kit.Form) error, page renderer) http.Handler {
 	return u.Site.Handle(func(w http.ResponseWriter, r *http.Request) error {
 		c, err := u.enter(w, r, step)
@@ -50,6 +51,12 @@ func (u *UI) take(step signin.Step, formID string, do func(*call, *kit.Form) err
 		form, err := u.Site.Form(w, r, c.formOf(formID))
 		if err != nil {
 			return err
+		}
+		if u.Site.Switched(w, r, form) {
+			if c, err = u.enter(w, r, step); c == nil || err != nil { // its texts are in the language of before
+				return err
+			}
+			return page(c, form, http.StatusOK)
 		}
 		err = do(c, form)
 		if fault.Is(err, fault.Conflict) {

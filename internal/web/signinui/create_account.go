@@ -22,7 +22,7 @@ func (u *UI) renderCreate(c *call, form *kit.Form, status int) error {
 	if form == nil {
 		form = kit.NewForm("email", c.view.Address)
 	}
-	return u.render(c, status, kit.View{Page: "create-account", Form: form, Data: data})
+	return u.render(c, status, kit.View{Page: "create-account", Keeps: "create-account", Form: form, Data: data})
 }
 
 // create takes the form create-account. Whatever is known of the address, the

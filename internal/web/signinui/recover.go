@@ -31,7 +31,7 @@ func (u *UI) renderAddress(c *call, form *kit.Form, status int, page string) err
 	if form == nil {
 		form = kit.NewForm("email", c.view.Address)
 	}
-	return u.render(c, status, kit.View{Page: page, Form: form, Data: data})
+	return u.render(c, status, kit.View{Page: page, Keeps: page, Form: form, Data: data})
 }
 
 // forgot takes the form forgot-password. The answer is the same for every address.

@@ -31,7 +31,7 @@ func (u *UI) renderSignIn(c *call, form *kit.Form, status int) error {
 	if form == nil {
 		form = kit.NewForm("email", c.view.Address)
 	}
-	return u.render(c, status, kit.View{Page: "sign-in", Form: form, Data: data})
+	return u.render(c, status, kit.View{Page: "sign-in", Keeps: "sign-in", Form: form, Data: data})
 }
 
 // reauth reports whether somebody is signed in who must prove it again.

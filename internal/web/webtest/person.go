@@ -77,10 +77,17 @@ func (p *Person) Open(address string) *Page {
 	return p.visit(http.MethodGet, address, nil, "")
 }
 
-// Follow follows the link with an id.
-func (p *Person) Follow(linkID string) *Page {
+// Follow follows the link with an id, or presses the button that stands for it
+// and belongs to a form elsewhere on the page, which is filled in with values.
+func (p *Person) Follow(linkID string, values ...string) *Page {
 	p.T.Helper()
 	a := p.Page.byID(linkID)
+	if a != nil && a.Data == "button" && attr(a, "form") != "" {
+		form := p.Page.byID(attr(a, "form"))
+		filled := p.fill(form, values)
+		filled.Set(attr(a, "name"), attr(a, "value"))
+		return p.visit(http.MethodPost, attr(form, "action"), filled, p.Page.URL)
+	}
 	if a == nil || attr(a, "href") == "" {
 		p.T.Fatalf("%s: no link #%s on the page\n%s", p.Page.URL, linkID, p.Page.Text())
 	}
