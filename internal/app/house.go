@@ -50,12 +50,14 @@ import (
 
 // Options are what a House is made of.
 type Options struct {
-	Config    *config.Config
-	Keys      *secret.Keys     // nil: read the key files of Config
-	Now       func() time.Time // the clock of the process
-	Log       *slog.Logger
-	Transport notify.Transport // nil: the mail server of Config
-	Version   string
+	Config  *config.Config
+	Keys    *secret.Keys     // nil: read the key files of Config
+	Now     func() time.Time // the clock of the process
+	Log     *slog.Logger
+	Version string
+
+	// Transports are the ways out of messages; nil: the mail server and the provider of Config.
+	Transports map[notify.Channel]notify.Transport
 }
 
 // House is the composed service.
@@ -170,21 +172,32 @@ func (h *House) mail(o Options) error {
 	}
 	mails := &notify.Mails{
 		Bundle: h.Texts, Languages: c.Langs(), BaseURL: c.Server.PublicURL, Product: c.Deployment.Names,
-		Owner: c.Deployment.Owner, Zone: h.Site.Zone(), Answered: c.Mail.ReplyTo != "",
+		Owner: c.Deployment.Owner, Zone: h.Site.Zone(), Support: c.Deployment.Support.Email, Answered: c.Mail.ReplyTo != "",
 		Theme: notify.ThemeOf(palette.Light, palette.Dark),
 	}
 	if err := mails.Check(); err != nil {
 		return err
 	}
-	transport := o.Transport
-	if transport == nil {
+	ways := o.Transports
+	if ways == nil {
 		h.Mail = &smtp.Transport{Settings: c.Mail}
-		transport = h.Mail
+		ways = map[notify.Channel]notify.Transport{notify.Email: h.Mail}
 	}
 	bell := notify.NewBell()
-	h.Outbox = &notify.Outbox{Keys: h.Keys, Mails: mails, Settings: c.Mail, Bell: bell}
-	h.Worker = &notify.Worker{DB: h.DB, Keys: h.Keys, Transport: transport, Settings: c.Mail, Bell: bell, Log: h.Log, Audit: h.Audit}
+	h.Outbox = &notify.Outbox{Keys: h.Keys, Mails: mails, Settings: c.Mail, Bell: bell, Channels: beside(ways)}
+	h.Worker = &notify.Worker{DB: h.DB, Keys: h.Keys, Transports: ways, Settings: c.Mail, Bell: bell, Log: h.Log, Audit: h.Audit}
 	return nil
+}
+
+// beside are the channels that messages can go out on besides e-mail.
+func beside(ways map[notify.Channel]notify.Transport) []notify.Channel {
+	var out []notify.Channel
+	for _, c := range notify.Channels() {
+		if c != notify.Email && ways[c] != nil {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 // guard refuses a network address that asks for far more than people do. It

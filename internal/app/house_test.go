@@ -36,7 +36,7 @@ func house(t *testing.T) *House {
 		t.Fatal(err)
 	}
 	h, err := Open(t.Context(), Options{
-		Config: &c, Keys: keys, Now: time.Now, Log: slog.New(slog.DiscardHandler), Transport: &mailbox.Box{}, Version: "test",
+		Config: &c, Keys: keys, Now: time.Now, Log: slog.New(slog.DiscardHandler), Version: "test", Transports: (&mailbox.Box{}).Everyway(),
 	})
 	if err != nil {
 		t.Fatal(err)

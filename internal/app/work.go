@@ -9,6 +9,7 @@ import (
 
 	"parvis/internal/job"
 	"parvis/internal/keyring"
+	"parvis/internal/notify"
 )
 
 // limits of readiness
@@ -112,7 +113,7 @@ func (h *House) probes() []probe {
 			return nil
 		}},
 		{"outbox", func(ctx context.Context) error {
-			b, err := h.Worker.Backlog(ctx)
+			b, err := h.Worker.Backlog(ctx, notify.Email)
 			if err == nil && b.Oldest > maxWaiting {
 				return fmt.Errorf("%d mails wait, the oldest for %s; check mail.server", b.Waiting, b.Oldest.Round(time.Second))
 			}
@@ -140,7 +141,7 @@ func (h *House) measure() {
 	m.gauge("parvis_outbox_waiting", "Mails that wait, of all nodes.", func() float64 {
 		ctx, cancel := asking()
 		defer cancel()
-		b, err := h.Worker.Backlog(ctx)
+		b, err := h.Worker.Backlog(ctx, notify.Email)
 		if err != nil {
 			return -1
 		}
@@ -149,7 +150,7 @@ func (h *House) measure() {
 	m.gauge("parvis_outbox_oldest_seconds", "Age of the oldest mail that waits.", func() float64 {
 		ctx, cancel := asking()
 		defer cancel()
-		b, err := h.Worker.Backlog(ctx)
+		b, err := h.Worker.Backlog(ctx, notify.Email)
 		if err != nil {
 			return -1
 		}
@@ -171,11 +172,22 @@ func (h *House) measure() {
 			func() float64 { return float64(h.Jobs.States()[j.Name].Failures) })
 	}
 	m.gauge("parvis_mail_server_failures", "Failures of the mail server in a row; 0 when mail flows.",
-		func() float64 { return float64(h.Worker.Stats().Down) })
-	m.counter("parvis_mails_total", "Mails of this node, by result.", "result", map[string]func() float64{
-		"sent":    func() float64 { return float64(h.Worker.Stats().Sent) },
-		"failed":  func() float64 { return float64(h.Worker.Stats().Failed) },
-		"expired": func() float64 { return float64(h.Worker.Stats().Expired) },
-		"retried": func() float64 { return float64(h.Worker.Stats().Retried) },
-	})
+		func() float64 { return float64(h.Worker.Stats(notify.Email).Down) })
+	m.counter("parvis_mails_total", "Mails of this node, by result.", "result", h.results(notify.Email))
+	m.gauge("parvis_text_provider_failures", "Failures of the provider of text messages in a row; 0 when they flow.",
+		func() float64 { return float64(h.Worker.Stats(notify.Text).Down) })
+	m.counter("parvis_texts_total", "Text messages of this node, by result.", "result", h.results(notify.Text))
+	m.gauge("parvis_call_provider_failures", "Failures of the provider of calls in a row; 0 when they flow.",
+		func() float64 { return float64(h.Worker.Stats(notify.Voice).Down) })
+	m.counter("parvis_calls_total", "Calls of this node, by result.", "result", h.results(notify.Voice))
+}
+
+// results reads what this node did on a channel.
+func (h *House) results(c notify.Channel) map[string]func() float64 {
+	return map[string]func() float64{
+		"sent":    func() float64 { return float64(h.Worker.Stats(c).Sent) },
+		"failed":  func() float64 { return float64(h.Worker.Stats(c).Failed) },
+		"expired": func() float64 { return float64(h.Worker.Stats(c).Expired) },
+		"retried": func() float64 { return float64(h.Worker.Stats(c).Retried) },
+	}
 }

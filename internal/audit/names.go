@@ -157,6 +157,8 @@ const (
 	ContactSent Name = "contact.sent"
 	// MailRefused: a mail could not be delivered for good; the reason is the mail server's code; data: kind.
 	MailRefused Name = "mail.refused"
+	// TextRefused: a text message or call could not be delivered for good; the reason is the provider's code; data: channel, kind.
+	TextRefused Name = "text.refused"
 	// LimitReached: a limit refused somebody for the first time in its window; data: rule.
 	LimitReached Name = "limit.reached"
 	// OperatorAccountShown: an operator looked at an account; data: operator.

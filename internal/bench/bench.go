@@ -174,7 +174,7 @@ func compose(ctx context.Context, o Options, issuer, url string) (*app.House, er
 			RedirectURIs: []string{redirectURI}, Secret: clientSecret, Scopes: []string{"email"}, IDTokenAlg: alg, PKCE: "optional",
 		})
 	}
-	return app.Open(ctx, app.Options{Config: &c, Keys: keys, Now: o.Now, Log: slog.New(slog.DiscardHandler), Transport: &mailbox.Box{}, Version: "bench"})
+	return app.Open(ctx, app.Options{Config: &c, Keys: keys, Now: o.Now, Log: slog.New(slog.DiscardHandler), Version: "bench", Transports: (&mailbox.Box{}).Everyway()})
 }
 
 func clientOf(alg string) string { return "bench-" + alg }

@@ -16,6 +16,7 @@ import (
 	"parvis/internal/authenticator"
 	"parvis/internal/config"
 	"parvis/internal/db"
+	"parvis/internal/notify"
 )
 
 // office is a configured deployment with one active and one pending account.
@@ -129,7 +130,7 @@ func (o office) lock(t *testing.T) {
 // waiting counts the mails in the outbox.
 func (o office) waiting(t *testing.T) (n int64) {
 	o.open(t, func(h *app.House) {
-		b, err := h.Worker.Backlog(t.Context())
+		b, err := h.Worker.Backlog(t.Context(), notify.Email)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -179,7 +179,7 @@ func (d *demonstration) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.house, err = app.Open(ctx, app.Options{Config: cfg, Keys: keys, Now: d.clock.Now, Log: log, Transport: d.box, Version: "demo"})
+	d.house, err = app.Open(ctx, app.Options{Config: cfg, Keys: keys, Now: d.clock.Now, Log: log, Version: "demo", Transports: d.box.Everyway()})
 	if err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}

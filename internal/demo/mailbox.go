@@ -47,8 +47,9 @@ type messagePage struct {
 // letterView is a letter in words.
 type letterView struct {
 	notify.Letter
+	Title   string // its subject; of a text or call its first line
 	Sent    string
-	Channel string
+	Way     string // its channel in words
 	HasHTML bool
 }
 
@@ -103,9 +104,13 @@ func (v *viewer) named(lang i18n.Lang) []Service {
 
 func (v *viewer) view(lang i18n.Lang, letter notify.Letter) letterView {
 	tr := v.Words.bundle.Tr(lang)
+	title := letter.Subject
+	if title == "" {
+		title, _, _ = strings.Cut(letter.Text, "\n")
+	}
 	return letterView{
-		Letter: letter, Sent: tr.DateTime(letter.At, v.Zone),
-		Channel: tr.T("demo.mailbox.channel.email"), HasHTML: letter.HTML != "",
+		Letter: letter, Title: title, Sent: tr.DateTime(letter.At, v.Zone),
+		Way: tr.T("demo.mailbox.channel." + string(letter.Channel)), HasHTML: letter.HTML != "",
 	}
 }
 
@@ -115,10 +120,8 @@ func (v *viewer) message(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, v.Words.in(r)("demo.mailbox.gone"), http.StatusNotFound)
 		return
 	}
-	p := messagePage{
-		page:   v.Words.page(r, page{Page: "demo-message", Title: letter.Subject}),
-		Letter: v.view(i18n.Lang(v.Words.language(r)), letter),
-	}
+	view := v.view(i18n.Lang(v.Words.language(r)), letter)
+	p := messagePage{page: v.Words.page(r, page{Page: "demo-message", Title: view.Title}), Letter: view}
 	v.Words.send(w, r, http.StatusOK, "message.html", p.Nonce, "'self'", p)
 }
 
@@ -140,7 +143,7 @@ func (v *viewer) json(w http.ResponseWriter, _ *http.Request) {
 	entries := []entry{}
 	for _, letter := range v.Box.Letters() {
 		e := entry{
-			To: letter.To, Channel: string(notify.Email), Subject: letter.Subject, Text: letter.Text,
+			To: letter.To, Channel: string(letter.Channel), Subject: letter.Subject, Text: letter.Text,
 			Links: letter.Links, Codes: letter.Codes, At: letter.At.UTC(),
 		}
 		if e.Links == nil {

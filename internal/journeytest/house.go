@@ -183,9 +183,9 @@ func (h *House) post(keys *secret.Keys) *notify.Outbox {
 	settings := notify.Preset("parvis")
 	h.Box = &mailbox.Box{}
 	h.Worker = &notify.Worker{
-		DB: h.DB, Keys: keys, Transport: h.Box, Settings: settings, Audit: h.Audit, Log: slog.New(slog.DiscardHandler),
+		DB: h.DB, Keys: keys, Transports: h.Box.Everyway(), Settings: settings, Audit: h.Audit, Log: slog.New(slog.DiscardHandler),
 	}
-	return &notify.Outbox{Keys: keys, Mails: mails, Settings: settings}
+	return &notify.Outbox{Keys: keys, Mails: mails, Settings: settings, Channels: []notify.Channel{notify.Text, notify.Voice}}
 }
 
 func services(t testing.TB) []*relyingparty.RelyingParty {

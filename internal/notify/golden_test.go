@@ -86,7 +86,8 @@ func TestEveryKindHasASample(t *testing.T) {
 		KindActivate, KindActivateAgain, KindAlreadyRegistered, KindActivated, KindRemoved, KindResetPassword,
 		KindResetNoAccount, KindResetLocked, KindPasswordChanged, KindLocked, KindUnlock, KindUnlockNoAccount,
 		KindUnlockNotLocked, KindUnlocked, KindNewSignIn, KindServiceConnected, KindServiceDisconnected,
-		KindContactReceived, KindContactDesk,
+		KindContactReceived, KindContactDesk, KindOneTimeCode, KindMethodAdded, KindMethodRemoved, KindMethodDisabled,
+		KindBackupCodesMade, KindBackupCodeUsed, KindBackupCodesUsedUp, KindBrowserRemembered,
 	} {
 		if !have[k] {
 			t.Errorf("%s has no sample", k)

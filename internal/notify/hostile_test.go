@@ -45,6 +45,10 @@ func TestForeignWordsCannotBreakAMail(t *testing.T) {
 			ServiceConnected{Service: service, Shared: []i18n.Text{text, text}, Asked: asked},
 			ServiceDisconnected{Service: service, Asked: asked},
 			NewSignIn{Service: service, Asked: asked},
+			OneTimeCode{Service: service, Code: "402917", Valid: time.Minute, Asked: asked},
+			MethodAdded{Method: Method(evil), Name: evil, Asked: asked},
+			MethodRemoved{Method: MethodPhone, Name: evil, Asked: asked},
+			BackupCodeUsed{Service: service, Left: 3, Asked: asked},
 			ContactReceived{Service: service, Reference: evil, At: at},
 			ContactDesk{Service: service, Reference: evil, PageReference: evil, From: "sam@example.org", FromLocale: evil, Topic: evil, Body: evil, Asked: asked},
 		} {

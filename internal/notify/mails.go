@@ -22,6 +22,7 @@ type Mails struct {
 	Owner     i18n.Text      // who runs it
 	Zone      *time.Location // of every clock time
 	Theme     Theme          // zero value: DefaultTheme
+	Support   string         // address that helps people whose account may be in foreign hands; "" only the contact page
 	Answered  bool           // somebody reads what is sent back to the mails' address
 
 	once sync.Once // parses the template
@@ -70,7 +71,7 @@ func (m *Mails) Render(to, locale string, data Data) (Letter, error) {
 		return Letter{}, fmt.Errorf("notify: %s: %w", data.Kind(), err)
 	}
 	return Letter{
-		Kind: data.Kind(), To: to, Lang: string(w.tr.Lang()), FromName: w.product(), ReplyTo: w.out.ReplyTo,
+		Channel: Email, Kind: data.Kind(), To: to, Lang: string(w.tr.Lang()), FromName: w.product(), ReplyTo: w.out.ReplyTo,
 		Subject: w.out.Subject, Text: page.text(), HTML: html, Links: page.links(), Codes: w.out.Codes,
 	}, nil
 }

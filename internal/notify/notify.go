@@ -1,14 +1,17 @@
 // Package notify tells people what happened to their account.
 //
-// It owns every e-mail: its words (catalogue mail.json), its twins of text and
-// HTML, the outbox it waits in and the worker that delivers it. A journey calls
-// Outbox.Queue with the transaction of what the mail tells about, so that a mail
-// is sent exactly when its cause is committed; the worker delivers after the
-// commit, on any node, and wipes what it delivered.
+// It owns every e-mail, text message and voice call: its words (catalogues mail.json
+// and text.json), the twins of text and HTML of a mail, the outbox it waits in and
+// the worker that delivers it. A journey calls Outbox.Queue with the transaction of
+// what the message tells about, so that it is sent exactly when its cause is
+// committed; the worker delivers after the commit, on any node, and wipes what it
+// delivered. Each channel has a lane of its own, so that a slow provider of text
+// messages never holds up a mail.
 //
 // Refused here: a mail that carries a link from anywhere but the configured base
 // URL (callers give tokens, never addresses), a code in a subject, a line break
-// in a header, and text of a person or a partner that is not escaped.
+// in a header, text of a person or a partner that is not escaped, and a channel that
+// the deployment has no way out for.
 //
 // Delivery is at least once: a node that dies between the mail server's "accepted"
 // and the commit sends again, under the same Message-ID.
@@ -25,22 +28,31 @@ import (
 // Channel is the way a message goes out.
 type Channel string
 
-// Email is the only channel of this slice.
-const Email Channel = "email"
+// The channels.
+const (
+	Email Channel = "email"
+	Text  Channel = "text"  // SMS
+	Voice Channel = "voice" // a call that speaks
+)
 
-// Message is one mail that a journey asks for.
+// Channels are all channels.
+func Channels() []Channel { return []Channel{Email, Text, Voice} }
+
+// Message is one message that a journey asks for.
 type Message struct {
-	To      string     // address as its owner wrote it
+	Channel Channel    // zero value: Email
+	To      string     // address as its owner wrote it; a number as +15551234567 for Text and Voice (E.164)
 	Locale  string     // "en" or "fr"; anything else means the deployment's first language
-	Data    Data       // one of the typed mails of this package: Activate, ResetPassword …
+	Data    Data       // one of the types of this package: Activate, OneTimeCode …; Text and Voice take a Spoken one
 	Account id.Account // whose account it is about; "" when there is none
 	Expires time.Time  // not delivered after this instant; zero: Settings.Expire after it was queued
 	Once    string     // when set, further messages with the same value are dropped while the first is on record
 }
 
-// Letter is a mail as it goes out: rendered, complete, in one language.
+// Letter is a message as it goes out: rendered, complete, in one language.
 type Letter struct {
 	ID       id.Message `json:"-"`
+	Channel  Channel    `json:"-"`
 	Kind     Kind       `json:"-"`
 	To       string     `json:"-"`
 	At       time.Time  `json:"-"`        // when it was queued
@@ -50,16 +62,23 @@ type Letter struct {
 	Subject  string     `json:"subject"`
 	Text     string     `json:"text"`
 	HTML     string     `json:"html"`
-	Links    []string   `json:"links"` // every address in it, in order, once
-	Codes    []string   `json:"codes"` // one-time codes in it, digits only
+	Links    []string   `json:"links"`            // every address in it, in order, once
+	Codes    []string   `json:"codes"`            // one-time codes in it, digits only
+	Script   []Phrase   `json:"script,omitempty"` // of a call: what is said, in order; Text is the same to read
+}
+
+// Phrase is one thing that a call says.
+type Phrase struct {
+	Say   string `json:"say"`
+	Pause int    `json:"pause"` // seconds of silence after it
 }
 
 // LogValue keeps addresses, names and secrets out of logs.
 func (m Message) LogValue() slog.Value {
 	if m.Data == nil {
-		return slog.StringValue("(mail)")
+		return slog.StringValue("(message)")
 	}
-	return slog.StringValue("(mail " + string(m.Data.Kind()) + ")")
+	return slog.StringValue("(message " + string(m.Data.Kind()) + ")")
 }
 
 // LogValue keeps addresses and words out of logs.
@@ -78,10 +97,35 @@ type Transport interface {
 
 // DeliveryError says why a letter was not accepted.
 type DeliveryError struct {
-	Permanent bool   // it will never be accepted
-	Down      bool   // the way out is closed for every letter
-	Code      string // the server's reply code or a word of ours; no address, no free text
-	Err       error  // the cause, for the log
+	Permanent bool          // it will never be accepted
+	Down      bool          // the way out is closed for every letter
+	Number    NumberState   // what the provider says of the number itself; "" nothing
+	After     time.Duration // the other side asks not to try again before; 0: it does not say
+	Code      string        // the server's reply code or a word of ours; no address, no free text
+	Err       error         // the cause, for the log
+}
+
+// NumberState is what a provider says of a telephone number for good.
+type NumberState string
+
+// What can be wrong with a number.
+const (
+	NumberInvalid     NumberState = "invalid"     // nobody has it, or it is not a number
+	NumberUnreachable NumberState = "unreachable" // it takes no such message: a landline, a blocked country or carrier
+	NumberStopped     NumberState = "stopped"     // its owner answered STOP, or asked the provider not to be written to
+)
+
+// StoppedNumber is a number that no message can be sent to.
+type StoppedNumber struct {
+	Account id.Account // whose message it was; "" when there was none
+	Channel Channel
+	Number  string // E.164
+	State   NumberState
+}
+
+// LogValue keeps the number out of logs.
+func (s StoppedNumber) LogValue() slog.Value {
+	return slog.StringValue("(" + string(s.Channel) + " number " + string(s.State) + ")")
 }
 
 // Error is the text for the log.
@@ -99,6 +143,11 @@ func (e *DeliveryError) Unwrap() error { return e.Err }
 // Refused makes the error of a letter that will never be accepted.
 func Refused(code string, err error) error {
 	return &DeliveryError{Permanent: true, Code: code, Err: err}
+}
+
+// RefusedNumber makes the error of a letter whose number is at fault, for good.
+func RefusedNumber(state NumberState, code string, err error) error {
+	return &DeliveryError{Permanent: true, Number: state, Code: code, Err: err}
 }
 
 // Later makes the error of a letter that was not accepted this time.

@@ -2,7 +2,9 @@ package notify
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"parvis/internal/db"
@@ -10,16 +12,22 @@ import (
 	"parvis/internal/secret"
 )
 
-// Bell wakes the worker of this node. Share one between Outbox and Worker.
-type Bell chan struct{}
+// Bell wakes the lanes of this node's worker. Share one between Outbox and Worker.
+type Bell map[Channel]chan struct{}
 
 // NewBell makes a bell.
-func NewBell() Bell { return make(Bell, 1) }
+func NewBell() Bell {
+	b := Bell{}
+	for _, c := range Channels() {
+		b[c] = make(chan struct{}, 1)
+	}
+	return b
+}
 
-// Ring wakes the worker, or does nothing when it is awake already. A nil bell is silent.
-func (b Bell) Ring() {
+// Ring wakes a lane, or does nothing when it is awake already. A nil bell is silent.
+func (b Bell) Ring(c Channel) {
 	select {
-	case b <- struct{}{}:
+	case b[c] <- struct{}{}:
 	default:
 	}
 }
@@ -30,12 +38,25 @@ type Outbox struct {
 	Mails    *Mails
 	Settings Settings
 	Bell     Bell
+	Channels []Channel // the ways out that this deployment has besides e-mail: Text, Voice
 }
 
+// ErrChannel says that a message cannot go that way: the deployment has no provider for
+// the channel, or there are no words for such a message on it.
+var ErrChannel = errors.New("notify: this message cannot be sent on this channel")
+
+// Can reports whether messages can be sent on a channel: whether a way out is configured.
+// E-mail always is.
+func (o *Outbox) Can(c Channel) bool { return c == Email || slices.Contains(o.Channels, c) }
+
 // Queue renders a mail, seals it and puts it in the outbox; it goes out when tx has
-// committed, and never when it rolls back. ErrAddress when it cannot be addressed.
+// committed, and never when it rolls back. ErrAddress when it cannot be addressed,
+// ErrChannel when it cannot be sent on its channel.
 func (o *Outbox) Queue(tx *db.Tx, m Message) error {
-	letter, err := o.Mails.Render(m.To, m.Locale, m.Data)
+	if m.Channel == "" {
+		m.Channel = Email
+	}
+	letter, err := o.render(m)
 	if err != nil {
 		return err
 	}
@@ -47,27 +68,42 @@ func (o *Outbox) Queue(tx *db.Tx, m Message) error {
 	if m.Once != "" {
 		once = o.Keys.Index("outbox.once", string(letter.Kind)+"|"+m.Once)
 	}
+	status := "waiting"
+	if m.Channel != Email {
+		status = "ready" // nodes of the version before, which know only mails, leave it alone
+	}
 	row := id.New[id.Message]()
 	now := db.Millis(tx.Now())
 	_, err = tx.Exec(`INSERT INTO outbox
-		(id, kind, account, priority, once, recipient, letter, status, attempts, due_at, created_at, expires_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, 'waiting', 0, $8, $9, $10) ON CONFLICT DO NOTHING`,
-		row, letter.Kind, db.NullText(m.Account), priority(letter.Kind), db.NullText(once),
+		(id, channel, kind, account, priority, once, recipient, letter, status, attempts, due_at, created_at, expires_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $11, $12) ON CONFLICT DO NOTHING`,
+		row, m.Channel, letter.Kind, db.NullText(m.Account), priority(letter.Kind), db.NullText(once),
 		o.Keys.Seal("outbox", "recipient", string(row), []byte(letter.To)),
 		o.Keys.Seal("outbox", "letter", string(row), body),
-		now, now, db.Millis(o.expiry(m, tx.Now())))
+		status, now, now, db.Millis(o.expiry(m, tx.Now())))
 	if err != nil {
 		return fmt.Errorf("notify: %w", err)
 	}
-	tx.AfterCommit(o.Bell.Ring)
+	tx.AfterCommit(func() { o.Bell.Ring(m.Channel) })
 	return nil
 }
 
-// Cancel wipes the mails of an account that were not taken for delivery yet, for
+// render makes the letter of a message.
+func (o *Outbox) render(m Message) (Letter, error) {
+	if m.Channel == Email {
+		return o.Mails.Render(m.To, m.Locale, m.Data)
+	}
+	if !o.Can(m.Channel) {
+		return Letter{}, fmt.Errorf("%w: no provider for %q", ErrChannel, m.Channel)
+	}
+	return o.Mails.Speak(m.Channel, m.To, m.Locale, m.Data)
+}
+
+// Cancel wipes the messages of an account that were not taken for delivery yet, for
 // example before the mail that says the account is gone. It reports how many.
 func (o *Outbox) Cancel(tx *db.Tx, account id.Account) (int64, error) {
 	n, err := tx.Exec(`UPDATE outbox SET status = 'cancelled', recipient = NULL, letter = NULL, done_at = $1
-		WHERE account = $2 AND status = 'waiting'`, db.Millis(tx.Now()), account)
+		WHERE account = $2 AND status IN ('waiting', 'ready')`, db.Millis(tx.Now()), account)
 	if err != nil {
 		return 0, fmt.Errorf("notify: %w", err)
 	}
@@ -103,14 +139,16 @@ func (d AlreadyRegistered) proofEnd() time.Time { return d.Proof.end(d.Asked) }
 func (d ResetPassword) proofEnd() time.Time     { return d.Proof.end(d.Asked) }
 func (d ResetLocked) proofEnd() time.Time       { return d.Proof.end(d.Asked) }
 func (d Unlock) proofEnd() time.Time            { return d.Proof.end(d.Asked) }
+func (d OneTimeCode) proofEnd() time.Time       { return d.Asked.At.Add(d.Valid) }
 
 // priority puts mails that somebody waits for before those that only inform; 0 goes first.
 func priority(k Kind) int {
 	switch k {
 	case KindActivate, KindActivateAgain, KindAlreadyRegistered, KindResetPassword, KindResetNoAccount,
-		KindResetLocked, KindUnlock, KindUnlockNoAccount, KindUnlockNotLocked:
+		KindResetLocked, KindUnlock, KindUnlockNoAccount, KindUnlockNotLocked, KindOneTimeCode:
 		return 0
-	case KindPasswordChanged, KindLocked, KindUnlocked, KindNewSignIn, KindRemoved:
+	case KindPasswordChanged, KindLocked, KindUnlocked, KindNewSignIn, KindRemoved, KindMethodAdded,
+		KindMethodRemoved, KindMethodDisabled, KindBackupCodesMade, KindBackupCodeUsed, KindBackupCodesUsedUp, KindBrowserRemembered:
 		return 1
 	case KindActivated, KindServiceConnected, KindServiceDisconnected, KindContactReceived, KindContactDesk:
 		return 2

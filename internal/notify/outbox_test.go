@@ -79,7 +79,7 @@ func newStation(t *testing.T, d *db.DB, clock *dbtest.Clock) *station {
 		db: d, clock: clock, out: out,
 		outbox: &Outbox{Keys: keys, Mails: sampleMails(t), Settings: settings, Bell: bell},
 		worker: &Worker{
-			DB: d, Keys: keys, Transport: out, Settings: settings, Bell: bell, Log: quiet,
+			DB: d, Keys: keys, Transports: map[Channel]Transport{Email: out}, Settings: settings, Bell: bell, Log: quiet,
 			Audit: &audit.Log{DB: d, Keys: keys, Settings: audit.Preset("parvis"), Logger: quiet},
 		},
 	}
@@ -173,7 +173,7 @@ func TestAMailIsDeliveredAsItWasRenderedAndThenWiped(t *testing.T) {
 		if len(s.out.letters()) != 1 {
 			t.Error("delivered twice")
 		}
-		if st := s.worker.Stats(); st != (Stats{Sent: 1}) {
+		if st := s.worker.Stats(Email); st != (Stats{Sent: 1}) {
 			t.Errorf("%+v", st)
 		}
 	})
@@ -192,7 +192,7 @@ func TestAMailOfARolledBackTransactionIsNeverSent(t *testing.T) {
 			t.Fatal(err)
 		}
 		select {
-		case <-s.outbox.Bell:
+		case <-s.outbox.Bell[Email]:
 			t.Error("the bell rang")
 		default:
 		}
@@ -220,7 +220,7 @@ func TestAMailThatIsRefusedForGoodIsWipedAndRecorded(t *testing.T) {
 		if err != nil || events != 1 {
 			t.Errorf("%d events, %v", events, err)
 		}
-		if st := s.worker.Stats(); st.Failed != 1 || st.Sent != 0 {
+		if st := s.worker.Stats(Email); st.Failed != 1 || st.Sent != 0 {
 			t.Errorf("%+v", st)
 		}
 	})
@@ -323,8 +323,8 @@ func TestAnExpiredMailIsWipedAndNotSent(t *testing.T) {
 				t.Errorf("%+v", r)
 			}
 		}
-		if len(s.out.letters()) != 0 || s.worker.Stats().Expired != 2 {
-			t.Errorf("%d letters, %+v", len(s.out.letters()), s.worker.Stats())
+		if len(s.out.letters()) != 0 || s.worker.Stats(Email).Expired != 2 {
+			t.Errorf("%d letters, %+v", len(s.out.letters()), s.worker.Stats(Email))
 		}
 	})
 }
@@ -340,11 +340,11 @@ func TestAnHourWithoutAMailServerLosesNothing(t *testing.T) {
 			s.due(t)
 			s.clock.Advance(time.Minute)
 		}
-		b, err := s.worker.Backlog(t.Context())
+		b, err := s.worker.Backlog(t.Context(), Email)
 		if err != nil || b.Waiting != 5 || b.Oldest != time.Hour {
 			t.Fatalf("%+v, %v", b, err)
 		}
-		if s.worker.Stats().Down == 0 {
+		if s.worker.Stats(Email).Down == 0 {
 			t.Error("nobody is told that the way out is closed")
 		}
 		s.out.answers(nil)
@@ -353,8 +353,8 @@ func TestAnHourWithoutAMailServerLosesNothing(t *testing.T) {
 		if n := len(s.out.letters()); n != 5 {
 			t.Errorf("%d of 5 mails came through", n)
 		}
-		if b, err := s.worker.Backlog(t.Context()); err != nil || b != (Backlog{}) || s.worker.Stats().Down != 0 {
-			t.Errorf("%+v %+v %v", b, s.worker.Stats(), err)
+		if b, err := s.worker.Backlog(t.Context(), Email); err != nil || b != (Backlog{}) || s.worker.Stats(Email).Down != 0 {
+			t.Errorf("%+v %+v %v", b, s.worker.Stats(Email), err)
 		}
 	})
 }
@@ -362,7 +362,7 @@ func TestAnHourWithoutAMailServerLosesNothing(t *testing.T) {
 func TestSeveralNodesDeliverEachMailOnce(t *testing.T) {
 	stations(t, func(t *testing.T, s *station) {
 		other := newStation(t, dbtest.Second(t, s.db, dbtest.WithClock(s.clock.Now)), s.clock)
-		other.worker.Transport = s.out
+		other.worker.Transports[Email] = s.out
 		for range 60 {
 			s.queue(t, s.mail("t"))
 		}
@@ -388,7 +388,7 @@ func TestSeveralNodesDeliverEachMailOnce(t *testing.T) {
 func TestTheMailOfADeadNodeIsTakenOverWhenItsLeaseEnds(t *testing.T) {
 	stations(t, func(t *testing.T, s *station) {
 		s.queue(t, s.mail("t"))
-		taken, err := s.worker.claim(t.Context(), 1)
+		taken, err := s.worker.email.claim(t.Context(), s.worker, 1)
 		if err != nil || len(taken) != 1 {
 			t.Fatal(taken, err)
 		}
@@ -402,7 +402,7 @@ func TestTheMailOfADeadNodeIsTakenOverWhenItsLeaseEnds(t *testing.T) {
 			t.Fatal("the mail was lost with its node")
 		}
 		s.worker.deliver(t.Context(), taken[0]) // the node was only slow
-		if st := s.worker.Stats(); st.Lost != 1 {
+		if st := s.worker.Stats(Email); st.Lost != 1 {
 			t.Errorf("%+v", st)
 		}
 		if r := s.only(t); r.status != "sent" || r.attempts != 2 {
@@ -544,10 +544,10 @@ func TestAWorkerDeliversNoMoreAtOnceThanItMayAndProbesOneByOneWhileTheWayOutIsCl
 		if calls.Load() != 20 || most.Load() > int64(s.worker.Settings.Workers) || most.Load() < 2 {
 			t.Errorf("%d calls, %d at once", calls.Load(), most.Load())
 		}
-		s.worker.down.Store(3)
+		s.worker.email.down.Store(3)
 		s.queue(t, s.mail("t"))
 		s.queue(t, s.mail("t"))
-		if got := s.worker.take(t.Context(), 4); len(got) != 1 {
+		if got := s.worker.email.take(t.Context(), s.worker, 4); len(got) != 1 {
 			t.Errorf("claimed %d while the way out is closed", len(got))
 		}
 	})

@@ -188,20 +188,26 @@ func (w *writer) service(s Service) string {
 // proof adds the button, how long it works, and the code as a second way.
 func (w *writer) proof(label string, p Proof, asked Asked) {
 	w.button(label, "/link/"+p.Token)
-	end := asked.At.Add(p.Valid)
-	key := "proof.valid"
-	if w.tr.Until(end, asked.At, w.m.Zone) != w.tr.Clock(end, w.m.Zone) {
-		key = "proof.valid-day" // not today: French says "until" in another way before a date
+	w.valid("proof.valid", asked.At, p.Valid)
+	if p.Code != "" {
+		w.code("proof.code", p.Code)
 	}
-	w.whisper(key, "until", w.tr.Until(end, asked.At, w.m.Zone),
-		"zone", w.tr.Zone(end, w.m.Zone), "duration", w.tr.Duration(p.Valid))
-	if p.Code == "" {
-		return
+}
+
+// valid says until when something works: keys <key>, and <key>-day when that is not today,
+// since French says "until" in another way before a date.
+func (w *writer) valid(key string, from time.Time, how time.Duration) {
+	end := from.Add(how)
+	if w.tr.Until(end, from, w.m.Zone) != w.tr.Clock(end, w.m.Zone) {
+		key += "-day"
 	}
-	w.out.Codes = append(w.out.Codes, p.Code)
-	w.out.Body = append(w.out.Body, block{Code: &code{
-		Intro: w.t("proof.code"), Shown: grouped(p.Code), Warning: w.t("proof.secret"),
-	}})
+	w.whisper(key, "until", w.tr.Until(end, from, w.m.Zone), "zone", w.tr.Zone(end, w.m.Zone), "duration", w.tr.Duration(how))
+}
+
+// code adds a code to type; intro is the key of what to do with it.
+func (w *writer) code(intro, digits string) {
+	w.out.Codes = append(w.out.Codes, digits)
+	w.out.Body = append(w.out.Body, block{Code: &code{Intro: w.t(intro), Shown: grouped(digits), Warning: w.t("proof.secret")}})
 }
 
 // grouped writes a code in groups of three or four, as it is read aloud: "402 917".
@@ -228,6 +234,10 @@ func (w *writer) aside(title, text string) {
 func (w *writer) steps(keys ...string) {
 	items := make([][]span, len(keys))
 	for i, key := range keys {
+		if key == "notyou.contact" && w.m.Support != "" {
+			items[i] = spans(w.t("notyou.contact-at", "address", clean(w.m.Support)))
+			continue
+		}
 		items[i] = spans(w.t(key))
 	}
 	w.out.Aside = append(w.out.Aside, block{Head: w.t("notyou.title")}, block{Items: items, Ordered: true},

@@ -1,5 +1,5 @@
-// Package mailbox is the mail transport of the demonstration and of tests: it keeps
-// letters in memory, where a page or a test opens them. Nothing leaves the process.
+// Package mailbox is the transport of the demonstration and of tests, for mails, texts
+// and calls: it keeps letters in memory, where a page or a test opens them. Nothing leaves the process.
 package mailbox
 
 import (
@@ -38,6 +38,15 @@ func (b *Box) Deliver(_ context.Context, letter notify.Letter) error {
 	return nil
 }
 
+// Everyway lets the messages of every channel end in this box.
+func (b *Box) Everyway() map[notify.Channel]notify.Transport {
+	out := map[notify.Channel]notify.Transport{}
+	for _, c := range notify.Channels() {
+		out[c] = b
+	}
+	return out
+}
+
 // Letters are the letters, newest first, in a slice of the caller's own.
 func (b *Box) Letters() []notify.Letter {
 	b.mu.Lock()
@@ -59,7 +68,7 @@ func (b *Box) Letter(message id.Message) (notify.Letter, bool) {
 	return notify.Letter{}, false
 }
 
-// To are the letters to one address, newest first.
+// To are the letters to one address or number, newest first.
 func (b *Box) To(address string) []notify.Letter {
 	var out []notify.Letter
 	for _, l := range b.Letters() {

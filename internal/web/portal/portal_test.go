@@ -75,7 +75,7 @@ func build(t *testing.T, d *db.DB, clock *dbtest.Clock) *house {
 		Bundle: texts, Languages: i18n.Langs(), BaseURL: origin, Product: words.Names, Owner: words.Owner, Zone: time.UTC,
 	}}
 	h := &house{t: t, clock: clock, box: &mailbox.Box{}}
-	h.worker = &notify.Worker{DB: d, Keys: keys, Transport: h.box, Settings: mail, Bell: bell, Log: log, Audit: log2}
+	h.worker = &notify.Worker{DB: d, Keys: keys, Transports: h.box.Everyway(), Settings: mail, Bell: bell, Log: log, Audit: log2}
 	p := &portal.Portal{
 		Site: site, Settings: settings, Registry: registry, DB: d, Outbox: outbox, Audit: log2,
 		Limiter: &ratelimit.Limiter{DB: d, Keys: keys, Settings: ratelimit.Preset("parvis"), Now: clock.Now},

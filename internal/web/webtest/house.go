@@ -111,7 +111,7 @@ func compose(ctx context.Context, file string, now func() time.Time, box *mailbo
 	if err != nil {
 		return nil, err
 	}
-	return app.Open(ctx, app.Options{Config: &c, Keys: keys, Now: now, Log: log, Transport: box, Version: "test"})
+	return app.Open(ctx, app.Options{Config: &c, Keys: keys, Now: now, Log: log, Version: "test", Transports: box.Everyway()})
 }
 
 func partner(pid id.RelyingParty, en, fr, depEN, depFR string, scopes ...string) relyingparty.Settings {
