@@ -52,6 +52,9 @@ type Turn struct {
 // the one encouragement. Nothing is due before the password was proven as the
 // demand wants it; see Asking for that.
 func (s State) Turn(table policy.Table, facts policy.Facts, has []policy.Method, now time.Time) Turn {
+	if s.Demand.Sensitive { // as much as the account can give, whoever signs in on the way
+		s.Demand.Level = max(s.Demand.Level, table.Sensitive(has).Level)
+	}
 	need := table.Next(s.Demand, facts, now)
 	second := s.Progress.Second
 	switch {

@@ -32,6 +32,8 @@ func TestTheSecondStepIsNamedFromFacts(t *testing.T) {
 		{"nothing fits: then choose", flow.State{Demand: aal2}, email, nil, flow.TurnChoose, nil, false, true},
 		{"a method that is not offered is not set up", flow.State{Demand: aal2, Progress: flow.Progress{Second: flow.Second{SetUp: policy.Text}}}, email, nil, flow.TurnChoose, nil, false, true},
 		{"a chosen one is", flow.State{Demand: aal2, Progress: flow.Progress{Second: flow.Second{SetUp: policy.App}}}, email, nil, flow.TurnSetUp, nil, false, true},
+		{"a change asks for the best that the account has", flow.State{Demand: table.Sensitive(nil)}, email, []policy.Method{policy.App}, flow.TurnProve, []policy.Method{policy.App}, false, false},
+		{"a change of an account without methods", flow.State{Demand: table.Sensitive(nil)}, email, nil, "", nil, false, false},
 		{"freely: the account's own method guards", flow.State{SetUp: policy.Backup}, email, []policy.Method{policy.App}, flow.TurnProve, []policy.Method{policy.App}, true, false},
 		{"freely: an older proof does not", flow.State{SetUp: policy.Backup}, password.With(policy.App, noon.Add(-time.Hour), "G"), []policy.Method{policy.App}, flow.TurnProve, []policy.Method{policy.App}, true, false},
 		{"freely", flow.State{SetUp: policy.Backup}, app, []policy.Method{policy.App}, flow.TurnSetUp, nil, false, false},

@@ -5,6 +5,7 @@ import (
 
 	"parvis/internal/flow"
 	"parvis/internal/id"
+	"parvis/internal/policy"
 )
 
 // View is everything the page of a step may show. Personal values are those of
@@ -123,4 +124,6 @@ type Starts struct {
 	RelyingParty id.RelyingParty // known service to continue to afterwards; usually ""
 	Task         flow.Task       // TaskCreate begins at "create account"
 	Next         string          // local path to land on instead of My connected services, e.g. "/settings"
+	Sensitive    bool            // ask for the account's best proofs, and newer ones than the deployment's window
+	SetUp        policy.Method   // method to set up on the way, flow.AnyMethod to choose; "" for none
 }

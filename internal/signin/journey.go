@@ -48,8 +48,12 @@ func (j *Journey) Start(ctx context.Context, v flow.Visitor, s Starts) (id.Flow,
 	if err := j.Limiter.Allow(ctx, ratelimit.FlowIP, v.IP); err != nil {
 		return "", err
 	}
+	var demand policy.Demand
+	if s.Sensitive {
+		demand = j.Table.Sensitive(nil) // flow.State.Turn asks for more when the account has more
+	}
 	n := flow.Prepare(s.RelyingParty, flow.State{
-		Kind: flow.SignIn, Finish: s.Next, Locale: v.Locale,
+		Kind: flow.SignIn, Finish: s.Next, Locale: v.Locale, Demand: demand, SetUp: s.SetUp,
 		Progress: flow.Progress{Task: s.Task, Detached: s.RelyingParty != ""},
 	})
 	n.Browser, n.IP = v.Browser, v.IP

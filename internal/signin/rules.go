@@ -130,7 +130,7 @@ func (p Position) Second(table policy.Table, now time.Time) bool {
 	if p.Live == nil || p.Kind != flow.SignIn {
 		return false
 	}
-	return p.SetUp != "" || p.Progress.Second != flow.Second{} ||
+	return p.Demand.Sensitive || p.SetUp != "" || p.Progress.Second != flow.Second{} ||
 		table.Next(p.Demand, p.Live.Facts, now).Step == policy.StepSecond
 }
 
@@ -219,10 +219,10 @@ func (s Step) Second() bool { return s == StepSecond || settingUp(s) }
 // Allowed reports whether the page of a step may be shown, or sent, while the
 // dispatcher names another one. Everything else goes to the dispatcher.
 func Allowed(due, page Step) bool {
-	switch page {
-	case StepOtherWay:
+	if page == StepOtherWay {
 		return due == StepSecond
-	case StepHelpChoose:
+	}
+	if page == StepHelpChoose {
 		return settingUp(due)
 	}
 	return page == due || entrance(page) && beforeSignIn(due)
