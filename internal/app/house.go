@@ -22,6 +22,7 @@ import (
 	"parvis/internal/account"
 	"parvis/internal/audit"
 	"parvis/internal/authenticator"
+	"parvis/internal/authenticator/otp"
 	"parvis/internal/authenticator/password"
 	"parvis/internal/authenticator/totp"
 	"parvis/internal/config"
@@ -89,6 +90,7 @@ type House struct {
 	Passwords   password.Passwords
 	Methods     authenticator.Authenticators
 	Apps        totp.Apps
+	Codes       otp.Codes
 	Sessions    session.Sessions
 	Connections connection.Connections
 	Grants      grant.Grants

@@ -5,6 +5,7 @@ import (
 
 	"parvis/internal/account"
 	"parvis/internal/authenticator"
+	"parvis/internal/authenticator/otp"
 	"parvis/internal/authenticator/password"
 	"parvis/internal/authenticator/totp"
 	"parvis/internal/connection"
@@ -37,6 +38,7 @@ func (h *House) domains(Options) error {
 	h.Passwords = password.Passwords{Keys: h.Keys}
 	h.Methods = authenticator.Authenticators{Settings: c.Methods.Limits}
 	h.Apps = totp.Apps{Keys: h.Keys, Methods: h.Methods, Settings: c.Methods.App}
+	h.Codes = otp.Codes{Keys: h.Keys, Settings: c.Methods.Code}
 	h.Sessions = session.Sessions{Settings: c.Session}
 	h.Connections = connection.Connections{Settings: c.OIDC.Connection, Audit: h.Audit}
 	h.Grants = grant.Grants{Settings: c.OIDC.Grant, Audit: h.Audit}
@@ -63,7 +65,7 @@ func (h *House) journeys(Options) error {
 	}
 	h.Lifecycle = &lifecycle.Lifecycle{
 		DB: h.DB, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs, Passwords: h.Passwords,
-		Apps: h.Apps, Sessions: h.Sessions, Connections: h.Connections, Grants: h.Grants, Outbox: h.Outbox, Audit: h.Audit,
+		Apps: h.Apps, Codes: h.Codes, Sessions: h.Sessions, Connections: h.Connections, Grants: h.Grants, Outbox: h.Outbox, Audit: h.Audit,
 	}
 	h.Jobs = &job.Runner{DB: h.DB, Node: node(), Jobs: h.jobs(), Logger: h.Log}
 	h.Visitor = &visit.Visitor{DB: h.DB, Sessions: h.Sessions, Accounts: h.Accounts}

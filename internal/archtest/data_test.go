@@ -21,6 +21,7 @@ var owners = map[string]string{
 	"account": "internal/account", "email_address": "internal/account", "failed_attempt": "internal/account", "address_proof": "internal/account",
 	"authenticator": "internal/authenticator",
 	"password":      "internal/authenticator/password",
+	"one_time_code": "internal/authenticator/otp",
 	"totp":          "internal/authenticator/totp",
 	"session":       "internal/session", "device": "internal/session",
 	"flow":          "internal/flow",

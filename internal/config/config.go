@@ -20,6 +20,7 @@ import (
 	"parvis/internal/account"
 	"parvis/internal/audit"
 	"parvis/internal/authenticator"
+	"parvis/internal/authenticator/otp"
 	"parvis/internal/authenticator/password"
 	"parvis/internal/authenticator/totp"
 	"parvis/internal/connection"
@@ -90,6 +91,8 @@ type Methods struct {
 	Limits authenticator.Settings `yaml:",inline"` // how many there can be, and how wrong codes are counted
 	// App are the numbers of authenticator apps.
 	App totp.Settings `yaml:"app"`
+	// Code are the numbers of one-time codes by e-mail, text and call.
+	Code otp.Settings `yaml:"code"`
 }
 
 // OIDC are the numbers of consent, of codes and tokens, and of the endpoints.
@@ -129,7 +132,7 @@ func Preset(name string) Config {
 }
 
 func methodsPreset(name string) Methods {
-	return Methods{Limits: authenticator.Preset(name), App: totp.Preset(name)}
+	return Methods{Limits: authenticator.Preset(name), App: totp.Preset(name), Code: otp.Preset(name)}
 }
 
 // sections are the parts that judge themselves, by their name in the file.
@@ -145,6 +148,7 @@ func (c *Config) sections() []section {
 		{"password", c.Password.Problems()},
 		{"methods", c.Methods.Limits.Problems()},
 		{"methods.app", c.Methods.App.Problems()},
+		{"methods.code", c.Methods.Code.Problems()},
 		{"session", c.Session.Problems()},
 		{"policy", c.Policy.Problems()},
 		{"flow", c.Flow.Problems()},

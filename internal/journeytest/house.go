@@ -15,6 +15,7 @@ import (
 	"parvis/internal/account"
 	"parvis/internal/audit"
 	"parvis/internal/authenticator"
+	"parvis/internal/authenticator/otp"
 	"parvis/internal/authenticator/password"
 	"parvis/internal/authenticator/totp"
 	"parvis/internal/connection"
@@ -58,6 +59,7 @@ type House struct {
 	Proofs    account.Proofs
 	Methods   authenticator.Authenticators
 	Apps      totp.Apps
+	Codes     otp.Codes
 	Sessions  session.Sessions
 	Hasher    *password.Hasher
 	Audit     *audit.Log
@@ -137,6 +139,7 @@ func build(t testing.TB, d *db.DB, clock *dbtest.Clock, p plan) *House {
 	h.Proofs = account.Proofs{Keys: keys, Settings: numbers}
 	h.Methods = authenticator.Authenticators{Settings: authenticator.Preset("parvis")}
 	h.Apps = totp.Apps{Keys: keys, Methods: h.Methods, Settings: totp.Preset("parvis")}
+	h.Codes = otp.Codes{Keys: keys, Settings: otp.Preset("parvis")}
 	h.Sessions = session.Sessions{Settings: session.Preset("parvis")}
 	h.Hasher = password.NewHasher(keys, p.password)
 	h.Audit = &audit.Log{DB: d, Keys: keys, Settings: audit.Preset("parvis")}
@@ -167,7 +170,7 @@ func build(t testing.TB, d *db.DB, clock *dbtest.Clock, p plan) *House {
 	}
 	h.Lifecycle = &lifecycle.Lifecycle{
 		DB: d, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs, Passwords: passwords,
-		Apps: h.Apps, Sessions: h.Sessions, Connections: connections, Grants: grants, Outbox: outbox, Audit: h.Audit,
+		Apps: h.Apps, Codes: h.Codes, Sessions: h.Sessions, Connections: connections, Grants: grants, Outbox: outbox, Audit: h.Audit,
 	}
 	return h
 }

@@ -16,6 +16,7 @@ import (
 	"parvis/internal/account"
 	"parvis/internal/audit"
 	"parvis/internal/authenticator"
+	"parvis/internal/authenticator/otp"
 	"parvis/internal/authenticator/password"
 	"parvis/internal/authenticator/totp"
 	"parvis/internal/connection"
@@ -41,6 +42,7 @@ type Lifecycle struct {
 	Proofs      account.Proofs
 	Passwords   password.Passwords
 	Apps        totp.Apps
+	Codes       otp.Codes
 	Sessions    session.Sessions
 	Connections connection.Connections
 	Grants      grant.Grants
@@ -56,6 +58,7 @@ func (l *Lifecycle) Jobs() []job.Job {
 		{Name: "lifecycle.sessions", Every: 5 * time.Minute, Run: l.each(l.Sessions.Purge)},
 		{Name: "lifecycle.proofs", Every: 5 * time.Minute, Run: l.each(l.Proofs.Purge)},
 		{Name: "lifecycle.attempts", Every: 5 * time.Minute, Run: l.each(l.Attempts.Purge)},
+		{Name: "lifecycle.codes", Every: 5 * time.Minute, Run: l.each(l.Codes.Purge)},
 	}
 }
 
@@ -126,7 +129,7 @@ func (l *Lifecycle) forget(tx *db.Tx, a id.Account) error {
 		return err
 	}
 	for _, erase := range []func(*db.Tx, id.Account) error{
-		l.Apps.Erase, authenticator.Erase, l.Sessions.Erase, l.Grants.Forget, l.Connections.Forget, l.Audit.EraseAccount,
+		l.Apps.Erase, l.Codes.Erase, authenticator.Erase, l.Sessions.Erase, l.Grants.Forget, l.Connections.Forget, l.Audit.EraseAccount,
 	} {
 		if err := erase(tx, a); err != nil {
 			return err
