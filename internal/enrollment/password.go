@@ -119,7 +119,7 @@ func (j *Journey) activate(tx *db.Tx, fid id.Flow, c chosen) (proving.Outcome, e
 		return "", err
 	}
 	next := f.State.Progress.Restart(flow.TaskSignIn, address)
-	next.Account, next.Session = a.ID, c.session.ID
+	next.Account, next.Session, next.Created = a.ID, c.session.ID, true
 	f.State.Progress = next
 	_, err = j.Flows.Save(tx, f)
 	return Activated, err

@@ -48,6 +48,7 @@ type Progress struct {
 	Account   id.Account `json:"account,omitempty"`   // who signed in on this flow
 	Session   id.Session `json:"session,omitempty"`   // the session that came of it
 	Confirmed id.Session `json:"confirmed,omitempty"` // session the person chose to continue with (prompt=select_account)
+	Created   bool       `json:"created,omitempty"`   // Account was activated on this flow, by choosing its first password
 	Consented int64      `json:"consented,omitempty"` // when consent was given on this flow
 	Detached  bool       `json:"detached,omitempty"`  // begun by a link of another browser: ends on a page, never at Finish
 	Cancelled bool       `json:"cancelled,omitempty"` // declined or given up: leads back to the service

@@ -56,6 +56,7 @@ func (j *Journey) view(s scene) View {
 		Finish: s.flow.State.Finish, Cancel: s.flow.State.CancelPath, ReturnOrigin: s.flow.State.ReturnOrigin,
 		Locale: s.flow.State.Locale,
 	}
+	out.Created = p.Created && s.live != nil && s.live.ID == p.Session
 	if out.Address == "" {
 		out.Address = s.flow.State.LoginHint
 	}

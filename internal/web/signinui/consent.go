@@ -13,6 +13,7 @@ import (
 type consentPage struct {
 	journey
 
+	Last   bool   // the agreement is the last step of creating an account
 	Form   string // name of the form for its token: it is this person's
 	Lead   string // catalogue key of why it is asked
 	Items  []consentItem
@@ -36,7 +37,7 @@ func (u *UI) renderConsent(c *call, _ *kit.Form, status int) error {
 	if err != nil {
 		return err
 	}
-	data := consentPage{journey: c.journey, Form: c.formOf("consent"), Lead: consentLead(asked), Period: u.Numbers.Consent}
+	data := consentPage{journey: c.journey, Last: c.view.Created, Form: c.formOf("consent"), Lead: consentLead(asked), Period: u.Numbers.Consent}
 	if own := c.party.ConsentPeriod; own > 0 {
 		data.Period = own
 	}

@@ -16,7 +16,7 @@ import (
 type journey struct {
 	Flow    id.Flow
 	Service string // the waiting service's name in the page's language; "" for a direct sign-in
-	Steps   int    // steps of creating an account here: the last one is sharing
+	Steps   int    // of creating an account: the address, the password, and the agreement when a service waits
 }
 
 // To is the address of a page of this journey.
@@ -78,7 +78,10 @@ func (u *UI) open(r *http.Request, v signin.View, at signin.Step) (journey, *rel
 	u.dress(r, rp, lintelLine(v, at))
 	j := journey{Flow: v.Flow, Steps: 2}
 	if rp != nil {
-		j.Service, j.Steps = rp.Name.In(kit.Lang(r)), 3
+		j.Service = rp.Name.In(kit.Lang(r))
+	}
+	if rp != nil && !v.Detached { // a link opened elsewhere leads to the account only; the service asks afresh
+		j.Steps = 3
 	}
 	return j, rp, nil
 }
