@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math/rand/v2"
 	"os"
 	"syscall"
+	"time"
 
 	"github.com/pressly/goose/v3"
 
@@ -58,18 +60,46 @@ func (l *lite) migrate(ctx context.Context, up bool) (Status, error) {
 
 // migrate holds an advisory lock in a transaction of its own while goose works
 // on another connection: unlike a lock of the session, that also holds behind a
-// transaction-mode pooler, and it ends with the node that held it.
+// transaction-mode pooler, and it ends with the node that held it. Whoever waits
+// for it asks again and again and holds no connection meanwhile: all those of a
+// pooler could be held by nodes that wait, and the one with the lock needs two.
 func (p *pg) migrate(ctx context.Context, up bool) (Status, error) {
-	lock, err := p.pool.BeginTx(ctx, nil)
+	for {
+		lock, err := p.tryLock(ctx)
+		if err != nil {
+			return Status{}, asFault(ctx, fmt.Errorf("db: migrate: lock: %w", err))
+		}
+		if lock != nil {
+			defer func() { _ = lock.Rollback() }() // ends the lock
+			return migrateWith(ctx, goose.DialectPostgres, p.pool, migrations.Files, up)
+		}
+		select {
+		case <-time.After(lockPause/2 + rand.N(lockPause)): //nolint:gosec // no secret: nodes that start together do not ask together
+		case <-ctx.Done():
+			return Status{}, ctx.Err()
+		}
+	}
+}
+
+// lockPause is how long a node waits on average before it asks for the lock of migrations again.
+const lockPause = 100 * time.Millisecond
+
+// tryLock is the transaction that holds the lock of migrations, or nil while another node holds it.
+func (p *pg) tryLock(ctx context.Context) (*sql.Tx, error) {
+	tx, err := p.pool.BeginTx(ctx, nil)
 	if err != nil {
-		return Status{}, asFault(ctx, fmt.Errorf("db: migrate: %w", err))
+		return nil, err
 	}
-	defer func() { _ = lock.Rollback() }() // ends the lock
-	const text = "SELECT pg_advisory_xact_lock(hashtextextended('parvis migrate ' || current_schema(), 0))"
-	if _, err := lock.ExecContext(ctx, text); err != nil {
-		return Status{}, asFault(ctx, fmt.Errorf("db: migrate: lock: %w", err))
+	// The transaction stands idle while goose works: no server's timeout may end it before.
+	if _, err = tx.ExecContext(ctx, "SET LOCAL idle_in_transaction_session_timeout = 0"); err != nil {
+		return nil, errors.Join(err, tx.Rollback())
 	}
-	return migrateWith(ctx, goose.DialectPostgres, p.pool, migrations.Files, up)
+	mine := false
+	const text = "SELECT pg_try_advisory_xact_lock(hashtextextended('parvis migrate ' || current_schema(), 0))"
+	if err = tx.QueryRowContext(ctx, text).Scan(&mine); err == nil && mine {
+		return tx, nil
+	}
+	return nil, errors.Join(err, tx.Rollback())
 }
 
 func migrateWith(ctx context.Context, dialect goose.Dialect, pool *sql.DB, files fs.FS, up bool) (Status, error) {

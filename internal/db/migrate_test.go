@@ -34,7 +34,7 @@ func empty(t *testing.T, engine string, nodes int) []*db.DB {
 func TestSeveralNodesMigrateAtOnce(t *testing.T) {
 	for _, engine := range []string{db.SQLite, db.PostgreSQL} {
 		t.Run(engine, func(t *testing.T) {
-			nodes := empty(t, engine, 4)
+			nodes := empty(t, engine, 8)
 			before, err := nodes[0].Status(t.Context())
 			if err != nil || before.Current != 0 || len(before.Pending) == 0 {
 				t.Fatalf("an empty database has status %+v, error %v", before, err)

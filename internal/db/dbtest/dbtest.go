@@ -26,6 +26,11 @@ import (
 // Variable is the environment variable with the address of a PostgreSQL for tests.
 const Variable = "PARVIS_TEST_POSTGRES"
 
+// PoolerVariable is the environment variable with the address of a transaction-mode
+// pooler in front of that PostgreSQL (scripts/pgbouncer.sh start prints it): when it
+// is set, what is tested goes through it.
+const PoolerVariable = "PARVIS_TEST_POOLER"
+
 // setup is how a test wants its database.
 type setup struct {
 	now      func() time.Time

@@ -36,8 +36,30 @@ func Schema(tb testing.TB) string {
 	name := "e_" + strings.ToLower(rand.Text())
 	conn := connect(tb, address)
 	order(tb, conn, "CREATE SCHEMA "+name)
-	tb.Cleanup(func() { order(tb, conn, "DROP SCHEMA "+name+" CASCADE") })
-	return within(tb, address, name)
+	if pooler() == "" {
+		tb.Cleanup(func() { order(tb, conn, "DROP SCHEMA "+name+" CASCADE") })
+		return within(tb, address, name)
+	}
+	tb.Cleanup(func() { order(tb, conn, "DROP SCHEMA "+name+" CASCADE; DROP ROLE "+name) })
+	return through(tb, conn, name)
+}
+
+// pooler is the address of the pooler that tests go through; "" for none.
+func pooler() string { return os.Getenv(PoolerVariable) }
+
+// through is an address that works in a schema behind the pooler. A pooler takes
+// no search_path from a client, so each schema has a user of its own with it.
+func through(tb testing.TB, conn *pgx.Conn, schema string) string {
+	tb.Helper()
+	parsed, err := url.Parse(pooler())
+	if err != nil {
+		tb.Fatalf("%s cannot be read: %v", PoolerVariable, err)
+	}
+	order(tb, conn, fmt.Sprintf(`DO $$ BEGIN
+		IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = '%[1]s') THEN CREATE ROLE %[1]s SUPERUSER LOGIN; END IF;
+	END $$; ALTER ROLE %[1]s SET search_path = %[1]s`, schema))
+	parsed.User = url.User(schema)
+	return parsed.String()
 }
 
 // within is an address that works in a schema.
@@ -102,6 +124,9 @@ func pooled(tb testing.TB) string {
 		prepare(tb, conn, name, inside)
 	}
 	order(tb, conn, strings.ReplaceAll(emptySchema, "SCHEMA", name))
+	if pooler() != "" {
+		return through(tb, conn, name)
+	}
 	return inside
 }
 
