@@ -227,7 +227,7 @@ func TestWhatIsWrongWithAContactFormIsSaidAndNothingIsLost(t *testing.T) {
 		if page.Status != http.StatusUnprocessableEntity || !strings.HasPrefix(page.Title(), "Error: ") {
 			t.Errorf("status %d, title %q", page.Status, page.Title())
 		}
-		page.MustSay("Enter the reference as it stands on the page")
+		page.MustSay("Enter the reference as it appears on the page")
 		if page.Field("email", "value") != "not an address" || !strings.Contains(page.Body, ">Hello</textarea>") {
 			t.Error("what was typed is lost")
 		}
