@@ -24,6 +24,7 @@ import (
 	"parvis/internal/authenticator"
 	"parvis/internal/authenticator/otp"
 	"parvis/internal/authenticator/password"
+	"parvis/internal/authenticator/phone"
 	"parvis/internal/authenticator/totp"
 	"parvis/internal/config"
 	"parvis/internal/connection"
@@ -90,6 +91,7 @@ type House struct {
 	Passwords   password.Passwords
 	Methods     authenticator.Authenticators
 	Apps        totp.Apps
+	Phones      phone.Phones
 	Codes       otp.Codes
 	Sessions    session.Sessions
 	Connections connection.Connections

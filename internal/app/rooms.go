@@ -7,6 +7,7 @@ import (
 	"parvis/internal/authenticator"
 	"parvis/internal/authenticator/otp"
 	"parvis/internal/authenticator/password"
+	"parvis/internal/authenticator/phone"
 	"parvis/internal/authenticator/totp"
 	"parvis/internal/connection"
 	"parvis/internal/enrollment"
@@ -38,6 +39,7 @@ func (h *House) domains(Options) error {
 	h.Passwords = password.Passwords{Keys: h.Keys}
 	h.Methods = authenticator.Authenticators{Settings: c.Methods.Limits}
 	h.Apps = totp.Apps{Keys: h.Keys, Methods: h.Methods, Settings: c.Methods.App}
+	h.Phones = phone.Phones{Keys: h.Keys, Methods: h.Methods, Settings: c.Methods.Phone}
 	h.Codes = otp.Codes{Keys: h.Keys, Settings: c.Methods.Code}
 	h.Sessions = session.Sessions{Settings: c.Session}
 	h.Connections = connection.Connections{Settings: c.OIDC.Connection, Audit: h.Audit}
@@ -65,7 +67,7 @@ func (h *House) journeys(Options) error {
 	}
 	h.Lifecycle = &lifecycle.Lifecycle{
 		DB: h.DB, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs, Passwords: h.Passwords,
-		Apps: h.Apps, Codes: h.Codes, Sessions: h.Sessions, Connections: h.Connections, Grants: h.Grants, Outbox: h.Outbox, Audit: h.Audit,
+		Apps: h.Apps, Phones: h.Phones, Codes: h.Codes, Sessions: h.Sessions, Connections: h.Connections, Grants: h.Grants, Outbox: h.Outbox, Audit: h.Audit,
 	}
 	h.Jobs = &job.Runner{DB: h.DB, Node: node(), Jobs: h.jobs(), Logger: h.Log}
 	h.Visitor = &visit.Visitor{DB: h.DB, Sessions: h.Sessions, Accounts: h.Accounts}

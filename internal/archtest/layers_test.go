@@ -27,6 +27,7 @@ var within = map[string]string{
 	"internal/authenticator/password": "internal/authenticator",
 	"internal/proving":                "internal/account",
 	"internal/authenticator/otp":      "internal/authenticator",
+	"internal/authenticator/phone":    "internal/authenticator",
 	"internal/authenticator/totp":     "internal/authenticator",
 	"internal/notify/smtp":            "internal/notify",
 	"internal/notify/mailbox":         "internal/notify",

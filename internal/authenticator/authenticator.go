@@ -41,6 +41,16 @@ const (
 	BackupCode Type = "backup_code" // a look-up secret (3.1.2)
 )
 
+// Channel is how a code is sent.
+type Channel string
+
+// The channels.
+const (
+	ByEmail Channel = "email"
+	ByText  Channel = "text"
+	ByVoice Channel = "voice"
+)
+
 // single reports whether an account has at most one authenticator of a type.
 func (t Type) single() bool { return t == Password || t == Email || t == BackupCode }
 

@@ -22,6 +22,7 @@ import (
 	"parvis/internal/authenticator"
 	"parvis/internal/authenticator/otp"
 	"parvis/internal/authenticator/password"
+	"parvis/internal/authenticator/phone"
 	"parvis/internal/authenticator/totp"
 	"parvis/internal/connection"
 	"parvis/internal/db"
@@ -91,6 +92,8 @@ type Methods struct {
 	Limits authenticator.Settings `yaml:",inline"` // how many there can be, and how wrong codes are counted
 	// App are the numbers of authenticator apps.
 	App totp.Settings `yaml:"app"`
+	// Phone says which telephone numbers are accepted.
+	Phone phone.Settings `yaml:"phone"`
 	// Code are the numbers of one-time codes by e-mail, text and call.
 	Code otp.Settings `yaml:"code"`
 }
@@ -132,7 +135,7 @@ func Preset(name string) Config {
 }
 
 func methodsPreset(name string) Methods {
-	return Methods{Limits: authenticator.Preset(name), App: totp.Preset(name), Code: otp.Preset(name)}
+	return Methods{Limits: authenticator.Preset(name), App: totp.Preset(name), Phone: phone.Preset(name), Code: otp.Preset(name)}
 }
 
 // sections are the parts that judge themselves, by their name in the file.
@@ -148,6 +151,7 @@ func (c *Config) sections() []section {
 		{"password", c.Password.Problems()},
 		{"methods", c.Methods.Limits.Problems()},
 		{"methods.app", c.Methods.App.Problems()},
+		{"methods.phone", c.Methods.Phone.Problems()},
 		{"methods.code", c.Methods.Code.Problems()},
 		{"session", c.Session.Problems()},
 		{"policy", c.Policy.Problems()},

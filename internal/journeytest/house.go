@@ -17,6 +17,7 @@ import (
 	"parvis/internal/authenticator"
 	"parvis/internal/authenticator/otp"
 	"parvis/internal/authenticator/password"
+	"parvis/internal/authenticator/phone"
 	"parvis/internal/authenticator/totp"
 	"parvis/internal/connection"
 	"parvis/internal/db"
@@ -59,6 +60,7 @@ type House struct {
 	Proofs    account.Proofs
 	Methods   authenticator.Authenticators
 	Apps      totp.Apps
+	Phones    phone.Phones
 	Codes     otp.Codes
 	Sessions  session.Sessions
 	Hasher    *password.Hasher
@@ -139,6 +141,7 @@ func build(t testing.TB, d *db.DB, clock *dbtest.Clock, p plan) *House {
 	h.Proofs = account.Proofs{Keys: keys, Settings: numbers}
 	h.Methods = authenticator.Authenticators{Settings: authenticator.Preset("parvis")}
 	h.Apps = totp.Apps{Keys: keys, Methods: h.Methods, Settings: totp.Preset("parvis")}
+	h.Phones = phone.Phones{Keys: keys, Methods: h.Methods, Settings: phone.Preset("parvis")}
 	h.Codes = otp.Codes{Keys: keys, Settings: otp.Preset("parvis")}
 	h.Sessions = session.Sessions{Settings: session.Preset("parvis")}
 	h.Hasher = password.NewHasher(keys, p.password)
@@ -170,7 +173,7 @@ func build(t testing.TB, d *db.DB, clock *dbtest.Clock, p plan) *House {
 	}
 	h.Lifecycle = &lifecycle.Lifecycle{
 		DB: d, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs, Passwords: passwords,
-		Apps: h.Apps, Codes: h.Codes, Sessions: h.Sessions, Connections: connections, Grants: grants, Outbox: outbox, Audit: h.Audit,
+		Apps: h.Apps, Phones: h.Phones, Codes: h.Codes, Sessions: h.Sessions, Connections: connections, Grants: grants, Outbox: outbox, Audit: h.Audit,
 	}
 	return h
 }

@@ -18,6 +18,7 @@ import (
 	"parvis/internal/authenticator"
 	"parvis/internal/authenticator/otp"
 	"parvis/internal/authenticator/password"
+	"parvis/internal/authenticator/phone"
 	"parvis/internal/authenticator/totp"
 	"parvis/internal/connection"
 	"parvis/internal/db"
@@ -42,6 +43,7 @@ type Lifecycle struct {
 	Proofs      account.Proofs
 	Passwords   password.Passwords
 	Apps        totp.Apps
+	Phones      phone.Phones
 	Codes       otp.Codes
 	Sessions    session.Sessions
 	Connections connection.Connections
@@ -129,7 +131,7 @@ func (l *Lifecycle) forget(tx *db.Tx, a id.Account) error {
 		return err
 	}
 	for _, erase := range []func(*db.Tx, id.Account) error{
-		l.Apps.Erase, l.Codes.Erase, authenticator.Erase, l.Sessions.Erase, l.Grants.Forget, l.Connections.Forget, l.Audit.EraseAccount,
+		l.Apps.Erase, l.Phones.Erase, l.Codes.Erase, authenticator.Erase, l.Sessions.Erase, l.Grants.Forget, l.Connections.Forget, l.Audit.EraseAccount,
 	} {
 		if err := erase(tx, a); err != nil {
 			return err

@@ -29,13 +29,13 @@ import (
 type ID string
 
 // Channel is how a code is sent.
-type Channel string
+type Channel = authenticator.Channel
 
 // The channels.
 const (
-	Email Channel = "email"
-	Text  Channel = "text"
-	Voice Channel = "voice"
+	Email = authenticator.ByEmail
+	Text  = authenticator.ByText
+	Voice = authenticator.ByVoice
 )
 
 // Purpose is what a code is for. A code for one purpose is worth nothing for another.
