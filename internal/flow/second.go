@@ -70,7 +70,7 @@ func (s State) Turn(table policy.Table, facts policy.Facts, has []policy.Method,
 		return out.setUp(second.SetUp)
 	case need.Step != policy.StepNone || facts.Password.IsZero():
 		return Turn{}
-	case second.Wants, s.SetUp != "" && second.Bound == "":
+	case second.Wants, s.SetUp != "" && second.Bound == "" && !second.Settled:
 		out := Turn{Need: need, Offer: offer(table)}
 		if guard := table.Guard(s.Demand, facts, has, now); len(guard) > 0 {
 			return out.prove(guard, true)

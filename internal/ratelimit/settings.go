@@ -20,6 +20,9 @@ const (
 	ResetAddress      Rule = "reset_address"
 	ResetIP           Rule = "reset_ip"
 	CodeIP            Rule = "code_ip"
+	SendIP            Rule = "send_ip"
+	SendAccount       Rule = "send_account"
+	SetUpAccount      Rule = "set_up_account"
 	LinkIP            Rule = "link_ip"
 	ContactIP         Rule = "contact_ip"
 	FlowIP            Rule = "flow_ip"
@@ -64,6 +67,12 @@ type Settings struct {
 	ResetIP Limit `yaml:"reset_ip"`
 	// CodeIP counts codes typed from one IP address.
 	CodeIP Limit `yaml:"code_ip"`
+	// SendIP counts one-time codes sent at the wish of one IP address.
+	SendIP Limit `yaml:"send_ip"`
+	// SendAccount counts one-time codes sent for one account, by every way.
+	SendAccount Limit `yaml:"send_account"`
+	// SetUpAccount counts codes typed for a telephone that one account is setting up.
+	SetUpAccount Limit `yaml:"set_up_account"`
 	// LinkIP counts links of messages opened from one IP address.
 	LinkIP Limit `yaml:"link_ip"`
 	// ContactIP counts messages through the contact form from one IP address.
@@ -100,6 +109,9 @@ func Preset(name string) Settings {
 		ResetAddress:      Limit{Count: 10, Window: hour},
 		ResetIP:           Limit{Count: 50, Window: hour},
 		CodeIP:            Limit{Count: 100, Window: 10 * minute},
+		SendIP:            Limit{Count: 50, Window: 10 * minute},
+		SendAccount:       Limit{Count: 15, Window: hour},
+		SetUpAccount:      Limit{Count: 20, Window: day},
 		LinkIP:            Limit{Count: 200, Window: 10 * minute},
 		ContactIP:         Limit{Count: 5, Window: hour},
 		FlowIP:            Limit{Count: 600, Window: 5 * minute},
@@ -116,6 +128,8 @@ func Preset(name string) Settings {
 		s.EnrollmentAddress = Limit{Count: 20, Window: hour}
 		s.MailAddress = Limit{Count: 20, Window: hour}
 		s.ResetAddress = Limit{Count: 20, Window: hour}
+		s.SendIP = Limit{Count: 25, Window: 5 * minute}
+		s.SendAccount = Limit{Count: 10, Window: 5 * minute}
 		s.RequestIP = Limit{Count: 300, Window: 5 * minute}
 	}
 	return s
@@ -126,7 +140,8 @@ func (s Settings) limits() map[Rule]Limit {
 	return map[Rule]Limit{
 		SigninIP: s.SigninIP, SigninAddress: s.SigninAddress, SigninAddressIP: s.SigninAddressIP, SigninBrowser: s.SigninBrowser,
 		EnrollmentIP: s.EnrollmentIP, EnrollmentAddress: s.EnrollmentAddress, MailAddress: s.MailAddress,
-		ResetAddress: s.ResetAddress, ResetIP: s.ResetIP, CodeIP: s.CodeIP, LinkIP: s.LinkIP, ContactIP: s.ContactIP,
+		ResetAddress: s.ResetAddress, ResetIP: s.ResetIP, CodeIP: s.CodeIP, SendIP: s.SendIP, SendAccount: s.SendAccount, SetUpAccount: s.SetUpAccount,
+		LinkIP: s.LinkIP, ContactIP: s.ContactIP,
 		FlowIP: s.FlowIP, AuthorizeIP: s.AuthorizeIP, TokenIP: s.TokenIP, TokenClient: s.TokenClient, RequestIP: s.RequestIP,
 	}
 }
@@ -148,7 +163,7 @@ func (s *Settings) limit(rule Rule) (Limit, bool) {
 func rules() []Rule {
 	return []Rule{
 		SigninIP, SigninAddress, SigninAddressIP, SigninBrowser, EnrollmentIP, EnrollmentAddress, MailAddress, ResetAddress, ResetIP,
-		CodeIP, LinkIP, ContactIP, FlowIP, AuthorizeIP, TokenIP, TokenClient, RequestIP,
+		CodeIP, SendIP, SendAccount, SetUpAccount, LinkIP, ContactIP, FlowIP, AuthorizeIP, TokenIP, TokenClient, RequestIP,
 	}
 }
 

@@ -27,7 +27,7 @@ func (j *Journey) Continue(ctx context.Context, v flow.Visitor, fid id.Flow) err
 // Switch ends the session of the browser, so that somebody else can sign in. The
 // caller takes the session cookie away.
 func (j *Journey) Switch(ctx context.Context, v flow.Visitor, fid id.Flow) error {
-	return j.step(ctx, v, fid, []Step{StepContinue, StepSignIn}, func(tx *db.Tx, s *scene) error {
+	return j.step(ctx, v, fid, slices.Concat([]Step{StepContinue, StepSignIn}, second()), func(tx *db.Tx, s *scene) error {
 		if s.live == nil {
 			return nil
 		}
@@ -142,7 +142,7 @@ func (j *Journey) mail(tx *db.Tx, owner id.Account, data notify.Data) error {
 
 // Cancel gives a journey up; its page leads back to the service.
 func (j *Journey) Cancel(ctx context.Context, v flow.Visitor, fid id.Flow) error {
-	return j.step(ctx, v, fid, append(before(), StepContinue, StepConsent), func(tx *db.Tx, s *scene) error {
+	return j.step(ctx, v, fid, open(), func(tx *db.Tx, s *scene) error {
 		s.flow.State.Progress.Cancelled = true
 		e := audit.Event{
 			Name: audit.SigninCancelled, RelyingParty: s.flow.RelyingParty, Flow: s.flow.ID,

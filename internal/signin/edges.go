@@ -15,8 +15,18 @@ type Edge struct {
 	To      []Step // what the dispatcher may name afterwards
 }
 
-// after are the steps that can follow once somebody has signed in.
+// after are the steps that can follow once somebody has proven what is demanded.
 func after() []Step { return []Step{StepConsent, StepFinish, StepServices, StepReady} }
+
+// second are the steps about the second step.
+func second() []Step {
+	return []Step{
+		StepSecond, StepSetUp, StepSetUpApp, StepSetUpPhone, StepConfirmPhone, StepSetUpBackup, StepAnother,
+	}
+}
+
+// chosen are the steps in which a method is set up.
+func chosen() []Step { return []Step{StepSetUpApp, StepSetUpPhone, StepConfirmPhone, StepSetUpBackup} }
 
 // before are the steps that come before anybody has signed in.
 func before() []Step {
@@ -26,10 +36,16 @@ func before() []Step {
 	}
 }
 
+// open are the steps at which a journey can be given up.
+func open() []Step { return slices.Concat(before(), second(), []Step{StepContinue, StepConsent}) }
+
 // Edges is the whole machine. docs/flows.md is drawn from it, and the tests of
 // this package try every request at every step and find no other way.
 func Edges() []Edge {
-	signedIn := after()
+	proven := after()
+	begun := []Step{StepSetUp, StepSetUpApp, StepSetUpPhone, StepSetUpBackup} // a method is to be set up
+	signedIn := slices.Concat(proven, []Step{StepSecond}, begun)
+	bound := slices.Concat(proven, []Step{StepSecond, StepAnother})
 	return []Edge{
 		{before(), "sign-in", "signed in", signedIn},
 		{before(), "sign-in", "wrong", []Step{StepSignIn}},
@@ -53,12 +69,27 @@ func Edges() []Edge {
 
 		{before(), "link", "proven", []Step{StepChoosePassword, StepAlready, StepSignIn}},
 
-		{[]Step{StepContinue}, "continue", "continued", []Step{StepSignIn, StepConsent, StepFinish, StepServices, StepReady}},
-		{[]Step{StepContinue, StepSignIn}, "switch", "signed out", []Step{StepSignIn}},
+		{[]Step{StepSecond}, "send-code", "sent", []Step{StepSecond}},
+		{[]Step{StepSecond}, "another-way", "chosen", []Step{StepSecond}},
+		{[]Step{StepSecond}, "second-step", "wrong code", []Step{StepSecond}},
+		{[]Step{StepSecond}, "second-step", "proven", signedIn},
+		{[]Step{StepSetUp}, "set-up-method", "chosen", begun[1:]},
+		{[]Step{StepSetUpApp}, "set-up-app", "wrong code", []Step{StepSetUpApp}},
+		{[]Step{StepSetUpApp}, "set-up-app", "bound", bound},
+		{[]Step{StepSetUpPhone}, "set-up-phone", "code sent", []Step{StepConfirmPhone}},
+		{[]Step{StepConfirmPhone}, "confirm-phone", "wrong code", []Step{StepConfirmPhone}},
+		{[]Step{StepConfirmPhone}, "confirm-phone", "bound", bound},
+		{[]Step{StepSetUpBackup}, "set-up-backup", "bound", bound},
+		{chosen(), "back", "left", []Step{StepSetUp, StepSetUpPhone}},
+		{[]Step{StepAnother}, "another", "wanted", []Step{StepSecond, StepSetUp}},
+		{[]Step{StepAnother, StepSetUp, StepSetUpApp, StepSetUpPhone, StepConfirmPhone, StepSetUpBackup}, "another", "not now", proven},
+
+		{[]Step{StepContinue}, "continue", "continued", slices.Concat(signedIn, []Step{StepSignIn})},
+		{slices.Concat([]Step{StepContinue, StepSignIn}, second()), "switch", "signed out", []Step{StepSignIn}},
 		{[]Step{StepConsent}, "consent", "allowed", []Step{StepFinish}},
 		{[]Step{StepConsent}, "consent", "denied", []Step{StepCancelled}},
-		{slices.Concat(before(), []Step{StepContinue, StepConsent}), "cancel", "given up", []Step{StepCancelled}},
-		{[]Step{StepCancelled}, "resume", "went back", slices.Concat(before(), []Step{StepContinue, StepConsent, StepFinish})},
+		{open(), "cancel", "given up", []Step{StepCancelled}},
+		{[]Step{StepCancelled}, "resume", "went back", slices.Concat(open(), []Step{StepFinish})},
 		{[]Step{StepSignOut}, "sign-out", "signed out", []Step{StepFinish}},
 	}
 }
@@ -73,6 +104,21 @@ func Drawn(from Step, request string, to Step) bool {
 	return false
 }
 
+// group is a set of steps that the document draws as one box.
+type group struct {
+	box   string
+	words string
+	steps []Step
+}
+
+func groups() []group {
+	return []group{
+		{"open", "any page before sign-in", before()},
+		{"second", "any page of the second step", second()},
+		{"proven", "what follows a full proof", after()},
+	}
+}
+
 // Document is docs/flows.md: the machine as a table and as a diagram.
 func Document() string {
 	var b strings.Builder
@@ -82,45 +128,62 @@ func Document() string {
 		"`/signin/{flow}`, which names the page that is due from what has been proven. A page or a\n" +
 		"request out of turn changes nothing and goes to the dispatcher. The pages where a branch\n" +
 		"begins (`sign-in`, `create-account`, `forgot-password`, `unlock`) stay open until somebody\n" +
-		"has signed in; beginning a branch clears the facts of the steps that follow it.\n" +
-		"`finish` returns to the service and `services` is My connected services.\n\n")
-	b.WriteString("```mermaid\nflowchart TD\n")
+		"has signed in; beginning a branch clears the facts of the steps that follow it. The pages\n" +
+		"`another-way` and `help-me-choose` only help to choose: they are open while a second step,\n" +
+		"or a set-up, is due. `finish` returns to the service and `services` is My connected services.\n\n")
+	for _, g := range groups() {
+		fmt.Fprintf(&b, "- *%s*: %s\n", g.words, list(g.steps, nil))
+	}
+	b.WriteString("\n```mermaid\nflowchart TD\n")
 	b.WriteString("  start([request of a service, or /signin]) --> sign-in\n")
-	b.WriteString("  open{{any page before sign-in}}\n")
+	for _, g := range groups() {
+		fmt.Fprintf(&b, "  %s{{%s}}\n", g.box, g.words)
+	}
 	for _, e := range Edges() {
-		for _, from := range drawnFrom(e.From) {
-			for _, to := range e.To {
+		for _, from := range boxes(e.From) {
+			for _, to := range boxes(e.To) {
 				fmt.Fprintf(&b, "  %s -- %s: %s --> %s\n", from, e.Request, e.Outcome, to)
 			}
 		}
 	}
 	b.WriteString("```\n\n| at | request | ends | then |\n|---|---|---|---|\n")
 	for _, e := range Edges() {
-		fmt.Fprintf(&b, "| %s | `%s` | %s | %s |\n", list(e.From), e.Request, e.Outcome, list(e.To))
+		fmt.Fprintf(&b, "| %s | `%s` | %s | %s |\n", list(e.From, groups()), e.Request, e.Outcome, list(e.To, groups()))
 	}
 	return b.String()
 }
 
-// drawnFrom draws "any page before sign-in" as one box instead of eight.
-func drawnFrom(from []Step) []string {
-	var out []string
-	if len(from) >= len(before()) {
-		out = append(out, "open")
-		from = from[len(before()):]
+// gather finds the groups that lie whole in some steps, and the steps beside them.
+func gather(steps []Step, all []group) (whole []group, rest []Step) {
+	rest = slices.Clone(steps)
+	for _, g := range all {
+		in := func(s Step) bool { return slices.Contains(g.steps, s) }
+		if !slices.ContainsFunc(g.steps, func(s Step) bool { return !slices.Contains(rest, s) }) {
+			whole, rest = append(whole, g), slices.DeleteFunc(rest, in)
+		}
 	}
-	for _, s := range from {
+	return whole, rest
+}
+
+func boxes(steps []Step) []string {
+	whole, rest := gather(steps, groups())
+	var out []string
+	for _, g := range whole {
+		out = append(out, g.box)
+	}
+	for _, s := range rest {
 		out = append(out, string(s))
 	}
 	return out
 }
 
-func list(steps []Step) string {
+func list(steps []Step, all []group) string {
+	whole, rest := gather(steps, all)
 	var out []string
-	if len(steps) >= len(before()) && slices.Equal(steps[:len(before())], before()) {
-		out = append(out, "any page before sign-in")
-		steps = steps[len(before()):]
+	for _, g := range whole {
+		out = append(out, "*"+g.words+"*")
 	}
-	for _, s := range steps {
+	for _, s := range rest {
 		out = append(out, "`"+string(s)+"`")
 	}
 	return strings.Join(out, ", ")
