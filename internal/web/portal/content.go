@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"sort"
 
 	"parvis/internal/i18n"
+	"parvis/internal/policy"
 	"parvis/internal/relyingparty"
 )
 
@@ -30,6 +32,12 @@ type Content struct {
 	Attempts                                                       int
 	Rules                                                          []string
 	Paths                                                          map[string]string // page name to its address in this language
+
+	Methods    []Method // second steps, other than a code by e-mail
+	SecondStep bool     // there is a second step
+	App        bool     // there is the authenticator app
+	Backup     bool     // there are backup codes
+	EmailCode  string   // how long a code by e-mail works as a second step, in words; "" when it is none
 }
 
 // Department is whoever runs services, with those that are listed.
@@ -74,6 +82,11 @@ func (p *Portal) content(r *http.Request) (*Content, error) {
 	}
 	for _, pg := range pages() {
 		c.Paths[pg.name] = pg.slugs[lang]
+	}
+	c.Methods, c.SecondStep = n.methods(tr), len(n.Methods) > 0
+	c.App, c.Backup = slices.Contains(n.Methods, policy.App), slices.Contains(n.Methods, policy.Backup)
+	if slices.Contains(n.Methods, policy.Email) {
+		c.EmailCode = tr.Duration(n.EmailCodeValid)
 	}
 	return c, nil
 }

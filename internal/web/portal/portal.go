@@ -17,6 +17,7 @@ import (
 	"parvis/internal/db"
 	"parvis/internal/i18n"
 	"parvis/internal/notify"
+	"parvis/internal/policy"
 	"parvis/internal/ratelimit"
 	"parvis/internal/relyingparty"
 	"parvis/internal/web/kit"
@@ -36,6 +37,9 @@ type Numbers struct {
 	ConsentLife     time.Duration
 	PasswordRules   func(tr *i18n.Tr) []string // the rules of the deployment, each one sentence
 	MailFrom        string                     // address that mails come from
+	Methods         []policy.Method            // second steps that people can use, as they are recommended
+	CodeValid       time.Duration              // code by text or call
+	EmailCodeValid  time.Duration              // code by e-mail, as a second step
 }
 
 // Portal serves the public pages. Every field must be set.

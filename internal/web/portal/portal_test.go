@@ -15,6 +15,7 @@ import (
 	"parvis/internal/i18n"
 	"parvis/internal/notify"
 	"parvis/internal/notify/mailbox"
+	"parvis/internal/policy"
 	"parvis/internal/ratelimit"
 	"parvis/internal/relyingparty"
 	"parvis/internal/secret"
@@ -34,7 +35,7 @@ type house struct {
 	worker  *notify.Worker
 }
 
-func build(t *testing.T, d *db.DB, clock *dbtest.Clock) *house {
+func build(t *testing.T, d *db.DB, clock *dbtest.Clock, change ...func(*portal.Portal)) *house {
 	t.Helper()
 	root, pepper := make([]byte, secret.RootBytes), make([]byte, secret.RootBytes)
 	_, _ = rand.Read(root)
@@ -83,7 +84,12 @@ func build(t *testing.T, d *db.DB, clock *dbtest.Clock) *house {
 			LinkValid: 31 * time.Minute, ResetValid: 32 * time.Minute, ActivateWithin: 23 * time.Hour, Attempts: 7,
 			SessionIdle: 29 * time.Minute, SessionAbsolute: 11 * time.Hour, ConsentLife: 365 * 24 * time.Hour,
 			PasswordRules: func(tr *i18n.Tr) []string { return []string{"rule in " + string(tr.Lang())} }, MailFrom: mail.From,
+			Methods:   []policy.Method{policy.App, policy.Text, policy.Voice, policy.Email, policy.Backup},
+			CodeValid: 9 * time.Minute, EmailCodeValid: 14 * time.Minute,
 		},
+	}
+	for _, f := range change {
+		f(p)
 	}
 	mux := http.NewServeMux()
 	if err := p.Routes(mux); err != nil {
@@ -102,9 +108,9 @@ func partner(id, en, fr string, listed bool) relyingparty.Settings {
 	}
 }
 
-func each(t *testing.T, test func(t *testing.T, h *house)) {
+func each(t *testing.T, test func(t *testing.T, h *house), change ...func(*portal.Portal)) {
 	clock := dbtest.NewClock()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) { test(t, build(t, d, clock)) }, dbtest.WithClock(clock.Now))
+	dbtest.Each(t, func(t *testing.T, d *db.DB) { test(t, build(t, d, clock, change...)) }, dbtest.WithClock(clock.Now))
 }
 
 func TestEveryPublicPageSpeaksBothLanguagesUnderItsOwnAddress(t *testing.T) {
@@ -182,6 +188,34 @@ func TestTheNumbersOnThePagesAreTheConfiguredOnes(t *testing.T) {
 		p.Open("/fr/aide").MustSay("31 minutes", "23 heures", "7 mots de passe", "rule in fr")
 		p.Open("/en/").MustSay("fishing for trout", "Government of Northland")
 	})
+}
+
+func TestThePublicPagesTellOfTheMethodsThatAreOffered(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		p := webtest.New(t, h.handler, origin, "en-CA")
+		p.Open("/en/methods").MustSay("Authenticator app", "Text message (SMS)", "Phone call", "Backup codes", "9 minutes", "14 minutes",
+			"moved to another phone", "at least two methods", "If you lose your phone", "remove the lost phone", "When you get a new phone", "Okta Verify", "every other app")
+		p.Open("/fr/preuves").MustSay("Application d'authentification", "Message texte (SMS)", "Appel vocal", "Codes de secours", "9 minutes", "14 minutes",
+			"transférer votre numéro", "Si vous perdez votre téléphone", "Quand vous changez de téléphone")
+		p.Open("/en/help").MustSay("Why am I asked for a second step?", "No. A code by e-mail is enough for many services", "I cannot scan the QR code", "How do I remove a method?")
+		p.Open("/fr/aide").MustSay("Pourquoi me demande-t-on une deuxième étape?", "Je ne peux pas lire le code QR", "Comment supprimer une méthode?")
+	})
+}
+
+func TestAMethodThatIsNotOfferedIsNotPromised(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		p := webtest.New(t, h.handler, origin, "en-CA")
+		p.Open("/en/methods").MustSay("Authenticator app").MustNotSay("Text message", "Phone call", "Backup codes", "backup codes", "as a second step")
+		p.Open("/en/help").MustSay("No. You can use any of the other methods.").MustNotSay("Code by e-mail")
+	}, func(p *portal.Portal) { p.Numbers.Methods = []policy.Method{policy.App, policy.Passkey} })
+}
+
+func TestWithoutSecondStepsNoneIsPromised(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		p := webtest.New(t, h.handler, origin, "en-CA")
+		p.Open("/en/methods").MustSay("Password").MustNotSay("second step", "uthenticator app", "lose your phone")
+		p.Open("/en/help").MustNotSay("second step", "uthenticator app")
+	}, func(p *portal.Portal) { p.Numbers.Methods = nil })
 }
 
 func TestOnlyServicesThatAskedForItAreListed(t *testing.T) {
