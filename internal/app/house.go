@@ -22,6 +22,7 @@ import (
 	"parvis/internal/account"
 	"parvis/internal/audit"
 	"parvis/internal/authenticator"
+	"parvis/internal/authenticator/backupcode"
 	"parvis/internal/authenticator/otp"
 	"parvis/internal/authenticator/password"
 	"parvis/internal/authenticator/phone"
@@ -91,6 +92,7 @@ type House struct {
 	Passwords   password.Passwords
 	Methods     authenticator.Authenticators
 	Apps        totp.Apps
+	BackupCodes backupcode.Codes
 	Phones      phone.Phones
 	Codes       otp.Codes
 	Sessions    session.Sessions

@@ -5,6 +5,7 @@ import (
 
 	"parvis/internal/account"
 	"parvis/internal/authenticator"
+	"parvis/internal/authenticator/backupcode"
 	"parvis/internal/authenticator/otp"
 	"parvis/internal/authenticator/password"
 	"parvis/internal/authenticator/phone"
@@ -39,6 +40,7 @@ func (h *House) domains(Options) error {
 	h.Passwords = password.Passwords{Keys: h.Keys}
 	h.Methods = authenticator.Authenticators{Settings: c.Methods.Limits}
 	h.Apps = totp.Apps{Keys: h.Keys, Methods: h.Methods, Settings: c.Methods.App}
+	h.BackupCodes = backupcode.Codes{Keys: h.Keys, Methods: h.Methods, Settings: c.Methods.BackupCode, Hash: h.Hasher.Hash, HashLike: h.Hasher.HashLike}
 	h.Phones = phone.Phones{Keys: h.Keys, Methods: h.Methods, Settings: c.Methods.Phone}
 	h.Codes = otp.Codes{Keys: h.Keys, Settings: c.Methods.Code}
 	h.Sessions = session.Sessions{Settings: c.Session}
@@ -67,7 +69,7 @@ func (h *House) journeys(Options) error {
 	}
 	h.Lifecycle = &lifecycle.Lifecycle{
 		DB: h.DB, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs, Passwords: h.Passwords,
-		Apps: h.Apps, Phones: h.Phones, Codes: h.Codes, Sessions: h.Sessions, Connections: h.Connections, Grants: h.Grants, Outbox: h.Outbox, Audit: h.Audit,
+		Apps: h.Apps, BackupCodes: h.BackupCodes, Phones: h.Phones, Codes: h.Codes, Sessions: h.Sessions, Connections: h.Connections, Grants: h.Grants, Outbox: h.Outbox, Audit: h.Audit,
 	}
 	h.Jobs = &job.Runner{DB: h.DB, Node: node(), Jobs: h.jobs(), Logger: h.Log}
 	h.Visitor = &visit.Visitor{DB: h.DB, Sessions: h.Sessions, Accounts: h.Accounts}

@@ -23,6 +23,7 @@ var owners = map[string]string{
 	"password":      "internal/authenticator/password",
 	"one_time_code": "internal/authenticator/otp",
 	"phone":         "internal/authenticator/phone", "phone_stop": "internal/authenticator/phone",
+	"backup_code": "internal/authenticator/backupcode", "backup_code_use": "internal/authenticator/backupcode",
 	"totp":    "internal/authenticator/totp",
 	"session": "internal/session", "device": "internal/session",
 	"flow":          "internal/flow",

@@ -24,13 +24,14 @@ var layers = map[string]int{
 
 // within are packages that belong to another one: they may import it, never the reverse.
 var within = map[string]string{
-	"internal/authenticator/password": "internal/authenticator",
-	"internal/proving":                "internal/account",
-	"internal/authenticator/otp":      "internal/authenticator",
-	"internal/authenticator/phone":    "internal/authenticator",
-	"internal/authenticator/totp":     "internal/authenticator",
-	"internal/notify/smtp":            "internal/notify",
-	"internal/notify/mailbox":         "internal/notify",
+	"internal/authenticator/password":   "internal/authenticator",
+	"internal/proving":                  "internal/account",
+	"internal/authenticator/otp":        "internal/authenticator",
+	"internal/authenticator/phone":      "internal/authenticator",
+	"internal/authenticator/backupcode": "internal/authenticator",
+	"internal/authenticator/totp":       "internal/authenticator",
+	"internal/notify/smtp":              "internal/notify",
+	"internal/notify/mailbox":           "internal/notify",
 }
 
 // layerOf finds the layer of a package by its longest known prefix.

@@ -20,6 +20,7 @@ import (
 	"parvis/internal/account"
 	"parvis/internal/audit"
 	"parvis/internal/authenticator"
+	"parvis/internal/authenticator/backupcode"
 	"parvis/internal/authenticator/otp"
 	"parvis/internal/authenticator/password"
 	"parvis/internal/authenticator/phone"
@@ -92,6 +93,8 @@ type Methods struct {
 	Limits authenticator.Settings `yaml:",inline"` // how many there can be, and how wrong codes are counted
 	// App are the numbers of authenticator apps.
 	App totp.Settings `yaml:"app"`
+	// BackupCode are the numbers of backup codes.
+	BackupCode backupcode.Settings `yaml:"backup_code"`
 	// Phone says which telephone numbers are accepted.
 	Phone phone.Settings `yaml:"phone"`
 	// Code are the numbers of one-time codes by e-mail, text and call.
@@ -135,7 +138,7 @@ func Preset(name string) Config {
 }
 
 func methodsPreset(name string) Methods {
-	return Methods{Limits: authenticator.Preset(name), App: totp.Preset(name), Phone: phone.Preset(name), Code: otp.Preset(name)}
+	return Methods{Limits: authenticator.Preset(name), App: totp.Preset(name), BackupCode: backupcode.Preset(name), Phone: phone.Preset(name), Code: otp.Preset(name)}
 }
 
 // sections are the parts that judge themselves, by their name in the file.
@@ -151,6 +154,7 @@ func (c *Config) sections() []section {
 		{"password", c.Password.Problems()},
 		{"methods", c.Methods.Limits.Problems()},
 		{"methods.app", c.Methods.App.Problems()},
+		{"methods.backup_code", c.Methods.BackupCode.Problems()},
 		{"methods.phone", c.Methods.Phone.Problems()},
 		{"methods.code", c.Methods.Code.Problems()},
 		{"session", c.Session.Problems()},

@@ -15,6 +15,7 @@ import (
 	"parvis/internal/account"
 	"parvis/internal/audit"
 	"parvis/internal/authenticator"
+	"parvis/internal/authenticator/backupcode"
 	"parvis/internal/authenticator/otp"
 	"parvis/internal/authenticator/password"
 	"parvis/internal/authenticator/phone"
@@ -53,26 +54,27 @@ type House struct {
 	DB    *db.DB
 	Clock *dbtest.Clock
 
-	Keys      *secret.Keys
-	Flows     flow.Flows
-	Accounts  account.Accounts
-	Attempts  account.Attempts
-	Proofs    account.Proofs
-	Methods   authenticator.Authenticators
-	Apps      totp.Apps
-	Phones    phone.Phones
-	Codes     otp.Codes
-	Sessions  session.Sessions
-	Hasher    *password.Hasher
-	Audit     *audit.Log
-	Registry  *relyingparty.Registry
-	Box       *mailbox.Box
-	Worker    *notify.Worker
-	Table     policy.Table
-	Signin    *signin.Journey
-	Enroll    *enrollment.Journey
-	Recovery  *recovery.Journey
-	Lifecycle *lifecycle.Lifecycle
+	Keys        *secret.Keys
+	Flows       flow.Flows
+	Accounts    account.Accounts
+	Attempts    account.Attempts
+	Proofs      account.Proofs
+	Methods     authenticator.Authenticators
+	Apps        totp.Apps
+	BackupCodes backupcode.Codes
+	Phones      phone.Phones
+	Codes       otp.Codes
+	Sessions    session.Sessions
+	Hasher      *password.Hasher
+	Audit       *audit.Log
+	Registry    *relyingparty.Registry
+	Box         *mailbox.Box
+	Worker      *notify.Worker
+	Table       policy.Table
+	Signin      *signin.Journey
+	Enroll      *enrollment.Journey
+	Recovery    *recovery.Journey
+	Lifecycle   *lifecycle.Lifecycle
 
 	statements *atomic.Int64
 }
@@ -139,12 +141,13 @@ func build(t testing.TB, d *db.DB, clock *dbtest.Clock, p plan) *House {
 	h.Accounts = account.Accounts{Keys: keys, Settings: numbers}
 	h.Attempts = account.Attempts{Keys: keys, Settings: numbers}
 	h.Proofs = account.Proofs{Keys: keys, Settings: numbers}
+	h.Hasher = password.NewHasher(keys, p.password)
 	h.Methods = authenticator.Authenticators{Settings: authenticator.Preset("parvis")}
 	h.Apps = totp.Apps{Keys: keys, Methods: h.Methods, Settings: totp.Preset("parvis")}
+	h.BackupCodes = backupcode.Codes{Keys: keys, Methods: h.Methods, Settings: backupcode.Preset("parvis"), Hash: h.Hasher.Hash, HashLike: h.Hasher.HashLike}
 	h.Phones = phone.Phones{Keys: keys, Methods: h.Methods, Settings: phone.Preset("parvis")}
 	h.Codes = otp.Codes{Keys: keys, Settings: otp.Preset("parvis")}
 	h.Sessions = session.Sessions{Settings: session.Preset("parvis")}
-	h.Hasher = password.NewHasher(keys, p.password)
 	h.Audit = &audit.Log{DB: d, Keys: keys, Settings: audit.Preset("parvis")}
 	limiter := &ratelimit.Limiter{DB: d, Keys: keys, Settings: p.limits, Now: clock.Now}
 	passwords := password.Passwords{Keys: keys}
@@ -173,7 +176,7 @@ func build(t testing.TB, d *db.DB, clock *dbtest.Clock, p plan) *House {
 	}
 	h.Lifecycle = &lifecycle.Lifecycle{
 		DB: d, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs, Passwords: passwords,
-		Apps: h.Apps, Phones: h.Phones, Codes: h.Codes, Sessions: h.Sessions, Connections: connections, Grants: grants, Outbox: outbox, Audit: h.Audit,
+		Apps: h.Apps, BackupCodes: h.BackupCodes, Phones: h.Phones, Codes: h.Codes, Sessions: h.Sessions, Connections: connections, Grants: grants, Outbox: outbox, Audit: h.Audit,
 	}
 	return h
 }

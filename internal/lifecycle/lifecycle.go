@@ -16,6 +16,7 @@ import (
 	"parvis/internal/account"
 	"parvis/internal/audit"
 	"parvis/internal/authenticator"
+	"parvis/internal/authenticator/backupcode"
 	"parvis/internal/authenticator/otp"
 	"parvis/internal/authenticator/password"
 	"parvis/internal/authenticator/phone"
@@ -43,6 +44,7 @@ type Lifecycle struct {
 	Proofs      account.Proofs
 	Passwords   password.Passwords
 	Apps        totp.Apps
+	BackupCodes backupcode.Codes
 	Phones      phone.Phones
 	Codes       otp.Codes
 	Sessions    session.Sessions
@@ -131,7 +133,7 @@ func (l *Lifecycle) forget(tx *db.Tx, a id.Account) error {
 		return err
 	}
 	for _, erase := range []func(*db.Tx, id.Account) error{
-		l.Apps.Erase, l.Phones.Erase, l.Codes.Erase, authenticator.Erase, l.Sessions.Erase, l.Grants.Forget, l.Connections.Forget, l.Audit.EraseAccount,
+		l.Apps.Erase, l.BackupCodes.Erase, l.Phones.Erase, l.Codes.Erase, authenticator.Erase, l.Sessions.Erase, l.Grants.Forget, l.Connections.Forget, l.Audit.EraseAccount,
 	} {
 		if err := erase(tx, a); err != nil {
 			return err

@@ -64,6 +64,21 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	return v.String(), nil
 }
 
+// HashLike makes the verifier that a text has with the salt and the cost of another
+// verifier: equal texts give equal verifiers. One computation then compares a text
+// with a whole set of one salt (package backupcode). Faults as of Hash.
+func (h *Hasher) HashLike(ctx context.Context, text, verifier string) (string, error) {
+	v, err := parsePHC(verifier)
+	if err != nil {
+		return "", err
+	}
+	v.sum = make([]byte, len(v.sum))
+	if err := h.compute(ctx, text, &v); err != nil {
+		return "", err
+	}
+	return v.String(), nil
+}
+
 // Checked is what came of a comparison.
 type Checked struct {
 	OK     bool // the password is the one

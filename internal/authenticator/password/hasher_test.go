@@ -204,3 +204,28 @@ func BenchmarkVerify(b *testing.B) {
 
 // argonSaltAndSum ends the verifier of "a password" under the pepper 9 and the cheap parameters.
 const argonSaltAndSum = "/wZA2wVgMupXd//sfMf25w$T+bY55Xbz6c5g2gebt7iMVR+IY/FtlqU6kar7iyHLN8"
+
+func TestAVerifierLikeAnotherIsEqualForEqualTextsAlone(t *testing.T) {
+	for name, h := range map[string]*password.Hasher{
+		"argon2id": cheap(t), "pbkdf2": password.NewPBKDF2Hasher(keys(t, 9), password.Cheap(password.Preset("parvis"))),
+	} {
+		v := hash(t, h, "7K30M9210XVD")
+		like := func(text string) string {
+			out, err := h.HashLike(t.Context(), text, v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return out
+		}
+		if like("7K30M9210XVD") != v || like("7K30M9210XVE") == v || like("") == v {
+			t.Errorf("%s: %s", name, v)
+		}
+		other := like("7K30M9210XVE")
+		if !verify(t, h, "7K30M9210XVE", other).OK {
+			t.Errorf("%s: it is no verifier of its own text", name)
+		}
+		if _, err := h.HashLike(t.Context(), "x", "no verifier"); err == nil {
+			t.Errorf("%s: like nothing", name)
+		}
+	}
+}
