@@ -53,7 +53,7 @@ func (h *house) write(fn func(tx *db.Tx) error) {
 
 func (h *house) store(account id.Account) backupcode.Draft {
 	h.Helper()
-	d, err := h.Draft(h.Context())
+	d, err := h.Draft(h.Context(), h.Make())
 	if err != nil {
 		h.Fatal(err)
 	}
@@ -280,7 +280,7 @@ func TestWhenTooManyWaitNoCodeIsComparedOrLost(t *testing.T) {
 		if _, err := h.Guess(h.Context(), s, d.Codes[0]); !fault.Is(err, fault.Unavailable) {
 			h.Errorf("%v", err)
 		}
-		if _, err := h.Draft(h.Context()); !fault.Is(err, fault.Unavailable) {
+		if _, err := h.Draft(h.Context(), h.Make()); !fault.Is(err, fault.Unavailable) {
 			h.Errorf("%v", err)
 		}
 	})
@@ -328,7 +328,7 @@ func TestCodesAreRandomReadableAndNeverPrinted(t *testing.T) {
 	each(t, func(h *house) {
 		seen, characters := map[string]bool{}, map[rune]int{}
 		for range 30 {
-			d, err := h.Draft(h.Context())
+			d, err := h.Draft(h.Context(), h.Make())
 			if err != nil {
 				h.Fatal(err)
 			}

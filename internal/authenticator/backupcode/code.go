@@ -1,9 +1,9 @@
 // Package backupcode is the set of backup codes: look-up secrets that their owner
 // printed or saved, each good for one sign-in (SP 800-63B-4, 3.1.2).
 //
-// Codes.Draft makes a set, before the transaction in which Codes.Store puts it in
-// the place of an older one; its codes are shown then and never again. They are
-// kept like passwords, but with one salt for the set, so that a try costs one
+// Codes.Make makes the codes, which are shown then and never again; Codes.Draft
+// makes their verifiers, before the transaction in which Codes.Store puts the set in
+// the place of an older one. They are kept like passwords, but with one salt for the set, so that a try costs one
 // computation and not ten. At sign-in the journey counts the attempt
 // (authenticator.Authenticators.Attempt), asks Codes.Guess outside of every
 // transaction, and uses the code up with Codes.Redeem.

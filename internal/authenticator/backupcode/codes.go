@@ -43,12 +43,21 @@ func (Draft) GoString() string { return "(codes)" }
 // LogValue keeps the codes out of the log.
 func (Draft) LogValue() slog.Value { return slog.StringValue("(codes)") }
 
-// Draft makes a set. It computes as many verifiers as there are codes, so call it
-// outside of every transaction. When too many wait it is a fault of kind Unavailable.
-func (c Codes) Draft(ctx context.Context) (Draft, error) {
+// Make makes the codes of a set. Show them with Grouped, and keep them in the sealed
+// state of the journey until their owner has them too.
+func (c Codes) Make() []string {
+	out := make([]string, c.Settings.Codes)
+	for i := range out {
+		out[i] = newCode(c.Settings.Length)
+	}
+	return out
+}
+
+// Draft makes the verifiers of a set, as many as there are codes, so call it outside
+// of every transaction. When too many wait it is a fault of kind Unavailable.
+func (c Codes) Draft(ctx context.Context, codes []string) (Draft, error) {
 	d := Draft{ID: authenticator.NewID()}
-	for i := range c.Settings.Codes {
-		code := newCode(c.Settings.Length)
+	for i, code := range codes {
 		var v string
 		var err error
 		if i == 0 {
