@@ -156,7 +156,7 @@ func (h *House) ground(o Options) error {
 	}
 	h.Audit = &audit.Log{DB: h.DB, Keys: h.Keys, Settings: c.Audit, Logger: h.Log, Observe: h.metrics.event}
 	h.Limiter = &ratelimit.Limiter{DB: h.DB, Keys: h.Keys, Settings: c.Limits, Now: h.Now, Reached: h.limitReached}
-	h.Keyring = &keyring.Keyring{DB: h.DB, Keys: h.Keys, Settings: c.Keyring, Audit: h.Audit, Now: h.Now, Logger: h.Log}
+	h.Keyring = &keyring.Keyring{DB: h.DB, Keys: h.Keys, Settings: c.Keyring, Audit: h.Audit, Now: h.Now, Logger: h.Log, Peppers: password.Passwords{Keys: h.Keys}.Peppers}
 	if err := h.mail(o); err != nil {
 		return err
 	}

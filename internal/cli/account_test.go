@@ -39,7 +39,7 @@ func newOffice(t *testing.T) office {
 	text := fmt.Sprintf(`
 server: {public_url: "https://sign-in.example.org", listen: "127.0.0.1:8443", proxy: {trusted: [127.0.0.1]}}
 database: {url: "sqlite:%[1]s/parvis.db"}
-keys: {root_files: [%[1]s/root.key], pepper_file: %[1]s/pepper.key}
+keys: {root_files: [%[1]s/root.key], pepper_files: ["%[1]s/pepper.key"]}
 deployment: {owner: {en: Northland, fr: Northland}}
 public: {contact_desk: desk@example.org}
 mail: {from: noreply@example.org, server: {host: mail.example.org}}
@@ -50,7 +50,11 @@ mail: {from: noreply@example.org, server: {host: mail.example.org}}
 	}
 	o.run(t, 0, "migrate", "up")
 	o.open(t, func(h *app.House) {
-		err := h.DB.Write(t.Context(), func(tx *db.Tx) error {
+		verifier, err := h.Hasher.Hash(t.Context(), "paper lantern over the river 7")
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = h.DB.Write(t.Context(), func(tx *db.Tx) error {
 			for _, address := range []string{activeAddress, pendingAddress} {
 				addr, err := account.ParseAddress(address)
 				if err != nil {
@@ -68,7 +72,7 @@ mail: {from: noreply@example.org, server: {host: mail.example.org}}
 				if _, err := h.Accounts.MarkProven(tx, a.ID, addr); err != nil {
 					return err
 				}
-				if err := h.Passwords.Set(tx, a.ID, authenticator.NewID(), "$x$"); err != nil {
+				if err := h.Passwords.Set(tx, a.ID, authenticator.NewID(), verifier); err != nil {
 					return err
 				}
 				if _, err := h.Accounts.Activate(tx, a.ID); err != nil {

@@ -159,7 +159,7 @@ func TestAnEmptyFileIsRefusedWithEverythingAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := strings.Join(c.Problems(), "\n")
-	for _, want := range []string{"server.public_url", "keys.root_files", "keys.pepper_file", "mail.from", "mail.server.host", "deployment.owner"} {
+	for _, want := range []string{"server.public_url", "keys.root_files", "keys.pepper_files", "mail.from", "mail.server.host", "deployment.owner"} {
 		if !strings.Contains(all, want) {
 			t.Errorf("nothing is said about %s in:\n%s", want, all)
 		}
@@ -184,7 +184,7 @@ func TestEachUnsafeSettingIsNamed(t *testing.T) {
 		"trusts the world": {"trusted: []", "trusted: [0.0.0.0/0]", "proxy.trusted: 0.0.0.0/0"},
 		"readable key":     {filepath.Join(dir, "root.key"), world, "chmod 0600"},
 		"demo key":         {filepath.Join(dir, "root.key"), demo, "key of the demonstration"},
-		"missing key":      {filepath.Join(dir, "pepper.key"), filepath.Join(dir, "none.key"), "keys.pepper_file"},
+		"missing key":      {filepath.Join(dir, "pepper.key"), filepath.Join(dir, "none.key"), "keys.pepper_files"},
 		"same key twice":   {filepath.Join(dir, "pepper.key"), filepath.Join(dir, "root.key"), "hold the same key"},
 		"no mail server":   {"host: mail.example.org", "host: ''", "mail.server.host"},
 		"clear mail":       {"tls: starttls", "tls: none", "mail.server.tls"},

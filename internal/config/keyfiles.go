@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"parvis/internal/secret"
@@ -17,8 +18,8 @@ import (
 type Keys struct {
 	// RootFiles are the files of the root keys. The first one seals; the others only open what older keys sealed. `parvis init` makes the first.
 	RootFiles []string `yaml:"root_files"`
-	// PepperFile is the file of the secret that is mixed into every password before it is hashed. It can never be changed without every person choosing a new password.
-	PepperFile string `yaml:"pepper_file"`
+	// PepperFiles are the files of the peppers, the secrets that are mixed into every password before it is hashed. New check values get the first one; the others only verify what was made with them, and each is made anew at the owner's next sign-in. `parvis init` makes the first.
+	PepperFiles []string `yaml:"pepper_files"`
 }
 
 // keyLine is what a key file made by init begins with: it tells what the file is.
@@ -95,29 +96,46 @@ func (k Keys) Open() (*secret.Keys, error) {
 	if len(k.RootFiles) == 0 {
 		return nil, fmt.Errorf("config: keys.root_files: give at least one file; `parvis init` makes it")
 	}
-	if k.PepperFile == "" {
-		return nil, fmt.Errorf("config: keys.pepper_file: give a file; `parvis init` makes it")
+	if len(k.PepperFiles) == 0 {
+		return nil, fmt.Errorf("config: keys.pepper_files: give at least one file; `parvis init` makes it")
 	}
-	pepper, err := readKey(k.PepperFile)
+	peppers, err := readAll("keys.pepper_files", k.PepperFiles)
 	if err != nil {
-		return nil, fmt.Errorf("config: keys.pepper_file: %w", err)
+		return nil, err
 	}
-	roots := make([][]byte, len(k.RootFiles))
-	for i, path := range k.RootFiles {
-		roots[i], err = readKey(path)
-		if err != nil {
-			return nil, fmt.Errorf("config: keys.root_files: %w", err)
-		}
-		if bytes.Equal(roots[i], pepper) {
-			return nil, fmt.Errorf("config: keys.root_files: %s and keys.pepper_file hold the same key; make a separate one with `parvis init`", path)
+	roots, err := readAll("keys.root_files", k.RootFiles)
+	if err != nil {
+		return nil, err
+	}
+	for i, root := range roots {
+		if at := slices.IndexFunc(peppers, func(pepper []byte) bool { return bytes.Equal(root, pepper) }); at >= 0 {
+			return nil, fmt.Errorf("config: keys.root_files: %s and %s of keys.pepper_files hold the same key; make a separate one with `parvis key make`", k.RootFiles[i], k.PepperFiles[at])
 		}
 	}
-	keys, err := secret.NewKeys(pepper, roots...)
+	keys, err := secret.NewKeys(peppers[0], roots...)
+	if err == nil {
+		keys, err = keys.WithOlderPeppers(peppers[1:]...)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("config: keys: %w", err)
 	}
 	return keys, nil
 }
+
+func readAll(setting string, paths []string) ([][]byte, error) {
+	out := make([][]byte, len(paths))
+	for i, path := range paths {
+		key, err := readKey(path)
+		if err != nil {
+			return nil, fmt.Errorf("config: %s: %w", setting, err)
+		}
+		out[i] = key
+	}
+	return out, nil
+}
+
+// MakeKey writes a new key file for the owner only, and overwrites nothing.
+func MakeKey(path string) error { return writeNew(path, NewKeyFile(), 0o600) }
 
 // problems lists every key file that cannot be used.
 func (k Keys) problems() []string {
@@ -125,17 +143,17 @@ func (k Keys) problems() []string {
 	if len(k.RootFiles) == 0 {
 		out = append(out, "keys.root_files: give at least one key file; `parvis init` makes it")
 	}
-	if k.PepperFile == "" {
-		out = append(out, "keys.pepper_file: give a key file; `parvis init` makes it")
+	if len(k.PepperFiles) == 0 {
+		out = append(out, "keys.pepper_files: give at least one key file; `parvis init` makes it")
 	}
 	for _, path := range k.RootFiles {
 		if _, err := readKey(path); err != nil {
 			out = append(out, "keys.root_files: "+err.Error())
 		}
 	}
-	if k.PepperFile != "" {
-		if _, err := readKey(k.PepperFile); err != nil {
-			out = append(out, "keys.pepper_file: "+err.Error())
+	for _, path := range k.PepperFiles {
+		if _, err := readKey(path); err != nil {
+			out = append(out, "keys.pepper_files: "+err.Error())
 		}
 	}
 	if len(out) == 0 {

@@ -41,6 +41,9 @@ type Keyring struct {
 	Now      func() time.Time // the clock given to db.Open
 	Logger   *slog.Logger     // told when the keys cannot be read again; may be nil
 
+	// Peppers are the ids of the peppers that stored verifiers need; nil: none are stored.
+	Peppers func(tx *db.Tx) ([]string, error)
+
 	snapshot atomic.Pointer[snapshot]
 }
 

@@ -121,7 +121,7 @@ func TestANodeWithWrongKeyFilesRefusesToStart(t *testing.T) {
 			want string
 		}{
 			"another root key": {keys(t, "p", "x"), "keys.root_files"},
-			"another pepper":   {keys(t, "x", "r"), "keys.pepper_file"},
+			"another pepper":   {keys(t, "x", "r"), "keys.pepper_files"},
 			"a newer root key": {keys(t, "p", "n", "r"), ""},
 			"the newer alone":  {keys(t, "p", "n", "o"), "keys.root_files"},
 		} {
@@ -261,4 +261,80 @@ func TestAKeyringThatWasNotStartedSignsNothing(t *testing.T) {
 	if p := (keyring.Settings{RotateEvery: time.Minute, PublishBefore: time.Hour}).Problems(); len(p) < 3 {
 		t.Errorf("settings that cannot work: %q", p)
 	}
+}
+
+func TestThePepperCanBeChangedAndNoneIsDroppedThatAPasswordNeeds(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		made := func(peppers string) *secret.Keys {
+			k := keys(t, peppers[:1], "r")
+			for _, older := range peppers[1:] {
+				var err error
+				if k, err = k.WithOlderPeppers([]byte(strings.Repeat(string(older), 32))); err != nil {
+					t.Fatal(err)
+				}
+			}
+			return k
+		}
+		old, newer := made("p").PepperIDs()[0], made("n").PepperIDs()[0]
+		for i, step := range []struct {
+			peppers string   // configured, newest first
+			needed  []string // by passwords
+			want    string   // in the refusal; "": it starts
+		}{
+			{"p", nil, ""},
+			{"p", []string{old}, ""},
+			{"n", []string{old}, "keys.pepper_files holds none"},
+			{"pn", []string{old}, ""}, // every node learns of the newer one
+			{"p", []string{old}, ""},  // a node that has not yet
+			{"np", []string{old}, ""}, // it is used
+			{"np", []string{newer, old}, ""},
+			{"pn", []string{newer, old}, ""}, // a node that still has the former order
+			{"np", []string{newer, old}, ""},
+			{"n", []string{newer, old}, "passwords that need the pepper " + old},
+			{"x", []string{newer}, "keys.pepper_files holds none"},
+			{"xn", []string{newer, old}, "passwords that need the pepper " + old},
+			{"np", []string{"", newer}, ""},
+			{"n", []string{newer}, ""},
+		} {
+			k := ring(t, d, time.Now)
+			k.Keys, k.Peppers = made(step.peppers), func(*db.Tx) ([]string, error) { return step.needed, nil }
+			looked := k.Verify(t.Context())
+			err := k.Start(t.Context())
+			if (looked == nil) != (err == nil) {
+				t.Errorf("step %d: Verify says %v, Start says %v", i, looked, err)
+			}
+			if step.want == "" && err != nil || step.want != "" && (!errors.Is(err, keyring.ErrWrongKeys) || !strings.Contains(err.Error(), step.want)) {
+				t.Errorf("step %d: %v", i, err)
+			}
+		}
+	})
+}
+
+func TestTheOldestPepperIsKeptForVerifiersFromBeforeThereWereIds(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		start := func(pepper, older string, needed ...string) error {
+			k := ring(t, d, time.Now)
+			k.Keys, k.Peppers = keys(t, pepper, "r"), func(*db.Tx) ([]string, error) { return needed, nil }
+			if older != "" {
+				var err error
+				if k.Keys, err = k.Keys.WithOlderPeppers([]byte(strings.Repeat(older, 32))); err != nil {
+					t.Fatal(err)
+				}
+			}
+			return k.Start(t.Context())
+		}
+		for i, err := range []error{start("p", "", ""), start("n", "p", "")} {
+			if err != nil {
+				t.Errorf("start %d: %v", i, err)
+			}
+		}
+		if err := start("n", "", ""); !errors.Is(err, keyring.ErrWrongKeys) {
+			t.Errorf("the oldest was dropped: %v", err)
+		}
+		for i, err := range []error{start("n", "p"), start("n", "")} {
+			if err != nil {
+				t.Errorf("once none needs it, start %d: %v", i, err)
+			}
+		}
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"parvis/internal/audit"
@@ -19,94 +20,107 @@ var ErrWrongKeys = errors.New("keyring: wrong key files")
 // checked is a sealed row that only the deployment's keys open.
 type checked struct {
 	id   string
-	want []byte
-	text string // what to do when it cannot be opened
+	want [][]byte // the value that is written, and older ones that are good, too
+	text string   // what to do when it cannot be opened
 }
 
 func (k *Keyring) checks() []checked {
+	var peppered [][]byte
+	for _, id := range k.Keys.PepperIDs() {
+		value, _ := k.Keys.Pepper(id, "parvis key check") // the id is one of its own
+		peppered = append(peppered, value)
+	}
 	return []checked{
-		{"root", []byte("parvis"), "keys.root_files holds none of the root keys that this database was written with: " +
+		{"root", [][]byte{[]byte("parvis")}, "keys.root_files holds none of the root keys that this database was written with: " +
 			"give the root key files of this deployment (an older one may follow the newer one), or another database.url"},
-		{"pepper", k.Keys.Pepper("parvis key check"), "keys.pepper_file is not the pepper that this database was written with: " +
-			"give the pepper file of this deployment, or another database.url"},
+		{"pepper", peppered, "keys.pepper_files holds none of the peppers that this database was written with: " +
+			"give the pepper files of this deployment (an older one may follow the newer one), or another database.url"},
 	}
 }
 
-// compare opens a stored row.
-func (k *Keyring) compare(c checked, stored []byte) error {
+// compare opens a stored row and tells whether it is the value that would be
+// written now, sealed with the key that seals now.
+func (k *Keyring) compare(c checked, stored, fresh []byte) (newest bool, err error) {
 	plain, err := k.Keys.Open("key_check", "sealed", c.id, stored)
-	if err != nil || !bytes.Equal(plain, c.want) {
-		return fmt.Errorf("%w: %s", ErrWrongKeys, c.text)
+	at := slices.IndexFunc(c.want, func(want []byte) bool { return bytes.Equal(plain, want) })
+	if err != nil || at < 0 {
+		return false, fmt.Errorf("%w: %s", ErrWrongKeys, c.text)
 	}
-	return nil
+	return at == 0 && stored[0] == fresh[0], nil
+}
+
+// peppers refuses keys without a pepper that a stored verifier needs: nobody whom
+// it belongs to could sign in. It tells whether verifiers from before there were
+// ids are left, which need the oldest.
+func (k *Keyring) peppers(tx *db.Tx) (unnamed bool, err error) {
+	if k.Peppers == nil {
+		return false, nil
+	}
+	needed, err := k.Peppers(tx)
+	if err != nil {
+		return false, err
+	}
+	for _, id := range needed {
+		if id != "" && !slices.Contains(k.Keys.PepperIDs(), id) {
+			return false, fmt.Errorf("%w: there are passwords that need the pepper %s, which is not in keys.pepper_files: "+
+				"put its file back at the end of the list, or see `parvis key drop-pepper`", ErrWrongKeys, id)
+		}
+		unnamed = unnamed || id == ""
+	}
+	return unnamed, nil
 }
 
 // Verify compares the configured keys with the database, and changes nothing.
 // A database that was never started with any keys fits all.
 func (k *Keyring) Verify(ctx context.Context) error {
-	stored := map[string][]byte{}
-	err := k.DB.Read(ctx, func(tx *db.Tx) error {
-		for _, c := range k.checks() {
-			var sealed []byte
-			err := tx.QueryRow(`SELECT sealed FROM key_check WHERE id = $1`, c.id).Scan(&sealed)
-			if err != nil && !errors.Is(err, db.ErrNoRows) {
-				return err
-			}
-			stored[c.id] = sealed
-		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("keyring: check the deployment's keys: %w", err)
-	}
-	for _, c := range k.checks() {
-		if stored[c.id] == nil {
-			continue
-		}
-		if err := k.compare(c, stored[c.id]); err != nil {
-			return err
-		}
-	}
-	return nil
+	return k.examine(ctx, k.DB.Read, func(*db.Tx, string, []byte, bool) error { return nil })
 }
 
 // check compares the configured keys with the sealed rows, which the first
-// start writes. After the first root key was changed, the rows are sealed anew.
+// start writes. After the first root key or pepper was changed, they are written anew.
 func (k *Keyring) check(ctx context.Context) error {
+	return k.examine(ctx, k.DB.Write, func(tx *db.Tx, id string, sealed []byte, exists bool) error {
+		if exists {
+			return tx.ExecOne(`UPDATE key_check SET sealed = $1 WHERE id = $2`, sealed, id)
+		}
+		return tx.ExecOne(`INSERT INTO key_check (id, sealed) VALUES ($1, $2)`, id, sealed)
+	})
+}
+
+// examine compares the keys with the sealed rows in one transaction and lets
+// write bring those up to date that are missing or older. Under wrong keys nothing is written.
+func (k *Keyring) examine(ctx context.Context, run func(context.Context, func(*db.Tx) error) error, write func(tx *db.Tx, id string, sealed []byte, exists bool) error) error {
 	all := k.checks()
-	sealed := make([][]byte, len(all))
+	fresh := make([][]byte, len(all))
 	for i, c := range all {
-		sealed[i] = k.Keys.Seal("key_check", "sealed", c.id, c.want)
+		fresh[i] = k.Keys.Seal("key_check", "sealed", c.id, c.want[0])
 	}
-	var problem error
-	err := k.DB.Write(ctx, func(tx *db.Tx) error {
-		problem = nil
+	err := run(ctx, func(tx *db.Tx) error {
+		unnamed, missing := k.peppers(tx)
 		for i, row := range all {
 			var stored []byte
 			err := tx.QueryRow(`SELECT sealed FROM key_check WHERE id = $1`, row.id).Scan(&stored)
-			if errors.Is(err, db.ErrNoRows) {
-				if err := tx.ExecOne(`INSERT INTO key_check (id, sealed) VALUES ($1, $2)`, row.id, sealed[i]); err != nil {
-					return err
-				}
-				continue
-			}
-			if err != nil {
+			exists := !errors.Is(err, db.ErrNoRows)
+			if err != nil && exists {
 				return err
 			}
-			problem = k.compare(row, stored)
-			if problem != nil {
-				return problem // and nothing is written under wrong keys
-			}
-			if stored[0] != sealed[i][0] { // sealed with an older root key
-				if err := tx.ExecOne(`UPDATE key_check SET sealed = $1 WHERE id = $2`, sealed[i], row.id); err != nil {
+			newest := false
+			if exists {
+				if newest, err = k.compare(row, stored, fresh[i]); err != nil {
 					return err
 				}
 			}
+			if newest || row.id == "pepper" && exists && unnamed {
+				continue
+			}
+			if err := write(tx, row.id, fresh[i], exists); err != nil {
+				return err
+			}
 		}
-		return nil
+		return missing
 	})
-	if problem != nil {
-		return problem
+	if errors.Is(err, ErrWrongKeys) {
+		return err
 	}
 	if err != nil {
 		return fmt.Errorf("keyring: check the deployment's keys: %w", err)

@@ -6,13 +6,15 @@ import (
 	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 )
 
-// RootBytes is the size of a root key and of the pepper.
+// RootBytes is the size of a root key and of a pepper.
 const RootBytes = 32
 
 // ErrSealed says that sealed bytes could not be opened: foreign key, foreign place, or changed bytes.
@@ -20,9 +22,15 @@ var ErrSealed = errors.New("secret: sealed value cannot be opened")
 
 // Keys are the deployment's keys. Immutable, safe for concurrent use.
 // The first root key seals; the others only open and find what older ones sealed.
+// The first pepper is mixed into new verifiers; the others only into those made with them.
 type Keys struct {
-	roots  []root
-	pepper []byte
+	roots   []root
+	peppers []pepperKey
+}
+
+type pepperKey struct {
+	id  string // kept beside everything made with this key
+	key []byte
 }
 
 type root struct {
@@ -39,10 +47,11 @@ func NewKeys(pepper []byte, roots ...[]byte) (*Keys, error) {
 	if len(roots) == 0 {
 		return nil, errors.New("secret: no root key")
 	}
-	if len(pepper) != RootBytes {
-		return nil, fmt.Errorf("secret: the pepper has %d bytes, want %d", len(pepper), RootBytes)
+	first, err := newPepper(pepper)
+	if err != nil {
+		return nil, err
 	}
-	k := &Keys{pepper: append([]byte(nil), pepper...)}
+	k := &Keys{peppers: []pepperKey{first}}
 	seen := map[byte]bool{}
 	for _, b := range roots {
 		r, err := newRoot(b)
@@ -57,6 +66,34 @@ func NewKeys(pepper []byte, roots ...[]byte) (*Keys, error) {
 	}
 	return k, nil
 }
+
+// WithOlderPeppers are the same keys that also verify what was made with older
+// peppers, given newest first.
+func (k *Keys) WithOlderPeppers(older ...[]byte) (*Keys, error) {
+	out := &Keys{roots: k.roots, peppers: slices.Clone(k.peppers)}
+	for _, b := range older {
+		p, err := newPepper(b)
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(out.peppers, func(known pepperKey) bool { return known.id == p.id }) {
+			return nil, errors.New("secret: two peppers share an id; generate another one")
+		}
+		out.peppers = append(out.peppers, p)
+	}
+	return out, nil
+}
+
+func newPepper(b []byte) (pepperKey, error) {
+	if len(b) != RootBytes {
+		return pepperKey{}, fmt.Errorf("secret: a pepper has %d bytes, want %d", len(b), RootBytes)
+	}
+	id := mac(b, "pepper id")[:pepperIDBytes]
+	return pepperKey{id: base64.RawURLEncoding.EncodeToString(id), key: slices.Clone(b)}, nil
+}
+
+// pepperIDBytes is the size of a pepper's id before it is written as base64url.
+const pepperIDBytes = 6
 
 func newRoot(b []byte) (root, error) {
 	if len(b) != RootBytes {
@@ -147,9 +184,27 @@ func (k *Keys) CodeMatches(row, code string, stored []byte) bool {
 // FormToken is the token of a form for one browser: HMAC over the browser's secret and the form's name.
 func (k *Keys) FormToken(browser, form string) []byte { return mac(k.roots[0].csrf, browser, form) }
 
-// Pepper mixes the pepper into a password before it is hashed, so that a copy
-// of the database alone cannot be attacked (SP 800-63B-4, 3.1.1.2).
-func (k *Keys) Pepper(password string) []byte { return mac(k.pepper, "password", password) }
+// Pepper mixes a pepper into a password before it is hashed, so that a copy of
+// the database alone cannot be attacked (SP 800-63B-4, 3.1.1.2). It is false when
+// there is no pepper of that id. The empty id is the oldest pepper: before there
+// were ids there was one pepper only.
+func (k *Keys) Pepper(id, password string) ([]byte, bool) {
+	for i, p := range k.peppers {
+		if p.id == id || id == "" && i == len(k.peppers)-1 {
+			return mac(p.key, "password", password), true
+		}
+	}
+	return nil, false
+}
+
+// PepperIDs are the ids of the peppers, 8 characters of base64url each, that of new verifiers first.
+func (k *Keys) PepperIDs() []string {
+	out := make([]string, len(k.peppers))
+	for i, p := range k.peppers {
+		out[i] = p.id
+	}
+	return out
+}
 
 // mac is HMAC-SHA256 over its parts, each preceded by its length so that parts cannot run into each other.
 func mac(key []byte, parts ...string) []byte {

@@ -4,7 +4,7 @@
 // codes are stored as an HMAC under a key of the deployment and the id of their
 // row (Keys.CodeMAC). Addresses and phone numbers are stored sealed (Keys.Seal)
 // and found by an HMAC index (Keys.Index). All keys come from the deployment's
-// root keys by HKDF; the password pepper is a key file of its own.
+// root keys by HKDF; password peppers are key files of their own.
 package secret
 
 import (

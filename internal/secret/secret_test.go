@@ -92,8 +92,35 @@ func TestPurposesFormsAndBrowsersAreKeptApart(t *testing.T) {
 	if Equal(k.FormToken("browser1", "form"), k.FormToken("browser2", "form")) || Equal(k.FormToken("b", "form1"), k.FormToken("b", "form2")) {
 		t.Error("one form token for two forms or browsers")
 	}
-	if Equal(k.Pepper("password"), keys(t, key(2)).FormToken("password", "")) {
+	peppered, _ := k.Pepper("", "password")
+	if Equal(peppered, keys(t, key(2)).FormToken("password", "")) {
 		t.Error("pepper and form token are one")
+	}
+}
+
+func TestEachPepperIsFoundByItsIdAndTheNewestIsFirst(t *testing.T) {
+	old := keys(t, key(1))
+	newer, err := NewKeys(key(7), key(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	both, err := newer.WithOlderPeppers(key(9))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := both.PepperIDs()
+	if len(ids) != 2 || ids[0] != newer.PepperIDs()[0] || ids[1] != old.PepperIDs()[0] || ids[0] == ids[1] || len(ids[0]) != 8 {
+		t.Fatalf("ids %q", ids)
+	}
+	made, _ := old.Pepper(ids[1], "password")
+	for id, want := range map[string]bool{ids[0]: false, ids[1]: true, "": true, "AAAAAAAA": false} {
+		got, found := both.Pepper(id, "password")
+		if Equal(got, made) != want || found != (id != "AAAAAAAA") {
+			t.Errorf("pepper %q: found %v", id, found)
+		}
+	}
+	if _, found := newer.Pepper(ids[1], "password"); found || len(newer.PepperIDs()) != 1 {
+		t.Error("the keys without the older pepper were changed")
 	}
 }
 
@@ -103,6 +130,8 @@ func TestKeysOfTheWrongSizeAreRefused(t *testing.T) {
 		"short root":   func() (*Keys, error) { return NewKeys(key(1), key(1)[:31]) },
 		"short pepper": func() (*Keys, error) { return NewKeys(nil, key(1)) },
 		"same twice":   func() (*Keys, error) { return NewKeys(key(9), key(1), key(1)) },
+		"short older":  func() (*Keys, error) { return keys(t, key(1)).WithOlderPeppers(key(8)[:31]) },
+		"pepper twice": func() (*Keys, error) { return keys(t, key(1)).WithOlderPeppers(key(8), key(9)) },
 	} {
 		if _, err := make(); err == nil {
 			t.Errorf("%s: accepted", name)

@@ -1,6 +1,7 @@
 package signin_test
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"sync"
@@ -18,6 +19,7 @@ import (
 	"parvis/internal/journeytest"
 	"parvis/internal/notify"
 	"parvis/internal/ratelimit"
+	"parvis/internal/secret"
 	"parvis/internal/signin"
 )
 
@@ -271,6 +273,46 @@ func TestAWeakerVerifierIsRaisedAtTheNextSignIn(t *testing.T) {
 		}
 		if r := b.SignIn(b.From(journeytest.Permits, journeytest.ForceLogin), "", journeytest.Password); r.Outcome != signin.SignedIn {
 			t.Errorf("%+v", r)
+		}
+	})
+}
+
+func TestAVerifierIsMadeAnewWithTheNewestPepperAtTheNextSignIn(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		h.Active(address)
+		pepper := bytes.Repeat([]byte{7}, secret.RootBytes) // the house's
+		now, err := secret.NewKeys(bytes.Repeat([]byte{8}, secret.RootBytes), pepper)
+		if err == nil {
+			now, err = now.WithOlderPeppers(pepper)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.Signin.Hasher = password.NewHasher(now, password.Cheap(password.Preset("parvis")))
+		count := func(pepper int) (n int64) {
+			err := h.DB.Read(t.Context(), func(tx *db.Tx) (err error) {
+				n, err = h.Signin.Passwords.Count(tx, now.PepperIDs()[pepper])
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		wrong := h.Browser()
+		wrong.SignIn(wrong.Direct(), address, journeytest.Other)
+		if count(0) != 0 || count(1) != 1 {
+			t.Errorf("after a wrong password %d have the newest pepper, %d the older one", count(0), count(1))
+		}
+		b := h.Browser()
+		if r := b.SignIn(b.Direct(), address, journeytest.Password); r.Outcome != signin.SignedIn {
+			t.Errorf("with the older pepper: %+v", r)
+		}
+		if count(0) != 1 || count(1) != 0 {
+			t.Errorf("after the sign-in %d have the newest pepper, %d the older one", count(0), count(1))
+		}
+		if r := b.SignIn(b.From(journeytest.Permits, journeytest.ForceLogin), "", journeytest.Password); r.Outcome != signin.SignedIn {
+			t.Errorf("with the newest pepper: %+v", r)
 		}
 	})
 }

@@ -82,7 +82,7 @@ func (h *Hasher) HashLike(ctx context.Context, text, verifier string) (string, e
 // Checked is what came of a comparison.
 type Checked struct {
 	OK     bool // the password is the one
-	Rehash bool // and its verifier is weaker than today's settings: hash again and Passwords.Replace
+	Rehash bool // and its verifier is weaker than today's settings, or has an older pepper: hash again and Passwords.Replace
 }
 
 // Verify compares a password with a verifier. When too many wait it is a fault
@@ -110,7 +110,7 @@ func (h *Hasher) VerifyDummy(ctx context.Context, password string) error {
 
 // fresh is an empty verifier with today's parameters and a new salt.
 func (h *Hasher) fresh() phc {
-	v := phc{scheme: h.scheme, salt: make([]byte, saltBytes), sum: make([]byte, sumBytes)}
+	v := phc{scheme: h.scheme, salt: make([]byte, saltBytes), sum: make([]byte, sumBytes), pepper: h.keys.PepperIDs()[0]}
 	_, _ = rand.Read(v.salt) // never fails: crypto/rand ends the process instead
 	if h.scheme == schemePBKDF2 {
 		v.iterations = h.settings.Iterations
@@ -124,17 +124,20 @@ func (h *Hasher) fresh() phc {
 func (h *Hasher) weak(v phc) bool {
 	now := h.fresh()
 	return v.scheme != now.scheme || v.memory != now.memory || v.passes != now.passes || v.lanes != now.lanes ||
-		v.iterations != now.iterations || len(v.salt) < saltBytes || len(v.sum) < sumBytes
+		v.iterations != now.iterations || v.pepper != now.pepper || len(v.salt) < saltBytes || len(v.sum) < sumBytes
 }
 
 // compute fills in the sum of a verifier when it is its turn.
 func (h *Hasher) compute(ctx context.Context, password string, v *phc) error {
+	peppered, found := h.keys.Pepper(v.pepper, Normalize(password))
+	if !found {
+		return fmt.Errorf("password: the verifier was made with the pepper %s, which is not among keys.pepper_files", v.pepper)
+	}
 	if err := h.enter(ctx); err != nil {
 		return err
 	}
 	defer func() { <-h.turns }()
 	h.computed.Add(1)
-	peppered := h.keys.Pepper(Normalize(password))
 	if v.scheme == schemeArgon2id {
 		v.sum = argon2.IDKey(peppered, v.salt, v.passes, v.memory, v.lanes, uint32(len(v.sum)))
 		return nil

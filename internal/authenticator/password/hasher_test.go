@@ -24,6 +24,20 @@ func keys(t testing.TB, pepper byte) *secret.Keys {
 	return k
 }
 
+// rotated are the keys after the pepper was changed: the first is the newest.
+func rotated(t testing.TB, peppers ...byte) *secret.Keys {
+	t.Helper()
+	var older [][]byte
+	for _, p := range peppers[1:] {
+		older = append(older, bytes.Repeat([]byte{p}, secret.RootBytes))
+	}
+	k, err := keys(t, peppers[0]).WithOlderPeppers(older...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
 func cheap(t testing.TB) *password.Hasher {
 	t.Helper()
 	return password.NewHasher(keys(t, 9), password.Cheap(password.Preset("parvis")))
@@ -82,16 +96,56 @@ func TestAVerifierIsSaltedAndPeppered(t *testing.T) {
 	if v == hash(t, h, "same password") {
 		t.Error("no salt")
 	}
-	want := "$argon2id$v=19$m=8,t=1,p=1$"
+	pepper := ",keyid=" + keys(t, 9).PepperIDs()[0] + "$"
+	want := "$argon2id$v=19$m=8,t=1,p=1" + pepper
 	if fips140.Enabled() {
-		want = "$pbkdf2-sha512$i=1$"
+		want = "$pbkdf2-sha512$i=1" + pepper
 	}
 	if !strings.HasPrefix(v, want) {
 		t.Errorf("verifier %q", v)
 	}
 	other := password.NewHasher(keys(t, 8), password.Cheap(password.Preset("parvis")))
-	if verify(t, other, "same password", v).OK {
-		t.Error("it is accepted under another pepper")
+	if c, err := other.Verify(t.Context(), "same password", v); err == nil || c.OK {
+		t.Errorf("under another pepper: %+v, %v", c, err)
+	}
+	unnamed := strings.Replace(v, pepper, "$", 1)
+	if verify(t, other, "same password", unnamed).OK || !verify(t, h, "same password", unnamed).OK {
+		t.Error("the pepper of a verifier without its id is not the oldest")
+	}
+}
+
+func TestAVerifierWithAnOlderPepperIsAcceptedAndToBeReplaced(t *testing.T) {
+	cheapest := password.Cheap(password.Preset("parvis"))
+	makers := map[string]*password.Hasher{
+		"argon2id": password.NewHasher(keys(t, 9), cheapest),
+		"pbkdf2":   password.NewPBKDF2Hasher(keys(t, 9), cheapest),
+	}
+	for name, old := range makers {
+		v := hash(t, old, "a password")
+		for order, now := range map[string]struct {
+			keys   *secret.Keys
+			rehash bool
+		}{
+			"newest alone":       {rotated(t, 9), false},
+			"older, newer known": {rotated(t, 9, 8), false},
+			"newer first":        {rotated(t, 8, 9), true},
+			"two newer":          {rotated(t, 7, 8, 9), true},
+		} {
+			h := password.NewHasher(now.keys, cheapest)
+			if name == "pbkdf2" {
+				h = password.NewPBKDF2Hasher(now.keys, cheapest)
+			}
+			if got := verify(t, h, "a password", v); !got.OK || got.Rehash != now.rehash {
+				t.Errorf("%s, %s: %+v", name, order, got)
+			}
+			if got := verify(t, h, "another", v); got.OK || got.Rehash {
+				t.Errorf("%s, %s, a wrong password: %+v", name, order, got)
+			}
+			fresh := hash(t, h, "a password")
+			if got := verify(t, h, "a password", fresh); !got.OK || got.Rehash || !strings.Contains(fresh, ",keyid="+now.keys.PepperIDs()[0]+"$") {
+				t.Errorf("%s, %s: a new verifier %q: %+v", name, order, fresh, got)
+			}
+		}
 	}
 }
 
@@ -116,7 +170,7 @@ func TestAnOlderVerifierIsAcceptedAndToBeReplaced(t *testing.T) {
 	// A verifier from a deployment in FIPS 140 mode.
 	pbkdf2 := password.NewPBKDF2Hasher(keys(t, 9), s)
 	v = hash(t, pbkdf2, "a password")
-	if !strings.HasPrefix(v, "$pbkdf2-sha512$i=1$") || !verify(t, pbkdf2, "a password", v).OK || verify(t, pbkdf2, "another", v).OK {
+	if !strings.HasPrefix(v, "$pbkdf2-sha512$i=1,keyid=") || !verify(t, pbkdf2, "a password", v).OK || verify(t, pbkdf2, "another", v).OK {
 		t.Errorf("PBKDF2: %q", v)
 	}
 	if got := verify(t, now, "a password", v); !got.OK || got.Rehash == fips140.Enabled() {
@@ -130,7 +184,8 @@ func TestADamagedVerifierIsAnErrorAndNoAnswer(t *testing.T) {
 	for _, damaged := range []string{
 		"", "x", v[1:], v + "=", v + "$", strings.Replace(v, "m=8", "m=08", 1),
 		strings.Replace(v, "m=8", "m=4294967295", 1), strings.Replace(v, "t=1", "t=99999", 1), strings.Replace(v, "p=1", "p=0", 1),
-		strings.Replace(v, "v=19", "v=16", 1), strings.Replace(v, "argon2id", "argon2i", 1), "$pbkdf2-sha512$i=999999999$AAAA$AAAA",
+		strings.Replace(v, "v=19", "v=16", 1), strings.Replace(v, "argon2id", "argon2i", 1), strings.Replace(v, "p=1", "p=1,keyid=", 1),
+		strings.Replace(v, "p=1", "p=1,keyid=AAAAAAAAAAAA", 1), strings.Replace(v, "p=1", "keyid=AAAAAAAA,p=1", 1), "$pbkdf2-sha512$i=999999999$AAAA$AAAA",
 	} {
 		if c, err := h.Verify(t.Context(), "a password", damaged); err == nil || c.OK {
 			t.Errorf("%q: %+v, %v", damaged, c, err)
@@ -183,6 +238,8 @@ func TestTooManyAtOnceAreSentAwayAtOnceAndTheOthersServed(t *testing.T) {
 
 func FuzzVerifier(f *testing.F) {
 	f.Add("$argon2id$v=19$m=8,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAA")
+	f.Add("$argon2id$v=19$m=8,t=1,p=1,keyid=AAAAAAAA$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAA")
+	f.Add("$pbkdf2-sha512$i=1,keyid=,keyid=$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAA")
 	f.Add("$pbkdf2-sha512$i=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAA")
 	f.Fuzz(func(t *testing.T, text string) {
 		again, ok := password.ReadVerifier(text)

@@ -64,32 +64,47 @@ func (p Passwords) Get(tx *db.Tx, account id.Account) (Stored, bool, error) {
 	return out, true, nil
 }
 
+// pepperOf is the id of a verifier's pepper; "" for one made before there were ids.
+func pepperOf(verifier string) (string, error) {
+	v, err := parsePHC(verifier)
+	return v.pepper, err
+}
+
 // Set makes a verifier (Hasher.Hash) the account's password, the first or a new
 // one. bound names the authenticator if it is the first; make it with
 // authenticator.NewID, before the transaction.
 func (p Passwords) Set(tx *db.Tx, account id.Account, bound authenticator.ID, verifier string) error {
+	pepper, err := pepperOf(verifier)
+	if err != nil {
+		return err
+	}
 	sealed := p.Keys.Seal("password", "verifier", string(account), []byte(verifier))
-	n, err := tx.Exec(`UPDATE password SET verifier = $1, set_at = $2, row_version = row_version + 1 WHERE account_id = $3`,
-		sealed, db.Millis(tx.Now()), account)
+	n, err := tx.Exec(`UPDATE password SET verifier = $1, pepper = $2, set_at = $3, row_version = row_version + 1 WHERE account_id = $4`,
+		sealed, pepper, db.Millis(tx.Now()), account)
 	if err != nil {
 		return fmt.Errorf("password: change: %w", err)
 	}
 	if n == 1 {
 		return nil
 	}
-	err = tx.ExecOne(`INSERT INTO password (account_id, authenticator_id, verifier, set_at, row_version) VALUES ($1, $2, $3, $4, 1)`,
-		account, bound, sealed, db.Millis(tx.Now()))
+	err = tx.ExecOne(`INSERT INTO password (account_id, authenticator_id, verifier, pepper, set_at, row_version) VALUES ($1, $2, $3, $4, $5, 1)`,
+		account, bound, sealed, pepper, db.Millis(tx.Now()))
 	if err != nil {
 		return fmt.Errorf("password: set: %w", err)
 	}
 	return authenticator.Authenticators{}.Bind(tx, authenticator.Authenticator{ID: bound, Account: account, Type: authenticator.Password})
 }
 
-// Replace stores a stronger verifier of the same password, unless the password
-// was changed since it was read; then it is false and nothing happens.
+// Replace stores a stronger verifier of the same password, or one with the newest
+// pepper, unless the password was changed since it was read; then it is false and
+// nothing happens.
 func (p Passwords) Replace(tx *db.Tx, account id.Account, read Stored, verifier string) (bool, error) {
-	n, err := tx.Exec(`UPDATE password SET verifier = $1, row_version = row_version + 1 WHERE account_id = $2 AND row_version = $3`,
-		p.Keys.Seal("password", "verifier", string(account), []byte(verifier)), account, read.Row)
+	pepper, err := pepperOf(verifier)
+	if err != nil {
+		return false, err
+	}
+	n, err := tx.Exec(`UPDATE password SET verifier = $1, pepper = $2, row_version = row_version + 1 WHERE account_id = $3 AND row_version = $4`,
+		p.Keys.Seal("password", "verifier", string(account), []byte(verifier)), pepper, account, read.Row)
 	if err != nil {
 		return false, fmt.Errorf("password: raise parameters: %w", err)
 	}

@@ -18,6 +18,7 @@ const (
 	leastBytes     = 16 // of salt and of sum
 	mostBytes      = 64
 	mostText       = 512 // of a whole PHC string
+	mostID         = 11  // characters of a pepper's id, as the format has it
 )
 
 // The schemes of verifiers.
@@ -31,26 +32,41 @@ var errVerifier = errors.New("password: not a verifier in PHC form")
 
 // phc is a verifier in the PHC string format:
 //
-//	$argon2id$v=19$m=19456,t=2,p=1$salt$sum
-//	$pbkdf2-sha512$i=210000$salt$sum
+//	$argon2id$v=19$m=19456,t=2,p=1,keyid=pepper$salt$sum
+//	$pbkdf2-sha512$i=210000,keyid=pepper$salt$sum
 //
-// with salt and sum in unpadded base64.
+// with salt and sum in unpadded base64. The format's parameter keyid names the
+// pepper (secret.Keys.PepperIDs); without it, it is the oldest one.
 type phc struct {
 	scheme     string
 	memory     uint32 // KiB, argon2id
 	passes     uint32 // argon2id
 	lanes      uint8  // argon2id
 	iterations int    // pbkdf2
+	pepper     string // id of the pepper; "": the oldest
 	salt, sum  []byte
 }
 
 // String is the one way of writing it; parsePHC accepts no other.
 func (v phc) String() string {
 	b64 := base64.RawStdEncoding.EncodeToString
-	if v.scheme == schemePBKDF2 {
-		return fmt.Sprintf("$%s$i=%d$%s$%s", v.scheme, v.iterations, b64(v.salt), b64(v.sum))
+	key := ""
+	if v.pepper != "" {
+		key = keyParameter + v.pepper
 	}
-	return fmt.Sprintf("$%s$v=19$m=%d,t=%d,p=%d$%s$%s", v.scheme, v.memory, v.passes, v.lanes, b64(v.salt), b64(v.sum))
+	if v.scheme == schemePBKDF2 {
+		return fmt.Sprintf("$%s$i=%d%s$%s$%s", v.scheme, v.iterations, key, b64(v.salt), b64(v.sum))
+	}
+	return fmt.Sprintf("$%s$v=19$m=%d,t=%d,p=%d%s$%s$%s", v.scheme, v.memory, v.passes, v.lanes, key, b64(v.salt), b64(v.sum))
+}
+
+// keyParameter introduces the id of the pepper, the last parameter.
+const keyParameter = ",keyid="
+
+// readPepper cuts the id of the pepper off the parameters.
+func (v *phc) readPepper(parameters string) (rest string, ok bool) {
+	rest, v.pepper, ok = strings.Cut(parameters, keyParameter)
+	return rest, !ok || v.pepper != "" && len(v.pepper) <= mostID
 }
 
 // parsePHC reads a verifier strictly: known scheme, bounded parameters, and the
@@ -69,12 +85,16 @@ func parsePHC(text string) (phc, error) {
 	switch {
 	case v.scheme == schemeArgon2id && len(parts) == 6 && parts[2] == "v=19":
 		parameters = parts[4:]
-		ok = v.readArgon2id(parts[3])
+		var own string
+		own, ok = v.readPepper(parts[3])
+		ok = ok && v.readArgon2id(own)
 	case v.scheme == schemePBKDF2 && len(parts) == 5:
 		parameters = parts[3:]
+		var own string
 		var n uint64
-		n, ok = number(parts[2], "i=", mostIterations)
-		v.iterations = int(n)
+		own, ok = v.readPepper(parts[2])
+		n, isNumber := number(own, "i=", mostIterations)
+		v.iterations, ok = int(n), ok && isNumber
 	}
 	if !ok {
 		return phc{}, errVerifier
