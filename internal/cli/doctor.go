@@ -10,10 +10,12 @@ import (
 	"os"
 	"time"
 
+	"parvis/internal/authenticator/password"
 	"parvis/internal/config"
 	"parvis/internal/db"
 	"parvis/internal/keyring"
 	"parvis/internal/notify/smtp"
+	"parvis/internal/secret"
 )
 
 // doctorCmd looks at everything that serving needs.
@@ -129,7 +131,9 @@ func (p *patient) database(ctx context.Context) {
 	default:
 		p.ok("migrations", "version %d", s.Current)
 		if keys, err := p.cfg.Keys.Open(); err == nil { // else keys tells it
-			p.wrong = (&keyring.Keyring{DB: d, Keys: keys, Now: p.now}).Verify(ctx)
+			kept := password.Passwords{Keys: keys}
+			p.wrong = (&keyring.Keyring{DB: d, Keys: keys, Now: p.now, Peppers: kept.Peppers}).Verify(ctx)
+			p.peppers(ctx, d, keys, kept)
 		}
 	}
 	skew, err := d.ClockSkew(ctx)
@@ -143,16 +147,47 @@ func (p *patient) database(ctx context.Context) {
 	}
 }
 
+// peppers tells how far the change of the pepper has come.
+func (p *patient) peppers(ctx context.Context, d *db.DB, keys *secret.Keys, kept password.Passwords) {
+	ids := keys.PepperIDs()
+	counts := map[string]int64{}
+	err := d.Read(ctx, func(tx *db.Tx) error {
+		for _, id := range append([]string{""}, ids...) {
+			n, err := kept.Count(tx, id)
+			if err != nil {
+				return err
+			}
+			counts[id] = n
+		}
+		return nil
+	})
+	if err != nil {
+		p.bad("pepper", "try again", "%v", err)
+		return
+	}
+	oldest := len(ids) - 1
+	counts[ids[oldest]] += counts[""] // made before there were ids
+	for i, id := range ids[1:] {
+		file := p.cfg.Keys.PepperFiles[i+1]
+		if n := counts[id]; n > 0 {
+			p.warn("pepper", "keep the file; see \"Keys and secrets\" in docs/operations.md", "%d verifier(s) remain on the older pepper %s (%s)", n, id, file)
+		} else {
+			p.warn("pepper", "take it out of keys.pepper_files", "no verifier remains on the older pepper %s (%s)", id, file)
+		}
+	}
+	p.ok("pepper", "%d verifier(s) have the newest pepper %s", counts[ids[0]], ids[0])
+}
+
 func (p *patient) keys(context.Context) {
 	if _, err := p.cfg.Keys.Open(); err != nil {
-		p.bad("keys", "keys.root_files, keys.pepper_file", "%v", err)
+		p.bad("keys", "keys.root_files, keys.pepper_files", "%v", err)
 		return
 	}
 	if p.wrong != nil {
-		p.bad("keys", "keys.root_files, keys.pepper_file, database.url", "%v", p.wrong)
+		p.bad("keys", "keys.root_files, keys.pepper_files, database.url", "%v", p.wrong)
 		return
 	}
-	p.ok("keys", "%d root key(s) and the pepper can be read by this user only", len(p.cfg.Keys.RootFiles))
+	p.ok("keys", "%d root key(s) and %d pepper(s) can be read by this user only", len(p.cfg.Keys.RootFiles), len(p.cfg.Keys.PepperFiles))
 }
 
 func (p *patient) certificate(context.Context) {

@@ -1,16 +1,22 @@
 package lifecycle_test
 
 import (
+	"bytes"
+	"fmt"
 	"testing"
 	"time"
 
 	"parvis/internal/account"
 	"parvis/internal/audit"
+	"parvis/internal/authenticator"
+	"parvis/internal/authenticator/password"
 	"parvis/internal/db"
 	"parvis/internal/fault"
 	"parvis/internal/id"
 	"parvis/internal/journeytest"
 	"parvis/internal/notify"
+	"parvis/internal/recovery"
+	"parvis/internal/secret"
 	"parvis/internal/signin"
 )
 
@@ -32,6 +38,66 @@ func find(t *testing.T, h *journeytest.House, to string) (account.Account, bool)
 		t.Fatal(err)
 	}
 	return a, found
+}
+
+func TestWhoseOldPepperIsDroppedChoosesANewPassword(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		h.Active(address)
+		h.Active("other@example.org")
+		old := h.Keys.PepperIDs()[0]
+		newer, err := secret.NewKeys(bytes.Repeat([]byte{8}, secret.RootBytes), bytes.Repeat([]byte{7}, secret.RootBytes))
+		if err != nil {
+			t.Fatal(err)
+		}
+		hasher := password.NewHasher(newer, password.Cheap(password.Preset("parvis")))
+		fresh, err := hasher.Hash(t.Context(), journeytest.Password)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stays, _ := find(t, h, "other@example.org")
+		err = h.DB.Write(t.Context(), func(tx *db.Tx) error {
+			kept, _, err := h.Lifecycle.Passwords.Get(tx, stays.ID)
+			if err != nil {
+				return err
+			}
+			for i := range 101 { // more than two transactions remove
+				if err := h.Lifecycle.Passwords.Set(tx, id.Account(fmt.Sprintf("EXTRA%d", i)), authenticator.ID(fmt.Sprintf("EXTRA%d", i)), kept.Verifier); err != nil {
+					return err
+				}
+			}
+			_, err = h.Lifecycle.Passwords.Replace(tx, stays.ID, kept, fresh)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		removed, err := h.Lifecycle.DropPepper(t.Context(), old)
+		if err != nil || removed != 102 || h.Events(audit.MethodRemoved) != 102 {
+			t.Fatalf("%d removed, %d told, %v", removed, h.Events(audit.MethodRemoved), err)
+		}
+		if again, err := h.Lifecycle.DropPepper(t.Context(), old); err != nil || again != 0 {
+			t.Errorf("%d removed again, %v", again, err)
+		}
+		h.Signin.Hasher, h.Recovery.Hasher = hasher, hasher
+		b := h.Browser()
+		if r := b.SignIn(b.Direct(), "other@example.org", journeytest.Password); r.Outcome != signin.SignedIn {
+			t.Errorf("with the newest pepper: %+v", r)
+		}
+		b = h.Browser()
+		if r := b.SignIn(b.Direct(), address, journeytest.Password); r.Outcome != signin.Wrong {
+			t.Errorf("without a password: %+v", r)
+		}
+		f := b.Direct()
+		h.Clock.Advance(time.Minute)
+		b.Reset(f, address)
+		b.Recover(journeytest.Token(h.Latest(address)))
+		if r, err := h.Recovery.Password(t.Context(), b.Visitor, f, recovery.PasswordForm{Password: journeytest.Other}); err != nil || r.Outcome != recovery.Changed {
+			t.Fatalf("%+v %v", r, err)
+		}
+		if r := b.SignIn(f, address, journeytest.Other); r.Outcome != signin.SignedIn {
+			t.Errorf("with the new password: %+v", r)
+		}
+	})
 }
 
 func TestAnUnactivatedAccountIsRemovedAfterADayAndNotBefore(t *testing.T) {
