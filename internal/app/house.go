@@ -39,7 +39,9 @@ import (
 	"parvis/internal/keyring"
 	"parvis/internal/lifecycle"
 	"parvis/internal/notify"
+	"parvis/internal/notify/sms"
 	"parvis/internal/notify/smtp"
+	"parvis/internal/outbound"
 	"parvis/internal/policy"
 	"parvis/internal/ratelimit"
 	"parvis/internal/recovery"
@@ -79,6 +81,7 @@ type House struct {
 	Outbox   *notify.Outbox
 	Worker   *notify.Worker
 	Mail     *smtp.Transport // nil when another transport was given
+	Outbound *outbound.Client
 	Registry *relyingparty.Registry
 	Partners relyingparty.Store
 
@@ -157,6 +160,10 @@ func (h *House) ground(o Options) error {
 	h.Audit = &audit.Log{DB: h.DB, Keys: h.Keys, Settings: c.Audit, Logger: h.Log, Observe: h.metrics.event}
 	h.Limiter = &ratelimit.Limiter{DB: h.DB, Keys: h.Keys, Settings: c.Limits, Now: h.Now, Reached: h.limitReached}
 	h.Keyring = &keyring.Keyring{DB: h.DB, Keys: h.Keys, Settings: c.Keyring, Audit: h.Audit, Now: h.Now, Logger: h.Log, Peppers: password.Passwords{Keys: h.Keys}.Peppers}
+	h.Outbound, err = outbound.New(c.Outbound, nil)
+	if err != nil {
+		return err
+	}
 	if err := h.mail(o); err != nil {
 		return err
 	}
@@ -186,13 +193,34 @@ func (h *House) mail(o Options) error {
 	}
 	ways := o.Transports
 	if ways == nil {
-		h.Mail = &smtp.Transport{Settings: c.Mail}
-		ways = map[notify.Channel]notify.Transport{notify.Email: h.Mail}
+		ways, err = h.ways()
+		if err != nil {
+			return err
+		}
 	}
 	bell := notify.NewBell()
 	h.Outbox = &notify.Outbox{Keys: h.Keys, Mails: mails, Settings: c.Mail, Bell: bell, Channels: beside(ways)}
 	h.Worker = &notify.Worker{DB: h.DB, Keys: h.Keys, Transports: ways, Settings: c.Mail, Bell: bell, Log: h.Log, Audit: h.Audit}
 	return nil
+}
+
+// ways are the mail server and the provider of texts and calls of the configuration.
+func (h *House) ways() (map[notify.Channel]notify.Transport, error) {
+	c := h.Config
+	h.Mail = &smtp.Transport{Settings: c.Mail}
+	out := map[notify.Channel]notify.Transport{notify.Email: h.Mail}
+	if !c.Texts.Offered() {
+		return out, nil
+	}
+	provider, err := sms.New(c.Texts, h.Outbound, h.Now)
+	if err != nil {
+		return nil, err
+	}
+	out[notify.Text] = provider
+	if c.Texts.Calls {
+		out[notify.Voice] = provider
+	}
+	return out, nil
 }
 
 // beside are the channels that messages can go out on besides e-mail.
@@ -232,6 +260,7 @@ func (h *House) Close() error {
 	if h.Mail != nil {
 		h.Mail.Close()
 	}
+	h.Outbound.Close()
 	if err := h.DB.Close(); err != nil {
 		return fmt.Errorf("app: %w", err)
 	}

@@ -23,6 +23,12 @@ import (
 // house opens a whole service on a fresh SQLite database.
 func house(t *testing.T) *House {
 	t.Helper()
+	return houseWith(t, func(*config.Config, *Options) {})
+}
+
+// houseWith is house with other settings or options.
+func houseWith(t *testing.T, change func(*config.Config, *Options)) *House {
+	t.Helper()
 	c := config.Preset("parvis")
 	c.Server.PublicURL = "http://localhost:8080"
 	c.Server.Listen, c.Server.OperationsListen = "127.0.0.1:0", ""
@@ -35,9 +41,11 @@ func house(t *testing.T) *House {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := Open(t.Context(), Options{
+	o := Options{
 		Config: &c, Keys: keys, Now: time.Now, Log: slog.New(slog.DiscardHandler), Version: "test", Transports: (&mailbox.Box{}).Everyway(),
-	})
+	}
+	change(&c, &o)
+	h, err := Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

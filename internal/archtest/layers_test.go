@@ -31,6 +31,7 @@ var within = map[string]string{
 	"internal/authenticator/backupcode": "internal/authenticator",
 	"internal/authenticator/totp":       "internal/authenticator",
 	"internal/notify/smtp":              "internal/notify",
+	"internal/notify/sms":               "internal/notify",
 	"internal/notify/mailbox":           "internal/notify",
 }
 

@@ -5,6 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -260,5 +263,50 @@ func TestTheDoctorNamesWhatIsWrongAndWhatToDo(t *testing.T) {
 	}
 	if err := json.Unmarshal([]byte(out), &answer); err != nil || answer.OK || len(answer.Findings) < 6 {
 		t.Errorf("%v %s", err, out)
+	}
+}
+
+func TestTheDoctorAsksTheProviderOfTextsWithoutSendingAnything(t *testing.T) {
+	o := newOffice(t)
+	var asked []string
+	status := http.StatusNoContent
+	provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		asked = append(asked, r.Header.Get("Parvis-Signature")+string(body))
+		w.WriteHeader(status)
+	}))
+	t.Cleanup(provider.Close)
+	out, _ := o.run(t, 1, "doctor")
+	if !strings.Contains(out, "ok       texts          no provider") {
+		t.Errorf("without a provider:\n%s", out)
+	}
+	text, err := os.ReadFile(o.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(key, []byte(strings.Repeat("k", 64)+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	write := func(more string) {
+		if err := os.WriteFile(o.config, []byte(string(text)+more), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	texts := "texts: {provider: webhook, key_file: " + key + ", url: " + provider.URL + "}\n"
+	write(texts)
+	out, _ = o.run(t, 1, "doctor")
+	if !strings.Contains(out, "problem  texts") || !strings.Contains(out, "127.0.0.1 is not an address that may be called") || len(asked) != 0 {
+		t.Errorf("an address inside that is not listed:\n%s", out)
+	}
+	write(texts + "outbound: {allow: [127.0.0.1]}\n")
+	out, _ = o.run(t, 1, "doctor")
+	if !strings.Contains(out, "ok       texts          webhook accepts this key") || len(asked) != 1 || !strings.Contains(asked[0], `"channel":"check"`) {
+		t.Errorf("%s\n%s", out, asked)
+	}
+	status = http.StatusUnauthorized
+	out, _ = o.run(t, 1, "doctor")
+	if !strings.Contains(out, "problem  texts") || !strings.Contains(out, "401") {
+		t.Errorf("a key that is refused:\n%s", out)
 	}
 }

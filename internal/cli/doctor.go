@@ -14,7 +14,9 @@ import (
 	"parvis/internal/config"
 	"parvis/internal/db"
 	"parvis/internal/keyring"
+	"parvis/internal/notify/sms"
 	"parvis/internal/notify/smtp"
+	"parvis/internal/outbound"
 	"parvis/internal/secret"
 )
 
@@ -54,7 +56,7 @@ func (cmd *doctorCmd) Run(ctx context.Context, c *console) error {
 		return err
 	}
 	p.configuration(c.config)
-	for _, look := range []func(context.Context){p.database, p.keys, p.certificate, p.name, p.mail} {
+	for _, look := range []func(context.Context){p.database, p.keys, p.certificate, p.name, p.mail, p.texts} {
 		bounded, cancel := context.WithTimeout(ctx, patience)
 		look(bounded)
 		cancel()
@@ -254,4 +256,30 @@ func (p *patient) mail(ctx context.Context) {
 		return
 	}
 	p.ok("mail", "%s:%d accepts this sender's connection (%s)", p.cfg.Mail.Server.Host, p.cfg.Mail.Server.Port, p.cfg.Mail.Server.TLS)
+}
+
+func (p *patient) texts(ctx context.Context) {
+	c := p.cfg
+	if len(c.Texts.Problems())+len(c.Outbound.Problems()) > 0 {
+		return // told already
+	}
+	if !c.Texts.Offered() {
+		p.ok("texts", "no provider: codes by text message and call are not offered")
+		return
+	}
+	client, err := outbound.New(c.Outbound, nil)
+	if err != nil {
+		p.bad("texts", "outbound.ca_file", "%v", err)
+		return
+	}
+	defer client.Close()
+	provider, err := sms.New(c.Texts, client, p.now)
+	if err == nil {
+		err = provider.Check(ctx)
+	}
+	if err != nil {
+		p.bad("texts", "check texts.provider, its key_file and ids, and that this machine may connect; for an address inside, outbound.allow", "%s: %v", c.Texts.Provider, err)
+		return
+	}
+	p.ok("texts", "%s accepts this key", c.Texts.Provider)
 }

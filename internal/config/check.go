@@ -137,6 +137,11 @@ func (c *Config) together() []string {
 	if c.Deployment.Owner.Empty() {
 		out = append(out, "deployment.owner: say in each language who runs the service, for example {en: Government of Northland, fr: Gouvernement du Northland}")
 	}
+	if c.Texts.Templated() {
+		for _, lang := range c.Texts.Templates.Missing(c.Langs()) {
+			out = append(out, fmt.Sprintf("texts.templates.%s: give the id of the template in this language", lang))
+		}
+	}
 	for _, lang := range i18n.Langs() {
 		if c.Public.ContactDesk == "" && c.Deployment.Links.Contact[string(lang)] == "" {
 			out = append(out, fmt.Sprintf("public.contact_desk: give the address that contact forms go to, or set deployment.links.contact.%s to a page of your own", lang))

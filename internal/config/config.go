@@ -31,6 +31,7 @@ import (
 	"parvis/internal/grant"
 	"parvis/internal/keyring"
 	"parvis/internal/notify"
+	"parvis/internal/notify/sms"
 	"parvis/internal/oidc/token"
 	"parvis/internal/outbound"
 	"parvis/internal/policy"
@@ -60,6 +61,8 @@ type Config struct {
 	Public portal.Settings `yaml:"public"`
 	// Mail is how e-mail is sent.
 	Mail notify.Settings `yaml:"mail"`
+	// Texts is how one-time codes go out as text messages and calls.
+	Texts sms.Settings `yaml:"texts"`
 	// Outbound bounds what the service calls by HTTP: providers, partners, webhooks.
 	Outbound outbound.Settings `yaml:"outbound"`
 	// Account are the rules of accounts and their lock.
@@ -122,6 +125,7 @@ func Preset(name string) Config {
 		Languages:  []string{"en", "fr"},
 		Public:     portal.Preset(name),
 		Mail:       notify.Preset(name),
+		Texts:      sms.Preset(name),
 		Outbound:   outbound.Preset(name),
 		Account:    account.Preset(name),
 		Password:   password.Preset(name),
@@ -149,6 +153,7 @@ func (c *Config) sections() []section {
 		{"deployment", c.Deployment.Problems()},
 		{"public", c.Public.Problems()},
 		{"mail", c.Mail.Problems()},
+		{"texts", c.Texts.Problems()},
 		{"outbound", c.Outbound.Problems()},
 		{"account", c.Account.Problems()},
 		{"password", c.Password.Problems()},

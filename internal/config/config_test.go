@@ -339,3 +339,34 @@ func TestTheDocumentationIsTheOneThatTheCommentsMake(t *testing.T) {
 		t.Error("docs/configuration.md is out of date: run go generate ./internal/config")
 	}
 }
+
+func TestTheProviderOfTextsIsJudgedWithTheRest(t *testing.T) {
+	path, text := ready(t)
+	key := filepath.Join(t.TempDir(), "key")
+	const secret = "live-26785a09-ab16-4eb0-8407-a37497a57506-3d844edf-8d35-48ac-975b-e847b4f122b0"
+	if err := os.WriteFile(key, []byte(secret+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	all := problemsOf(t, func() error {
+		c, err := Parse(path, []byte(text+"\ntexts: {provider: gcnotify, calls: true, sender: x, templates: {en: y}}\noutbound: {allow: [here], timeout: 1h}\n"), nil)
+		if err != nil {
+			return err
+		}
+		return &Error{Problems: c.Problems()}
+	}())
+	for _, want := range []string{"texts.key_file: ", "texts.calls: ", "texts.sender: ", "texts.templates.en: ", "texts.templates.fr: give", "outbound.allow: ", "outbound.timeout: "} {
+		if !strings.Contains(all, want) {
+			t.Errorf("want %q in:\n%s", want, all)
+		}
+	}
+	c, err := Parse(path, []byte(text+"\ntexts: {provider: gcnotify, key_file: "+key+", templates: {en: f33517ff-2a88-4f6e-b855-c550268ce08a, fr: 0e2c8f6b-5a0f-4d5b-9c1a-0a1b2c3d4e5f}}\n"), []string{"PARVIS_OUTBOUND_ALLOW=10.1.2.0/24, 10.1.3.4"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := c.Texts.Problems(); len(p) != 0 || len(c.Outbound.Allow) != 2 || len(c.Outbound.Problems()) != 0 {
+		t.Errorf("%q %v", p, c.Outbound)
+	}
+	if shown := c.ShowText(); strings.Contains(shown, secret) || !strings.Contains(shown, "texts.key: ••••") {
+		t.Errorf("the key is shown:\n%s", shown)
+	}
+}

@@ -141,10 +141,10 @@ func (w *Worker) deliver(ctx context.Context, e envelope) {
 	case err == nil:
 		w.finish(ctx, e)
 	case outcome.Permanent:
-		w.Log.Warn("message refused", "message", e.id, "channel", e.channel, "kind", e.kind, "code", outcome.Code, "error", masked(outcome.Err))
+		w.Log.Warn("message refused", "message", e.id, "channel", e.channel, "kind", e.kind, "code", outcome.Code, "error", masked(outcome.Err, letter))
 		w.refuse(ctx, e, letter.To, outcome)
 	default:
-		w.Log.Info("message not accepted yet", "message", e.id, "channel", e.channel, "kind", e.kind, "attempt", e.attempt, "code", outcome.Code, "error", masked(outcome.Err))
+		w.Log.Info("message not accepted yet", "message", e.id, "channel", e.channel, "kind", e.kind, "attempt", e.attempt, "code", outcome.Code, "error", masked(outcome.Err, letter))
 		w.again(ctx, e, outcome)
 	}
 }
@@ -256,12 +256,17 @@ func (w *Worker) unrecorded(e envelope, err error) {
 // address finds what may be an e-mail address or a telephone number in the words of a server.
 var address = regexp.MustCompile(`[^\s<>"'(),;:]+@[^\s<>"'(),;:]+|\+\d[\d ().-]{6,}|\d{7,}`) //nolint:gochecknoglobals // a constant
 
-// masked is the text of an error without the addresses and numbers that servers like to repeat.
-func masked(err error) string {
+// masked is the text of an error without the addresses, numbers and codes that servers like to repeat.
+func masked(err error, l Letter) string {
 	if err == nil {
 		return ""
 	}
 	text := address.ReplaceAllString(err.Error(), "(address)")
+	for _, code := range l.Codes {
+		if code != "" {
+			text = strings.NewReplacer(code, "(code)", grouped(code), "(code)").Replace(text)
+		}
+	}
 	if len(text) > 500 {
 		text = strings.ToValidUTF8(text[:500], "") + "…"
 	}
