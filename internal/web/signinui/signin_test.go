@@ -10,6 +10,7 @@ import (
 
 	"parvis/internal/config"
 	"parvis/internal/ratelimit"
+	"parvis/internal/web/kit"
 	"parvis/internal/web/webtest"
 )
 
@@ -256,6 +257,10 @@ func TestReauthenticationFixesTheAddress(t *testing.T) {
 			t.Error("the address of who is signed in cannot be changed")
 		}
 		p.Submit("sign-in", "password", good).Must("consent", http.StatusOK)
+		p.Open(webtest.Authorize(webtest.Aid, "prompt", "login")).Must("sign-in", http.StatusOK)
+		if page := p.Submit("switch").Must("sign-in", http.StatusOK); page.Field("email", "type") != "email" || p.Cookie(kit.SessionCookie) != "" {
+			t.Error("somebody else cannot sign in here")
+		}
 	})
 }
 
