@@ -17,6 +17,9 @@ type Address string
 // Session names one browser session.
 type Session string
 
+// Browser names one browser in which an account's second step is not asked for a while.
+type Browser string
+
 // Flow names one browser journey; it stands in the journey's URLs.
 type Flow string
 

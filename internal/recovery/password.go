@@ -100,6 +100,9 @@ func (j *Journey) change(tx *db.Tx, fid id.Flow, c chosen) (proving.Outcome, err
 	if err := j.Audit.Record(tx, f.Event(audit.PasswordReset, c.visitor, a.ID, address)); err != nil {
 		return "", err
 	}
+	if err := j.forgetBrowsers(tx, f, c); err != nil {
+		return "", err
+	}
 	if err := j.endOthers(tx, f, c); err != nil {
 		return "", err
 	}
@@ -130,6 +133,18 @@ func (j *Journey) spent(tx *db.Tx, f flow.Flow, a id.Account) (bool, error) {
 		return false, err
 	}
 	return tx.Now().Sub(proven) >= j.Proofs.Settings.ProofLifetime || found && kept.SetAt.After(proven), nil
+}
+
+// forgetBrowsers asks for the second step again in every browser: whoever knew the
+// older password may have had one of them remembered.
+func (j *Journey) forgetBrowsers(tx *db.Tx, f flow.Flow, c chosen) error {
+	n, err := j.Sessions.ForgetAll(tx, c.account)
+	if err != nil || n == 0 {
+		return err
+	}
+	e := f.Event(audit.BrowserForgotten, c.visitor, c.account, "")
+	e.Reason, e.Data = "password reset", map[string]string{"browsers": strconv.FormatInt(n, 10)}
+	return j.Audit.Record(tx, e)
 }
 
 // endOthers signs out every other browser, when the person wants it, and makes

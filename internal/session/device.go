@@ -78,8 +78,12 @@ func (s Sessions) Known(tx *db.Tx, token string, account id.Account) ([]byte, er
 	return origin, nil
 }
 
-// ForgetDevices makes every browser of an account unknown again.
+// ForgetDevices makes every browser of an account unknown again; none is remembered
+// either (ForgetAll).
 func (s Sessions) ForgetDevices(tx *db.Tx, account id.Account) error {
+	if _, err := s.ForgetAll(tx, account); err != nil {
+		return err
+	}
 	if _, err := tx.Exec(`DELETE FROM device WHERE account_id = $1`, account); err != nil {
 		return fmt.Errorf("session: forget devices: %w", err)
 	}

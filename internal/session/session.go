@@ -11,6 +11,8 @@
 // Beside them stand the devices: browsers in which an account has signed in
 // before. A device never replaces authentication; it only gives its browser a
 // counter of wrong passwords of its own, and its token changes with each sign-in.
+// Its owner may have it remembered (RememberStep), so that the second step is not
+// asked there for a while.
 package session
 
 import (
@@ -248,9 +250,13 @@ func (s Sessions) List(tx *db.Tx, account id.Account) ([]Session, error) {
 	return out, nil
 }
 
-// Erase deletes everything that is kept of an account's sessions and devices.
+// Erase deletes everything that is kept of an account's sessions and browsers.
 func (s Sessions) Erase(tx *db.Tx, account id.Account) error {
-	for _, query := range []string{`DELETE FROM session WHERE account_id = $1`, `DELETE FROM device WHERE account_id = $1`} {
+	for _, query := range []string{
+		`DELETE FROM session WHERE account_id = $1`,
+		`DELETE FROM device WHERE account_id = $1`,
+		`DELETE FROM remembered_browser WHERE account_id = $1`,
+	} {
 		if _, err := tx.Exec(query, account); err != nil {
 			return fmt.Errorf("session: erase: %w", err)
 		}
@@ -259,7 +265,7 @@ func (s Sessions) Erase(tx *db.Tx, account id.Account) error {
 }
 
 // Purge deletes sessions that stopped counting longer ago than Settings.KeptFor
-// and devices that are no longer known, at most limit of each.
+// and browsers that are no longer known or remembered, at most limit of each.
 func (s Sessions) Purge(tx *db.Tx, limit int) (int64, error) {
 	now := tx.Now()
 	long := now.Add(-s.Settings.KeptFor)
@@ -275,5 +281,6 @@ func (s Sessions) Purge(tx *db.Tx, limit int) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("session: purge devices: %w", err)
 	}
-	return n + m, nil
+	r, err := s.purgeRemembered(tx, limit)
+	return n + m + r, err
 }

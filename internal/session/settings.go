@@ -18,6 +18,10 @@ type Settings struct {
 	// DeviceLifetime is how long a browser stays known to an account after its
 	// newest sign-in there.
 	DeviceLifetime time.Duration `yaml:"device_lifetime"`
+	// Remember is how long a browser can be remembered so that the second step is
+	// not asked there again; 0: people are not offered it. What services demand
+	// comes first: AAL2 is never reached by it.
+	Remember time.Duration `yaml:"remember"`
 }
 
 // Preset gives the numbers of a named deployment: "parvis", "ontario" or "logingov".
@@ -28,6 +32,7 @@ func Preset(name string) Settings {
 		Warning:        150 * time.Second,
 		KeptFor:        24 * time.Hour,
 		DeviceLifetime: 180 * 24 * time.Hour,
+		Remember:       30 * 24 * time.Hour,
 	}
 	if name == "logingov" {
 		s.Idle = 15 * time.Minute
@@ -53,6 +58,9 @@ func (s Settings) Problems() []string {
 	}
 	if s.DeviceLifetime < time.Hour || s.DeviceLifetime > 2*365*24*time.Hour {
 		out = append(out, fmt.Sprintf("device_lifetime is %v: choose between 1h and 17520h", s.DeviceLifetime))
+	}
+	if s.Remember < 0 || s.Remember > s.DeviceLifetime || s.Remember > 0 && s.Remember < time.Hour {
+		out = append(out, fmt.Sprintf("remember is %v: choose between 1h and device_lifetime (%v), or 0 for never", s.Remember, s.DeviceLifetime))
 	}
 	return out
 }
