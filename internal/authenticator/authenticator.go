@@ -194,6 +194,14 @@ func Erase(tx *db.Tx, account id.Account) error {
 	return nil
 }
 
+// Reset takes everything but the password off the list of an account.
+func Reset(tx *db.Tx, account id.Account) error {
+	if _, err := tx.Exec(`DELETE FROM authenticator WHERE account_id = $1 AND type <> $2`, account, Password); err != nil {
+		return fmt.Errorf("authenticator: reset: %w", err)
+	}
+	return nil
+}
+
 const columns = `id, account_id, type, name, bound_at, used_at, failures, tries, tries_end_at, waits_until, disabled_at`
 
 func scan(r interface{ Scan(dest ...any) error }) (Authenticator, error) {

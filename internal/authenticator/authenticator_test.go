@@ -512,6 +512,11 @@ func TestWhatIsErasedIsGone(t *testing.T) {
 		h.bound("SAM", authenticator.TOTP, "Phone")
 		h.bound("SAM", authenticator.Email, "")
 		h.bound("EVE", authenticator.Email, "")
+		password := h.bound("SAM", authenticator.Password, "")
+		h.write(func(tx *db.Tx) error { return authenticator.Reset(tx, "SAM") })
+		if l := h.list("SAM"); len(l) != 1 || l[0].ID != password {
+			h.Errorf("after a reset: %+v", l)
+		}
 		h.write(func(tx *db.Tx) error { return authenticator.Erase(tx, "SAM") })
 		if len(h.list("SAM")) != 0 || len(h.list("EVE")) != 1 {
 			h.Error("too much or too little was erased")

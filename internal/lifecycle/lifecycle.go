@@ -132,14 +132,8 @@ func (l *Lifecycle) forget(tx *db.Tx, a id.Account) error {
 	if _, err := l.Passwords.Remove(tx, a); err != nil {
 		return err
 	}
-	for _, erase := range []func(*db.Tx, id.Account) error{
-		l.Apps.Erase, l.BackupCodes.Erase, l.Phones.Erase, l.Codes.Erase, authenticator.Erase, l.Sessions.Erase, l.Grants.Forget, l.Connections.Forget, l.Audit.EraseAccount,
-	} {
-		if err := erase(tx, a); err != nil {
-			return err
-		}
-	}
-	return nil
+	return each(tx, a, append(l.secondSteps(),
+		authenticator.Erase, l.Sessions.Erase, l.Grants.Forget, l.Connections.Forget, l.Audit.EraseAccount))
 }
 
 // Close ends an account and erases it everywhere, in the caller's transaction,
