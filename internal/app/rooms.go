@@ -42,6 +42,7 @@ func (h *House) domains(Options) error {
 	h.Apps = totp.Apps{Keys: h.Keys, Methods: h.Methods, Settings: c.Methods.App}
 	h.BackupCodes = backupcode.Codes{Keys: h.Keys, Methods: h.Methods, Settings: c.Methods.BackupCode, Hash: h.Hasher.Hash, HashLike: h.Hasher.HashLike}
 	h.Phones = phone.Phones{Keys: h.Keys, Methods: h.Methods, Settings: c.Methods.Phone}
+	h.Worker.Stopped = h.numberStopped
 	h.Codes = otp.Codes{Keys: h.Keys, Settings: c.Methods.Code}
 	h.Sessions = session.Sessions{Settings: c.Session}
 	h.Connections = connection.Connections{Settings: c.OIDC.Connection, Audit: h.Audit}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"parvis/internal/audit"
 	"parvis/internal/config"
 	"parvis/internal/db"
 	"parvis/internal/notify"
@@ -84,5 +85,55 @@ func TestWithoutAProviderOnlyMailIsOffered(t *testing.T) {
 	})
 	if h.Outbox.Can(notify.Text) || h.Outbox.Can(notify.Voice) || !h.Outbox.Can(notify.Email) {
 		t.Error("a channel is offered that has no way out")
+	}
+}
+
+func TestANumberWhoseOwnerAnsweredStopIsMarkedWhenTheProviderSaysSo(t *testing.T) {
+	provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		_, _ = io.WriteString(w, `{"error":"stopped"}`)
+	}))
+	t.Cleanup(provider.Close)
+	h := houseWith(t, func(c *config.Config, o *Options) {
+		c.Mail.Server.Host = "127.0.0.1"
+		c.Texts = sms.Settings{Provider: sms.Webhook, URL: provider.URL, Key: strings.Repeat("k", 32)}
+		c.Outbound.Allow = []string{"127.0.0.1"}
+		o.Transports = nil
+	})
+	if _, err := h.DB.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	number, err := h.Phones.Settings.Parse("+14165550142", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second time it is no news
+		err := h.DB.Write(t.Context(), func(tx *db.Tx) error {
+			return h.Outbox.Queue(tx, notify.Message{Channel: notify.Text, To: number.E164(), Account: "ACCOUNT", Data: notify.OneTimeCode{
+				Code: "402917", Valid: 10 * time.Minute, Asked: notify.Asked{At: tx.Now()},
+			}})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := h.Worker.RunDue(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var stopped bool
+	var events int64
+	err = h.DB.Read(t.Context(), func(tx *db.Tx) error {
+		var err error
+		stopped, err = h.Phones.Stopped(tx, number)
+		if err != nil {
+			return err
+		}
+		return tx.QueryRow(`SELECT COUNT(*) FROM audit_event WHERE name = $1 AND account = $2`, audit.PhoneStopped, "ACCOUNT").Scan(&events)
+	})
+	if err != nil || !stopped || events != 1 {
+		t.Errorf("stopped %v, %d events, %v", stopped, events, err)
+	}
+	if st := h.Worker.Stats(notify.Text); st.Failed != 2 || st.Retried != 0 {
+		t.Errorf("%+v", st)
 	}
 }
