@@ -159,7 +159,7 @@ func (h *House) ground(o Options) error {
 	}
 	h.Audit = &audit.Log{DB: h.DB, Keys: h.Keys, Settings: c.Audit, Logger: h.Log, Observe: h.metrics.event}
 	h.Limiter = &ratelimit.Limiter{DB: h.DB, Keys: h.Keys, Settings: c.Limits, Now: h.Now, Reached: h.limitReached}
-	h.Keyring = &keyring.Keyring{DB: h.DB, Keys: h.Keys, Settings: c.Keyring, Audit: h.Audit, Now: h.Now, Logger: h.Log, Peppers: password.Passwords{Keys: h.Keys}.Peppers}
+	h.Keyring = &keyring.Keyring{DB: h.DB, Keys: h.Keys, Settings: c.Keyring, Audit: h.Audit, Now: h.Now, Logger: h.Log, Peppers: Peppers{Keys: h.Keys}.Needed}
 	h.Outbound, err = outbound.New(c.Outbound, nil)
 	if err != nil {
 		return err

@@ -10,7 +10,7 @@ import (
 	"os"
 	"time"
 
-	"parvis/internal/authenticator/password"
+	"parvis/internal/app"
 	"parvis/internal/config"
 	"parvis/internal/db"
 	"parvis/internal/keyring"
@@ -133,9 +133,8 @@ func (p *patient) database(ctx context.Context) {
 	default:
 		p.ok("migrations", "version %d", s.Current)
 		if keys, err := p.cfg.Keys.Open(); err == nil { // else keys tells it
-			kept := password.Passwords{Keys: keys}
-			p.wrong = (&keyring.Keyring{DB: d, Keys: keys, Now: p.now, Peppers: kept.Peppers}).Verify(ctx)
-			p.peppers(ctx, d, keys, kept)
+			p.wrong = (&keyring.Keyring{DB: d, Keys: keys, Now: p.now, Peppers: app.Peppers{Keys: keys}.Needed}).Verify(ctx)
+			p.peppers(ctx, d, keys)
 		}
 	}
 	skew, err := d.ClockSkew(ctx)
@@ -150,16 +149,16 @@ func (p *patient) database(ctx context.Context) {
 }
 
 // peppers tells how far the change of the pepper has come.
-func (p *patient) peppers(ctx context.Context, d *db.DB, keys *secret.Keys, kept password.Passwords) {
+func (p *patient) peppers(ctx context.Context, d *db.DB, keys *secret.Keys) {
 	ids := keys.PepperIDs()
-	counts := map[string]int64{}
+	uses := map[string]app.Use{}
 	err := d.Read(ctx, func(tx *db.Tx) error {
 		for _, id := range append([]string{""}, ids...) {
-			n, err := kept.Count(tx, id)
+			use, err := app.Peppers{Keys: keys}.Use(tx, id)
 			if err != nil {
 				return err
 			}
-			counts[id] = n
+			uses[id] = use
 		}
 		return nil
 	})
@@ -167,17 +166,19 @@ func (p *patient) peppers(ctx context.Context, d *db.DB, keys *secret.Keys, kept
 		p.bad("pepper", "try again", "%v", err)
 		return
 	}
-	oldest := len(ids) - 1
-	counts[ids[oldest]] += counts[""] // made before there were ids
+	oldest, before := uses[ids[len(ids)-1]], uses[""] // what was made before there were ids needs the oldest
+	uses[ids[len(ids)-1]] = app.Use{Passwords: oldest.Passwords + before.Passwords, BackupCodes: oldest.BackupCodes + before.BackupCodes}
 	for i, id := range ids[1:] {
 		file := p.cfg.Keys.PepperFiles[i+1]
-		if n := counts[id]; n > 0 {
-			p.warn("pepper", "keep the file; see \"Keys and secrets\" in docs/operations.md", "%d verifier(s) remain on the older pepper %s (%s)", n, id, file)
+		if use := uses[id]; use.Any() {
+			p.warn("pepper", "keep the file; see \"Keys and secrets\" in docs/operations.md",
+				"%d verifier(s) of passwords and %d set(s) of backup codes remain on the older pepper %s (%s)", use.Passwords, use.BackupCodes, id, file)
 		} else {
 			p.warn("pepper", "take it out of keys.pepper_files", "no verifier remains on the older pepper %s (%s)", id, file)
 		}
 	}
-	p.ok("pepper", "%d verifier(s) have the newest pepper %s", counts[ids[0]], ids[0])
+	use := uses[ids[0]]
+	p.ok("pepper", "%d verifier(s) of passwords and %d set(s) of backup codes have the newest pepper %s", use.Passwords, use.BackupCodes, ids[0])
 }
 
 func (p *patient) keys(context.Context) {

@@ -14,8 +14,8 @@ type keyCmd struct {
 	List       keyList       `cmd:"" help:"List the signing keys."`
 	Rotate     keyRotate     `cmd:"" help:"Make new signing keys; the old ones stay published until nothing signed by them is valid."`
 	Make       keyMake       `cmd:"" help:"Write a new key file, for a root key or a pepper."`
-	Peppers    keyPeppers    `cmd:"" help:"List the peppers, and how many passwords were made with each."`
-	DropPepper keyDropPepper `cmd:"" help:"Remove the passwords that were made with an older pepper; their owners choose new ones."`
+	Peppers    keyPeppers    `cmd:"" help:"List the peppers, and how many passwords and backup codes were made with each."`
+	DropPepper keyDropPepper `cmd:"" help:"Remove the passwords and backup codes that were made with an older pepper; their owners choose new ones."`
 }
 
 // keyAnswer is one signing key.

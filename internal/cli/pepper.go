@@ -28,13 +28,13 @@ func (cmd *keyMake) Run(c *console) error {
 
 // pepperAnswer is one pepper.
 type pepperAnswer struct {
-	ID        string `json:"id"`             // "" for check values from before there were ids
-	File      string `json:"file,omitempty"` // "" for one that is not configured
-	Newest    bool   `json:"newest"`
-	Passwords int64  `json:"passwords"`
+	ID     string `json:"id"`             // "" for what was made before there were ids
+	File   string `json:"file,omitempty"` // "" for one that is not configured
+	Newest bool   `json:"newest"`
+	app.Use
 }
 
-// peppersOf are the configured peppers and those that passwords in the database need.
+// peppersOf are the configured peppers and those that something in the database needs.
 func peppersOf(ctx context.Context, h *app.House) ([]pepperAnswer, error) {
 	var out []pepperAnswer
 	for i, id := range h.Keys.PepperIDs() {
@@ -43,7 +43,8 @@ func peppersOf(ctx context.Context, h *app.House) ([]pepperAnswer, error) {
 	configured := len(out)
 	err := h.DB.Read(ctx, func(tx *db.Tx) error {
 		out = out[:configured]
-		needed, err := h.Passwords.Peppers(tx)
+		peppers := app.Peppers{Keys: h.Keys}
+		needed, err := peppers.Needed(tx)
 		if err != nil {
 			return err
 		}
@@ -53,7 +54,7 @@ func peppersOf(ctx context.Context, h *app.House) ([]pepperAnswer, error) {
 				at = len(out)
 				out = append(out, pepperAnswer{ID: id})
 			}
-			if out[at].Passwords, err = h.Passwords.Count(tx, id); err != nil {
+			if out[at].Use, err = peppers.Use(tx, id); err != nil {
 				return err
 			}
 		}
@@ -76,9 +77,9 @@ func (cmd *keyPeppers) Run(ctx context.Context, c *console) error {
 		if cmd.JSON {
 			return c.json(all)
 		}
-		rows := [][]string{{"PEPPER", "PASSWORDS", "USED FOR", "FILE"}}
+		rows := [][]string{{"PEPPER", "PASSWORDS", "BACKUP CODES", "USED FOR", "FILE"}}
 		for _, p := range all {
-			rows = append(rows, []string{p.name(), strconv.FormatInt(p.Passwords, 10), p.use(), p.File})
+			rows = append(rows, []string{p.name(), strconv.FormatInt(p.Passwords, 10), strconv.FormatInt(p.BackupCodes, 10), p.use(), p.File})
 		}
 		c.table(rows)
 		return nil
@@ -95,9 +96,9 @@ func (p pepperAnswer) name() string {
 func (p pepperAnswer) use() string {
 	switch {
 	case p.Newest:
-		return "new passwords, and those made with it"
+		return "new ones, and those made with it"
 	case p.File != "" || p.ID == "":
-		return "passwords made with it, until their owners sign in"
+		return "those made with it"
 	default:
 		return "nothing: its file is missing in keys.pepper_files"
 	}
@@ -110,12 +111,12 @@ type keyDropPepper struct {
 
 // dropped is the answer to drop-pepper.
 type dropped struct {
-	Pepper    string `json:"pepper"`
-	Passwords int64  `json:"passwords"`
-	Applied   bool   `json:"applied"`
+	Pepper  string `json:"pepper"`
+	Applied bool   `json:"applied"`
+	app.Use
 }
 
-// Run removes the passwords that were made with an older pepper and whose owners did not come back.
+// Run removes what was made with an older pepper and whose owners did not come back.
 func (cmd *keyDropPepper) Run(ctx context.Context, c *console) error {
 	return c.withHouse(ctx, func(h *app.House) error {
 		if cmd.ID == h.Keys.PepperIDs()[0] {
@@ -124,21 +125,21 @@ func (cmd *keyDropPepper) Run(ctx context.Context, c *console) error {
 		answer := dropped{Pepper: cmd.ID, Applied: cmd.Apply}
 		err := h.DB.Read(ctx, func(tx *db.Tx) error {
 			var err error
-			answer.Passwords, err = h.Passwords.Count(tx, cmd.ID)
+			answer.Use, err = app.Peppers{Keys: h.Keys}.Use(tx, cmd.ID)
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		if answer.Passwords == 0 {
-			return refuse("no password was made with a pepper %q; its file can be taken out of keys.pepper_files", cmd.ID)
+		if !answer.Any() {
+			return refuse("no password or backup code was made with a pepper %q; its file can be taken out of keys.pepper_files", cmd.ID)
 		}
 		err = cmd.audited(ctx, c, h, &audit.Event{Name: audit.OperatorCommand, Reason: "key.drop-pepper"}, func(*db.Tx) error { return nil })
 		if err != nil {
 			return err
 		}
 		if cmd.Apply {
-			if answer.Passwords, err = h.Lifecycle.DropPepper(ctx, cmd.ID); err != nil {
+			if answer.Passwords, answer.BackupCodes, err = h.Lifecycle.DropPepper(ctx, cmd.ID); err != nil {
 				return err
 			}
 		}
@@ -146,11 +147,13 @@ func (cmd *keyDropPepper) Run(ctx context.Context, c *console) error {
 			return c.json(answer)
 		}
 		if !cmd.Apply {
-			c.printf("%d password(s) would be removed. Their owners can sign in again once they have chosen a new one (\"Forgot password?\").\n", answer.Passwords)
+			c.printf("%d password(s) and %d set(s) of backup codes would be removed. The accounts stay: their owners choose a new password\n"+
+				"through \"Forgot password?\", and make new codes.\n", answer.Passwords, answer.BackupCodes)
 			cmd.hint(c)
 			return nil
 		}
-		c.printf("%d password(s) were removed. The file of %s can be taken out of keys.pepper_files.\n", answer.Passwords, cmd.ID)
+		c.printf("%d password(s) and %d set(s) of backup codes were removed. The file of %s can be taken out of keys.pepper_files.\n",
+			answer.Passwords, answer.BackupCodes, cmd.ID)
 		return nil
 	})
 }

@@ -75,7 +75,7 @@ func TestThePepperIsChangedByFilesAndDoctorSaysHowManyRemain(t *testing.T) {
 		t.Errorf("%v %v", info, err)
 	}
 	o.run(t, 1, "key", "make", next) // nothing is overwritten
-	if got := o.findings(t, "pepper"); len(got) != 1 || !strings.HasPrefix(got[0], "ok: 1 verifier(s) have the newest pepper") {
+	if got := o.findings(t, "pepper"); len(got) != 1 || !strings.HasPrefix(got[0], "ok: 1 verifier(s) of passwords and 0 set(s) of backup codes have the newest pepper") {
 		t.Errorf("before: %q", got)
 	}
 	o.peppers(t, "pepper-2.key", "pepper.key")
@@ -84,7 +84,7 @@ func TestThePepperIsChangedByFilesAndDoctorSaysHowManyRemain(t *testing.T) {
 		t.Errorf("%+v", list)
 	}
 	got := o.findings(t, "pepper")
-	if len(got) != 2 || !strings.HasPrefix(got[0], "warning: 1 verifier(s) remain on the older pepper "+list[1].ID) || !strings.HasPrefix(got[1], "ok: 0 verifier(s)") {
+	if len(got) != 2 || !strings.HasPrefix(got[0], "warning: 1 verifier(s) of passwords and 0 set(s) of backup codes remain on the older pepper "+list[1].ID) || !strings.HasPrefix(got[1], "ok: 0 verifier(s) of passwords") {
 		t.Errorf("during: %q", got)
 	}
 	// Its file is not taken out while somebody needs it.
@@ -107,13 +107,13 @@ func TestThePepperIsChangedByFilesAndDoctorSaysHowManyRemain(t *testing.T) {
 	if _, problems := o.run(t, 1, "key", "drop-pepper", list[0].ID, "--apply"); !strings.Contains(problems, "the pepper of new passwords") {
 		t.Error(problems)
 	}
-	if out, _ := o.run(t, 0, "key", "drop-pepper", list[1].ID); !strings.Contains(out, "1 password(s) would be removed") || !strings.Contains(out, "Nothing was changed") {
+	if out, _ := o.run(t, 0, "key", "drop-pepper", list[1].ID); !strings.Contains(out, "1 password(s) and 0 set(s) of backup codes would be removed") || !strings.Contains(out, "Nothing was changed") {
 		t.Error(out)
 	}
-	if out, _ := o.run(t, 0, "key", "drop-pepper", list[1].ID, "--apply", "--operator", "ann"); !strings.Contains(out, "1 password(s) were removed") {
+	if out, _ := o.run(t, 0, "key", "drop-pepper", list[1].ID, "--apply", "--operator", "ann"); !strings.Contains(out, "1 password(s) and 0 set(s) of backup codes were removed") {
 		t.Error(out)
 	}
-	if _, problems := o.run(t, 1, "key", "drop-pepper", list[1].ID); !strings.Contains(problems, "no password was made with") {
+	if _, problems := o.run(t, 1, "key", "drop-pepper", list[1].ID); !strings.Contains(problems, "no password or backup code was made with") {
 		t.Error(problems)
 	}
 	if got := o.findings(t, "keys"); len(got) != 1 || !strings.HasPrefix(got[0], "ok: ") {

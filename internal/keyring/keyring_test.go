@@ -290,9 +290,9 @@ func TestThePepperCanBeChangedAndNoneIsDroppedThatAPasswordNeeds(t *testing.T) {
 			{"np", []string{newer, old}, ""},
 			{"pn", []string{newer, old}, ""}, // a node that still has the former order
 			{"np", []string{newer, old}, ""},
-			{"n", []string{newer, old}, "passwords that need the pepper " + old},
+			{"n", []string{newer, old}, "that need the pepper " + old},
 			{"x", []string{newer}, "keys.pepper_files holds none"},
-			{"xn", []string{newer, old}, "passwords that need the pepper " + old},
+			{"xn", []string{newer, old}, "that need the pepper " + old},
 			{"np", []string{"", newer}, ""},
 			{"n", []string{newer}, ""},
 		} {

@@ -62,7 +62,7 @@ func (k *Keyring) peppers(tx *db.Tx) (unnamed bool, err error) {
 	}
 	for _, id := range needed {
 		if id != "" && !slices.Contains(k.Keys.PepperIDs(), id) {
-			return false, fmt.Errorf("%w: there are passwords that need the pepper %s, which is not in keys.pepper_files: "+
+			return false, fmt.Errorf("%w: there are passwords or backup codes that need the pepper %s, which is not in keys.pepper_files: "+
 				"put its file back at the end of the list, or see `parvis key drop-pepper`", ErrWrongKeys, id)
 		}
 		unnamed = unnamed || id == ""

@@ -54,6 +54,10 @@ func TestWhoseOldPepperIsDroppedChoosesANewPassword(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		codes, err := h.BackupCodes.Draft(t.Context(), h.BackupCodes.Make())
+		if err != nil {
+			t.Fatal(err)
+		}
 		stays, _ := find(t, h, "other@example.org")
 		err = h.DB.Write(t.Context(), func(tx *db.Tx) error {
 			kept, _, err := h.Lifecycle.Passwords.Get(tx, stays.ID)
@@ -65,18 +69,21 @@ func TestWhoseOldPepperIsDroppedChoosesANewPassword(t *testing.T) {
 					return err
 				}
 			}
+			if err := h.BackupCodes.Store(tx, stays.ID, codes); err != nil {
+				return err
+			}
 			_, err = h.Lifecycle.Passwords.Replace(tx, stays.ID, kept, fresh)
 			return err
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		removed, err := h.Lifecycle.DropPepper(t.Context(), old)
-		if err != nil || removed != 102 || h.Events(audit.MethodRemoved) != 102 {
-			t.Fatalf("%d removed, %d told, %v", removed, h.Events(audit.MethodRemoved), err)
+		removed, sets, err := h.Lifecycle.DropPepper(t.Context(), old)
+		if err != nil || removed != 102 || sets != 1 || h.Events(audit.MethodRemoved) != 103 {
+			t.Fatalf("%d and %d removed, %d told, %v", removed, sets, h.Events(audit.MethodRemoved), err)
 		}
-		if again, err := h.Lifecycle.DropPepper(t.Context(), old); err != nil || again != 0 {
-			t.Errorf("%d removed again, %v", again, err)
+		if again, sets, err := h.Lifecycle.DropPepper(t.Context(), old); err != nil || again != 0 || sets != 0 {
+			t.Errorf("%d and %d removed again, %v", again, sets, err)
 		}
 		h.Signin.Hasher, h.Recovery.Hasher = hasher, hasher
 		b := h.Browser()

@@ -368,3 +368,46 @@ func TestSettingsOfEveryPresetAreAccepted(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 }
+
+func TestASetKeepsItsPepperUntilTheOwnerMakesANewOne(t *testing.T) {
+	each(t, func(h *house) {
+		d := h.store("SAM")
+		pepper := bytes.Repeat([]byte{1}, secret.RootBytes) // the house's
+		newer, err := secret.NewKeys(bytes.Repeat([]byte{2}, secret.RootBytes), pepper)
+		if err == nil {
+			newer, err = newer.WithOlderPeppers(pepper)
+		}
+		if err != nil {
+			h.Fatal(err)
+		}
+		hasher := password.NewHasher(newer, password.Cheap(password.Preset("parvis")))
+		h.Keys, h.Hash, h.HashLike = newer, hasher.Hash, hasher.HashLike
+		counts := func() (out [2]int64, needed []string) {
+			h.write(func(tx *db.Tx) (err error) {
+				for i, id := range newer.PepperIDs() {
+					if out[i], err = h.Count(tx, id); err != nil {
+						return err
+					}
+				}
+				needed, err = h.Peppers(tx)
+				return err
+			})
+			return out, needed
+		}
+		s, _ := h.find("SAM")
+		if got := h.guess(s, d.Codes[0]); got.Outcome != backupcode.Matched {
+			h.Errorf("with the older pepper: %v", got.Outcome)
+		}
+		if n, needed := counts(); n != [2]int64{0, 1} || len(needed) != 1 || needed[0] != newer.PepperIDs()[1] {
+			h.Errorf("before: %v %q", n, needed)
+		}
+		d = h.store("SAM")
+		s, _ = h.find("SAM")
+		if got := h.guess(s, d.Codes[0]); got.Outcome != backupcode.Matched {
+			h.Errorf("with the newest pepper: %v", got.Outcome)
+		}
+		if n, needed := counts(); n != [2]int64{1, 0} || len(needed) != 1 || needed[0] != newer.PepperIDs()[0] {
+			h.Errorf("after: %v %q", n, needed)
+		}
+	})
+}

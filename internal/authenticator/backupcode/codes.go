@@ -21,7 +21,8 @@ type Codes struct {
 	Settings Settings
 
 	// Hash makes the verifier of a text with a salt of its own, and HashLike with the
-	// salt and cost of another: password.Hasher, which bounds how many run at once.
+	// salt and cost of another: password.Hasher, which bounds how many run at once. Hash
+	// mixes in the newest pepper of Keys.
 	Hash     func(ctx context.Context, text string) (string, error)
 	HashLike func(ctx context.Context, text, verifier string) (string, error)
 }
@@ -32,6 +33,7 @@ type Draft struct {
 	Codes []string // show them with Grouped
 
 	verifiers []string
+	pepper    string // id of the one in the verifiers
 }
 
 // String keeps the codes out of formatted texts.
@@ -56,7 +58,7 @@ func (c Codes) Make() []string {
 // Draft makes the verifiers of a set, as many as there are codes, so call it outside
 // of every transaction. When too many wait it is a fault of kind Unavailable.
 func (c Codes) Draft(ctx context.Context, codes []string) (Draft, error) {
-	d := Draft{ID: authenticator.NewID()}
+	d := Draft{ID: authenticator.NewID(), pepper: c.Keys.PepperIDs()[0]}
 	for i, code := range codes {
 		var v string
 		var err error
@@ -87,8 +89,8 @@ func (c Codes) Store(tx *db.Tx, account id.Account, d Draft) error {
 	if err != nil {
 		return fmt.Errorf("backupcode: encode: %w", err)
 	}
-	err = tx.ExecOne(`INSERT INTO backup_code (authenticator_id, account_id, verifiers, made_at) VALUES ($1, $2, $3, $4)`,
-		d.ID, account, c.Keys.Seal("backup_code", "verifiers", string(d.ID), plain), db.Millis(tx.Now()))
+	err = tx.ExecOne(`INSERT INTO backup_code (authenticator_id, account_id, verifiers, pepper, made_at) VALUES ($1, $2, $3, $4, $5)`,
+		d.ID, account, c.Keys.Seal("backup_code", "verifiers", string(d.ID), plain), d.pepper, db.Millis(tx.Now()))
 	if err != nil {
 		return fmt.Errorf("backupcode: store: %w", err)
 	}
