@@ -4,9 +4,15 @@ import { focusErrors } from "./errors.js";
 import { passwordToggles, passwordRules } from "./password.js";
 import { sessionWarning } from "./session.js";
 import { copyButtons } from "./copy.js";
+import { printButtons } from "./print.js";
+import { textedCodes } from "./otp.js";
+import { countdowns } from "./countdown.js";
 
 focusErrors(document);
 passwordToggles(document);
 passwordRules(document);
 copyButtons(document);
+printButtons(document);
+textedCodes(document);
+countdowns(document);
 sessionWarning(document);

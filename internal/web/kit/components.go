@@ -29,6 +29,8 @@ type Field struct {
 	Maxlength    int
 	Rows         int
 	Digits       int  // of a one-time code
+	Letters      bool // a one-time code that may hold letters, such as a backup code
+	Texted       bool // a one-time code that a text message brings: browsers may read it from there
 	Optional     bool // no required attribute
 	Short        bool // as wide as a short value
 	Autofocus    bool
@@ -296,6 +298,26 @@ func (c *components) foot(name string, text any) (template.HTML, error) {
 func (c *components) rules(r *Rules) (template.HTML, error) { return c.render("rules", r) }
 
 func (c *components) copyButton(text string) (template.HTML, error) { return c.render("copy", text) }
+
+// wait is how long something has to be waited for, in words.
+type wait struct {
+	Left  time.Duration
+	Said  time.Duration // in whole minutes, never less than it is
+	Until string        // until what time
+	Words string        // what the script says instead, minute by minute; "" for waits that nobody sits out
+}
+
+// countdown says for how long to wait, and with JavaScript when it is over.
+func (c *components) countdown(left time.Duration, until string) (template.HTML, error) {
+	w := wait{Left: left, Until: until, Said: max(time.Minute, (left + time.Minute - 1).Truncate(time.Minute))}
+	if left <= time.Hour {
+		w.Words = c.timeLeft(w.Said)
+	}
+	return c.render("countdown", w)
+}
+
+// printing is a button that prints the page.
+func (c *components) printing() (template.HTML, error) { return c.render("printing", nil) }
 
 func (c *components) errorText(e FormError) string {
 	args := e.Args

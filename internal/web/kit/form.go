@@ -103,6 +103,17 @@ func (f *Form) FailThrottled(w http.ResponseWriter, err error) bool {
 	return true
 }
 
+// Unbind keeps what is wrong and takes it from the fields: for a page that has not
+// the fields any more that were filled in.
+func (f *Form) Unbind() {
+	if f == nil {
+		return
+	}
+	for i := range f.Errors {
+		f.Errors[i].Field = ""
+	}
+}
+
 // OK reports whether nothing is wrong so far.
 func (f *Form) OK() bool { return f == nil || len(f.Errors) == 0 }
 

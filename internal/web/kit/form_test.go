@@ -211,3 +211,13 @@ func TestACookieThatComesTwiceWithTwoValuesIsNone(t *testing.T) {
 		}
 	}
 }
+
+func TestAFormWhoseFieldsAreGoneKeepsWhatIsWrong(t *testing.T) {
+	f := NewForm("code", "402917")
+	f.Fail("code", "sign-in.error.wrong")
+	f.Unbind()
+	if f.OK() || f.Of("code") != nil || f.Of("") == nil {
+		t.Errorf("%+v", f.Errors)
+	}
+	(*Form)(nil).Unbind()
+}

@@ -22,7 +22,7 @@ import (
 //	field . "email" "label" … "hint" … "type" … "autocomplete" … "inputmode" … "value" … "maxlength" … "optional" true
 //	area . "message" "label" … "hint" … "rows" 6
 //	password . "password" "label" … "autocomplete" "current-password" "hint" … "rules" .Data.Rules
-//	code . "code" "label" … "hint" … "digits" 6
+//	code . "code" "label" … "hint" … "digits" 6 | "letters" true … "texted" true
 //	checkbox . "terms" "label" (th …) "hint" …
 //	radios . "name" "label" … "choices" .Data.Choices
 //	choose . "name" "label" … "hint" … "choices" .Data.Choices      a list to choose one of many from
@@ -41,6 +41,8 @@ import (
 //	glue "555 0100"                   spaces made unbreakable; dial "555 0100" for href="tel:…"
 //	logo lintel, rowlogo lintel       the tile with logo or initial, in the lintel and in rows
 //	copy "text to copy"               a copy button, with JavaScript
+//	printing                          a print button, with JavaScript
+//	countdown left "14:32"            "You can try again in 5 minutes, at 14:32"
 func (s *Site) funcs(lang i18n.Lang, t *template.Template) template.FuncMap {
 	tr := s.Texts.Tr(lang)
 	c := &components{tr: tr, render: func(name string, data any) (template.HTML, error) {
@@ -92,6 +94,8 @@ func (s *Site) funcs(lang i18n.Lang, t *template.Template) template.FuncMap {
 		"foot":      c.foot,
 		"rules":     c.rules,
 		"copy":      c.copyButton,
+		"printing":  c.printing,
+		"countdown": c.countdown,
 		"errors":    c.errorSummary,
 		"words":     c.errorText,
 		"timeleft":  c.timeLeft,

@@ -40,6 +40,12 @@ func newSite(t *testing.T, change ...func(*Config)) *Site {
 	return s
 }
 
+// states is the data of the page with every component.
+type states struct {
+	Choices    []Choice
+	Wait, Long time.Duration
+}
+
 // gallery serves every component, for the tests and for the eye.
 func gallery(t *testing.T, s *Site) http.Handler {
 	t.Helper()
@@ -70,8 +76,10 @@ func gallery(t *testing.T, s *Site) http.Handler {
 			Session: &SessionClock{Idle: 125 * time.Second, Warn: 2 * time.Minute},
 			Data:    []*Lintel{service(""), {Name: "Health card renewal", Department: "Ministry of Health"}},
 		},
-		"prose":  {Page: "prose", Title: "Welcome", Public: true, Wide: true, Data: []Choice{{Value: "a", Text: "Signing in"}, {Value: "b", Text: "Something else"}}},
-		"states": {Page: "states", Title: "States", Public: true, Description: "Every component.", Data: []Choice{{Value: "a", Text: "By phone", Hint: "With its camera."}, {Value: "b", Text: "In person"}}},
+		"prose": {Page: "prose", Title: "Welcome", Public: true, Wide: true, Data: []Choice{{Value: "a", Text: "Signing in"}, {Value: "b", Text: "Something else"}}},
+		"states": {Page: "states", Title: "States", Public: true, Description: "Every component.", Data: states{
+			Choices: []Choice{{Value: "a", Text: "By phone", Hint: "With its camera."}, {Value: "b", Text: "In person"}}, Wait: 10*time.Minute + time.Second, Long: 3 * time.Hour,
+		}},
 	}
 	for name, view := range views {
 		mux.Handle("GET /"+name, s.Handle(func(w http.ResponseWriter, r *http.Request) error {
@@ -143,5 +151,34 @@ func TestEveryComponentRendersInEveryLanguage(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+func TestAWaitIsNeverSaidTooShortAndCountedOnlyWhenSomebodySitsItOut(t *testing.T) {
+	body := get(gallery(t, newSite(t)), "/states").Body.String()
+	for _, want := range []string{
+		`data-left="601"`, "<strong>11\u00a0minutes</strong>, at <strong>14:32</strong>", "<p>You can try again in <strong>3\u00a0hours</strong>, at <strong>17:32</strong>",
+	} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the page lacks %q:\n%s", want, body)
+		}
+	}
+	if strings.Count(body, "data-words=") != 1 {
+		t.Error("a wait of hours is counted minute by minute")
+	}
+}
+
+func TestACodeWithLettersIsNoNumberAndATextedCodeMayBeReadFromTheMessage(t *testing.T) {
+	body := get(gallery(t, newSite(t)), "/states").Body.String()
+	field := func(name string) string {
+		_, rest, _ := strings.Cut(body, `id="`+name+`"`)
+		tag, _, _ := strings.Cut(rest, ">")
+		return tag
+	}
+	if f := field("code8"); !strings.Contains(f, `inputmode="numeric" autocomplete="one-time-code"`) || !strings.Contains(f, "data-texted") {
+		t.Error(f)
+	}
+	if f := field("letters"); strings.Contains(f, "numeric") || !strings.Contains(f, `autocomplete="off"`) || strings.Contains(f, "data-texted") {
+		t.Error(f)
 	}
 }
