@@ -270,6 +270,9 @@ func TestABadClientOrRedirectAddressIsAPageAndNeverARedirect(t *testing.T) {
 			if !strings.Contains(text, `data-page="bad-request"`) || strings.Contains(text, mark) {
 				t.Errorf("%s: not the page, or it repeats the request", name)
 			}
+			if reference := regexp.MustCompile(`square-ref[^\n]*[2-9A-Z]{4}-[2-9A-Z]{4}`).FindString(got.text); reference == "" {
+				t.Errorf("%s: the page asks to quote a reference and shows none", name)
+			}
 			if strings.Contains(got.text, "help@service.example") != c.support {
 				t.Errorf("%s: support contact shown %v, want %v", name, !c.support, c.support)
 			}

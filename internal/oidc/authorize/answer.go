@@ -61,6 +61,7 @@ func (e *Endpoint) page(w http.ResponseWriter, r *http.Request, bad *protocol.Er
 	e.log(r, bad, party)
 	data := badRequest{Detail: bad.Description, Code: string(bad.Code)}
 	scene := kit.SceneOf(r)
+	scene.Reference = kit.Reference(r) // as the log has it
 	tr, lang := e.Site.Tr(r), kit.Lang(r)
 	if party != nil {
 		data.Service, data.Return = party.Name.In(lang), party.ReturnURL

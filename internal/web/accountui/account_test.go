@@ -45,6 +45,9 @@ func TestAServiceIsListedFromTheFirstSignInAndCanBeDisconnected(t *testing.T) {
 		if !strings.Contains(page.Body, `href="https://student-aid.test/login"`) {
 			t.Error("Open does not lead to the service's own address")
 		}
+		if lang := page.Lang(); !strings.HasSuffix(p.Follow("find-service-link").Must("services", http.StatusOK).URL, "/"+lang+"/services") {
+			t.Errorf("to find another service leads to %s", p.Page.URL)
+		}
 		p.Open("/services/student-aid/disconnect").Must("disconnect", http.StatusOK).MustSay(name)
 		p.Submit("disconnect").Must("connected-services", http.StatusOK).MustNotSay(department)
 		p.Page.MustSay(name) // what was done

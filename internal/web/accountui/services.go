@@ -17,7 +17,7 @@ type servicesPage struct {
 	Address string
 	Done    string // what has just been done
 	Rows    []serviceRow
-	FindURL string // a list of the deployment's services; "" for none
+	FindURL string // the services that take part
 }
 
 // serviceRow is one connected service.
@@ -57,6 +57,7 @@ func (u *UI) services(c *call) error {
 			data.Done = tr.T("connected-services.disconnected", "service", rp.Name.In(tr.Lang()))
 		}
 	}
+	data.FindURL = "/participating-services"
 	if find := u.Site.Settings.Links.Services; !find.Empty() {
 		data.FindURL = find.In(tr.Lang())
 	}

@@ -264,6 +264,10 @@ func TestTheFormOfANewAccountTellsEverythingThatIsMissing(t *testing.T) {
 		if page.Field("email", "value") != "not an address" {
 			t.Error("what was typed is gone")
 		}
+		page = p.Submit("create-account", "email", "not an address", "terms", "").Must("create-account", http.StatusUnprocessableEntity)
+		if !page.Has("email-error") || !page.Has("terms-error") {
+			t.Error("an address that is none and the terms must be told at once")
+		}
 	})
 }
 

@@ -3,6 +3,7 @@ package signinui
 import (
 	"strings"
 
+	"parvis/internal/account"
 	"parvis/internal/enrollment"
 	"parvis/internal/recovery"
 	"parvis/internal/secret"
@@ -28,8 +29,8 @@ func readSignIn(f *kit.Form) signin.PasswordForm {
 // readCreate reads the form create-account; the mails speak the page's language.
 func readCreate(f *kit.Form, locale string) enrollment.AddressForm {
 	in := enrollment.AddressForm{Address: strings.TrimSpace(f.Get("email")), Locale: locale, Terms: f.Has("terms")}
-	if in.Address == "" {
-		f.Fail("email", "create-account.error.email")
+	if _, err := account.ParseAddress(in.Address); err != nil && !in.Terms {
+		f.FailWith(err) // at once with the terms, else the journey says it
 	}
 	if !in.Terms {
 		f.Fail("terms", "create-account.error.terms")
