@@ -49,6 +49,7 @@ import (
 	"parvis/internal/secret"
 	"parvis/internal/session"
 	"parvis/internal/signin"
+	"parvis/internal/stepup"
 	"parvis/internal/web/kit"
 	"parvis/internal/web/visit"
 )
@@ -105,6 +106,7 @@ type House struct {
 	Enrollment *enrollment.Journey
 	Signin     *signin.Journey
 	Recovery   *recovery.Journey
+	Stepup     *stepup.Journey
 	Lifecycle  *lifecycle.Lifecycle
 	Visitor    *visit.Visitor
 	Jobs       *job.Runner

@@ -17,9 +17,11 @@ import (
 	"parvis/internal/i18n"
 	"parvis/internal/job"
 	"parvis/internal/lifecycle"
+	"parvis/internal/notify"
 	"parvis/internal/recovery"
 	"parvis/internal/session"
 	"parvis/internal/signin"
+	"parvis/internal/stepup"
 	"parvis/internal/web/visit"
 )
 
@@ -35,7 +37,7 @@ func (h *House) domains(Options) error {
 	if err != nil {
 		return err
 	}
-	h.Table = c.Table()
+	h.Table = c.TableBy(h.Outbox.Can(notify.Text), h.Outbox.Can(notify.Voice))
 	h.Policy = password.Policy{Settings: c.Password, Blocklist: blocked, SecondStep: h.Table.TwoFactors()}
 	h.Passwords = password.Passwords{Keys: h.Keys}
 	h.Methods = authenticator.Authenticators{Settings: c.Methods.Limits}
@@ -67,6 +69,11 @@ func (h *House) journeys(Options) error {
 		DB: h.DB, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs, Passwords: h.Passwords,
 		Policy: h.Policy, Hasher: h.Hasher, Table: h.Table, Sessions: h.Sessions, Registry: h.Registry, Outbox: h.Outbox,
 		Audit: h.Audit, Limiter: h.Limiter, Words: h.names(),
+	}
+	h.Stepup = &stepup.Journey{
+		DB: h.DB, Flows: h.Flows, Accounts: h.Accounts, Methods: h.Methods, Apps: h.Apps, Codes: h.Codes, Phones: h.Phones,
+		BackupCodes: h.BackupCodes, Sessions: h.Sessions, Registry: h.Registry, Outbox: h.Outbox, Audit: h.Audit,
+		Limiter: h.Limiter, Table: h.Table, Name: h.Config.Deployment.Names,
 	}
 	h.Lifecycle = &lifecycle.Lifecycle{
 		DB: h.DB, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs, Passwords: h.Passwords,

@@ -111,6 +111,9 @@ func (c *Config) Problems() []string {
 	}
 	out = append(out, c.Keys.problems()...)
 	out = append(out, c.together()...)
+	for _, p := range c.Table().Problems() {
+		out = append(out, "policy."+p)
+	}
 	out = append(out, partnerProblems(c.Partners)...)
 	for _, p := range c.Partners {
 		out = append(out, c.Demands(p)...)

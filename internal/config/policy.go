@@ -9,9 +9,19 @@ import (
 
 // Table is the policy with the means that this deployment has.
 func (c *Config) Table() policy.Table {
-	s := c.Policy
-	s.Always = policy.OneStep
-	return policy.NewTable(s)
+	return c.TableBy(c.Texts.Offered(), c.Texts.Offered() && c.Texts.Calls)
+}
+
+// TableBy is Table for whoever sends texts and makes calls by means of their own.
+func (c *Config) TableBy(texts, calls bool) policy.Table {
+	usable := []policy.Method{policy.Email, policy.App, policy.Backup}
+	if texts {
+		usable = append(usable, policy.Text)
+	}
+	if calls {
+		usable = append(usable, policy.Voice)
+	}
+	return policy.NewTable(c.Policy, usable...)
 }
 
 // Demands lists what a partner demands and nobody can reach here: all its

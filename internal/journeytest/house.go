@@ -38,6 +38,7 @@ import (
 	"parvis/internal/secret"
 	"parvis/internal/session"
 	"parvis/internal/signin"
+	"parvis/internal/stepup"
 )
 
 // The services of the tests, and a password that every rule accepts.
@@ -74,6 +75,7 @@ type House struct {
 	Signin      *signin.Journey
 	Enroll      *enrollment.Journey
 	Recovery    *recovery.Journey
+	Stepup      *stepup.Journey
 	Lifecycle   *lifecycle.Lifecycle
 
 	statements *atomic.Int64
@@ -173,6 +175,11 @@ func build(t testing.TB, d *db.DB, clock *dbtest.Clock, p plan) *House {
 		DB: d, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs, Passwords: passwords,
 		Policy: rules, Hasher: h.Hasher, Table: h.Table, Sessions: h.Sessions, Registry: h.Registry, Outbox: outbox, Audit: h.Audit,
 		Limiter: limiter, Words: []string{"Parvis"},
+	}
+	h.Stepup = &stepup.Journey{
+		DB: d, Flows: h.Flows, Accounts: h.Accounts, Methods: h.Methods, Apps: h.Apps, Codes: h.Codes, Phones: h.Phones,
+		BackupCodes: h.BackupCodes, Sessions: h.Sessions, Registry: h.Registry, Outbox: outbox, Audit: h.Audit,
+		Limiter: limiter, Table: h.Table, Name: i18n.Text{"en": "Parvis", "fr": "Parvis"},
 	}
 	h.Lifecycle = &lifecycle.Lifecycle{
 		DB: d, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs, Passwords: passwords,

@@ -356,6 +356,13 @@ func (j *Journey) openSession(tx *db.Tx, v flow.Visitor, f flow.Flow, o opened, 
 	}
 	n := o.session
 	n.Facts = policy.Facts{}.With(policy.Password, tx.Now(), f.ID)
+	kept, remembered, err := j.Sessions.Remembered(tx, a.device, a.account.ID)
+	if err != nil {
+		return false, err
+	}
+	if remembered {
+		n.Facts.Remembered = kept.ProvenAt
+	}
 	if _, err := j.Sessions.Reauthenticate(tx, v.Session, n); err != nil {
 		return false, err
 	}

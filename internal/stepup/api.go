@@ -6,6 +6,8 @@ import (
 	"parvis/internal/authenticator"
 	"parvis/internal/fault"
 	"parvis/internal/flow"
+	"parvis/internal/id"
+	"parvis/internal/notify"
 	"parvis/internal/policy"
 )
 
@@ -98,7 +100,6 @@ type AppDraft struct {
 	Key     []string // the seed for typing, in groups of four
 	Issuer  string   // as the app shows it
 	Account string   // as the app shows it
-	Name    string   // suggested
 }
 
 // PhoneForm is a telephone that is to be set up.
@@ -107,6 +108,7 @@ type PhoneForm struct {
 	Region  string        // ISO 3166-1 alpha-2 of numbers without a country code; "" for the deployment's
 	Channel policy.Method // policy.Text or policy.Voice
 	Name    string        // "" for the suggested one
+	Suggest string        // what it is called without a name, in the person's language; a number is added when it is taken
 }
 
 // PhoneDraft is a telephone to which a code was sent.
@@ -133,9 +135,9 @@ type Entry struct {
 
 // Browser is a browser in which the second step is not asked for a while.
 type Browser struct {
-	ID      string
-	Device  string // in words, e.g. "Firefox on Android"; "" unknown
-	Here    bool   // it is this one
+	ID      id.Browser
+	Device  notify.Device // browser and system
+	Here    bool          // it is this one
 	Since   time.Time
 	Expires time.Time
 }

@@ -1,0 +1,182 @@
+package stepup
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"parvis/internal/audit"
+	"parvis/internal/authenticator"
+	"parvis/internal/authenticator/totp"
+	"parvis/internal/db"
+	"parvis/internal/flow"
+	"parvis/internal/id"
+	"parvis/internal/notify"
+	"parvis/internal/policy"
+	"parvis/internal/session"
+)
+
+// succeed accepts a compared code and makes it a fact of the session, unless
+// somebody else was faster with it, or the method went away meanwhile.
+func (j *Journey) succeed(ctx context.Context, g guess) (Result, error) {
+	service, err := j.serviceOf(ctx, g)
+	if err != nil {
+		return Result{}, err
+	}
+	var outcome Outcome
+	err = j.DB.Write(ctx, func(tx *db.Tx) error {
+		s, err := j.at(tx, g.visitor, g.flow, flow.TurnProve)
+		if err != nil {
+			return err
+		}
+		w, err := j.due(tx, s)
+		if err != nil {
+			return err
+		}
+		if w.ID != g.way.ID || s.live.ID != g.way.session {
+			return flow.OutOfTurn() // another way was chosen in another tab
+		}
+		if outcome, err = j.accept(tx, g, s); err != nil || outcome != Done {
+			return err
+		}
+		if ok, err := j.Methods.Succeeded(tx, g.attempt); err != nil || !ok {
+			outcome = Disabled
+			return err
+		}
+		return j.proven(tx, g, s, service)
+	})
+	if err != nil {
+		return Result{}, fmt.Errorf("stepup: prove: %w", err)
+	}
+	if outcome != Done {
+		return j.fail(ctx, g, outcome)
+	}
+	return Result{Outcome: Done, Cookies: flow.Cookies{Session: g.token}}, nil
+}
+
+// serviceOf is the waiting service as mails name it.
+func (j *Journey) serviceOf(ctx context.Context, g guess) (notify.Service, error) {
+	s, err := j.look(ctx, func(tx *db.Tx) (scene, error) { return j.enter(tx, g.visitor, g.flow) })
+	if err != nil {
+		return notify.Service{}, err
+	}
+	p, err := j.Registry.Find(ctx, s.flow.RelyingParty)
+	if err != nil {
+		return notify.Service{}, fmt.Errorf("stepup: %w", err)
+	}
+	return p.InMail(), nil
+}
+
+// accept uses a code up: each once, on whatever node (SP 800-63B-4, 3.1.4.2).
+func (j *Journey) accept(tx *db.Tx, g guess, s scene) (Outcome, error) {
+	switch g.way.Method {
+	case policy.App:
+		app, found, err := j.Apps.Find(tx, s.owner(), g.way.authenticator)
+		if err != nil || !found {
+			return Wrong, err
+		}
+		switch outcome, err := j.Apps.Accept(tx, app, g.typed); outcome {
+		case totp.Accepted:
+			return Done, err
+		case totp.Used:
+			return Used, err
+		default:
+			return Wrong, err
+		}
+	case policy.Backup:
+		ok, err := j.BackupCodes.Redeem(tx, g.match)
+		if err != nil || ok {
+			return Done, err
+		}
+		return Used, nil
+	default:
+		ok, err := j.Codes.Redeem(tx, g.trial)
+		if err != nil || ok {
+			return Done, err
+		}
+		return Ended, nil
+	}
+}
+
+// proven makes an accepted code a fact of the session.
+func (j *Journey) proven(tx *db.Tx, g guess, s scene, service notify.Service) error {
+	if err := j.elevate(tx, g.visitor, s, g.way.Method, g.token); err != nil {
+		return err
+	}
+	e := s.flow.Event(audit.MethodUsed, g.visitor, s.owner(), "")
+	if err := j.note(tx, e, s.live, g.way.authenticator, authenticator.TypeOf(g.way.Method)); err != nil {
+		return err
+	}
+	if g.remember && s.keeps() {
+		if err := j.keep(tx, g.visitor, s, g.browser); err != nil {
+			return err
+		}
+	}
+	before := s.flow.State.Progress
+	s.flow.State.Progress.Second.Way = ""
+	if g.way.Method == policy.Backup {
+		if err := j.spent(tx, g, &s, service); err != nil {
+			return err
+		}
+	}
+	return j.save(tx, s.flow, before)
+}
+
+// elevate adds a proof to the session and gives it a new token.
+func (j *Journey) elevate(tx *db.Tx, v flow.Visitor, s scene, m policy.Method, token string) error {
+	ok, err := j.Sessions.Elevate(tx, s.live.ID, v.Session, token, s.live.Facts.With(m, tx.Now(), s.flow.ID))
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return flow.OutOfTurn() // signed out meanwhile
+	}
+	e := s.flow.Event(audit.SessionReauthenticated, v, s.owner(), "")
+	e.Session = s.live.ID
+	return j.Audit.Record(tx, e)
+}
+
+// keep remembers the browser, and tells the owner.
+func (j *Journey) keep(tx *db.Tx, v flow.Visitor, s scene, browser id.Browser) error {
+	known, err := j.Sessions.Known(tx, v.Device, s.owner())
+	if err != nil {
+		return err
+	}
+	device := notify.DeviceOf(v.UserAgent)
+	kept, err := j.Sessions.RememberStep(tx, session.RememberedBrowser{
+		ID: browser, Account: s.owner(), Browser: device.Browser, System: device.System,
+	}, known)
+	if err != nil || !kept {
+		return err
+	}
+	e := s.flow.Event(audit.BrowserRemembered, v, s.owner(), "")
+	e.Session, e.Data = s.live.ID, map[string]string{"browser": string(browser)}
+	if err := j.Audit.Record(tx, e); err != nil {
+		return err
+	}
+	return j.tell(tx, s.owner(), notify.BrowserRemembered{Valid: j.Sessions.Settings.Remember, Asked: notify.AskedBy(v.UserAgent, tx.Now())})
+}
+
+// spent tells the owner that a backup code was used. After the last one the person
+// is offered a new set at once.
+func (j *Journey) spent(tx *db.Tx, g guess, s *scene, service notify.Service) error {
+	set, _, err := j.BackupCodes.Find(tx, s.owner())
+	if err != nil {
+		return err
+	}
+	by := notify.AskedBy(g.visitor.UserAgent, tx.Now())
+	if set.Left > 0 {
+		return j.tell(tx, s.owner(), notify.BackupCodeUsed{Service: service, Left: set.Left, Asked: by})
+	}
+	second := &s.flow.State.Progress.Second
+	second.Wants, second.SetUp, second.Draft = true, policy.Backup, ""
+	return j.tell(tx, s.owner(), notify.BackupCodesUsedUp{Service: service, Asked: by})
+}
+
+// notifyDisabled tells that a method was switched off.
+func notifyDisabled(g guess, failures int, at time.Time) notify.Data {
+	return notify.MethodDisabled{
+		Method: inMail(authenticator.TypeOf(g.way.Method)), Name: g.way.Name, Failures: failures,
+		Asked: notify.AskedBy(g.visitor.UserAgent, at),
+	}
+}
