@@ -2,6 +2,7 @@ package journeytest
 
 import (
 	"strings"
+	"testing"
 
 	"parvis/internal/authenticator"
 	"parvis/internal/authenticator/totp"
@@ -66,13 +67,19 @@ func (b *Browser) SetUp(f id.Flow, m policy.Method) {
 func (b *Browser) BindApp(f id.Flow) totp.Seed {
 	b.h.T.Helper()
 	draft := must[stepup.AppDraft](b.h.T)(b.h.Stepup.App(b.h.T.Context(), b.Visitor, f))
-	seed := must[totp.Seed](b.h.T)(totp.ParseSeed(strings.Join(draft.Key, "")))
+	seed := Seed(b.h.T, draft)
 	r := must[stepup.Result](b.h.T)(b.h.Stepup.BindApp(b.h.T.Context(), b.Visitor, f, b.h.AppCode(seed), "", "App"))
 	if r.Outcome != stepup.Done {
 		b.h.T.Fatalf("the app was not bound: %+v", r)
 	}
 	b.Keep(r.Cookies)
 	return seed
+}
+
+// Seed is the secret of an app that is being set up, as it is typed.
+func Seed(t testing.TB, d stepup.AppDraft) totp.Seed {
+	t.Helper()
+	return must[totp.Seed](t)(totp.ParseSeed(strings.Join(d.Key, "")))
 }
 
 // AppCode is what the app of a seed shows now.

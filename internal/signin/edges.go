@@ -73,7 +73,7 @@ func Edges() []Edge {
 		{[]Step{StepSecond}, "another-way", "chosen", []Step{StepSecond}},
 		{[]Step{StepSecond}, "second-step", "wrong code", []Step{StepSecond}},
 		{[]Step{StepSecond}, "second-step", "proven", signedIn},
-		{[]Step{StepSetUp}, "set-up-method", "chosen", begun[1:]},
+		{slices.Concat([]Step{StepSetUp}, chosen()), "set-up-method", "chosen", begun[1:]},
 		{[]Step{StepSetUpApp}, "set-up-app", "wrong code", []Step{StepSetUpApp}},
 		{[]Step{StepSetUpApp}, "set-up-app", "bound", bound},
 		{[]Step{StepSetUpPhone}, "set-up-phone", "code sent", []Step{StepConfirmPhone}},

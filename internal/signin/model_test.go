@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"parvis/internal/authenticator/totp"
 	"parvis/internal/db"
 	"parvis/internal/enrollment"
 	"parvis/internal/fault"
@@ -25,6 +26,7 @@ type traveller struct {
 	h       *journeytest.House
 	flow    id.Flow
 	address string
+	seed    *totp.Seed // of the app that is bound, nil for none
 }
 
 // held is the newest link and code that were mailed to the traveller.
@@ -261,8 +263,8 @@ func requests() []request {
 func TestOnlyTheDrawnWaysExist(t *testing.T) {
 	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
 		taken := map[string]bool{}
-		for i, p := range places() {
-			for k, r := range requests() {
+		for i, p := range append(places(), secondPlaces()...) {
+			for k, r := range append(requests(), secondRequests()...) {
 				if h.DB.Engine() == db.PostgreSQL && (i+k)%9 != 0 {
 					continue // the rules are the same on both engines: a sample is enough
 				}
@@ -299,11 +301,11 @@ func TestOnlyTheDrawnWaysExist(t *testing.T) {
 // C.2 25: a flow of another browser does not exist, whatever is asked of it.
 func TestAForeignFlowTakesNoRequest(t *testing.T) {
 	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
-		for i, p := range places() {
+		for i, p := range append(places(), secondPlaces()...) {
 			w := p.make(h, fmt.Sprintf("person.%d@example.org", i))
 			foreign := &traveller{Browser: h.Browser(), h: h, flow: w.flow, address: "thief@example.org"}
 			forged := &traveller{Browser: w.Browser, h: h, flow: w.flow + "A", address: "thief@example.org"}
-			for _, r := range requests() {
+			for _, r := range append(requests(), secondRequests()...) {
 				if r.name == "link" {
 					continue
 				}
