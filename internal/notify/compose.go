@@ -190,7 +190,7 @@ func (d NewSignIn) compose(w *writer) {
 // facts adds when, with what and near where as labelled lines.
 func (w *writer) facts(a Asked) {
 	list := []fact{{Name: w.t("fact.when"), Value: w.when(a.At)}}
-	if device := w.device(a.Device); device != "" {
+	if device := a.Device.In(w.tr); device != "" {
 		list = append(list, fact{Name: w.t("fact.device"), Value: device})
 	}
 	if place := clean(a.Place); place != "" {
@@ -247,7 +247,7 @@ func (d ContactDesk) compose(w *writer) {
 		{Name: w.t("desk.service"), Value: plain(w.service(d.Service))},
 		{Name: w.t("desk.topic"), Value: clean(d.Topic)},
 		{Name: w.t("desk.page"), Value: clean(d.PageReference)},
-		{Name: w.t("fact.device"), Value: w.device(d.Asked.Device)},
+		{Name: w.t("fact.device"), Value: d.Asked.Device.In(w.tr)},
 	}
 	for _, f := range more {
 		if f.Value != "" {

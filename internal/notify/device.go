@@ -1,6 +1,10 @@
 package notify
 
-import "strings"
+import (
+	"strings"
+
+	"parvis/internal/i18n"
+)
 
 // Device is a browser in two words that come from closed lists, so that a forged
 // User-Agent header cannot put words into a mail. Empty fields mean: not recognised.
@@ -55,4 +59,20 @@ func DeviceOf(userAgent string) Device {
 		return ""
 	}
 	return Device{Browser: first(browsers()), System: first(systems())}
+}
+
+// In says the device in words: "Firefox on Windows"; "" when nothing is known of it.
+func (d Device) In(tr *i18n.Tr) string {
+	browser, system := clean(d.Browser), clean(d.System)
+	switch {
+	case browser == "" && system == "":
+		return ""
+	case browser == "":
+		return tr.T("mail.device.system", "system", system)
+	case system == "":
+		return browser
+	case system == "iPhone" || system == "iPad":
+		return tr.T("mail.device.handheld", "browser", browser, "system", system)
+	}
+	return tr.T("mail.device.full", "browser", browser, "system", system)
 }

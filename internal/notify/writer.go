@@ -249,7 +249,7 @@ func (w *writer) asked(key string, a Asked) {
 	if a.At.IsZero() {
 		return
 	}
-	device, place := w.device(a.Device), clean(a.Place)
+	device, place := a.Device.In(w.tr), clean(a.Place)
 	switch {
 	case device != "" && place != "":
 		key += ".both"
@@ -262,22 +262,6 @@ func (w *writer) asked(key string, a Asked) {
 	}
 	text := w.t(key, "when", w.when(a.At), "device", device, "place", place)
 	w.out.Aside = append(w.out.Aside, block{Para: spans(text), Soft: true})
-}
-
-// device is a browser in words: "Firefox on Windows".
-func (w *writer) device(d Device) string {
-	browser, system := clean(d.Browser), clean(d.System)
-	switch {
-	case browser == "" && system == "":
-		return ""
-	case browser == "":
-		return w.t("device.system", "system", system)
-	case system == "":
-		return browser
-	case system == "iPhone" || system == "iPad":
-		return w.t("device.handheld", "browser", browser, "system", system)
-	}
-	return w.t("device.full", "browser", browser, "system", system)
 }
 
 // when is an instant with its day of the week and its zone.
