@@ -37,7 +37,8 @@ func (h *House) doors(Options) error {
 	}
 	pages.Routes(mux)
 	own, err := accountui.New(accountui.Config{
-		Site: h.Site, Visitor: h.Visitor, Signin: h.Signin, Parties: h.Registry, Idle: c.Session.Idle, Now: h.Now,
+		Site: h.Site, Visitor: h.Visitor, Signin: h.Signin, Stepup: h.Stepup, Parties: h.Registry, Table: h.Table,
+		Idle: c.Session.Idle, Now: h.Now,
 	})
 	if err != nil {
 		return err

@@ -1,9 +1,11 @@
 // Package accountui serves the pages of a signed-in person: My connected
-// services, disconnecting one, staying signed in, and signing out.
+// services, disconnecting one, the settings with the security methods and the
+// remembered browsers, staying signed in, and signing out.
 //
 // Each page reads the session anew and asks the journey; nothing of a person is
 // cached. Whoever is not signed in is led to the sign-in page and comes back;
-// whose session has ended is told so first. The session's end stands on every
+// whose session has ended is told so first. What changes a method begins a
+// journey where it wants newer proofs, and comes back, too. The session's end stands on every
 // page, so that the script can warn before it, and a page that needs no script
 // asks the same.
 package accountui
@@ -14,8 +16,10 @@ import (
 	"time"
 
 	"parvis/internal/id"
+	"parvis/internal/policy"
 	"parvis/internal/relyingparty"
 	"parvis/internal/signin"
+	"parvis/internal/stepup"
 	"parvis/internal/web/kit"
 	"parvis/internal/web/visit"
 )
@@ -28,7 +32,9 @@ type Config struct {
 	Site    *kit.Site
 	Visitor *visit.Visitor
 	Signin  *signin.Journey
+	Stepup  *stepup.Journey
 	Parties *relyingparty.Registry
+	Table   policy.Table
 	Idle    time.Duration // after how long without activity a session ends
 	Now     func() time.Time
 }
@@ -54,6 +60,18 @@ func (u *UI) Routes(mux *http.ServeMux) {
 	mux.Handle("GET /services", u.Site.Handle(u.signedIn(u.services)))
 	mux.Handle("GET /services/{service}/disconnect", u.Site.Handle(u.signedIn(u.askDisconnect)))
 	mux.Handle("POST /services/{service}/disconnect", u.Site.Handle(u.signedIn(u.disconnect)))
+
+	mux.Handle("GET /settings", u.Site.Handle(u.signedIn(u.settings)))
+	mux.Handle("GET "+methodsPath, u.Site.Handle(u.signedIn(u.methods)))
+	mux.Handle("POST /settings/methods/add", u.Site.Handle(u.signedIn(u.addMethod)))
+	mux.Handle("GET /settings/methods/{method}/rename", u.Site.Handle(u.signedIn(u.askRename)))
+	mux.Handle("POST /settings/methods/{method}/rename", u.Site.Handle(u.signedIn(u.rename)))
+	mux.Handle("GET /settings/methods/{method}/remove", u.Site.Handle(u.signedIn(u.askRemove)))
+	mux.Handle("POST /settings/methods/{method}/remove", u.Site.Handle(u.signedIn(u.remove)))
+	mux.Handle("GET /settings/methods/new-backup-codes", u.Site.Handle(u.signedIn(u.askBackupCodes)))
+	mux.Handle("POST /settings/methods/new-backup-codes", u.Site.Handle(u.signedIn(u.newBackupCodes)))
+	mux.Handle("POST /settings/methods/browsers/forget", u.Site.Handle(u.signedIn(u.forgetBrowser)))
+	mux.Handle("POST /settings/methods/browsers/forget-all", u.Site.Handle(u.signedIn(u.forgetBrowsers)))
 
 	mux.Handle("GET /session/ending", u.Site.Handle(u.ending))
 	mux.Handle("GET /session/ended", u.Site.Handle(u.ended))
@@ -91,11 +109,16 @@ func (u *UI) signedIn(h func(*call) error) kit.Handler {
 
 // toSignIn begins a sign-in that comes back to this page.
 func (u *UI) toSignIn(w http.ResponseWriter, r *http.Request) error {
-	kit.EnsureBrowser(w, r)
 	starts := signin.Starts{}
 	if r.Method == http.MethodGet && r.URL.Path != "/services" {
-		starts.Next = r.URL.Path
+		starts.Next = r.URL.EscapedPath()
 	}
+	return u.begin(w, r, starts)
+}
+
+// begin begins a journey.
+func (u *UI) begin(w http.ResponseWriter, r *http.Request, starts signin.Starts) error {
+	kit.EnsureBrowser(w, r)
 	f, err := u.Signin.Start(r.Context(), u.Visitor.Of(r), starts)
 	if err != nil {
 		return err
@@ -108,9 +131,13 @@ func (u *UI) clock(v visit.Visit) *kit.SessionClock {
 	return &kit.SessionClock{Idle: v.Session.IdleEndsAt.Sub(u.Now()), Warn: u.Visitor.Sessions.Settings.Warning, Ended: "/session/ended"}
 }
 
-// tabs are the parts of the account that there are.
-func (u *UI) tabs(r *http.Request) []kit.Tab {
-	return []kit.Tab{{Text: u.Site.Tr(r).T("account.tab.services"), URL: "/services", Current: true}}
+// tabs are the parts of the account that there are; at is the address of the one shown.
+func (u *UI) tabs(r *http.Request, at string) []kit.Tab {
+	tr := u.Site.Tr(r)
+	return []kit.Tab{
+		{Text: tr.T("account.tab.services"), URL: "/services", Current: at == "/services"},
+		{Text: tr.T("account.tab.settings"), URL: settingsPath, Current: at == settingsPath},
+	}
 }
 
 // service is a partner by the path; nil when it is gone.

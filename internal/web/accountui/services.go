@@ -63,7 +63,7 @@ func (u *UI) services(c *call) error {
 	}
 	return u.pages.Render(c.w, c.r, http.StatusOK, kit.View{
 		Page: "connected-services", Title: tr.T("connected-services.title"),
-		Wide: true, Tabs: u.tabs(c.r), Data: data,
+		Wide: true, Tabs: u.tabs(c.r, "/services"), Data: data,
 	})
 }
 
@@ -141,7 +141,7 @@ func (u *UI) askDisconnect(c *call) error {
 	}
 	return u.pages.Render(c.w, c.r, http.StatusOK, kit.View{
 		Page: "disconnect", Title: tr.T("disconnect.title", "service", row.Name),
-		Wide: true, Tabs: u.tabs(c.r), Data: data,
+		Wide: true, Tabs: u.tabs(c.r, "/services"), Data: data,
 	})
 }
 

@@ -195,7 +195,7 @@ func TestThePublicPagesTellOfTheMethodsThatAreOffered(t *testing.T) {
 		p := webtest.New(t, h.handler, origin, "en-CA")
 		p.Open("/en/methods").MustSay("Authenticator app", "Text message (SMS)", "Phone call", "Backup codes", "9 minutes", "14 minutes",
 			"moved to another phone", "at least two methods", "If you lose your phone", "remove the lost phone", "When you get a new phone", "Okta Verify", "every other app")
-		p.Open("/fr/preuves").MustSay("Application d'authentification", "Message texte (SMS)", "Appel vocal", "Codes de secours", "9 minutes", "14 minutes",
+		p.Open("/fr/preuves").MustSay("Application d'authentification", "Message texte (SMS)", "Appel vocal", "Codes de récupération", "9 minutes", "14 minutes",
 			"transférer votre numéro", "Si vous perdez votre téléphone", "Quand vous changez de téléphone")
 		p.Open("/en/help").MustSay("Why am I asked for a second step?", "No. A code by e-mail is enough for many services", "I cannot scan the QR code", "How do I remove a method?")
 		p.Open("/fr/aide").MustSay("Pourquoi me demande-t-on une deuxième étape?", "Je ne peux pas lire le code QR", "Comment supprimer une méthode?")

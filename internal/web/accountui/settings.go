@@ -1,0 +1,69 @@
+package accountui
+
+import (
+	"net/http"
+	"time"
+
+	"parvis/internal/authenticator"
+	"parvis/internal/fault"
+	"parvis/internal/signin"
+	"parvis/internal/web/kit"
+)
+
+// The addresses of the settings. They are permanent: mails and help lead there.
+const (
+	settingsPath = "/settings"
+	methodsPath  = "/settings/methods"
+)
+
+// named is how many methods the settings name; the page of methods has all.
+const named = 3
+
+// settingsPage is the data of pages/settings.html.
+type settingsPage struct {
+	Address string
+	Methods []string // what the first of the security methods are called
+	More    int      // how many there are beside them
+	Ends    time.Time
+	Idle    time.Duration
+}
+
+// settings shows what can be seen and changed of the account.
+func (u *UI) settings(c *call) error {
+	overview, err := u.Stepup.Overview(c.r.Context(), c.visit.Visitor)
+	if err != nil {
+		return u.refused(c, err, settingsPath)
+	}
+	tr := u.Site.Tr(c.r)
+	data := settingsPage{
+		Address: c.visit.Address, Idle: u.Idle, Ends: c.visit.Session.EndsAt,
+	}
+	for _, e := range overview.Entries {
+		if e.Type != authenticator.Email {
+			data.Methods = append(data.Methods, nameOf(tr, e))
+		}
+	}
+	if data.More = len(data.Methods) - named; data.More > 1 {
+		data.Methods = data.Methods[:named]
+	} else {
+		data.More = 0
+	}
+	return u.pages.Render(c.w, c.r, http.StatusOK, kit.View{
+		Page: "settings", Title: tr.T("settings.title"), Wide: true, Tabs: u.tabs(c.r, settingsPath), Data: data,
+	})
+}
+
+// refused answers an error of the journey: who has to prove anew who they are,
+// because nobody is signed in any more or the proofs are too old for a change, does
+// so and comes to next.
+func (u *UI) refused(c *call, err error, next string) error {
+	if !fault.Is(err, fault.Denied) {
+		return err
+	}
+	return u.prove(c, next)
+}
+
+// prove begins a journey that asks for the account's best proofs and comes to next.
+func (u *UI) prove(c *call, next string) error {
+	return u.begin(c.w, c.r, signin.Starts{Sensitive: true, Next: next})
+}
