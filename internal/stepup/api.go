@@ -84,6 +84,7 @@ type Choices struct {
 	Offer    []Choice      // as it is recommended
 	Required bool          // what is demanded cannot be reached without
 	Level    policy.Level  // what is worked towards
+	Method   policy.Method // what is being set up; "" while it is to be chosen
 	Bound    policy.Method // what was set up just now, for the encouragement to set up another
 }
 

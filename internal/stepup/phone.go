@@ -60,7 +60,7 @@ func (j *Journey) Phone(ctx context.Context, v flow.Visitor, fid id.Flow, form P
 	}
 	by := channel(form.Channel)
 	if !number.Can(by) {
-		return fault.On("number", fault.Invalid, "error.phone.no-texts")
+		return fault.On("number", fault.Invalid, "error.phone.no-text")
 	}
 	p := phoneDraft{ID: authenticator.NewID(), Number: number.E164(), By: by, Name: form.Name}
 	find := func(tx *db.Tx) (scene, error) {
@@ -87,7 +87,7 @@ func (j *Journey) acceptable(tx *db.Tx, s scene, n phone.Number, by authenticato
 	}
 	for _, p := range all {
 		if p.Number.E164() == n.E164() {
-			return fault.On("number", fault.Invalid, "error.phone.own")
+			return fault.On("number", fault.Invalid, "error.phone.taken")
 		}
 	}
 	stopped, err := j.Phones.Stopped(tx, n)
@@ -111,7 +111,7 @@ func (j *Journey) SendPhone(ctx context.Context, v flow.Visitor, fid id.Flow, m 
 		p.By = channel(m)
 		number, err := j.Phones.Settings.Parse(p.Number, "")
 		if err == nil && !number.Can(p.By) {
-			err = fault.On("channel", fault.Invalid, "error.phone.no-texts")
+			err = fault.On("channel", fault.Invalid, "error.phone.no-text")
 		}
 		return p, err
 	})

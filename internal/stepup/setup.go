@@ -24,7 +24,7 @@ func (j *Journey) Choices(ctx context.Context, v flow.Visitor, fid id.Flow) (Cho
 	}
 	return Choices{
 		Offer: j.offer(s.list, s.turn.Offer), Required: s.turn.Required, Level: s.turn.Need.Level,
-		Bound: s.flow.State.Progress.Second.Bound,
+		Method: s.turn.Method, Bound: s.flow.State.Progress.Second.Bound,
 	}, nil
 }
 
