@@ -25,11 +25,11 @@ func (h *House) doors(Options) error {
 	mux.Handle("GET /.well-known/change-password", http.RedirectHandler("/signin?start=forgot-password", http.StatusFound))
 	c := h.Config
 	pages, err := signinui.New(signinui.Config{
-		Site: h.Site, Visitor: h.Visitor, Signin: h.Signin, Enrollment: h.Enrollment, Recovery: h.Recovery,
+		Site: h.Site, Visitor: h.Visitor, Signin: h.Signin, Enrollment: h.Enrollment, Recovery: h.Recovery, Stepup: h.Stepup,
 		Parties: h.Registry, Policy: h.Policy,
 		Numbers: signinui.Numbers{
 			Activation: c.Account.ProofLifetime, Removal: c.Account.UnactivatedAfter, Reset: c.Account.ProofLifetime,
-			Unlock: c.Account.ProofLifetime, Consent: c.OIDC.Connection.ConsentLife, CodeDigits: c.Account.CodeDigits,
+			Unlock: c.Account.ProofLifetime, Consent: c.OIDC.Connection.ConsentLife, CodeDigits: c.Account.CodeDigits, SentDigits: c.Methods.Code.Digits,
 		},
 	})
 	if err != nil {

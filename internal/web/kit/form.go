@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -103,14 +104,16 @@ func (f *Form) FailThrottled(w http.ResponseWriter, err error) bool {
 	return true
 }
 
-// Unbind keeps what is wrong and takes it from the fields: for a page that has not
-// the fields any more that were filled in.
-func (f *Form) Unbind() {
+// Unbind keeps what is wrong with some fields and takes it from them: for a page
+// that has not these fields any more.
+func (f *Form) Unbind(fields ...string) {
 	if f == nil {
 		return
 	}
 	for i := range f.Errors {
-		f.Errors[i].Field = ""
+		if slices.Contains(fields, f.Errors[i].Field) {
+			f.Errors[i].Field = ""
+		}
 	}
 }
 

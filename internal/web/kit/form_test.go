@@ -215,9 +215,10 @@ func TestACookieThatComesTwiceWithTwoValuesIsNone(t *testing.T) {
 func TestAFormWhoseFieldsAreGoneKeepsWhatIsWrong(t *testing.T) {
 	f := NewForm("code", "402917")
 	f.Fail("code", "sign-in.error.wrong")
-	f.Unbind()
-	if f.OK() || f.Of("code") != nil || f.Of("") == nil {
+	f.Fail("terms", "create-account.error.terms")
+	f.Unbind("code")
+	if f.OK() || f.Of("code") != nil || f.Of("") == nil || f.Of("terms") == nil {
 		t.Errorf("%+v", f.Errors)
 	}
-	(*Form)(nil).Unbind()
+	(*Form)(nil).Unbind("code")
 }

@@ -34,7 +34,11 @@ func (u *UI) show(step signin.Step, page renderer) http.Handler {
 		if c == nil || err != nil {
 			return err
 		}
-		return page(c, nil, http.StatusOK)
+		err = page(c, nil, http.StatusOK)
+		if fault.Is(err, fault.Conflict) {
+			return c.dispatch() // another tab was faster
+		}
+		return err
 	})
 }
 

@@ -43,6 +43,9 @@ func (u *UI) choose(c *call, form *kit.Form) error {
 		return err
 	}
 	u.Visitor.Set(c.w, result.Cookies)
+	if result.Cookies.Session != "" {
+		u.sendFirst(c, result.Flow, result.Cookies)
+	}
 	return c.to(result.Flow)
 }
 

@@ -5,9 +5,11 @@ import (
 
 	"parvis/internal/account"
 	"parvis/internal/enrollment"
+	"parvis/internal/policy"
 	"parvis/internal/recovery"
 	"parvis/internal/secret"
 	"parvis/internal/signin"
+	"parvis/internal/stepup"
 	"parvis/internal/web/kit"
 )
 
@@ -69,4 +71,27 @@ func readPassword(f *kit.Form) string {
 // readReset reads the form reset-password.
 func readReset(f *kit.Form) recovery.PasswordForm {
 	return recovery.PasswordForm{Password: readPassword(f), EndSessions: f.Has("end-sessions")}
+}
+
+// readProof reads the typed code of a method; how it is written is the journey's rule.
+func readProof(f *kit.Form) string {
+	code := strings.TrimSpace(f.Get("code"))
+	if code == "" {
+		f.Fail("code", "second-step.error.code")
+	}
+	return code
+}
+
+// readPhone reads the form set-up-phone; what a number must be is the journey's rule.
+func readPhone(f *kit.Form, suggest string) stepup.PhoneForm {
+	in := stepup.PhoneForm{
+		Number: strings.TrimSpace(f.Get("number")), Channel: policy.Method(f.Get("channel")), Name: strings.TrimSpace(f.Get("name")), Suggest: suggest,
+	}
+	if in.Number == "" {
+		f.Fail("number", "set-up-phone.error.number")
+	}
+	if in.Channel != policy.Text && in.Channel != policy.Voice {
+		f.Fail("channel", "set-up-phone.error.channel")
+	}
+	return in
 }

@@ -56,6 +56,7 @@ func (u *UI) signIn(c *call, form *kit.Form) error {
 		return nil
 	case signin.SignedIn:
 		u.Visitor.Set(c.w, result.Cookies)
+		u.sendFirst(c, c.view.Flow, result.Cookies)
 	case signin.Locked:
 	}
 	return c.dispatch()

@@ -22,6 +22,7 @@ import (
 	"parvis/internal/recovery"
 	"parvis/internal/relyingparty"
 	"parvis/internal/signin"
+	"parvis/internal/stepup"
 	"parvis/internal/web/kit"
 	"parvis/internal/web/visit"
 )
@@ -37,6 +38,7 @@ type Numbers struct {
 	Unlock     time.Duration // how long an unlock link and its code work
 	Consent    time.Duration // after how long the agreement is asked again
 	CodeDigits int           // digits of a typed code
+	SentDigits int           // digits of the code of a second step that is sent
 }
 
 // Config is what the pages stand on. Every field must be set.
@@ -46,6 +48,7 @@ type Config struct {
 	Signin     *signin.Journey
 	Enrollment *enrollment.Journey
 	Recovery   *recovery.Journey
+	Stepup     *stepup.Journey
 	Parties    *relyingparty.Registry
 	Policy     password.Policy // its rules are shown before typing
 	Numbers    Numbers
@@ -98,6 +101,8 @@ func (u *UI) Routes(mux *http.ServeMux) {
 	mux.Handle("GET /signin/{flow}/reset-password", u.show(signin.StepChoosePassword, u.renderReset))
 	mux.Handle("POST /signin/{flow}/reset-password", u.take(signin.StepChoosePassword, "reset-password", u.reset, u.renderReset))
 
+	u.secondRoutes(mux)
+
 	mux.Handle("GET /signin/{flow}/continue", u.show(signin.StepContinue, u.renderContinue))
 	mux.Handle("POST /signin/{flow}/continue", u.take(signin.StepContinue, "continue-as", u.continueAs, u.renderContinue))
 	mux.Handle("GET /signin/{flow}/consent", u.show(signin.StepConsent, u.renderConsent))
@@ -113,4 +118,36 @@ func (u *UI) Routes(mux *http.ServeMux) {
 	mux.Handle("POST /link/{token}/resend", u.Site.Handle(u.resendLink))
 	mux.Handle("GET /link/{token}/sent", u.Site.Handle(u.linkSent))
 	mux.Handle("GET /logo/{service}", u.Site.Handle(u.logo))
+}
+
+// secondRoutes registers the pages of the second step.
+func (u *UI) secondRoutes(mux *http.ServeMux) {
+	mux.Handle("GET /signin/{flow}/second-step", u.show(signin.StepSecond, u.renderSecond))
+	mux.Handle("POST /signin/{flow}/second-step", u.take(signin.StepSecond, "second-step", u.prove, u.renderSecond))
+	mux.Handle("POST /signin/{flow}/second-step/send", u.take(signin.StepSecond, "send-code", u.sendSecond, u.renderSecond))
+	mux.Handle("POST /signin/{flow}/second-step/switch", u.take(signin.StepSecond, "switch", u.switchAccount, u.renderSecond))
+	mux.Handle("GET /signin/{flow}/another-way", u.show(signin.StepOtherWay, u.renderOtherWay))
+	mux.Handle("POST /signin/{flow}/another-way", u.take(signin.StepOtherWay, "another-way", u.chooseWay, u.renderOtherWay))
+
+	mux.Handle("GET /signin/{flow}/set-up-method", u.show(signin.StepSetUp, u.renderSetUp))
+	mux.Handle("POST /signin/{flow}/set-up-method", u.take(signin.StepSetUp, "set-up-method", u.setUp, u.renderSetUp))
+	mux.Handle("POST /signin/{flow}/set-up-method/not-now", u.take(signin.StepSetUp, "not-now", u.notNow, u.renderSetUp))
+	mux.Handle("GET /signin/{flow}/help-me-choose", u.show(signin.StepHelpChoose, u.renderHelp))
+	mux.Handle("GET /signin/{flow}/set-up-another", u.show(signin.StepAnother, u.renderAnother))
+	mux.Handle("POST /signin/{flow}/set-up-another", u.take(signin.StepAnother, "set-up-another", u.another, u.renderAnother))
+
+	mux.Handle("GET /signin/{flow}/set-up-app", u.show(signin.StepSetUpApp, u.renderApp))
+	mux.Handle("POST /signin/{flow}/set-up-app", u.take(signin.StepSetUpApp, "set-up-app", u.bindApp, u.renderApp))
+	mux.Handle("POST /signin/{flow}/set-up-app/back", u.take(signin.StepSetUpApp, "back", u.leaveSetUp, u.renderApp))
+	mux.Handle("GET /signin/{flow}/set-up-phone", u.show(signin.StepSetUpPhone, u.renderPhone))
+	mux.Handle("POST /signin/{flow}/set-up-phone", u.take(signin.StepSetUpPhone, "set-up-phone", u.phone, u.renderPhone))
+	mux.Handle("POST /signin/{flow}/set-up-phone/back", u.take(signin.StepSetUpPhone, "back", u.leaveSetUp, u.renderPhone))
+	mux.Handle("GET /signin/{flow}/confirm-phone", u.show(signin.StepConfirmPhone, u.renderConfirmPhone))
+	mux.Handle("POST /signin/{flow}/confirm-phone", u.take(signin.StepConfirmPhone, "confirm-phone", u.bindPhone, u.renderConfirmPhone))
+	mux.Handle("POST /signin/{flow}/confirm-phone/send", u.take(signin.StepConfirmPhone, "send-code", u.sendPhone, u.renderConfirmPhone))
+	mux.Handle("POST /signin/{flow}/confirm-phone/back", u.take(signin.StepConfirmPhone, "back", u.leaveSetUp, u.renderConfirmPhone))
+	mux.Handle("GET /signin/{flow}/set-up-backup", u.show(signin.StepSetUpBackup, u.renderBackup))
+	mux.Handle("GET /signin/{flow}/set-up-backup/codes.txt", u.show(signin.StepSetUpBackup, u.downloadBackup))
+	mux.Handle("POST /signin/{flow}/set-up-backup", u.take(signin.StepSetUpBackup, "set-up-backup", u.bindBackup, u.renderBackup))
+	mux.Handle("POST /signin/{flow}/set-up-backup/back", u.take(signin.StepSetUpBackup, "back", u.leaveSetUp, u.renderBackup))
 }

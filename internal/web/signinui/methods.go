@@ -1,0 +1,118 @@
+package signinui
+
+import (
+	"strings"
+	"time"
+
+	"parvis/internal/authenticator"
+	"parvis/internal/i18n"
+	"parvis/internal/policy"
+	"parvis/internal/stepup"
+	"parvis/internal/web/kit"
+)
+
+// methodLine is one method of an account as the pages show it.
+type methodLine struct {
+	ID    string // for stepup.Choose
+	Icon  string
+	Title string // what it is
+	Facts string // which one it is, and when it was used
+	Why   string // why it cannot be used now; "" when it can
+}
+
+// methodName is what a method is called on pages.
+func methodName(tr *i18n.Tr, m policy.Method) string { return tr.T("method." + string(m) + ".name") }
+
+// methodIcon is the drawing beside a method.
+func methodIcon(m policy.Method) string {
+	switch m {
+	case policy.Email:
+		return "mail"
+	case policy.Text:
+		return "bubble"
+	case policy.Voice:
+		return "phone"
+	case policy.App:
+		return "app"
+	case policy.Backup:
+		return "list"
+	case policy.Passkey:
+		return "passkey"
+	case policy.SecurityKey:
+		return "usb"
+	default:
+		return "key"
+	}
+}
+
+// line is an option as the pages show it.
+func (u *UI) line(tr *i18n.Tr, o stepup.Option) methodLine {
+	var facts []string
+	for _, fact := range []string{o.Target, o.Name} {
+		if fact != "" {
+			facts = append(facts, fact)
+		}
+	}
+	if o.Method == policy.Backup {
+		facts = append(facts, tr.T("method.codes-left", "count", o.Left))
+	}
+	if !o.UsedAt.IsZero() {
+		facts = append(facts, tr.T("method.last-used", "moment", tr.Moment(o.UsedAt, u.Site.Now(), u.Site.Zone())))
+	}
+	return methodLine{
+		ID: o.ID, Icon: methodIcon(o.Method), Title: methodName(tr, o.Method), Facts: strings.Join(facts, " · "),
+		Why: u.standing(tr, o.Standing),
+	}
+}
+
+// standing says why a method cannot be used now; "" when it can.
+func (u *UI) standing(tr *i18n.Tr, s authenticator.State) string {
+	switch s.Standing {
+	case authenticator.Waiting:
+		return tr.T("another-way.waiting", "time", u.clock(tr, s.Until))
+	case authenticator.Disabled:
+		return tr.T("another-way.disabled")
+	default:
+		return ""
+	}
+}
+
+// clock is a time of day that a person waits for: never earlier than it is.
+func (u *UI) clock(tr *i18n.Tr, at time.Time) string {
+	return tr.Clock(at.Add(time.Minute-time.Nanosecond).Truncate(time.Minute), u.Site.Zone())
+}
+
+// usable are the options that can be used now.
+func usable(options []stepup.Option) []stepup.Option {
+	var out []stepup.Option
+	for _, o := range options {
+		if o.Standing.Standing != authenticator.Waiting && o.Standing.Standing != authenticator.Disabled {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// named is the text of a key with ".service" when a service waits, or of the
+// other one for a direct sign-in.
+func (c *call) named(withService, direct string) string {
+	if c.journey.Service == "" {
+		return c.tr.T(direct)
+	}
+	return c.tr.T(withService, "service", c.journey.Service)
+}
+
+// failTyped notes how an attempt with a typed code ended that was not the right one.
+func failTyped(form *kit.Form, r stepup.Result) {
+	if r.Outcome == stepup.Wrong {
+		form.Fail("code", "second-step.error.wrong", "count", r.Left)
+		return
+	}
+	form.Fail("code", "second-step.error.ended")
+}
+
+// finish ends a step that is done: the session got a new token with the proof.
+func (u *UI) finish(c *call, r stepup.Result) error {
+	u.Visitor.Set(c.w, r.Cookies)
+	return c.dispatch()
+}
