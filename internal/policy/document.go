@@ -320,11 +320,12 @@ func nonEmpty(s string) []string {
 
 const aboutGuards = `
 ## Remembered browsers
-After a second step a person may let the browser be remembered. There, for as long as the
-deployment says, a password is then enough where ` + "`two-steps`" + ` is demanded. It is never enough
+After a second step a person may let the browser be remembered. There, for as long as
+` + "`session.remember`" + ` says, a password is then enough where ` + "`two-steps`" + ` is demanded. It is never enough
 for AAL2 and above, nor for a change to the account, and it adds nothing to ` + "`amr`" + `: the
 remembered proof was of another session. A person sees remembered browsers in the settings
-of the account and can have one or all of them forgotten.
+of the account and can have one or all of them forgotten. A new password, and the removal
+of a method, forget them all.
 
 ## The guard: what is asked before a method is set up
 Whoever sets a method up owns the account from then on. So a new method is bound only after a
@@ -339,7 +340,7 @@ account has: losing it on purpose must not open the way to the weaker proof. So 
 can open only the mailbox of an account that has such a method cannot add another.
 
 ## Changes to the account
-To add, remove or rename a method, or to forget browsers, proofs must not be older than
+To add or remove a method, or to make new backup codes, proofs must not be older than
 ` + "`policy.reauthenticate`" + `: the password, and the best second step that the account has, at
 least a code by e-mail. A remembered browser does not count. What is too old is asked for
 again, and the person comes back to the page where they were.

@@ -38,6 +38,7 @@ type Content struct {
 	App        bool     // there is the authenticator app
 	Backup     bool     // there are backup codes
 	EmailCode  string   // how long a code by e-mail works as a second step, in words; "" when it is none
+	Remember   string   // for how long a browser is remembered, in words; "" when it cannot be
 }
 
 // Department is whoever runs services, with those that are listed.
@@ -87,6 +88,9 @@ func (p *Portal) content(r *http.Request) (*Content, error) {
 	c.App, c.Backup = slices.Contains(n.Methods, policy.App), slices.Contains(n.Methods, policy.Backup)
 	if slices.Contains(n.Methods, policy.Email) {
 		c.EmailCode = tr.Duration(n.EmailCodeValid)
+	}
+	if n.Remember > 0 {
+		c.Remember = tr.Duration(n.Remember)
 	}
 	return c, nil
 }

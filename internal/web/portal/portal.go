@@ -40,6 +40,7 @@ type Numbers struct {
 	Methods         []policy.Method            // second steps that people can use, as they are recommended
 	CodeValid       time.Duration              // code by text or call
 	EmailCodeValid  time.Duration              // code by e-mail, as a second step
+	Remember        time.Duration              // for how long the second step is not asked for in a remembered browser; 0: never
 }
 
 // Portal serves the public pages. Every field must be set.

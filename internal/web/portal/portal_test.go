@@ -85,7 +85,7 @@ func build(t *testing.T, d *db.DB, clock *dbtest.Clock, change ...func(*portal.P
 			SessionIdle: 29 * time.Minute, SessionAbsolute: 11 * time.Hour, ConsentLife: 365 * 24 * time.Hour,
 			PasswordRules: func(tr *i18n.Tr) []string { return []string{"rule in " + string(tr.Lang())} }, MailFrom: mail.From,
 			Methods:   []policy.Method{policy.App, policy.Text, policy.Voice, policy.Email, policy.Backup},
-			CodeValid: 9 * time.Minute, EmailCodeValid: 14 * time.Minute,
+			CodeValid: 9 * time.Minute, EmailCodeValid: 14 * time.Minute, Remember: 25 * 24 * time.Hour,
 		},
 	}
 	for _, f := range change {
@@ -194,9 +194,9 @@ func TestThePublicPagesTellOfTheMethodsThatAreOffered(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		p := webtest.New(t, h.handler, origin, "en-CA")
 		p.Open("/en/methods").MustSay("Authenticator app", "Text message (SMS)", "Phone call", "Backup codes", "9 minutes", "14 minutes",
-			"moved to another phone", "at least two methods", "If you lose your phone", "remove the lost phone", "When you get a new phone", "Okta Verify", "every other app")
+			"moved to another phone", "at least two methods", "If you lose your phone", "remove the lost phone", "When you get a new phone", "Okta Verify", "every other app", "25 days")
 		p.Open("/fr/preuves").MustSay("Application d'authentification", "Message texte (SMS)", "Appel vocal", "Codes de récupération", "9 minutes", "14 minutes",
-			"transférer votre numéro", "Si vous perdez votre téléphone", "Quand vous changez de téléphone")
+			"transférer votre numéro", "Si vous perdez votre téléphone", "Quand vous changez de téléphone", "25 jours")
 		p.Open("/en/help").MustSay("Why am I asked for a second step?", "No. A code by e-mail is enough for many services", "I cannot scan the QR code", "How do I remove a method?")
 		p.Open("/fr/aide").MustSay("Pourquoi me demande-t-on une deuxième étape?", "Je ne peux pas lire le code QR", "Comment supprimer une méthode?")
 	})
@@ -205,9 +205,12 @@ func TestThePublicPagesTellOfTheMethodsThatAreOffered(t *testing.T) {
 func TestAMethodThatIsNotOfferedIsNotPromised(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		p := webtest.New(t, h.handler, origin, "en-CA")
-		p.Open("/en/methods").MustSay("Authenticator app").MustNotSay("Text message", "Phone call", "Backup codes", "backup codes", "as a second step")
+		p.Open("/en/methods").MustSay("Authenticator app").MustNotSay("Text message", "Phone call", "Backup codes", "backup codes", "as a second step", "remember the browser")
 		p.Open("/en/help").MustSay("No. You can use any of the other methods.").MustNotSay("Code by e-mail")
-	}, func(p *portal.Portal) { p.Numbers.Methods = []policy.Method{policy.App, policy.Passkey} })
+	}, func(p *portal.Portal) {
+		p.Numbers.Methods = []policy.Method{policy.App, policy.Passkey}
+		p.Numbers.Remember = 0
+	})
 }
 
 func TestWithoutSecondStepsNoneIsPromised(t *testing.T) {
