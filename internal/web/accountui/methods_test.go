@@ -102,14 +102,22 @@ func (o owner) backupCodes() []string {
 	return codes
 }
 
-// remembered remembers a browser for the account.
+// remembered remembers a browser for the account; without a device it is this one.
 func (o owner) remembered(browser, system, device string) {
 	o.t.Helper()
 	account := o.session().Account
 	o.write(func(tx *db.Tx) error {
+		known := []byte(device)
+		if device == "" {
+			own, err := o.h.Sessions.Known(tx, o.visitor().Device, account)
+			if err != nil {
+				return err
+			}
+			known = own
+		}
 		_, err := o.h.Sessions.RememberStep(tx, session.RememberedBrowser{
 			ID: session.NewBrowser(), Account: account, Browser: browser, System: system,
-		}, []byte(device))
+		}, known)
 		return err
 	})
 }
@@ -186,7 +194,7 @@ func TestTheSettingsAskForASignInAndComeBack(t *testing.T) {
 func TestTheMethodsAreListedWithWhatIsLeftToDo(t *testing.T) {
 	eachOwner(t, func(t *testing.T, o owner) {
 		o.Open("/settings/methods").Must("methods", http.StatusOK)
-		o.Page.MustSay(email, o.say("You have not set up a method yet", "Vous n'avez encore configuré aucune méthode"))
+		o.Page.MustSay(email, o.say("You have not set up a method", "Vous n'avez configuré aucune méthode"))
 		o.app("Pixel")
 		o.Open("/settings/methods").MustSay("Pixel", o.say("You have only one method", "Vous avez une seule méthode"), o.say("never", "jamais"), o.say("today at", "aujourd'hui à"))
 		o.phone("416-555-0134", "Handset")
@@ -197,6 +205,50 @@ func TestTheMethodsAreListedWithWhatIsLeftToDo(t *testing.T) {
 		if !page.Has("add-method") {
 			t.Error("nothing can be added")
 		}
+	})
+}
+
+func TestAMethodThatCannotBeUsedSaysWhatToDo(t *testing.T) {
+	eachOwner(t, func(t *testing.T, o owner) {
+		account := o.session().Account
+		waits, _ := o.app("Waits")
+		number := o.phone("416-555-0134", "Stopped")
+		for range o.h.Config.Methods.Limits.Tries {
+			o.attempt(account, waits)
+		}
+		o.write(func(tx *db.Tx) error {
+			p, _, err := o.h.Phones.Find(tx, account, number)
+			if err != nil {
+				return err
+			}
+			_, err = o.h.Phones.Stop(tx, p.Number)
+			return err
+		})
+		page := o.Open("/settings/methods")
+		page.MustSay(o.say("You can use it again from", "Prochain essai possible"), o.say("We can only call it", "Nous pouvons seulement l'appeler"))
+		page.MustNotSay(o.say("Turned off", "Désactivée"))
+		for range o.h.Config.Methods.Limits.MaxFailures {
+			o.h.Clock.Advance(o.h.Config.Methods.Limits.Wait)
+			o.attempt(account, waits)
+		}
+		q := owner{o.Elsewhere(), o.h, t} // the session has ended in the meantime
+		q.Open("/settings/methods")
+		q.Submit("sign-in", "email", email, "password", good).Must("methods", http.StatusOK)
+		q.Page.MustSay(q.say("Turned off", "Désactivée"), q.say("remove it and add it again", "supprimez-la, puis ajoutez-la de nouveau"))
+	})
+}
+
+// attempt is a wrong code.
+func (o owner) attempt(account id.Account, method authenticator.ID) {
+	o.t.Helper()
+	var a authenticator.Attempt
+	o.write(func(tx *db.Tx) (err error) {
+		a, err = o.h.Methods.Attempt(tx, account, method)
+		return err
+	})
+	o.write(func(tx *db.Tx) error {
+		_, err := o.h.Methods.Failed(tx, a)
+		return err
 	})
 }
 
@@ -383,10 +435,14 @@ func TestAddingAMethodProvesWhoItIsAndComesBack(t *testing.T) {
 func TestRememberedBrowsersAreForgottenOneByOneAndAll(t *testing.T) {
 	eachOwner(t, func(t *testing.T, o owner) {
 		o.Open("/settings/methods").MustSay(o.say("No browser is remembered", "Aucun navigateur n'est mémorisé"))
+		o.remembered("Edge", "Windows", "")
+		o.Open("/settings/methods").MustSay(o.say("Edge on Windows This browser", "Edge sous Windows Ce navigateur"))
+		o.Submit("forget-browsers")
 		o.remembered("Firefox", "Android", "device 1")
 		o.remembered("Safari", "iPhone", "device 2")
 		o.remembered("", "", "device 3")
-		o.Open("/settings/methods").MustSay(o.say("Firefox on Android", "Firefox sous Android"), o.say("Safari on iPhone", "Safari sur iPhone"), o.say("Unknown browser", "Navigateur inconnu"))
+		o.Open("/settings/methods").MustSay(o.say("Firefox on Android", "Firefox sous Android"), o.say("Safari on iPhone", "Safari sur iPhone"), o.say("Unknown browser", "Navigateur inconnu")).
+			MustNotSay(o.say("This browser", "Ce navigateur"))
 		account := o.session().Account
 		var browsers []session.RememberedBrowser
 		o.write(func(tx *db.Tx) (err error) {
