@@ -12,7 +12,7 @@ type Method struct {
 	What     string
 	Needs    string
 	Strength string
-	Bars     int    // of three
+	Bars     int    // of three; 0: only in words
 	Word     string // for the bars
 	Know     string // what is good to know
 }
@@ -36,9 +36,12 @@ func (n Numbers) methods(tr *i18n.Tr) []Method {
 	return out
 }
 
-// strength is how strong a method is: bars of three, and a word.
+// strength is how strong a method is: bars of three, and a word; none for codes on
+// paper, which are as strong as the place where they are kept.
 func strength(tr *i18n.Tr, m policy.Method) (bars int, word string) {
 	switch {
+	case m == policy.Backup:
+		return 0, ""
 	case m.Worth() >= policy.AAL2PhishingResistant:
 		return 3, tr.T("methods.strongest")
 	case m.Worth() == policy.AAL2 && m.Restricted():
