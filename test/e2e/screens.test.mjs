@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { at, launch, person, sound, submit } from "./lib/browser.mjs";
 import { newAddress, startDemo } from "./lib/demo.mjs";
-import { allow, askForAccount, choosePassword, createByCode, goodPassword, openService, signIn } from "./lib/steps.mjs";
+import { allow, askForAccount, choosePassword, createByCode, goodPassword, openService, signIn, twoFactors, twoSteps } from "./lib/steps.mjs";
 import { appCode } from "./lib/totp.mjs";
 
 let demo;
@@ -107,6 +107,124 @@ for (const kind of kinds) {
     await page.context().close();
   });
 
+  test(`the pages of setting up a method are sound (${how})`, async () => {
+    const page = await person(browser, kind);
+    const email = newAddress("a-rather-long-name-that-somebody-really-has");
+    await openService(page, demo.plain, twoFactors);
+    await askForAccount(page, email);
+    await page.fill("#code", await demo.code(email));
+    await submit(page, "confirm-email");
+    await choosePassword(page);
+    await at(page, "set-up-method"); // the address was proven just now
+    await sound(page);
+
+    await page.click("#help-me-choose-link");
+    await at(page, "help-me-choose");
+    await sound(page);
+    await fail(page, "help-me-choose", {});
+    for (const answer of ["phone][value=mobile", "app][value=no", "shared][value=yes"]) await page.check(`[name=${answer}]`);
+    await submit(page, "help-me-choose");
+    await sound(page, "answer");
+    await page.click("#submit");
+    await at(page, "set-up-phone");
+    await sound(page);
+    await fail(page, "set-up-phone", { number: "12" });
+    const number = `416555${String(1000 + Math.floor(Math.random() * 9000))}`;
+    await page.fill("#number", number);
+    await submit(page, "set-up-phone");
+    await at(page, "confirm-phone");
+    await sound(page);
+    await fail(page, "confirm-phone", { code: "12" });
+    await page.click("#change-number-button");
+    await at(page, "set-up-phone");
+    await page.click("#back-button");
+
+    await at(page, "set-up-method");
+    await page.click("form#set-up-app button");
+    await at(page, "set-up-app");
+    await sound(page);
+    await page.click("#manual summary");
+    await sound(page, "manual");
+    await fail(page, "set-up-app", { code: "12" });
+    const key = (await page.locator("#key").textContent()).replaceAll(" ", "");
+    await page.fill("#code", appCode(key, demo.now()));
+    await submit(page, "set-up-app");
+    await at(page, "set-up-another");
+    await sound(page);
+    await submit(page, "set-up-another");
+    await at(page, "set-up-method");
+    await sound(page, "optional");
+    await page.click("form#set-up-backup button");
+    await at(page, "set-up-backup");
+    await sound(page);
+    const codes = await page.locator("#codes li").allTextContents();
+    assert.equal(codes.length, 10);
+    await fail(page, "set-up-backup", {});
+    await page.check("#saved");
+    await submit(page, "set-up-backup");
+    await at(page, "consent");
+    await page.context().close();
+
+    await demo.advance("30s"); // each code of an app works once
+    const later = await person(browser, kind);
+    await openService(later, demo.plain, twoFactors);
+    await signIn(later, email, goodPassword);
+    await at(later, "second-step");
+    await sound(later, "app");
+    await fail(later, "second-step", { code: "000000" });
+    await later.click("#another-way-link");
+    await at(later, "another-way");
+    await sound(later);
+    await later.check("[name=option]");
+    await submit(later, "another-way");
+    await at(later, "second-step");
+    await sound(later, "backup");
+    for (let i = 0; i < 5; i++) {
+      await later.fill("#code", "AAAA-AAAA-AAAA");
+      await submit(later, "second-step");
+    }
+    await sound(later, "wait");
+    await later.click("#another-way-link");
+    await at(later, "another-way");
+    await sound(later, "waiting");
+    await later.check("[name=option]");
+    await submit(later, "another-way");
+    await later.fill("#code", appCode(key, demo.now()));
+    await submit(later, "second-step");
+    await at(later, "consent");
+    await later.context().close();
+  });
+
+  test(`the pages of a second step by codes that are sent are sound (${how})`, async () => {
+    const page = await person(browser, kind);
+    const active = demo.person("active");
+    const sent = async () => (await demo.mails(active.email)).filter((m) => m.codes.length > 0).length;
+    await page.goto(`${demo.issuer}/signin`);
+    await signIn(page, active.email, active.password);
+    await at(page, "connected-services");
+    await openService(page, demo.plain, twoFactors);
+    await at(page, "second-step");
+    await sound(page, "send");
+    await page.click("#another-way-link");
+    await at(page, "another-way");
+    await sound(page, "none");
+    await page.click("#second-step-link");
+    await submit(page, "send-code");
+    await sound(page, "guard");
+
+    const before = await sent();
+    await openService(page, demo.plain, twoSteps);
+    await at(page, "second-step");
+    await submit(page, "send-code");
+    await sound(page, "remember");
+    await fail(page, "second-step", { code: "" });
+    await page.fill("#code", await demo.code(active.email, before));
+    await submit(page, "second-step");
+    await page.waitForLoadState();
+    assert.notEqual(await page.locator("body").getAttribute("data-page"), "second-step");
+    await page.context().close();
+  });
+
   test(`the account's pages are sound (${how})`, async () => {
     const page = await person(browser, kind);
     const active = demo.person("active");
@@ -149,7 +267,7 @@ for (const kind of kinds) {
     await page.locator("form", { has: page.locator("[name=method][value=app]") }).locator("button").click();
     await at(page, "set-up-app");
     const key = await page.locator("#key").textContent();
-    await page.fill("form#set-up-app [name=code]", appCode(key));
+    await page.fill("form#set-up-app [name=code]", appCode(key, demo.now()));
     await submit(page, "set-up-app");
     await at(page, "methods");
     await sound(page, "only");

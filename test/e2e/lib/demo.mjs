@@ -51,7 +51,7 @@ async function waitForFile(path) {
 
 class Demo {
   constructor(ready, child, ended, folder, log) {
-    Object.assign(this, { ready, child, ended, folder, log, issuer: ready.issuer });
+    Object.assign(this, { ready, child, ended, folder, log, issuer: ready.issuer, ahead: 0 });
     [this.plain, this.strict] = ready.services;
   }
 
@@ -77,6 +77,21 @@ class Demo {
     throw new Error(`no mail number ${after + 1} to ${to}`);
   }
 
+  // The newest one-time code to an address or number that got more than `after` codes before.
+  async code(to, after = 0) {
+    for (let i = 0; i < 100; i++) {
+      const found = (await this.mails(to)).filter((m) => m.codes.length > 0);
+      if (found.length > after) return found[0].codes[0];
+      await new Promise((r) => setTimeout(r, 100));
+    }
+    throw new Error(`no code number ${after + 1} to ${to}`);
+  }
+
+  // The demonstration's time, in milliseconds.
+  now() {
+    return Date.now() + this.ahead;
+  }
+
   link(mail) {
     const found = mail.links.find((l) => l.includes("/link/"));
     if (!found) throw new Error(`no link in ${JSON.stringify(mail)}`);
@@ -86,6 +101,7 @@ class Demo {
   async advance(by) {
     const answer = await fetch(`${this.issuer}/demo/clock`, { method: "POST", body: new URLSearchParams({ advance: by }) });
     if (!answer.ok) throw new Error(`clock: ${answer.status} ${await answer.text()}`);
+    for (const [, count, unit] of by.matchAll(/(\d+)([hms])/g)) this.ahead += Number(count) * { h: 3_600_000, m: 60_000, s: 1000 }[unit];
   }
 
   async stop() {

@@ -3,8 +3,14 @@ import { at, submit } from "./browser.mjs";
 
 export const goodPassword = "paper lantern over the river 7";
 
-export async function openService(page, service) {
-  await page.goto(new URL("/login", service.url).href);
+// The levels that a service can ask for.
+export const twoSteps = "urn:parvis:acr:2";
+export const twoFactors = "urn:parvis:acr:aal2";
+
+export async function openService(page, service, acr) {
+  const login = new URL("/login", service.url);
+  if (acr) login.searchParams.set("acr_values", acr);
+  await page.goto(login.href);
   await page.waitForLoadState();
 }
 
