@@ -48,7 +48,7 @@ func methodIcon(m policy.Method) string {
 // line is an option as the pages show it.
 func (u *UI) line(tr *i18n.Tr, o stepup.Option) methodLine {
 	var facts []string
-	for _, fact := range []string{o.Target, o.Name} {
+	for _, fact := range []string{o.Target, u.ownName(o)} {
 		if fact != "" {
 			facts = append(facts, fact)
 		}
@@ -63,6 +63,18 @@ func (u *UI) line(tr *i18n.Tr, o stepup.Option) methodLine {
 		ID: o.ID, Icon: methodIcon(o.Method), Title: methodName(tr, o.Method), Facts: strings.Join(facts, " · "),
 		Why: u.standing(tr, o.Standing),
 	}
+}
+
+// ownName is the name that somebody gave a method; "" when it is the one that is
+// proposed, in any language, for it tells nothing.
+func (u *UI) ownName(o stepup.Option) string {
+	for _, lang := range i18n.Langs() {
+		tr := u.Site.Texts.Tr(lang)
+		if o.Name == methodName(tr, o.Method) || o.Name == tr.T("set-up-phone.suggested") {
+			return ""
+		}
+	}
+	return o.Name
 }
 
 // standing says why a method cannot be used now; "" when it can.

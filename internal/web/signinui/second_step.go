@@ -23,6 +23,7 @@ type secondPage struct {
 
 	Look    stepup.View
 	Line    methodLine
+	Name    string // given by its owner
 	Why     string // why it is asked
 	Digits  int
 	Texted  bool          // the code comes by text message
@@ -47,7 +48,7 @@ func (u *UI) renderSecond(c *call, form *kit.Form, status int) error {
 		return c.back(string(signin.StepOtherWay))
 	}
 	data := secondPage{
-		journey: c.journey, Look: look, Line: u.line(c.tr, look.Option), Why: secondWhy(c, look),
+		journey: c.journey, Look: look, Line: u.line(c.tr, look.Option), Name: u.ownName(look.Option), Why: secondWhy(c, look),
 		Digits: u.digits(look.Method), Texted: look.Method == policy.Text,
 		Fee: look.Method == policy.Text || look.Method == policy.Voice, Other: others(c.tr, look.Others),
 		Resent: form == nil && c.r.URL.Query().Has("sent"),

@@ -173,6 +173,7 @@ func TestWrongAndUsedCodesAreToldAndTooManyLetTheMethodWait(t *testing.T) {
 		_, seed := withApp(h, language)
 		p := h.Person(language)
 		arrive(p, policy.ACRAAL2).Must("second-step", http.StatusOK)
+		p.Page.MustNotSay("(Authenticator app)", "(Application d’authentification)") // the proposed name tells nothing
 		used := shown(h, seed)
 		p.Submit("second-step", "code", used).Must("consent", http.StatusOK)
 		p = h.Person(language)
