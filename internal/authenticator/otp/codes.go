@@ -73,7 +73,8 @@ func (c Codes) Pending(tx *db.Tx, b Binding) (Pending, bool, error) {
 
 // Issue stores a code of a binding; the earlier one ends. False when codes were
 // sent too often or too shortly before: then Pending.ResendAt says when it may be
-// tried again, nothing was changed, and nothing may be sent. It is one conditional
+// tried again, nothing was changed, and nothing may be sent. Another channel may be
+// tried at once: a text that does not come is why people want a call. It is one conditional
 // statement: of any number who ask at once no more are sent than Settings allow.
 func (c Codes) Issue(tx *db.Tx, b Binding, d Draft, by Channel) (Pending, bool, error) {
 	if err := b.check(); err != nil {
@@ -87,7 +88,7 @@ func (c Codes) Issue(tx *db.Tx, b Binding, d Draft, by Channel) (Pending, bool, 
 			id = $6, mac = $7, channel = $8, tries = 0, sent_at = $10, expires_at = $11, redeemed_at = NULL, ended_at = NULL,
 			sends = CASE WHEN one_time_code.sends_end_at <= $10 THEN 1 ELSE one_time_code.sends + 1 END,
 			sends_end_at = CASE WHEN one_time_code.sends_end_at <= $10 THEN $9 ELSE one_time_code.sends_end_at END
-		WHERE one_time_code.sent_at <= $12 AND (one_time_code.sends_end_at <= $10 OR one_time_code.sends < $13)
+		WHERE (one_time_code.sent_at <= $12 OR one_time_code.channel <> $8) AND (one_time_code.sends_end_at <= $10 OR one_time_code.sends < $13)
 		RETURNING `+columns,
 		b.args(d.ID, c.Keys.CodeMAC(b.row(d.ID), d.Code), by, db.Millis(now.Add(c.Settings.SendWindow)), db.Millis(now),
 			db.Millis(now.Add(c.lifetime(by))), db.Millis(now.Add(-c.Settings.ResendAfter)), c.Settings.Sends)...), now)
