@@ -26,6 +26,7 @@ import (
 	"parvis/internal/config"
 	"parvis/internal/i18n"
 	"parvis/internal/notify/mailbox"
+	"parvis/internal/policy"
 	"parvis/internal/ratelimit"
 	"parvis/internal/relyingparty"
 	"parvis/internal/secret"
@@ -81,6 +82,9 @@ func measure(ctx context.Context, o Options, engine, url string, report *report)
 	if err := b.people(ctx); err != nil {
 		return err
 	}
+	if err := b.strongPeople(ctx); err != nil {
+		return err
+	}
 	for _, s := range b.scenarios() {
 		if s.prepare != nil {
 			if err := s.prepare(ctx); err != nil {
@@ -111,6 +115,8 @@ type bench struct {
 	stop     context.CancelFunc
 	client   *http.Client
 	visitors []*visitor
+	strong   []strongPerson // with an authenticator app
+	used     counter        // how many of them have had their turn
 }
 
 // open starts the service on loopback with limits off and two partners.
@@ -174,6 +180,10 @@ func compose(ctx context.Context, o Options, issuer, url string) (*app.House, er
 			RedirectURIs: []string{redirectURI}, Secret: clientSecret, Scopes: []string{"email"}, IDTokenAlg: alg, PKCE: "optional",
 		})
 	}
+	c.Partners = append(c.Partners, relyingparty.Settings{
+		ID: strongClient, Name: i18n.Text{"en": "Bench AAL2", "fr": "Banc AAL2"}, Department: i18n.Text{"en": "Bench", "fr": "Banc"},
+		RedirectURIs: []string{redirectURI}, Secret: clientSecret, IDTokenAlg: "ES256", PKCE: "optional", ACR: []string{policy.ACRAAL2},
+	})
 	return app.Open(ctx, app.Options{Config: &c, Keys: keys, Now: o.Now, Log: slog.New(slog.DiscardHandler), Version: "bench", Transports: (&mailbox.Box{}).Everyway()})
 }
 

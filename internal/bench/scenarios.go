@@ -45,6 +45,14 @@ func (b *bench) scenarios() []scenario {
 			floor: b.floor(cores, b.hashOnce), floorName: "argon2id alone", goal: "CPU: at least 83 % of argon2id alone",
 		},
 		{
+			name: "sign-in with password and app", workers: cores * 4, operation: b.strongSignIn,
+			floor: b.floor(cores, b.hashOnce), floorName: "argon2id alone", goal: "CPU: at least 70 % of argon2id alone",
+		},
+		{
+			name: "step-up with app, live session", workers: b.Workers, operation: b.stepUp,
+			floor: b.floor(b.Workers, b.parts(jose.ES256, 6, 5)), floorName: "6 hellos, 5 commits, 1 signature", goal: "at least 33 %",
+		},
+		{
 			name: "code flow, live session, RS256", workers: b.Workers, operation: b.codeFlow("RS256"),
 			floor: b.floor(b.Workers, b.parts(jose.RS256, 3, 2)), floorName: "3 hellos, 2 commits, 1 signature", goal: "at least 33 % (a product costs 2 to 3 times its floor)",
 		},
