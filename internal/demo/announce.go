@@ -30,7 +30,7 @@ func (d *demonstration) announce() error {
 	}
 	people := [][]string{{"E-mail address", "Password", "State"}}
 	for _, p := range d.people {
-		people = append(people, []string{p.Email, p.Password, stateText(p.State)})
+		people = append(people, []string{p.Email, p.Password, strings.TrimSuffix(stateText(p.State)+"; "+methodText(p), "; ")})
 	}
 	b := "\nThe demonstration is ready.\n\n" + columns(addresses) + clients + "\n" + columns(people) +
 		"\nTry this: open " + d.services[0].URL + ", choose \"Sign in\", then \"Create an account\" with any\n" +
@@ -62,6 +62,24 @@ func stateText(state string) string {
 		return "active, with two connected services"
 	default:
 		return state
+	}
+}
+
+// methodText says what the second step of a person is, and what is needed for it.
+func methodText(p Person) string {
+	switch p.Method {
+	case methodByApp:
+		return "authenticator app, key " + p.Secret + " (its code is in the mailbox, too)"
+	case methodByText:
+		return "codes by text, to the mailbox"
+	case methodByVoice:
+		return "codes by voice call, to the mailbox"
+	case methodByBackup:
+		return "backup codes " + strings.Join(p.Codes, ", ")
+	case methodBySeveral:
+		return "app, texts and backup codes as above"
+	default:
+		return ""
 	}
 }
 

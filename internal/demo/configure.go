@@ -74,7 +74,7 @@ func (d *demonstration) partner(s *service) relyingparty.Settings {
 		ID: s.ClientID, Name: text("name"), Department: text("department"), Description: text("description"),
 		RedirectURIs: []string{s.URL + "/callback"}, PostLogoutRedirectURIs: []string{s.URL + "/signed-out"},
 		StartURL: s.URL + "/", InitiateLoginURI: s.URL + "/login",
-		Secret: s.ClientSecret, Scopes: s.Scopes, Listed: true,
+		Secret: s.ClientSecret, Scopes: s.Scopes, ACR: s.demanded(), Listed: true,
 		Support: relyingparty.Support{
 			Name: text("department"), Email: s.Key + "@northland.example", Phone: "555 0100",
 		},
@@ -118,7 +118,7 @@ func (d *demonstration) start(ctx context.Context) error {
 // everybody in a demonstration comes from the same one. Limits per e-mail address stay.
 func manyFromHere(l *ratelimit.Settings) {
 	for _, limit := range []*ratelimit.Limit{
-		&l.SigninIP, &l.SigninAddressIP, &l.SigninBrowser, &l.EnrollmentIP, &l.ResetIP, &l.CodeIP, &l.LinkIP,
+		&l.SigninIP, &l.SigninAddressIP, &l.SigninBrowser, &l.EnrollmentIP, &l.ResetIP, &l.CodeIP, &l.SendIP, &l.LinkIP,
 		&l.ContactIP, &l.FlowIP, &l.AuthorizeIP, &l.TokenIP, &l.RequestIP,
 	} {
 		limit.Count *= 100

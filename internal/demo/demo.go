@@ -23,6 +23,7 @@ import (
 	"parvis/internal/app"
 	"parvis/internal/i18n"
 	"parvis/internal/notify/mailbox"
+	"parvis/internal/policy"
 )
 
 // Options are what the command line can say.
@@ -54,6 +55,11 @@ type Person struct {
 	Email    string `json:"email"`
 	Password string `json:"password"`
 	State    string `json:"state"` // active, pending, locked or connected
+
+	Method string   `json:"method"`           // second step that is set up: app, text, voice, backup, several; email: none, a code by e-mail only
+	Secret string   `json:"secret,omitempty"` // of the authenticator app, in base32
+	Number string   `json:"number,omitempty"` // whose texts and calls arrive in the mailbox
+	Codes  []string `json:"codes,omitempty"`  // backup codes, each good once
 }
 
 // ready is the ready file. Its form is fixed for scripts.
@@ -126,7 +132,7 @@ func (d *demonstration) bind(ctx context.Context) error {
 	}
 	for i, known := range []*service{
 		{Key: "fishing", ClientID: "fishing-licences", Demand: "sign-in", Scopes: []string{"openid"}},
-		{Key: "aid", ClientID: "student-aid", Demand: "recent sign-in, email, locale", Scopes: []string{"openid", "email", "locale"}, Claims: []string{"email", "locale"}, MaxAge: 5 * time.Minute},
+		{Key: "aid", ClientID: "student-aid", Demand: "two factors (AAL2), email, locale", Scopes: []string{"openid", "email", "locale"}, Claims: []string{"email", "locale"}, Accepts: []string{policy.ACRAAL2, policy.ACRPhishingResistant, policy.ACRAAL3}},
 	} {
 		wanted := port + 1 + i
 		if d.Port == 0 {

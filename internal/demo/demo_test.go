@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"parvis/internal/authenticator/totp"
 	"parvis/internal/i18n"
 	"parvis/internal/web/webtest"
 )
@@ -144,27 +145,29 @@ func (w *walker) follow(t *testing.T) *webtest.Page {
 
 func TestAPersonGoesThroughTheDemonstration(t *testing.T) {
 	r := running(t)
-	for _, language := range []string{"en", "fr"} {
+	for language, method := range map[string]string{"en": "email", "fr": "app"} {
 		t.Run(language, func(t *testing.T) {
 			w := walk(t, r, language)
+			who := r.person(t, method)
 			page := w.visit(t, r.Services[0].URL+"/").Must("service-home", http.StatusOK)
 			if page.Lang() != language {
 				t.Errorf("the service speaks %q", page.Lang())
 			}
 			w.visit(t, r.Services[0].URL+"/login").Must("sign-in", http.StatusOK)
-			w.Submit("sign-in", "email", r.People[0].Email, "password", r.People[0].Password)
+			w.Submit("sign-in", "email", who.Email, "password", who.Password)
 			if w.Left == "" {
 				w.Page.Must("consent", http.StatusOK)
 				w.Submit("consent", "#allow")
 			}
 			first := w.follow(t).Must("service-signed-in", http.StatusOK).MustSay("sub", "auth_time")
-			w.visit(t, r.Services[1].URL+"/login")
+			w.visit(t, r.Services[1].URL+"/login").Must("second-step", http.StatusOK)
+			w.second(t, r, who)
 			if w.Page.Name() == "consent" {
-				w.Page.MustSay(r.People[0].Email)
+				w.Page.MustSay(who.Email)
 				w.Submit("consent", "#allow")
 				w.follow(t)
 			}
-			second := w.Page.Must("service-signed-in", http.StatusOK).MustSay(r.People[0].Email, "email_verified", "locale")
+			second := w.Page.Must("service-signed-in", http.StatusOK).MustSay(who.Email, "email_verified", "locale", "urn:parvis:acr:aal2")
 			if subject(t, first) == subject(t, second) {
 				t.Error("both services know the person by the same identifier")
 			}
@@ -172,6 +175,58 @@ func TestAPersonGoesThroughTheDemonstration(t *testing.T) {
 			w.visit(t, r.Issuer+"/services").Must("sign-in", http.StatusOK)
 		})
 	}
+}
+
+// person is the first who has a second step.
+func (r ready) person(t *testing.T, method string) Person {
+	t.Helper()
+	for _, p := range r.People {
+		if p.Method == method && p.State == "active" {
+			return p
+		}
+	}
+	t.Fatalf("nobody has the second step %q", method)
+	return Person{}
+}
+
+// second proves the second step: with the app, or with a code by e-mail, after which
+// an app is set up.
+func (w *walker) second(t *testing.T, r ready, who Person) {
+	t.Helper()
+	if who.Secret != "" {
+		w.Submit("second-step", "code", appCode(t, who.Secret))
+		return
+	}
+	if w.Page.Has("send-code") { // else it was sent when the password was right
+		w.Submit("send-code").Must("second-step", http.StatusOK)
+	}
+	w.Submit("second-step", "code", latest(t, r, who.Email).Codes[0]).Must("set-up-method", http.StatusOK)
+	w.setUpApp(t)
+}
+
+// setUpApp sets up an app by its key and wants no other method.
+func (w *walker) setUpApp(t *testing.T) {
+	t.Helper()
+	page := w.Submit("set-up-app").Must("set-up-app", http.StatusOK)
+	u, err := url.Parse(page.Href("open-app-link"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Submit("set-up-app", "code", appCode(t, u.Query().Get("secret"))).Must("set-up-another", http.StatusOK)
+	w.Submit("set-up-another", "#not-now")
+}
+
+func appCode(t *testing.T, secret string) string {
+	t.Helper()
+	seed, err := totp.ParseSeed(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, err := seed.Code(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return code
 }
 
 func TestATeamTriesItsOwnClient(t *testing.T) {

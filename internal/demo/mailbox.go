@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"parvis/internal/authenticator/totp"
 	"parvis/internal/i18n"
 	"parvis/internal/id"
 	"parvis/internal/notify"
@@ -36,7 +37,7 @@ type mailboxPage struct {
 }
 
 // personView is one seeded person in words.
-type personView struct{ Email, Password, State string }
+type personView struct{ Email, Password, State, Second string }
 
 // messagePage is what one message shows.
 type messagePage struct {
@@ -71,6 +72,7 @@ func (v *viewer) routes(mux *http.ServeMux) {
 	})
 	mux.HandleFunc("GET /demo/mailbox", v.list)
 	mux.HandleFunc("GET /demo/mailbox.json", v.json)
+	mux.HandleFunc("GET /demo/people.json", v.people)
 	mux.HandleFunc("GET /demo/mailbox/{message}", v.message)
 	mux.HandleFunc("GET /demo/mailbox/{message}/html", v.html)
 	mux.HandleFunc("POST /demo/clock", v.clock)
@@ -87,9 +89,51 @@ func (v *viewer) list(w http.ResponseWriter, r *http.Request) {
 		p.Letters = append(p.Letters, v.view(lang, letter))
 	}
 	for _, person := range v.People {
-		p.People = append(p.People, personView{person.Email, person.Password, t("demo.mailbox.state." + person.State)})
+		p.People = append(p.People, personView{person.Email, person.Password, t("demo.mailbox.state." + person.State), v.second(t, person)})
 	}
 	v.Words.send(w, r, http.StatusOK, "mailbox.html", p.Nonce, "'self'", p)
+}
+
+// second says what the second step of a person is; of an app, what it shows now.
+func (v *viewer) second(t func(key string, args ...any) string, p Person) string {
+	words := t("demo.mailbox.method." + p.Method)
+	if code := v.appCode(p); code != "" {
+		words += " " + t("demo.mailbox.app-code", "code", code)
+	}
+	if p.Method == methodByBackup {
+		words += " " + strings.Join(p.Codes, ", ")
+	}
+	return words
+}
+
+// appCode is what the authenticator app of a person shows now, "" for none.
+func (v *viewer) appCode(p Person) string {
+	if p.Secret == "" {
+		return ""
+	}
+	seed, err := totp.ParseSeed(p.Secret)
+	if err != nil {
+		return ""
+	}
+	code, err := seed.Code(v.Clock.Now())
+	if err != nil {
+		return ""
+	}
+	return code
+}
+
+// people are the seeded people for scripts, each with what their app shows now.
+func (v *viewer) people(w http.ResponseWriter, _ *http.Request) {
+	type now struct {
+		Person
+
+		Code string `json:"code,omitempty"`
+	}
+	out := []now{}
+	for _, p := range v.People {
+		out = append(out, now{p, v.appCode(p)})
+	}
+	writeJSON(w, out)
 }
 
 // named are the services with their names in one language.

@@ -8,8 +8,12 @@ import (
 	"parvis/internal/account"
 	"parvis/internal/audit"
 	"parvis/internal/authenticator"
+	"parvis/internal/authenticator/backupcode"
+	"parvis/internal/authenticator/phone"
+	"parvis/internal/authenticator/totp"
 	"parvis/internal/connection"
 	"parvis/internal/db"
+	"parvis/internal/i18n"
 	"parvis/internal/id"
 	"parvis/internal/notify"
 )
@@ -25,13 +29,38 @@ const (
 	stateConnected = "connected"
 )
 
-// cast are the people of the demonstration, one for each state.
+// The second steps of seeded people, as the ready file names them.
+const (
+	methodByEmail   = "email"
+	methodByApp     = "app"
+	methodByText    = "text"
+	methodByVoice   = "voice"
+	methodByBackup  = "backup"
+	methodBySeveral = "several"
+)
+
+// knownSecret is the key of every seeded authenticator app; as public as the password.
+const knownSecret = "NORTHLANDDEMOSEEDFORAUTHENTICATO"
+
+// knownCodes are the backup codes of seeded people; as public as the password.
+func knownCodes() []string { return []string{"N0RTH0000001", "N0RTH0000002", "N0RTH0000003"} }
+
+// cast are the people of the demonstration, one for each state and each second step.
 func cast() []Person {
+	var codes []string
+	for _, code := range knownCodes() {
+		codes = append(codes, backupcode.Grouped(code))
+	}
 	return []Person{
-		{Email: "sam.rivers@northland.example", Password: knownPassword, State: stateActive},
-		{Email: "rose.lake@northland.example", Password: knownPassword, State: stateConnected},
-		{Email: "noor.forest@northland.example", Password: knownPassword, State: statePending},
-		{Email: "luc.mountain@northland.example", Password: knownPassword, State: stateLocked},
+		{Email: "sam.rivers@northland.example", State: stateActive, Method: methodByEmail},
+		{Email: "rose.lake@northland.example", State: stateConnected, Method: methodByEmail},
+		{Email: "noor.forest@northland.example", State: statePending, Method: methodByEmail},
+		{Email: "luc.mountain@northland.example", State: stateLocked, Method: methodByEmail},
+		{Email: "ada.bridge@northland.example", State: stateActive, Method: methodByApp, Secret: knownSecret},
+		{Email: "tom.harbour@northland.example", State: stateActive, Method: methodByText, Number: "+14165550134"},
+		{Email: "vera.hill@northland.example", State: stateActive, Method: methodByVoice, Number: "+16135550145"},
+		{Email: "ben.field@northland.example", State: stateActive, Method: methodByBackup, Codes: codes},
+		{Email: "ines.meadow@northland.example", State: stateActive, Method: methodBySeveral, Secret: knownSecret, Number: "+15145550156", Codes: codes},
 	}
 }
 
@@ -42,6 +71,9 @@ type casting struct {
 	verifier string
 	bound    authenticator.ID
 	proof    account.ProofDraft
+	app      *totp.Draft       // nil for none
+	phone    *phone.Draft      // nil for none
+	codes    *backupcode.Draft // nil for none
 }
 
 // prepare makes everything slow or secret before the transactions.
@@ -51,6 +83,13 @@ func (d *demonstration) prepare(ctx context.Context) ([]casting, error) {
 		return nil, fmt.Errorf("demo: %w", err)
 	}
 	d.people = cast()
+	codes, err := d.house.BackupCodes.Draft(ctx, knownCodes())
+	if err != nil {
+		return nil, fmt.Errorf("demo: %w", err)
+	}
+	for i := range d.people {
+		d.people[i].Password = knownPassword
+	}
 	all := make([]casting, len(d.people))
 	for i, p := range d.people {
 		addr, err := account.ParseAddress(p.Email)
@@ -65,8 +104,57 @@ func (d *demonstration) prepare(ctx context.Context) ([]casting, error) {
 			Person: p, draft: account.NewDraft(addr, locale), verifier: verifier, bound: authenticator.NewID(),
 			proof: d.house.Proofs.Draft(account.ProveActivate, addr),
 		}
+		if err := d.equip(&all[i], codes); err != nil {
+			return nil, err
+		}
 	}
 	return all, nil
+}
+
+// equip prepares the second steps of one person.
+func (d *demonstration) equip(one *casting, codes backupcode.Draft) error {
+	if one.Secret != "" {
+		seed, err := totp.ParseSeed(one.Secret)
+		if err != nil {
+			return fmt.Errorf("demo: %w", err)
+		}
+		one.app = &totp.Draft{ID: authenticator.NewID(), Seed: seed}
+	}
+	if one.Number != "" {
+		number, err := d.house.Phones.Settings.Parse(one.Number, "")
+		if err != nil {
+			return fmt.Errorf("demo: %w", err)
+		}
+		by := authenticator.ByText
+		if one.Method == methodByVoice {
+			by = authenticator.ByVoice
+		}
+		one.phone = new(phone.Prepare(number, by))
+	}
+	if len(one.Codes) > 0 {
+		codes.ID = authenticator.NewID()
+		one.codes = &codes
+	}
+	return nil
+}
+
+// furnish gives one person their second steps.
+func (d *demonstration) furnish(tx *db.Tx, one casting, a id.Account) error {
+	tr := d.words.bundle.Tr(i18n.Lang(one.draft.Locale))
+	if one.app != nil {
+		if err := d.house.Apps.Bind(tx, a, *one.app, tr.T("demo.method.app"), 0); err != nil {
+			return err
+		}
+	}
+	if one.phone != nil {
+		if err := d.house.Phones.Bind(tx, a, *one.phone, tr.T("demo.method.phone")); err != nil {
+			return err
+		}
+	}
+	if one.codes != nil {
+		return d.house.BackupCodes.Store(tx, a, *one.codes)
+	}
+	return nil
 }
 
 // seed puts the people into the database, those that are not there yet.
@@ -117,6 +205,9 @@ func (d *demonstration) person(tx *db.Tx, one casting) (bool, error) {
 		return false, err
 	}
 	if _, err := h.Accounts.Activate(tx, a.ID); err != nil {
+		return false, err
+	}
+	if err := d.furnish(tx, one, a.ID); err != nil {
 		return false, err
 	}
 	if one.State == stateConnected {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { at, launch, person, submit } from "./lib/browser.mjs";
 import { newAddress, startDemo } from "./lib/demo.mjs";
-import { allow, askForAccount, choosePassword, createByCode, goodPassword, openService, signIn } from "./lib/steps.mjs";
+import { allow, askForAccount, choosePassword, codesTo, codeTo, createByCode, enterCode, goodPassword, notNow, openService, setUpApp, signIn } from "./lib/steps.mjs";
 
 let demo;
 let browser;
@@ -37,6 +37,8 @@ for (const lang of ["en", "fr"]) {
     test(`an account is created by the typed code (${how})`, async () => {
       const page = await person(browser, { lang, script });
       await createByCode(page, demo, demo.strict, newAddress("code"));
+      await setUpApp(page);
+      await notNow(page);
       await allow(page);
       atService(page, demo.strict);
       await page.context().close();
@@ -133,6 +135,8 @@ test("one account opens the second service without a second password, and both a
   await createByCode(page, demo, demo.plain, newAddress("both"));
   await allow(page);
   await openService(page, demo.strict);
+  await setUpApp(page); // what the first service did not ask for; never the password again
+  await notNow(page);
   await allow(page);
   atService(page, demo.strict);
   await page.goto(`${demo.issuer}/services`);
@@ -293,7 +297,13 @@ test("two services in progress in one browser do not disturb each other", async 
   await other.reload();
   await other.waitForLoadState();
   const next = await other.locator("body").getAttribute("data-page");
+  const sent = await codesTo(demo, active.email);
   if (next === "sign-in") await signIn(other, active.email, active.password);
+  await at(other, "second-step");
+  if (await other.locator("form#send-code").count()) await submit(other, "send-code");
+  await enterCode(other, await codeTo(demo, active.email, sent));
+  await setUpApp(other);
+  await notNow(other);
   if (await other.locator("body").getAttribute("data-page") === "consent") await allow(other);
   atService(other, demo.strict);
   await page.context().close();

@@ -1,5 +1,6 @@
 // The steps of the journeys, as a person takes them.
 import { at, submit } from "./browser.mjs";
+import { appCode, readKey } from "./totp.mjs";
 
 export const goodPassword = "paper lantern over the river 7";
 
@@ -51,4 +52,49 @@ export async function createByCode(page, demo, service, email, password = goodPa
   await page.fill("form#confirm-email [name=code]", mail.codes[0]);
   await submit(page, "confirm-email");
   await choosePassword(page, password);
+}
+
+// The code that was sent to an address or number after `before` messages.
+export async function codeTo(demo, to, before = 0) {
+  for (let i = 0; i < 100; i++) {
+    const all = (await demo.mails(to)).filter((m) => m.codes.length > 0);
+    if (all.length > before) return all[0].codes[0];
+    await new Promise((r) => setTimeout(r, 100));
+  }
+  throw new Error(`no code number ${before + 1} to ${to}`);
+}
+
+export const codesTo = async (demo, to) => (await demo.mails(to)).filter((m) => m.codes.length > 0).length;
+
+export async function enterCode(page, typed) {
+  await at(page, "second-step");
+  await page.fill("form#second-step [name=code]", typed);
+  await submit(page, "second-step");
+}
+
+// From the choice of a method to an app that is set up; gives its secret and the code that was used.
+export async function setUpApp(page, read = readKey) {
+  await at(page, "set-up-method");
+  await page.locator("form#set-up-app button").click();
+  await at(page, "set-up-app");
+  const secret = await read(page);
+  const used = appCode(secret);
+  await page.fill("form#set-up-app [name=code]", used);
+  await submit(page, "set-up-app");
+  return { secret, used };
+}
+
+export async function notNow(page) {
+  await at(page, "set-up-another");
+  await page.click("#not-now");
+  await page.waitForLoadState();
+}
+
+// An account that came from the service that demands two factors, with an app.
+export async function createWithApp(page, demo, email) {
+  await createByCode(page, demo, demo.strict, email);
+  const { secret } = await setUpApp(page);
+  await notNow(page);
+  await allow(page);
+  return secret;
 }
