@@ -48,7 +48,7 @@ func methodIcon(m policy.Method) string {
 // line is an option as the pages show it.
 func (u *UI) line(tr *i18n.Tr, o stepup.Option) methodLine {
 	var facts []string
-	for _, fact := range []string{o.Target, u.ownName(o)} {
+	for _, fact := range []string{unbroken(o.Target), u.ownName(o)} {
 		if fact != "" {
 			facts = append(facts, fact)
 		}
@@ -63,6 +63,14 @@ func (u *UI) line(tr *i18n.Tr, o stepup.Option) methodLine {
 		ID: o.ID, Icon: methodIcon(o.Method), Title: methodName(tr, o.Method), Facts: strings.Join(facts, " · "),
 		Why: u.standing(tr, o.Standing),
 	}
+}
+
+// unbroken keeps a telephone number in one line; an address may break.
+func unbroken(target string) string {
+	if strings.Contains(target, "@") {
+		return target
+	}
+	return strings.NewReplacer(" ", "\u00a0", "-", "\u2011").Replace(target)
 }
 
 // ownName is the name that somebody gave a method; "" when it is the one that is

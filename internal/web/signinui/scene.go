@@ -3,6 +3,7 @@ package signinui
 import (
 	"net/http"
 	"net/url"
+	"strings"
 
 	"parvis/internal/flow"
 	"parvis/internal/i18n"
@@ -56,6 +57,9 @@ func foreign(text i18n.Text, page i18n.Lang) i18n.Lang {
 	return ""
 }
 
+// settingsPath is where the pages begin that change something in an account.
+const settingsPath = "/settings"
+
 // open makes the journey of a page and dresses the scene for it.
 func (u *UI) open(r *http.Request, v signin.View, at signin.Step) (journey, *relyingparty.RelyingParty, error) {
 	scene := kit.SceneOf(r)
@@ -76,6 +80,9 @@ func (u *UI) open(r *http.Request, v signin.View, at signin.Step) (journey, *rel
 		}
 	}
 	u.dress(r, rp, lintelLine(v, at))
+	if rp == nil && v.Person != nil && strings.HasPrefix(v.Finish, settingsPath) {
+		scene.Back = &kit.Link{Text: u.Site.Tr(r).T("signin.settings"), URL: settingsPath}
+	}
 	j := journey{Flow: v.Flow, Steps: 2}
 	if rp != nil {
 		j.Service = rp.Name.In(kit.Lang(r))

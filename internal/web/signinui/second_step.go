@@ -47,6 +47,7 @@ func (u *UI) renderSecond(c *call, form *kit.Form, status int) error {
 	if look.Method == "" { // none of the account's methods can be asked for
 		return c.back(string(signin.StepOtherWay))
 	}
+	look.Target = unbroken(look.Target)
 	data := secondPage{
 		journey: c.journey, Look: look, Line: u.line(c.tr, look.Option), Name: u.ownName(look.Option), Why: secondWhy(c, look),
 		Digits: u.digits(look.Method), Texted: look.Method == policy.Text,

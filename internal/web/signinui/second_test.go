@@ -1,6 +1,8 @@
 package signinui_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -91,6 +93,20 @@ func sent(h *webtest.House, to string) string {
 	return ""
 }
 
+// zipped is how many bytes of a page go over the wire.
+func zipped(t *testing.T, body string) int {
+	t.Helper()
+	var out bytes.Buffer
+	w := gzip.NewWriter(&out)
+	if _, err := w.Write([]byte(body)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Len()
+}
+
 // wrongCode is a code that is not the right one.
 func wrongCode(right string) string {
 	return strings.Map(func(r rune) rune { return '0' + (r-'0'+1)%10 }, right)
@@ -118,6 +134,9 @@ func TestAnAppIsSetUpOnTheWayToAServiceThatAsksForIt(t *testing.T) {
 		page = p.Submit("set-up-app").Must("set-up-app", http.StatusOK)
 		if page.Header.Get("Cache-Control") != "no-store" || page.Attr("qr", "role") != "img" || page.Attr("qr", "aria-label") == "" {
 			t.Error("the seed may be stored on the way, or its picture has no name")
+		}
+		if size := zipped(t, page.Body); size > 8<<10 {
+			t.Errorf("the page has %d bytes", size)
 		}
 		seed := seedOf(p)
 		page.MustSay(strings.Join(seed.Key(), " "), email, "Parvis", "TOTP")
@@ -363,7 +382,7 @@ func TestATelephoneIsSetUpByTextAndByCall(t *testing.T) {
 		if strings.Contains(page.Body, " data-texted ") {
 			t.Error("a call is no text message")
 		}
-		page.MustSay("+1 416-555-0134")
+		page.MustSay("+1 416\u2011555\u20110134")
 		p.Submit("change-number").Must("set-up-phone", http.StatusOK)
 		p.Submit("set-up-phone", "number", number, "channel", "text").Must("confirm-phone", http.StatusOK)
 		h.Clock.Advance(time.Minute)
@@ -379,7 +398,7 @@ func TestATelephoneIsSetUpByTextAndByCall(t *testing.T) {
 
 		q := h.Person(language)
 		page = arrive(q, policy.ACRAAL2).Must("second-step", http.StatusOK)
-		page.MustSay("0134").MustNotSay("416-555")
+		page.MustSay("0134").MustNotSay("416-555", "416\u2011555")
 		if !page.Has("resend") || page.Field("code", "inputmode") != "numeric" {
 			t.Error("the text is not on its way after the password")
 		}
@@ -474,4 +493,28 @@ func TestThePagesOfTheSecondStepKeepTheirTurn(t *testing.T) {
 	if page.Lang() != "fr" || seedOf(p).Secret() != seed.Secret() {
 		t.Error("the language changes the seed")
 	}
+}
+
+func TestFromTheSettingsAMethodIsAddedOrNotAndTheWayBackStaysOpen(t *testing.T) {
+	each(t, func(t *testing.T, h *webtest.House, language string) {
+		p := h.Person(language)
+		enrol(h, p)
+		p.Open("/settings/methods").Must("methods", http.StatusOK)
+		page := p.Submit("add-method").Must("set-up-method", http.StatusOK)
+		if page.Href("back-to-service") != "/settings" || !page.Has("not-now") {
+			t.Error("who comes from the settings cannot go back to them")
+		}
+		p.Submit("not-now").Must("methods", http.StatusOK)
+		p.Submit("add-method").Must("set-up-method", http.StatusOK)
+		p.Submit("set-up-app")
+		p.Submit("set-up-app", "code", shown(h, seedOf(p))).Must("methods", http.StatusOK)
+
+		h.Clock.Advance(25 * time.Minute) // the proofs are too old for a change
+		p.Open("/settings/methods").Must("methods", http.StatusOK)
+		p.Submit("add-method").Must("sign-in", http.StatusOK)
+		page = p.Submit("sign-in", "password", good).Must("second-step", http.StatusOK)
+		if page.Href("back-to-service") != "/settings" {
+			t.Error("who comes from the settings cannot go back to them")
+		}
+	})
 }

@@ -37,7 +37,7 @@ func (u *UI) renderSetUp(c *call, form *kit.Form, status int) error {
 		return err
 	}
 	data := setUpPage{
-		journey: c.journey, Required: choices.Required, Offer: offer(c, choices.Offer),
+		journey: c.journey, Required: choices.Required, Offer: offer(c, choices),
 		Why: c.tr.T("set-up-method.why.direct"),
 	}
 	if choices.Required && c.journey.Service != "" {
@@ -51,20 +51,33 @@ func (u *UI) renderSetUp(c *call, form *kit.Form, status int) error {
 	return u.render(c, status, kit.View{Page: "set-up-method", Form: form, Data: data})
 }
 
-// offer are the methods to set up as the page shows them: the first that there is
-// room for is the recommended one.
-func offer(c *call, choices []stepup.Choice) []offerLine {
+// offer are the methods to set up as the page shows them.
+func offer(c *call, choices stepup.Choices) []offerLine {
 	var out []offerLine
-	found := false
-	for _, o := range choices {
-		line := offerLine{
+	first := recommended(choices)
+	for _, o := range choices.Offer {
+		out = append(out, offerLine{
 			Choice: o, Form: "set-up-" + string(o.Method), Icon: methodIcon(o.Method), Title: methodName(c.tr, o.Method),
-			Needs: c.tr.T("method." + string(o.Method) + ".needs"), First: !found && !o.Full,
-		}
-		found = found || line.First
-		out = append(out, line)
+			Needs: c.tr.T("method." + string(o.Method) + ".needs"), First: o.Method == first,
+		})
 	}
 	return out
+}
+
+// recommended is the first method that there is room for, of those that are not
+// restricted if there is one; beside a method that was set up just now, another kind.
+func recommended(choices stepup.Choices) policy.Method {
+	var first policy.Method
+	for _, o := range choices.Offer {
+		switch {
+		case o.Full || o.Method == choices.Bound:
+		case !o.Restricted:
+			return o.Method
+		case first == "":
+			first = o.Method
+		}
+	}
+	return first
 }
 
 // setUp takes the choice of a method to set up.

@@ -75,6 +75,7 @@ func (u *UI) renderConfirmPhone(c *call, form *kit.Form, status int) error {
 	if err != nil {
 		return err
 	}
+	draft.Target = unbroken(draft.Target)
 	data := confirmPhonePage{
 		journey: c.journey, Draft: draft, Digits: u.Numbers.SentDigits, Texted: draft.Channel == policy.Text,
 		Resent: form == nil && c.r.URL.Query().Has("sent"),
