@@ -242,33 +242,3 @@ func Of(list []Authenticator, types ...Type) []Authenticator {
 	}
 	return out
 }
-
-// Default is the authenticator to ask for first among those of a list that have
-// one of some types: the one that was used last; when none was used, the first
-// bound of the type that is named first. Backup codes are kept for need: they are
-// the default only when there is nothing else. False when there is none at all.
-func (m Authenticators) Default(list []Authenticator, now time.Time, types ...Type) (Authenticator, bool) {
-	var best Authenticator
-	found := false
-	for _, a := range Of(list, types...) {
-		if !found || m.before(a, best, now, types) {
-			best, found = a, true
-		}
-	}
-	return best, found
-}
-
-// before reports whether a is the better default.
-func (m Authenticators) before(a, b Authenticator, now time.Time, types []Type) bool {
-	ready := func(x Authenticator) bool { return m.StateOf(x, now).Standing == Usable }
-	rank := func(x Authenticator) int { return slices.Index(types, x.Type) }
-	switch {
-	case ready(a) != ready(b):
-		return ready(a)
-	case (a.Type == BackupCode) != (b.Type == BackupCode):
-		return b.Type == BackupCode
-	case !a.UsedAt.Equal(b.UsedAt):
-		return a.UsedAt.After(b.UsedAt)
-	}
-	return rank(a) < rank(b)
-}

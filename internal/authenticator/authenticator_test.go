@@ -469,44 +469,6 @@ func FuzzName(f *testing.F) {
 	})
 }
 
-func TestTheOneUsedLastIsAskedForFirst(t *testing.T) {
-	each(t, func(h *house) {
-		types := []authenticator.Type{authenticator.Passkey, authenticator.TOTP, authenticator.Phone, authenticator.BackupCode, authenticator.Email}
-		pick := func(want authenticator.ID) {
-			h.Helper()
-			got, found := h.Default(h.list("SAM"), h.clock.Now(), types...)
-			if found != (want != "") || got.ID != want {
-				h.Errorf("%+v, want %s", got, want)
-			}
-		}
-		h.bound("SAM", authenticator.Password, "")
-		pick("")
-		codes := h.bound("SAM", authenticator.BackupCode, "")
-		pick(codes)
-		phone := h.bound("SAM", authenticator.Phone, "Mobile")
-		pick(phone)
-		h.clock.Advance(time.Second)
-		app := h.bound("SAM", authenticator.TOTP, "App")
-		pick(app) // the stronger type
-		h.clock.Advance(time.Second)
-		h.bound("SAM", authenticator.TOTP, "Another")
-		pick(app) // the first of its type
-		h.succeeded(h.attempt("SAM", phone))
-		pick(phone)
-		h.clock.Advance(time.Second)
-		h.succeeded(h.attempt("SAM", codes))
-		pick(phone) // codes are for need
-		for range 5 {
-			h.attempt("SAM", phone)
-		}
-		pick(app) // what waits is not proposed
-		got, _ := h.Default(h.list("SAM"), h.clock.Now(), authenticator.Phone)
-		if got.ID != phone {
-			h.Error("nothing else, and it is not proposed")
-		}
-	})
-}
-
 func TestWhatIsErasedIsGone(t *testing.T) {
 	each(t, func(h *house) {
 		h.bound("SAM", authenticator.TOTP, "Phone")

@@ -8,6 +8,7 @@ import (
 
 	"parvis/internal/audit"
 	"parvis/internal/authenticator"
+	"parvis/internal/authenticator/phone"
 	"parvis/internal/authenticator/totp"
 	"parvis/internal/db"
 	"parvis/internal/fault"
@@ -590,5 +591,77 @@ func TestACodeDoesNotReviveASession(t *testing.T) {
 		_, err = h.Stepup.Prove(t.Context(), b.Visitor, f, h.AppCode(seed), false)
 		conflict(t, "a code for a session that has ended", err)
 		b.At(f, signin.StepSignIn)
+	})
+}
+
+// R62: the method used last is the default; backup codes are kept for need.
+func TestTheOneUsedLastIsAskedForFirst(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		b, _ := h.WithApp(sam)
+		number, err := h.Phones.Settings.Parse("+14165550134", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		codes := h.BackupCodes.Make()
+		set, err := h.BackupCodes.Draft(t.Context(), codes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		telephone := phone.Prepare(number, authenticator.ByText)
+		owner := b.Live().Account
+		err = h.DB.Write(t.Context(), func(tx *db.Tx) error {
+			if err := h.Phones.Bind(tx, owner, telephone, "Phone"); err != nil {
+				return err
+			}
+			return h.BackupCodes.Store(tx, owner, set)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		// next begins anew at the service and says which method is asked for, and the others in order.
+		next := func() (id.Flow, stepup.View) {
+			h.Clock.Advance(time.Minute)
+			b = h.Browser()
+			f := b.From(journeytest.Permits, aal2)
+			b.SignIn(f, sam, journeytest.Password)
+			v, err := h.Stepup.Look(t.Context(), b.Visitor, f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return f, v
+		}
+		order := func(v stepup.View) (out []policy.Method) {
+			for _, o := range append([]stepup.Option{v.Option}, v.Others...) {
+				out = append(out, o.Method)
+			}
+			return out
+		}
+		f, v := next()
+		if got := order(v); !slices.Equal(got, []policy.Method{policy.App, policy.Text, policy.Voice, policy.Backup}) {
+			t.Errorf("nothing was used yet: %v, want as it is recommended", got)
+		}
+		if err := h.Stepup.Choose(t.Context(), b.Visitor, f, v.Others[0].ID); err != nil {
+			t.Fatal(err)
+		}
+		b.Enter(f, h.Code("+14165550134"))
+		f, v = next()
+		if v.Method != policy.Text {
+			t.Errorf("%s is asked for, the text was used last", v.Method)
+		}
+		if err := h.Stepup.Choose(t.Context(), b.Visitor, f, v.Others[2].ID); err != nil {
+			t.Fatal(err)
+		}
+		b.Enter(f, codes[0])
+		f, v = next()
+		if v.Method != policy.Text || v.Others[2].Method != policy.Backup {
+			t.Errorf("%v: backup codes are not proposed", order(v))
+		}
+		b.Ask(f, "+14165550134")
+		for range h.Methods.Settings.Tries {
+			b.Enter(f, "000000")
+		}
+		if _, v = next(); v.Method != policy.App {
+			t.Errorf("%s is asked for although it waits", v.Method)
+		}
 	})
 }
