@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"parvis/internal/id"
 	"parvis/internal/policy"
 )
 
@@ -13,12 +14,22 @@ const AnyMethod policy.Method = "any"
 
 // Second is how far the second step of a journey, or the set-up of a method, is.
 type Second struct {
+	Owner   id.Account    `json:"owner,omitempty"`   // whose it is: nobody else goes on with it
 	Way     string        `json:"way,omitempty"`     // authenticator chosen to prove with; "" for the suggested one
 	Wants   bool          `json:"wants,omitempty"`   // the person wants to set up another method, which nothing demands
 	SetUp   policy.Method `json:"setUp,omitempty"`   // method chosen to be set up
 	Draft   string        `json:"draft,omitempty"`   // what is being set up, in the words of the journey that does it
 	Bound   policy.Method `json:"bound,omitempty"`   // method that was set up last on this flow
 	Settled bool          `json:"settled,omitempty"` // whether to set up another was answered
+}
+
+// Of is what an account has begun: nothing of what somebody else began in the same
+// browser, whose secrets that person has seen.
+func (s Second) Of(account id.Account) Second {
+	if s.Owner != account {
+		return Second{Owner: account}
+	}
+	return s
 }
 
 // LogValue keeps the secrets of a set-up out of the log.

@@ -118,6 +118,7 @@ func nextSignIn(table policy.Table, p Position, now time.Time) (Step, Reason) {
 		return StepSignIn, ReasonReauth
 	case policy.StepSecond, policy.StepNone:
 	}
+	p.Progress.Second = p.Progress.Second.Of(p.Live.Account)
 	if step, why := nextSecond(p.turn(table, now), p.Progress.Second); step != "" {
 		return step, why
 	}

@@ -43,6 +43,7 @@ func signedIn(p Position) Position {
 
 func TestTheRuleNamesOneStep(t *testing.T) {
 	service := Position{Kind: flow.SignIn, RelyingParty: "licences", Finish: "/finish", Demand: policy.Demand{Journey: "f1"}, Agreed: true}
+	service.Progress.Second.Owner = "a1"
 	with := func(p Position, changes ...func(*Position)) Position {
 		if p.Live != nil {
 			p.Live = new(*p.Live)
@@ -85,6 +86,7 @@ func TestTheRuleNamesOneStep(t *testing.T) {
 		{"a text was chosen", with(signedIn(service), aal2, proven(policy.Email), choose(policy.Text)), StepSetUpPhone},
 		{"the number was given", with(signedIn(service), aal2, proven(policy.Email), choose(policy.Text), func(p *Position) { p.Progress.Second.Draft = "x" }), StepConfirmPhone},
 		{"backup codes were chosen", with(signedIn(service), aal2, proven(policy.Email), choose(policy.Backup)), StepSetUpBackup},
+		{"somebody else had chosen", with(signedIn(service), aal2, proven(policy.Email), choose(policy.App), func(p *Position) { p.Progress.Second.Owner = "a0" }), StepSetUp},
 		{"what cannot be set up was chosen", with(signedIn(service), aal2, proven(policy.Email), choose(policy.Passkey)), StepSetUp},
 		{"an app is bound", with(signedIn(service), aal2, has(policy.App)), StepSecond},
 		{"an app was proven", with(signedIn(service), aal2, has(policy.App), proven(policy.App)), StepFinish},

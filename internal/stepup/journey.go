@@ -75,6 +75,7 @@ func (j *Journey) enter(tx *db.Tx, v flow.Visitor, fid id.Flow) (scene, error) {
 	if live.ID == "" || f.State.SelectAccount && !p.Chose(live.ID) {
 		return scene{}, flow.OutOfTurn()
 	}
+	f.State.Progress.Second = p.Second.Of(live.Account)
 	s := scene{flow: f, live: live, list: list, now: tx.Now()}
 	s.turn = f.State.Turn(j.Table, live.Facts, authenticator.Methods(list), s.now)
 	return s, nil
