@@ -33,6 +33,6 @@ type Demand struct {
 	// Journey is the flow that carries this demand; flow.Start sets it. Facts of
 	// the same journey are new enough for ForceLogin and for every MaxAge: without
 	// this, max_age=0 would ask for ever, and two requests of one millisecond
-	// could be taken for each other.
+	// could be taken for each other. The MaxAge of Sensitive holds for them, too.
 	Journey id.Flow `json:"journey,omitempty"`
 }

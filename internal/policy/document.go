@@ -330,7 +330,8 @@ of a method, forget them all.
 ## The guard: what is asked before a method is set up
 Whoever sets a method up owns the account from then on. So a new method is bound only after a
 proof that is as good as the account can give, and not older than ` + "`policy.reauthenticate`" + ` or the
-` + "`max_age`" + ` of the demand (SP 800-63B-4, 4.1.2.1):
+` + "`max_age`" + ` of the demand (SP 800-63B-4, 4.1.2.1); a journey that was left open does not keep its
+proofs fresh:
 
 1. one of the account's own methods of AAL2 or more, if it has any;
 2. else a code by e-mail to the account's confirmed address.

@@ -74,18 +74,18 @@ func (f Facts) AuthenticatedAt() time.Time {
 
 // counting are the facts that count for a demand: those that are as new as it
 // wants. Without this a second step of now would lend its age to a password of
-// this morning.
+// this morning. What was proven in the journey of the demand itself is new enough,
+// but for a change to the account: a journey can be left open for hours.
 func (f Facts) counting(d Demand, now time.Time) Facts {
 	counts := func(at time.Time, journey id.Flow) bool {
+		young := d.MaxAge == nil || now.Sub(at) <= *d.MaxAge
 		switch {
 		case at.IsZero():
 			return false
 		case journey != "" && journey == d.Journey:
-			return true
-		case d.ForceLogin:
-			return false
+			return young || !d.Sensitive
 		default:
-			return d.MaxAge == nil || now.Sub(at) <= *d.MaxAge
+			return young && !d.ForceLogin
 		}
 	}
 	out := Facts{Journey: f.Journey}

@@ -50,7 +50,8 @@ func (t Table) Way(n Need, d Demand, f Facts, has []Method, now time.Time) Way {
 
 // Guard lists the methods of which one has to be proven before another is set
 // up: the account's own that are worth AAL2, else a code by e-mail. Empty when one
-// of them was proven as lately as the demand, and the deployment's window, want.
+// of them was proven as lately as the demand, and the deployment's window, want: the
+// window also holds for what was proven in the journey itself.
 func (t Table) Guard(d Demand, f Facts, has []Method, now time.Time) []Method {
 	var guard []Method
 	for _, m := range has {
@@ -66,7 +67,11 @@ func (t Table) Guard(d Demand, f Facts, has []Method, now time.Time) []Method {
 		d.MaxAge = &window
 	}
 	counts := f.counting(d, now)
-	if slices.ContainsFunc(guard, func(m Method) bool { return !counts.Proven(m).IsZero() }) {
+	fresh := func(m Method) bool {
+		at := counts.Proven(m)
+		return !at.IsZero() && now.Sub(at) <= t.settings.Reauthenticate
+	}
+	if slices.ContainsFunc(guard, fresh) {
 		return nil
 	}
 	return guard

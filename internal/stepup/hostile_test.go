@@ -3,9 +3,11 @@ package stepup_test
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"parvis/internal/authenticator"
 	"parvis/internal/authenticator/totp"
+	"parvis/internal/flow"
 	"parvis/internal/id"
 	"parvis/internal/journeytest"
 	"parvis/internal/policy"
@@ -86,3 +88,28 @@ func begin(t *testing.T, h *journeytest.House, b *journeytest.Browser, f id.Flow
 	return s
 }
 
+// A journey that was left open must not let whoever comes to the browser hours later
+// set a method of their own up: what was proven in it ages like any other proof.
+func TestAJourneyThatWasLeftOpenDoesNotKeepItsProofsFresh(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		b := h.Active(sam)
+		f, err := h.Signin.Start(t.Context(), b.Visitor, signin.Starts{Sensitive: true, SetUp: flow.AnyMethod, Next: "/settings/methods"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := b.From(journeytest.Permits, aal2)
+		h.Clock.Advance(h.Table.Window() + time.Second)
+		b.SignIn(f, sam, journeytest.Password)
+		b.Enter(f, b.Ask(f, sam))
+		b.At(f, signin.StepSetUp)
+		b.SetUp(g, policy.App)
+		b.SetUp(f, policy.App)
+		h.Clock.Advance(h.Table.Window() - time.Second)
+		b.At(f, signin.StepSetUpApp)
+		h.Clock.Advance(2 * time.Second)
+		b.At(f, signin.StepSignIn)
+		b.At(g, signin.StepSecond)
+		_, err = h.Stepup.App(t.Context(), b.Visitor, f)
+		conflict(t, "the secret of an app", err)
+	})
+}
