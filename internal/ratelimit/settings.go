@@ -23,6 +23,7 @@ const (
 	SendIP            Rule = "send_ip"
 	SendAccount       Rule = "send_account"
 	SetUpAccount      Rule = "set_up_account"
+	SetUpNumber       Rule = "set_up_number"
 	LinkIP            Rule = "link_ip"
 	ContactIP         Rule = "contact_ip"
 	FlowIP            Rule = "flow_ip"
@@ -71,8 +72,12 @@ type Settings struct {
 	SendIP Limit `yaml:"send_ip"`
 	// SendAccount counts one-time codes sent for one account, by every way.
 	SendAccount Limit `yaml:"send_account"`
-	// SetUpAccount counts codes typed for a telephone that one account is setting up.
+	// SetUpAccount counts codes typed for a telephone that one account is setting up,
+	// and the sets of backup codes that it makes: each costs as many hashes as it has codes.
 	SetUpAccount Limit `yaml:"set_up_account"`
+	// SetUpNumber counts codes sent to one telephone number that is being set up, by
+	// whatever account: whose number it is was not proven yet.
+	SetUpNumber Limit `yaml:"set_up_number"`
 	// LinkIP counts links of messages opened from one IP address.
 	LinkIP Limit `yaml:"link_ip"`
 	// ContactIP counts messages through the contact form from one IP address.
@@ -112,6 +117,7 @@ func Preset(name string) Settings {
 		SendIP:            Limit{Count: 50, Window: 10 * minute},
 		SendAccount:       Limit{Count: 15, Window: hour},
 		SetUpAccount:      Limit{Count: 20, Window: day},
+		SetUpNumber:       Limit{Count: 10, Window: day},
 		LinkIP:            Limit{Count: 200, Window: 10 * minute},
 		ContactIP:         Limit{Count: 5, Window: hour},
 		FlowIP:            Limit{Count: 600, Window: 5 * minute},
@@ -140,7 +146,8 @@ func (s Settings) limits() map[Rule]Limit {
 	return map[Rule]Limit{
 		SigninIP: s.SigninIP, SigninAddress: s.SigninAddress, SigninAddressIP: s.SigninAddressIP, SigninBrowser: s.SigninBrowser,
 		EnrollmentIP: s.EnrollmentIP, EnrollmentAddress: s.EnrollmentAddress, MailAddress: s.MailAddress,
-		ResetAddress: s.ResetAddress, ResetIP: s.ResetIP, CodeIP: s.CodeIP, SendIP: s.SendIP, SendAccount: s.SendAccount, SetUpAccount: s.SetUpAccount,
+		ResetAddress: s.ResetAddress, ResetIP: s.ResetIP, CodeIP: s.CodeIP, SendIP: s.SendIP, SendAccount: s.SendAccount,
+		SetUpAccount: s.SetUpAccount, SetUpNumber: s.SetUpNumber,
 		LinkIP: s.LinkIP, ContactIP: s.ContactIP,
 		FlowIP: s.FlowIP, AuthorizeIP: s.AuthorizeIP, TokenIP: s.TokenIP, TokenClient: s.TokenClient, RequestIP: s.RequestIP,
 	}
@@ -163,7 +170,7 @@ func (s *Settings) limit(rule Rule) (Limit, bool) {
 func rules() []Rule {
 	return []Rule{
 		SigninIP, SigninAddress, SigninAddressIP, SigninBrowser, EnrollmentIP, EnrollmentAddress, MailAddress, ResetAddress, ResetIP,
-		CodeIP, SendIP, SendAccount, SetUpAccount, LinkIP, ContactIP, FlowIP, AuthorizeIP, TokenIP, TokenClient, RequestIP,
+		CodeIP, SendIP, SendAccount, SetUpAccount, SetUpNumber, LinkIP, ContactIP, FlowIP, AuthorizeIP, TokenIP, TokenClient, RequestIP,
 	}
 }
 

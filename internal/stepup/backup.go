@@ -13,6 +13,7 @@ import (
 	"parvis/internal/id"
 	"parvis/internal/notify"
 	"parvis/internal/policy"
+	"parvis/internal/ratelimit"
 )
 
 // Backup are the backup codes that are being set up, as people write them down. The
@@ -43,6 +44,12 @@ func (j *Journey) BindBackup(ctx context.Context, v flow.Visitor, fid id.Flow) (
 	codes := strings.Fields(draft)
 	if len(codes) == 0 {
 		return Result{}, flow.OutOfTurn()
+	}
+	if err := j.Limiter.Allow(ctx, ratelimit.CodeIP, v.IP); err != nil {
+		return Result{}, err
+	}
+	if err := j.Limiter.Allow(ctx, ratelimit.SetUpAccount, string(s.owner())); err != nil {
+		return Result{}, err
 	}
 	set, err := j.BackupCodes.Draft(ctx, codes)
 	if err != nil {

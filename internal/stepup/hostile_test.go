@@ -2,15 +2,19 @@ package stepup_test
 
 import (
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
 	"parvis/internal/authenticator"
 	"parvis/internal/authenticator/totp"
+	"parvis/internal/db"
+	"parvis/internal/fault"
 	"parvis/internal/flow"
 	"parvis/internal/id"
 	"parvis/internal/journeytest"
 	"parvis/internal/policy"
+	"parvis/internal/ratelimit"
 	"parvis/internal/signin"
 	"parvis/internal/stepup"
 )
@@ -112,4 +116,110 @@ func TestAJourneyThatWasLeftOpenDoesNotKeepItsProofsFresh(t *testing.T) {
 		_, err = h.Stepup.App(t.Context(), b.Visitor, f)
 		conflict(t, "the secret of an app", err)
 	})
+}
+
+// Who answered STOP gets no text, also when somebody else types the number, lets it
+// be called first and then asks for a text instead.
+func TestANumberThatWantsNoTextsIsNotSentOneBySwitchingTheChannel(t *testing.T) {
+	const number = "+14165550134"
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		b := h.Active(sam)
+		f := b.From(journeytest.Permits, aal2)
+		b.SetUp(f, policy.Text)
+		n, err := h.Phones.Settings.Parse(number, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = h.DB.Write(t.Context(), func(tx *db.Tx) error { _, err := h.Phones.Stop(tx, n); return err })
+		if err != nil {
+			t.Fatal(err)
+		}
+		form := stepup.PhoneForm{Number: number, Channel: policy.Text, Suggest: "Phone"}
+		if err := h.Stepup.Phone(t.Context(), b.Visitor, f, form); !fault.Is(err, fault.Invalid) {
+			t.Errorf("a text at once: %v", err)
+		}
+		form.Channel = policy.Voice
+		if err := h.Stepup.Phone(t.Context(), b.Visitor, f, form); err != nil {
+			t.Fatal(err)
+		}
+		h.Clock.Advance(time.Minute)
+		before := len(h.Letters(number))
+		if err := h.Stepup.SendPhone(t.Context(), b.Visitor, f, policy.Text); !fault.Is(err, fault.Invalid) {
+			t.Errorf("a text after a call: %v", err)
+		}
+		if d, err := h.Stepup.PhoneDraft(t.Context(), b.Visitor, f); err != nil || d.CanText {
+			t.Errorf("a text is offered: %+v, %v", d, err)
+		}
+		if got := len(h.Letters(number)) - before; got != 0 {
+			t.Errorf("%d more messages went out", got)
+		}
+		if err := h.Stepup.SendPhone(t.Context(), b.Visitor, f, policy.Voice); err != nil {
+			t.Errorf("a call: %v", err)
+		}
+	})
+}
+
+// Many accounts, each within its own limit, must not make a stranger's telephone ring.
+func TestANumberThatIsBeingSetUpIsSentFewCodesWhoeverAsks(t *testing.T) {
+	const number = "+14165550134"
+	limits := ratelimit.Preset("parvis")
+	limits.MailAddress, limits.EnrollmentIP = ratelimit.Limit{}, ratelimit.Limit{}
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		sent := 0
+		for _, who := range []string{"a@example.org", "b@example.org"} {
+			b := h.Active(who)
+			f := b.From(journeytest.Permits, aal2)
+			b.SetUp(f, policy.Text)
+			for range 10 {
+				form := stepup.PhoneForm{Number: "(416) 555-0134", Region: "CA", Channel: policy.Text, Suggest: "Phone"}
+				if err := h.Stepup.Phone(t.Context(), b.Visitor, f, form); err == nil {
+					sent++
+				} else if !fault.Is(err, fault.Throttled) {
+					t.Fatal(err)
+				}
+				if err := h.Stepup.Back(t.Context(), b.Visitor, f); err != nil && !fault.Is(err, fault.Conflict) {
+					t.Fatal(err)
+				}
+				b.SetUp(f, policy.Text)
+				h.Clock.Advance(time.Minute)
+			}
+		}
+		if want := int(limits.SetUpNumber.Count); sent != want {
+			t.Errorf("%d codes were sent to %s, want %d", sent, number, want)
+		}
+	}, journeytest.WithLimits(limits))
+}
+
+// Each set of backup codes costs as many hashes as it has codes: one account must not
+// take all turns of hashing.
+func TestBackupCodesAreNotMadeWithoutEnd(t *testing.T) {
+	limits := ratelimit.Preset("parvis")
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		b := h.Active(sam)
+		f := b.From(journeytest.Permits, aal2)
+		b.SetUp(f, policy.Backup)
+		if _, err := h.Stepup.Backup(t.Context(), b.Visitor, f); err != nil {
+			t.Fatal(err)
+		}
+		const asked = 60
+		throttled := 0
+		var mu sync.Mutex
+		var wg sync.WaitGroup
+		for range asked {
+			wg.Go(func() {
+				if _, err := h.Stepup.BindBackup(t.Context(), b.Visitor, f); fault.Is(err, fault.Throttled) {
+					mu.Lock()
+					throttled++
+					mu.Unlock()
+				}
+			})
+		}
+		wg.Wait()
+		if allowed := int(limits.SetUpAccount.Count); throttled < asked-allowed {
+			t.Errorf("%d of %d were refused before they were hashed, want %d", throttled, asked, asked-allowed)
+		}
+		if sets := authenticator.Of(b.Bound(), authenticator.BackupCode); len(sets) != 1 {
+			t.Errorf("%d sets", len(sets))
+		}
+	}, journeytest.WithoutRehearsal(), journeytest.WithLimits(limits))
 }

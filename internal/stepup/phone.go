@@ -70,7 +70,7 @@ func (j *Journey) Phone(ctx context.Context, v flow.Visitor, fid id.Flow, form P
 		}
 		return s, j.acceptable(tx, s, number, by, form)
 	}
-	return j.call(ctx, v, find, func(s scene) (phoneDraft, error) {
+	return j.call(ctx, v, find, func(_ *db.Tx, s scene) (phoneDraft, error) {
 		p.Name = calls(s.list, form.Name, form.Suggest)
 		return p, nil
 	})
@@ -90,9 +90,17 @@ func (j *Journey) acceptable(tx *db.Tx, s scene, n phone.Number, by authenticato
 			return fault.On("number", fault.Invalid, "error.phone.taken")
 		}
 	}
+	return j.wanted(tx, n, by, "number")
+}
+
+// wanted refuses a text to a number whose owner wants none; a fault on a field.
+func (j *Journey) wanted(tx *db.Tx, n phone.Number, by authenticator.Channel, field string) error {
+	if by != authenticator.ByText {
+		return nil
+	}
 	stopped, err := j.Phones.Stopped(tx, n)
-	if err == nil && stopped && by == authenticator.ByText {
-		return fault.On("number", fault.Invalid, "error.phone.stopped")
+	if err == nil && stopped {
+		err = fault.On(field, fault.Invalid, "error.phone.stopped")
 	}
 	return err
 }
@@ -103,27 +111,44 @@ func (j *Journey) SendPhone(ctx context.Context, v flow.Visitor, fid id.Flow, m 
 		return fault.On("channel", fault.Invalid, "error.method.option")
 	}
 	find := func(tx *db.Tx) (scene, error) { return j.settingUp(tx, v, fid, policy.Text, policy.Voice) }
-	return j.call(ctx, v, find, func(s scene) (phoneDraft, error) {
+	return j.call(ctx, v, find, func(tx *db.Tx, s scene) (phoneDraft, error) {
 		p, err := readPhone(s.flow.State.Progress.Second.Draft)
 		if err != nil {
 			return p, flow.OutOfTurn()
 		}
 		p.By = channel(m)
 		number, err := j.Phones.Settings.Parse(p.Number, "")
-		if err == nil && !number.Can(p.By) {
-			err = fault.On("channel", fault.Invalid, "error.phone.no-text")
+		if err != nil {
+			return p, err
 		}
-		return p, err
+		if !number.Can(p.By) {
+			return p, fault.On("channel", fault.Invalid, "error.phone.no-text")
+		}
+		return p, j.wanted(tx, number, p.By, "channel")
 	})
 }
 
-// call sends a code to a number that is being set up, and keeps the number in the flow.
-func (j *Journey) call(ctx context.Context, v flow.Visitor, find func(tx *db.Tx) (scene, error), make func(scene) (phoneDraft, error)) error {
-	s, err := j.look(ctx, find)
+// call sends a code to a number that is being set up, and keeps the number in the
+// flow. Whose number it is was not proven yet, so that what is sent to it is counted
+// over all accounts.
+func (j *Journey) call(
+	ctx context.Context, v flow.Visitor, find func(tx *db.Tx) (scene, error), make func(*db.Tx, scene) (phoneDraft, error),
+) error {
+	var p phoneDraft
+	s, err := j.look(ctx, func(tx *db.Tx) (scene, error) {
+		s, err := find(tx)
+		if err == nil {
+			p, err = make(tx, s)
+		}
+		return s, err
+	})
 	if err != nil {
 		return err
 	}
 	if err := j.admit(ctx, v, s.owner()); err != nil {
+		return err
+	}
+	if err := j.Limiter.Allow(ctx, ratelimit.SetUpNumber, p.Number); err != nil {
 		return err
 	}
 	code := j.Codes.Draft()
@@ -133,7 +158,7 @@ func (j *Journey) call(ctx context.Context, v flow.Visitor, find func(tx *db.Tx)
 		if err != nil {
 			return err
 		}
-		p, err := make(s)
+		p, err := make(tx, s)
 		if err != nil {
 			return err
 		}
@@ -171,7 +196,13 @@ func (j *Journey) PhoneDraft(ctx context.Context, v flow.Visitor, fid id.Flow) (
 		if err != nil {
 			return err
 		}
-		view = PhoneDraft{Target: number.Show(), Channel: methodOf(p.By), CanText: number.CanText() && j.Table.Offers(policy.Text)}
+		stopped, err := j.Phones.Stopped(tx, number)
+		if err != nil {
+			return err
+		}
+		view = PhoneDraft{
+			Target: number.Show(), Channel: methodOf(p.By), CanText: number.CanText() && !stopped && j.Table.Offers(policy.Text),
+		}
 		view.Sent, err = j.pending(tx, s.binding(p.ID, otp.SetUp), p.By)
 		return err
 	})
