@@ -72,8 +72,8 @@ type Settings struct {
 	SendIP Limit `yaml:"send_ip"`
 	// SendAccount counts one-time codes sent for one account, by every way.
 	SendAccount Limit `yaml:"send_account"`
-	// SetUpAccount counts codes typed for a telephone that one account is setting up,
-	// and the sets of backup codes that it makes: each costs as many hashes as it has codes.
+	// SetUpAccount counts what one account asks for to set methods up: codes sent to
+	// telephones and typed for them, and sets of backup codes.
 	SetUpAccount Limit `yaml:"set_up_account"`
 	// SetUpNumber counts codes sent to one telephone number that is being set up, by
 	// whatever account: whose number it is was not proven yet.
@@ -116,7 +116,7 @@ func Preset(name string) Settings {
 		CodeIP:            Limit{Count: 100, Window: 10 * minute},
 		SendIP:            Limit{Count: 50, Window: 10 * minute},
 		SendAccount:       Limit{Count: 15, Window: hour},
-		SetUpAccount:      Limit{Count: 20, Window: day},
+		SetUpAccount:      Limit{Count: 30, Window: day},
 		SetUpNumber:       Limit{Count: 10, Window: day},
 		LinkIP:            Limit{Count: 200, Window: 10 * minute},
 		ContactIP:         Limit{Count: 5, Window: hour},

@@ -1,8 +1,11 @@
 package stepup_test
 
 import (
+	"context"
+	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -190,6 +193,39 @@ func TestANumberThatIsBeingSetUpIsSentFewCodesWhoeverAsks(t *testing.T) {
 	}, journeytest.WithLimits(limits))
 }
 
+// Text messages cost money, and some numbers earn it: one account, with number after
+// number, must not be able to spend it all day.
+func TestOneAccountTextsFewNumbersADayThatItDoesNotOwn(t *testing.T) {
+	limits := ratelimit.Preset("parvis")
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		b := h.Active(sam)
+		f := b.From(journeytest.Permits, aal2)
+		b.SetUp(f, policy.Text)
+		sent, most := 0, int(limits.SetUpAccount.Count)
+		for n := range 4 * most {
+			if n%int(limits.SendAccount.Count) == 0 && n > 0 {
+				h.Clock.Advance(time.Hour)
+				f = b.From(journeytest.Permits, aal2)
+				b.SignIn(f, sam, journeytest.Password)
+				b.Enter(f, b.Ask(f, sam))
+				b.SetUp(f, policy.Text)
+			}
+			err := h.Stepup.Phone(t.Context(), b.Visitor, f, stepup.PhoneForm{
+				Number: fmt.Sprintf("+1416555%04d", 1000+n), Channel: policy.Text, Suggest: "Phone",
+			})
+			switch {
+			case err == nil:
+				sent++
+			case !fault.Is(err, fault.Throttled):
+				t.Fatal(err)
+			}
+		}
+		if sent > most || sent < int(limits.SendAccount.Count) {
+			t.Errorf("%d numbers got a text, want at most %d", sent, most)
+		}
+	}, journeytest.WithLimits(limits))
+}
+
 // Each set of backup codes costs as many hashes as it has codes: one account must not
 // take all turns of hashing.
 func TestBackupCodesAreNotMadeWithoutEnd(t *testing.T) {
@@ -201,25 +237,71 @@ func TestBackupCodesAreNotMadeWithoutEnd(t *testing.T) {
 		if _, err := h.Stepup.Backup(t.Context(), b.Visitor, f); err != nil {
 			t.Fatal(err)
 		}
-		const asked = 60
-		throttled := 0
-		var mu sync.Mutex
+		const asked = 70
+		var hashed, refused atomic.Int64
+		gate := make(chan struct{})
+		hash := h.Stepup.BackupCodes.Hash
+		h.Stepup.BackupCodes.Hash = func(ctx context.Context, text string) (string, error) {
+			hashed.Add(1)
+			<-gate // until it is known how many come so far
+			return hash(ctx, text)
+		}
 		var wg sync.WaitGroup
 		for range asked {
 			wg.Go(func() {
 				if _, err := h.Stepup.BindBackup(t.Context(), b.Visitor, f); fault.Is(err, fault.Throttled) {
-					mu.Lock()
-					throttled++
-					mu.Unlock()
+					refused.Add(1)
 				}
 			})
 		}
+		for hashed.Load()+refused.Load() < asked {
+			time.Sleep(time.Millisecond)
+		}
+		close(gate)
 		wg.Wait()
-		if allowed := int(limits.SetUpAccount.Count); throttled < asked-allowed {
-			t.Errorf("%d of %d were refused before they were hashed, want %d", throttled, asked, asked-allowed)
+		if allowed := limits.SetUpAccount.Count; hashed.Load() > allowed {
+			t.Errorf("%d sets were hashed, want %d", hashed.Load(), allowed)
 		}
 		if sets := authenticator.Of(b.Bound(), authenticator.BackupCode); len(sets) != 1 {
 			t.Errorf("%d sets", len(sets))
 		}
 	}, journeytest.WithoutRehearsal(), journeytest.WithLimits(limits))
+}
+
+// Two who hold one account's password and mailbox, or one in many windows: once the
+// first method is bound, every other set-up needs that method first.
+func TestOfManySetUpsAtOnceOneIsBoundWithoutAnOlderMethod(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		h.Active(sam)
+		type ready struct {
+			visitor flow.Visitor
+			flow    id.Flow
+			code    string
+		}
+		var all []ready
+		for range 8 {
+			b := h.Browser()
+			f := b.From(journeytest.Permits, aal2)
+			b.SignIn(f, sam, journeytest.Password)
+			b.Enter(f, b.Ask(f, sam))
+			b.SetUp(f, policy.App)
+			all = append(all, ready{b.Visitor, f, h.AppCode(begin(t, h, b, f, policy.App).seed)})
+		}
+		var done atomic.Int64
+		var wg sync.WaitGroup
+		for _, r := range all {
+			wg.Go(func() {
+				got, err := h.Stepup.BindApp(t.Context(), r.visitor, r.flow, r.code, "", "App")
+				if err == nil && got.Outcome == stepup.Done {
+					done.Add(1)
+				} else if !fault.Is(err, fault.Conflict) && !fault.Is(err, fault.Unavailable) {
+					t.Errorf("%+v, %v", got, err)
+				}
+			})
+		}
+		wg.Wait()
+		if done.Load() != 1 {
+			t.Errorf("%d apps were bound", done.Load())
+		}
+	}, journeytest.WithoutRehearsal())
 }

@@ -129,8 +129,8 @@ func (j *Journey) SendPhone(ctx context.Context, v flow.Visitor, fid id.Flow, m 
 }
 
 // call sends a code to a number that is being set up, and keeps the number in the
-// flow. Whose number it is was not proven yet, so that what is sent to it is counted
-// over all accounts.
+// flow. Whose number it is was not proven yet: what is sent to one is counted over all
+// accounts, and what one account sends to however many by the day, for each text costs money.
 func (j *Journey) call(
 	ctx context.Context, v flow.Visitor, find func(tx *db.Tx) (scene, error), make func(*db.Tx, scene) (phoneDraft, error),
 ) error {
@@ -146,6 +146,9 @@ func (j *Journey) call(
 		return err
 	}
 	if err := j.admit(ctx, v, s.owner()); err != nil {
+		return err
+	}
+	if err := j.Limiter.Allow(ctx, ratelimit.SetUpAccount, string(s.owner())); err != nil {
 		return err
 	}
 	if err := j.Limiter.Allow(ctx, ratelimit.SetUpNumber, p.Number); err != nil {
