@@ -344,5 +344,6 @@ can open only the mailbox of an account that has such a method cannot add anothe
 To add or remove a method, or to make new backup codes, proofs must not be older than
 ` + "`policy.reauthenticate`" + `: the password, and the best second step that the account has, at
 least a code by e-mail. A remembered browser does not count. What is too old is asked for
-again, and the person comes back to the page where they were.
+again, and the person comes back to the page where they were. With a removed method end the
+other sessions in which it was proven.
 `

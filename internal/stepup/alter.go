@@ -3,6 +3,7 @@ package stepup
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"parvis/internal/audit"
 	"parvis/internal/authenticator"
@@ -73,8 +74,9 @@ func event(name audit.Name, v flow.Visitor, s session.Session) audit.Event {
 	return audit.Event{Name: name, Account: s.Account, Session: s.ID, Outcome: audit.Success, Personal: v.Personal("")}
 }
 
-// Remove removes a method, ends the codes sent to it and forgets the browsers in
-// which it may have been remembered. ErrReauthenticate when the proofs are older than
+// Remove removes a method, ends the codes sent to it and the other sessions in which
+// it was proven, and forgets the browsers in which it may have been remembered: a
+// method is removed when it is in other hands. ErrReauthenticate when the proofs are older than
 // the deployment's window; NotFound for a method that the account does not have.
 func (j *Journey) Remove(ctx context.Context, v flow.Visitor, method authenticator.ID) error {
 	err := j.DB.Write(ctx, func(tx *db.Tx) error {
@@ -102,10 +104,37 @@ func (j *Journey) Remove(ctx context.Context, v flow.Visitor, method authenticat
 		if err := j.forget(tx, v, live, "method removed"); err != nil {
 			return err
 		}
+		if err := j.endOpened(tx, v, live, a.Type); err != nil {
+			return err
+		}
 		return j.tell(tx, live.Account, notify.MethodRemoved{Method: inMail(a.Type), Name: name, Asked: notify.AskedBy(v.UserAgent, tx.Now())})
 	})
 	if err != nil {
 		return fmt.Errorf("stepup: remove: %w", err)
+	}
+	return nil
+}
+
+// endOpened ends the other sessions in which a method of a type was proven. Facts do
+// not tell which one of several it was: then it is asked for again once too often.
+func (j *Journey) endOpened(tx *db.Tx, v flow.Visitor, live session.Session, t authenticator.Type) error {
+	all, err := j.Sessions.List(tx, live.Account)
+	if err != nil {
+		return err
+	}
+	for _, s := range all {
+		proven := func(m policy.Method) bool { return !s.Facts.Proven(m).IsZero() }
+		if s.ID == live.ID || !slices.ContainsFunc(t.Methods(), proven) {
+			continue
+		}
+		if _, err := j.Sessions.End(tx, s.ID, session.Revoked); err != nil {
+			return err
+		}
+		e := event(audit.SessionEnded, v, s)
+		e.Reason = "method removed"
+		if err := j.Audit.Record(tx, e); err != nil {
+			return err
+		}
 	}
 	return nil
 }

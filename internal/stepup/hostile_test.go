@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"parvis/internal/audit"
 	"parvis/internal/authenticator"
 	"parvis/internal/authenticator/totp"
 	"parvis/internal/db"
@@ -304,4 +305,37 @@ func TestOfManySetUpsAtOnceOneIsBoundWithoutAnOlderMethod(t *testing.T) {
 			t.Errorf("%d apps were bound", done.Load())
 		}
 	}, journeytest.WithoutRehearsal())
+}
+
+// Who removes the telephone that was stolen expects the thief to be out: a session in
+// which the removed method was proven counts no longer, and others stay.
+func TestRemovingAMethodEndsTheOtherSessionsItOpened(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		b, seed := h.WithApp(sam)
+		plain, thief := h.Browser(), h.Browser()
+		plain.SignIn(plain.From(journeytest.Permits), sam, journeytest.Password)
+		prove := func(b *journeytest.Browser, f id.Flow) {
+			h.Clock.Advance(totp.Period)
+			if r := b.Enter(f, h.AppCode(seed)); r.Outcome != stepup.Done {
+				t.Fatalf("%+v", r)
+			}
+		}
+		g := thief.From(journeytest.Permits, aal2)
+		thief.SignIn(g, sam, journeytest.Password)
+		prove(thief, g)
+		prove(b, b.From(journeytest.Permits, aal2))
+		app := authenticator.Of(b.Bound(), authenticator.TOTP)[0].ID
+		if err := h.Stepup.Remove(t.Context(), b.Visitor, app); err != nil {
+			t.Fatal(err)
+		}
+		if thief.Live().ID != "" {
+			t.Error("the session that the removed app opened lives on")
+		}
+		if b.Live().ID == "" || plain.Live().ID == "" {
+			t.Error("a session ended that has nothing to do with it")
+		}
+		if n := h.Events(audit.SessionEnded); n != 1 {
+			t.Errorf("%d ended sessions were noted", n)
+		}
+	})
 }
