@@ -10,7 +10,7 @@ import (
 // (docs/architecture.md, "Who may import whom").
 var layers = map[string]int{
 	"internal/fault": -1, "internal/id": -1,
-	"internal/i18n": 0, "internal/secret": 0, "internal/policy": 0, "internal/jose": 0,
+	"internal/i18n": 0, "internal/secret": 0, "internal/policy": 0, "internal/jose": 0, "internal/xmlsec": 0,
 	"internal/db": 1, "web": 0, "internal/web/kit": 1, "internal/outbound": 1, "internal/oidc/protocol": 1,
 	"internal/audit": 2, "internal/job": 2, "internal/ratelimit": 2,
 	"internal/keyring": 3, "internal/notify": 3, "internal/flow": 3,
