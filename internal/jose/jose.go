@@ -1,4 +1,4 @@
-// Package jose signs and verifies the tokens that Parvis allows, over go-jose.
+// Package jose signs, verifies and decrypts the tokens that Parvis allows, over go-jose.
 //
 // Only asymmetric algorithms of an allow-list exist here: there is no "none", no
 // HMAC, and a header's own key (jwk, jku, x5u, x5c) is never used. Verification
@@ -151,17 +151,30 @@ func (s *Signer) JWK() JWK { return JWK{alg: s.alg, kid: s.kid, key: s.key.Publi
 
 // Sign makes a compact token of claims. typ stands in the header ("JWT", "at+jwt" …); empty leaves it out.
 func (s *Signer) Sign(typ string, claims any) (string, error) {
+	return s.sign(typ, claims, &josev4.SignerOptions{})
+}
+
+// SignWithKey is Sign with the public key itself in the header, in place of its
+// name: what proves the possession of a key that nobody knows yet (RFC 9449, 4.2).
+func (s *Signer) SignWithKey(typ string, claims any) (string, error) {
+	return s.sign(typ, claims, &josev4.SignerOptions{EmbedJWK: true})
+}
+
+func (s *Signer) sign(typ string, claims any, options *josev4.SignerOptions) (string, error) {
 	payload, err := json.Marshal(claims)
 	if err != nil {
 		return "", fmt.Errorf("jose: claims: %w", err)
 	}
-	options := &josev4.SignerOptions{}
 	if typ != "" {
 		options = options.WithType(josev4.ContentType(typ))
 	}
+	kid := s.kid
+	if options.EmbedJWK {
+		kid = "" // the key stands there itself
+	}
 	signer, err := josev4.NewSigner(josev4.SigningKey{
 		Algorithm: josev4.SignatureAlgorithm(s.alg),
-		Key:       josev4.JSONWebKey{Key: s.key, KeyID: s.kid},
+		Key:       josev4.JSONWebKey{Key: s.key, KeyID: kid},
 	}, options)
 	if err != nil {
 		return "", fmt.Errorf("jose: %w", err)

@@ -137,7 +137,7 @@ func (k *KeySet) Verify(token string, algs ...Algorithm) (payload []byte, head H
 	if len(token) > MaxToken {
 		return nil, Header{}, fmt.Errorf("%w: a token of more than %d bytes", ErrMalformed, MaxToken)
 	}
-	h, err := readHeader(token)
+	h, err := readHeader(token, 2)
 	if err != nil {
 		return nil, Header{}, err
 	}
@@ -174,8 +174,11 @@ func (k *KeySet) candidates(kid string, alg Algorithm) []JWK {
 	return out
 }
 
-func readHeader(token string) (header, error) {
-	if strings.Count(token, ".") != 2 {
+func dots(token string) int { return strings.Count(token, ".") }
+
+// readHeader reads the header of a token with a number of dots: 2 for a signed one, 4 for an encrypted one.
+func readHeader(token string, count int) (header, error) {
+	if dots(token) != count {
 		return header{}, fmt.Errorf("%w: no compact token", ErrMalformed)
 	}
 	first, _, _ := strings.Cut(token, ".")
