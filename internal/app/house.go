@@ -50,6 +50,7 @@ import (
 	"parvis/internal/session"
 	"parvis/internal/signin"
 	"parvis/internal/stepup"
+	"parvis/internal/upstream"
 	"parvis/internal/web/kit"
 	"parvis/internal/web/visit"
 )
@@ -85,6 +86,10 @@ type House struct {
 	Outbound *outbound.Client
 	Registry *relyingparty.Registry
 	Partners relyingparty.Store
+
+	Upstreams     *upstream.Registry
+	UpstreamStore upstream.Store
+	Links         upstream.Links
 
 	Table       policy.Table
 	Flows       flow.Flows
@@ -175,6 +180,18 @@ func (h *House) ground(o Options) error {
 	}
 	h.Registry = &relyingparty.Registry{DB: h.DB, Now: h.Now, File: fromFile}
 	h.Partners = relyingparty.Store{Registry: h.Registry, Audit: h.Audit}
+	return h.upstreams()
+}
+
+// upstreams builds the sign-in partners.
+func (h *House) upstreams() error {
+	fromFile, problems := upstream.FromFile(h.Config.Upstreams)
+	if len(problems) > 0 {
+		return &config.Error{Problems: problems}
+	}
+	h.Upstreams = &upstream.Registry{DB: h.DB, Keys: h.Keys, Now: h.Now, File: fromFile}
+	h.UpstreamStore = upstream.Store{Registry: h.Upstreams, Audit: h.Audit}
+	h.Links = upstream.Links{Keys: h.Keys, Audit: h.Audit}
 	return nil
 }
 

@@ -34,6 +34,9 @@ func (h *House) Start(ctx context.Context) error {
 	if err := h.Registry.Start(ctx); err != nil {
 		return err
 	}
+	if err := h.Upstreams.Start(ctx); err != nil {
+		return err
+	}
 	if err := h.Jobs.Start(ctx); err != nil {
 		return err
 	}
@@ -43,6 +46,8 @@ func (h *House) Start(ctx context.Context) error {
 		}
 	})
 	h.background(func() { h.Registry.Run(ctx) })
+	h.background(func() { h.Upstreams.Run(ctx) })
+	h.background(func() { h.Upstreams.Watch(ctx) })
 	h.background(func() { h.Worker.Run(ctx) })
 	h.background(func() {
 		if err := h.Jobs.Run(ctx); err != nil {
@@ -55,7 +60,7 @@ func (h *House) Start(ctx context.Context) error {
 
 // RunDue does everything that has become due, at once: for a clock that was moved.
 func (h *House) RunDue(ctx context.Context) error {
-	return errors.Join(h.Registry.Refresh(ctx), h.Jobs.RunDue(ctx), h.Worker.RunDue(ctx))
+	return errors.Join(h.Registry.Refresh(ctx), h.Upstreams.Refresh(ctx), h.Jobs.RunDue(ctx), h.Worker.RunDue(ctx))
 }
 
 // jobs are all periodic works of the service.

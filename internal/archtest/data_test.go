@@ -30,6 +30,8 @@ var owners = map[string]string{
 	"relying_party": "internal/relyingparty", "relying_party_revision": "internal/relyingparty",
 	"authorization_grant": "internal/grant", "access_token": "internal/grant", "used_assertion": "internal/grant",
 	"connection": "internal/connection", "subject": "internal/connection",
+	"upstream_provider": "internal/upstream", "upstream_revision": "internal/upstream",
+	"upstream_link": "internal/upstream", "upstream_block": "internal/upstream",
 	"outbox": "internal/notify",
 }
 

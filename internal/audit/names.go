@@ -145,6 +145,24 @@ const (
 	PartnerDisabled Name = "partner.disabled"
 )
 
+// Sign-in partners.
+const (
+	// UpstreamCreated: a sign-in partner was added; data: provider.
+	UpstreamCreated Name = "upstream.created"
+	// UpstreamChanged: a sign-in partner's settings were changed; the reason says what; data: provider.
+	UpstreamChanged Name = "upstream.changed"
+	// UpstreamDisabled: a sign-in partner was disabled; data: provider.
+	UpstreamDisabled Name = "upstream.disabled"
+	// UpstreamLinked: a sign-in partner was linked to an account; data: issuer.
+	UpstreamLinked Name = "upstream.linked"
+	// UpstreamUnlinked: the link of a sign-in partner to an account was removed; data: issuer.
+	UpstreamUnlinked Name = "upstream.unlinked"
+	// UpstreamBlocked: the owner of an account blocked a sign-in partner that they never use; data: issuer.
+	UpstreamBlocked Name = "upstream.blocked"
+	// UpstreamUnblocked: the owner of an account unblocked a sign-in partner; data: issuer.
+	UpstreamUnblocked Name = "upstream.unblocked"
+)
+
 // The deployment.
 const (
 	// KeyCreated: a signing key was created; data: key, algorithm.

@@ -38,14 +38,14 @@ func presetOf(text []byte, environ []string) (name string, problems []string) {
 // _file from that file: its first line, without the line's end.
 func readSecretFiles(v reflect.Value, path string) []string {
 	var problems []string
-	byName := map[string]reflect.Value{}
+	byName, whole := map[string]reflect.Value{}, map[string]bool{}
 	for i := range v.NumField() {
 		name, inline, ok := yamlName(v.Type().Field(i))
 		if !ok {
 			continue
 		}
 		value := v.Field(i)
-		byName[name] = value
+		byName[name], whole[name] = value, v.Type().Field(i).Tag.Get("file") == "whole"
 		at := join(path, name)
 		if inline {
 			at = path
@@ -69,7 +69,11 @@ func readSecretFiles(v reflect.Value, path string) []string {
 			problems = append(problems, fmt.Sprintf("%s: give either this or %s, not both", at, strings.TrimSuffix(name, "_file")))
 			continue
 		}
-		text, err := readSecret(file.String())
+		read := readSecret
+		if whole[strings.TrimSuffix(name, "_file")] {
+			read = readSecretWhole
+		}
+		text, err := read(file.String())
 		if err != nil {
 			problems = append(problems, fmt.Sprintf("%s: %v", at, err))
 			continue
@@ -80,8 +84,12 @@ func readSecretFiles(v reflect.Value, path string) []string {
 	return problems
 }
 
-// readSecret reads a secret's file and refuses one that everybody may read.
-func readSecret(path string) (string, error) {
+// maxSecret is the longest file of a secret in bytes.
+const maxSecret = 64 << 10
+
+// readSecretWhole reads the whole file of a secret of several lines, such as a key
+// in PEM, and refuses one that everybody may read.
+func readSecretWhole(path string) (string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return "", err
@@ -93,7 +101,19 @@ func readSecret(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	line, _, _ := strings.Cut(string(text), "\n")
+	if len(text) > maxSecret {
+		return "", fmt.Errorf("%s: more than %d bytes", path, maxSecret)
+	}
+	return string(text), nil
+}
+
+// readSecret is the first line of a secret's file, without the line's end.
+func readSecret(path string) (string, error) {
+	text, err := readSecretWhole(path)
+	if err != nil {
+		return "", err
+	}
+	line, _, _ := strings.Cut(text, "\n")
 	line = strings.TrimRight(line, "\r")
 	if line == "" {
 		return "", fmt.Errorf("%s: its first line is empty; write the secret there", path)
@@ -118,6 +138,7 @@ func (c *Config) Problems() []string {
 	for _, p := range c.Partners {
 		out = append(out, c.Demands(p)...)
 	}
+	out = append(out, upstreamProblems(c.Upstreams)...)
 	return out
 }
 

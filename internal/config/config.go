@@ -39,6 +39,7 @@ import (
 	"parvis/internal/relyingparty"
 	"parvis/internal/session"
 	"parvis/internal/signin"
+	"parvis/internal/upstream"
 	"parvis/internal/web/kit"
 	"parvis/internal/web/portal"
 )
@@ -89,6 +90,8 @@ type Config struct {
 	Audit audit.Settings `yaml:"audit"`
 	// Partners are services that may use the sign-in service. They are read only for the commands; `parvis partner add` keeps others in the database.
 	Partners []relyingparty.Settings `yaml:"partners"`
+	// Upstreams are sign-in partners: who lets people sign in here with what they have elsewhere. They are read only for the commands; `parvis upstream add` keeps others in the database.
+	Upstreams []upstream.Settings `yaml:"upstreams"`
 }
 
 // Methods are the limits on methods and the numbers of each.

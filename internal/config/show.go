@@ -33,6 +33,16 @@ func (c *Config) Show() []Setting {
 			}
 			continue
 		}
+		if l.Path == "upstreams" {
+			for _, u := range c.Upstreams {
+				for _, ul := range leaves(reflect.ValueOf(u), "upstreams["+u.ID+"]") {
+					if !ul.Value.IsZero() {
+						out = append(out, ul.shown())
+					}
+				}
+			}
+			continue
+		}
 		out = append(out, l.shown())
 	}
 	return out

@@ -30,6 +30,7 @@ import (
 	"parvis/internal/job"
 	"parvis/internal/notify"
 	"parvis/internal/session"
+	"parvis/internal/upstream"
 )
 
 // batch is how many rows one transaction of a job takes at most.
@@ -50,6 +51,7 @@ type Lifecycle struct {
 	Sessions    session.Sessions
 	Connections connection.Connections
 	Grants      grant.Grants
+	Links       upstream.Links
 	Outbox      *notify.Outbox
 	Audit       *audit.Log
 }
@@ -133,7 +135,7 @@ func (l *Lifecycle) forget(tx *db.Tx, a id.Account) error {
 		return err
 	}
 	return each(tx, a, append(l.secondSteps(),
-		authenticator.Erase, l.Sessions.Erase, l.Grants.Forget, l.Connections.Forget, l.Audit.EraseAccount))
+		authenticator.Erase, l.Links.Erase, l.Sessions.Erase, l.Grants.Forget, l.Connections.Forget, l.Audit.EraseAccount))
 }
 
 // Close ends an account and erases it everywhere, in the caller's transaction,

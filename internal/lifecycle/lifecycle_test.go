@@ -18,6 +18,7 @@ import (
 	"parvis/internal/recovery"
 	"parvis/internal/secret"
 	"parvis/internal/signin"
+	"parvis/internal/upstream"
 )
 
 const address = "sam@example.org"
@@ -181,8 +182,26 @@ func TestAClosedAccountIsErasedEverywhereAndItsAddressIsFree(t *testing.T) {
 			t.Fatal(err)
 		}
 		a, _ := find(t, h, address)
+		links, fresh := h.Lifecycle.Links, upstream.NewLinkID()
+		linked := func() (found bool) {
+			err := h.DB.Read(t.Context(), func(tx *db.Tx) (err error) {
+				_, found, err = links.Find(tx, "https://bank.example", "s-1")
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return found
+		}
+		err := h.DB.Write(t.Context(), func(tx *db.Tx) error { return links.Link(tx, fresh, a.ID, "https://bank.example", "s-1") })
+		if err != nil || !linked() {
+			t.Fatal(err)
+		}
 		if err := h.Lifecycle.Erase(t.Context(), a.ID, notify.RemovedByOperator); err != nil {
 			t.Fatal(err)
+		}
+		if linked() {
+			t.Error("the link to a sign-in partner outlives its account")
 		}
 		if own.View(own.Direct()).Person != nil {
 			t.Error("a session outlives its account")
