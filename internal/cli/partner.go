@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"parvis/internal/app"
@@ -30,7 +29,7 @@ type partnerCmd struct {
 // partnerAdd takes a service from a file, from flags, or from both.
 type partnerAdd struct {
 	change
-	File         string   `help:"YAML file with the service's settings, as in the section partners of the configuration; - reads standard input." placeholder:"FILE"`
+	File         string   `help:"YAML file with the service's settings, as in the section partners of the configuration, without a secret; - reads standard input." placeholder:"FILE"`
 	ID           string   `help:"Identifier of the service (client_id)." placeholder:"ID"`
 	NameEN       string   `help:"Name in English." placeholder:"TEXT" name:"name-en"`
 	NameFR       string   `help:"Name in French." placeholder:"TEXT" name:"name-fr"`
@@ -150,7 +149,11 @@ func (cmd *partnerAdd) Run(ctx context.Context, c *console) error {
 		if cmd.JSON {
 			return c.json(answer)
 		}
-		answer.print(c)
+		if cmd.Apply {
+			answer.print(c)
+		} else {
+			c.table(partnerRows(p))
+		}
 		cmd.hint(c)
 		return nil
 	})
@@ -231,66 +234,6 @@ func (cmd *partnerList) Run(ctx context.Context, c *console) error {
 			rows = append(rows, []string{l.ID, l.Name.In(i18n.English), l.Department.In(i18n.English), l.Source, state})
 		}
 		c.table(rows)
-		return nil
-	})
-}
-
-// pkceOf is the partner's PKCE rule in the words of its settings.
-func pkceOf(p *relyingparty.RelyingParty) string {
-	if p.RequirePKCE {
-		return "required"
-	}
-	return "optional"
-}
-
-type partnerShow struct {
-	ID   string `arg:"" help:"Identifier of the service."`
-	JSON bool   `help:"Answer as JSON." name:"json"`
-}
-
-// Run shows a service.
-func (cmd *partnerShow) Run(ctx context.Context, c *console) error {
-	return c.withHouse(ctx, func(h *app.House) error {
-		p, err := h.Registry.Get(ctx, id.RelyingParty(cmd.ID))
-		if err != nil {
-			return partnerError(cmd.ID, err)
-		}
-		if cmd.JSON {
-			return c.json(struct {
-				partnerLine
-				RedirectURIs           []string `json:"redirect_uris"`
-				PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris"`
-				StartURL               string   `json:"start_url"`
-				InitiateLoginURI       string   `json:"initiate_login_uri"`
-				Scopes                 []string `json:"scopes"`
-				IDTokenAlg             string   `json:"id_token_alg"`
-				PKCE                   string   `json:"pkce"`
-				FormPost               bool     `json:"form_post"`
-				Listed                 bool     `json:"listed"`
-				SupportEmail           string   `json:"support_email"`
-				Secrets                int      `json:"secrets"`
-			}{
-				lineOf(p), p.RedirectURIs, p.PostLogoutRedirectURIs, p.StartURL, p.InitiateLoginURI, p.Scopes,
-				p.IDTokenAlg, pkceOf(p), p.FormPost, p.Listed, p.Support.Email, len(p.Secrets),
-			})
-		}
-		l := lineOf(p)
-		c.table([][]string{
-			{"id", l.ID},
-			{"name", p.Name.In(i18n.English) + " / " + p.Name.In(i18n.French)},
-			{"pkce", pkceOf(p)},
-			{"id_token_alg", p.IDTokenAlg},
-			{"department", p.Department.In(i18n.English) + " / " + p.Department.In(i18n.French)},
-			{"source", l.Source},
-			{"disabled", fmt.Sprint(l.Disabled)},
-			{"auth", l.Auth},
-			{"secrets in force", fmt.Sprint(len(p.Secrets))},
-			{"redirect_uris", strings.Join(p.RedirectURIs, " ")},
-			{"post_logout_redirect_uris", strings.Join(p.PostLogoutRedirectURIs, " ")},
-			{"start_url", p.StartURL},
-			{"initiate_login_uri", p.InitiateLoginURI},
-			{"scopes", strings.Join(p.Scopes, " ")},
-		})
 		return nil
 	})
 }

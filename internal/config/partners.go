@@ -14,10 +14,14 @@ import (
 const MaxPartners = 1 << 20
 
 // ParsePartner reads one partner service from a file of its own, with the same
-// rules for unknown keys as the configuration.
+// rules for unknown keys as the configuration: alone, or the only one of a list
+// as ParsePartners takes it. It checks no more, because flags may complete it.
 func ParsePartner(path string, text []byte) (relyingparty.Settings, error) {
 	var s relyingparty.Settings
 	root, problems := rootOf(text)
+	if problems == nil {
+		root, problems = onlyOne(root)
+	}
 	if problems == nil {
 		problems = decodeNode(root, &s)
 	}
@@ -25,6 +29,21 @@ func ParsePartner(path string, text []byte) (relyingparty.Settings, error) {
 		return relyingparty.Settings{}, &Error{Path: path, Problems: problems}
 	}
 	return s, nil
+}
+
+// onlyOne finds the service in a file that may hold a list with nothing else in it.
+func onlyOne(root *yaml.Node) (*yaml.Node, []string) {
+	list := root
+	if root.Kind == yaml.MappingNode && len(root.Content) == 2 && root.Content[0].Value == "partners" {
+		list = root.Content[1]
+	}
+	if list.Kind != yaml.SequenceNode {
+		return root, nil
+	}
+	if n := len(list.Content); n != 1 {
+		return nil, []string{fmt.Sprintf("line %d: there are %d services in this list; give one at a time", list.Line, n)}
+	}
+	return list.Content[0], nil
 }
 
 // ParsePartners reads a file with partner services of the same shape as partners

@@ -91,3 +91,27 @@ func FuzzAFileOfPartnersNeverPanics(f *testing.F) {
 		}
 	})
 }
+
+func TestOnePartnerIsReadAloneOrAsTheOnlyOneOfAList(t *testing.T) {
+	for name, text := range map[string]string{
+		"alone":                   fishing,
+		"a list":                  listed(fishing),
+		"as in the configuration": "partners:\n" + listed(fishing),
+	} {
+		got, err := ParsePartner("service.yaml", []byte(text))
+		if err != nil || got.ID != "fishing" || got.Name["fr"] != "Pêche" {
+			t.Errorf("%s: %+v %v", name, got, err)
+		}
+	}
+	for text, want := range map[string]string{
+		"partners: []":                           "line 1: there are 0 services in this list; give one at a time",
+		listed(fishing) + listed(fishing):        "line 1: there are 2 services in this list; give one at a time",
+		"partners:\n" + listed(fishing+"x: 1\n"): "line 6: x: there is no such setting",
+		"server: {}\npartners: []\n":             "line 1: server: there is no such setting",
+	} {
+		_, err := ParsePartner("service.yaml", []byte(text))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+}
