@@ -431,6 +431,19 @@ func TestANameIsTheOnlyOneOfItsAccount(t *testing.T) {
 	})
 }
 
+func TestANameThatWasProposedIsKnownAgain(t *testing.T) {
+	for name, behind := range map[string]string{"Phone": "", "Phone 2": " 2", "Phone 17": " 17"} {
+		if got, ok := authenticator.Proposed(name, "Phone"); !ok || got != behind {
+			t.Errorf("%q: %q, %v", name, got, ok)
+		}
+	}
+	for _, name := range []string{"", "phone", "Phone ", "Phone 1", "Phone 02", "Phone2", "Phone -3", "Phone 2 ", "Work", "My Phone"} {
+		if got, ok := authenticator.Proposed(name, "Phone"); ok {
+			t.Errorf("%q counts as proposed, with %q", name, got)
+		}
+	}
+}
+
 func TestANameHasOneToEightyVisibleCharacters(t *testing.T) {
 	for typed, want := range map[string]string{
 		"a": "a", " Ana’s phone\t": "Ana’s phone", strings.Repeat("é", 80): strings.Repeat("é", 80),

@@ -89,3 +89,17 @@ func FreeName(list []Authenticator, wanted string) string {
 		free = wanted + " " + strconv.Itoa(n)
 	}
 }
+
+// Proposed reports whether a name is the wanted one or a form of it that FreeName
+// made, and gives what stands behind it: "" or a space and the number.
+func Proposed(name, wanted string) (behind string, ok bool) {
+	rest, ok := strings.CutPrefix(name, wanted)
+	if !ok || rest == "" {
+		return "", ok
+	}
+	digits, ok := strings.CutPrefix(rest, " ")
+	if n, err := strconv.Atoi(digits); !ok || err != nil || n < 2 || strconv.Itoa(n) != digits {
+		return "", false
+	}
+	return rest, true
+}

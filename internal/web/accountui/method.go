@@ -39,7 +39,7 @@ func (u *UI) askRename(c *call) error {
 	if err != nil {
 		return u.refused(c, err, methodsPath)
 	}
-	return u.renderRename(c, http.StatusOK, e, kit.NewForm("name", e.Name))
+	return u.renderRename(c, http.StatusOK, e, kit.NewForm("name", u.nameOf(u.Site.Tr(c.r), e)))
 }
 
 func (u *UI) renderRename(c *call, status int, e stepup.Entry, form *kit.Form) error {
@@ -49,7 +49,7 @@ func (u *UI) renderRename(c *call, status int, e stepup.Entry, form *kit.Form) e
 	}
 	return u.renderSettings(c, status, kit.View{
 		Page: "rename-method", Title: tr.T("rename-method.title"), Form: form, Keeps: "rename-method",
-		Data: renamePage{Action: methodPath(e.ID, "rename"), Kind: tr.T("methods-list.type." + string(e.Type)), Target: e.Target},
+		Data: renamePage{Action: methodPath(e.ID, "rename"), Kind: typeName(tr, e.Type), Target: e.Target},
 	})
 }
 
@@ -119,9 +119,9 @@ func (u *UI) askRemove(c *call) error {
 		title = "remove-method.title-type"
 	}
 	return u.renderSettings(c, http.StatusOK, kit.View{
-		Page: "remove-method", Title: tr.T(title, "name", nameOf(tr, e)),
+		Page: "remove-method", Title: tr.T(title, "name", u.nameOf(tr, e)),
 		Data: removePage{
-			Action: methodPath(e.ID, "remove"), Name: nameOf(tr, e), Target: e.Target, Last: last, Services: services,
+			Action: methodPath(e.ID, "remove"), Name: u.nameOf(tr, e), Target: e.Target, Last: last, Services: services,
 			Effect: tr.T("remove-method.effect." + string(e.Type)), Browsers: len(overview.Browsers) > 0,
 		},
 	})

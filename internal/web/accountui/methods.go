@@ -70,7 +70,7 @@ func (u *UI) methods(c *call) error {
 	tr := u.Site.Tr(c.r)
 	data := methodsPage{None: true, Only: overview.Only, Done: u.done(c, tr, overview)}
 	for _, e := range overview.Entries {
-		data.Rows = append(data.Rows, row(tr, e))
+		data.Rows = append(data.Rows, u.methodRow(tr, e))
 		data.None = data.None && e.Type == authenticator.Email
 	}
 	for _, o := range overview.Offer {
@@ -100,7 +100,7 @@ func (u *UI) done(c *call, tr *i18n.Tr, overview stepup.Overview) string {
 	if renamed := query.Get("renamed"); renamed != "" {
 		for _, e := range overview.Entries {
 			if string(e.ID) == renamed && e.Name != "" {
-				return tr.T("methods-list.renamed", "name", e.Name)
+				return tr.T("methods-list.renamed", "name", u.nameOf(tr, e))
 			}
 		}
 	}
@@ -116,16 +116,18 @@ func (u *UI) done(c *call, tr *i18n.Tr, overview stepup.Overview) string {
 	return ""
 }
 
-// row is one line of the list.
-func row(tr *i18n.Tr, e stepup.Entry) methodRow {
+// methodRow is one line of the list.
+func (u *UI) methodRow(tr *i18n.Tr, e stepup.Entry) methodRow {
 	out := methodRow{
-		Name: nameOf(tr, e), Icon: iconOf(e.Type), Target: e.Target, Added: e.BoundAt, Used: e.UsedAt,
+		Name: u.nameOf(tr, e), Icon: iconOf(e.Type), Target: e.Target, Added: e.BoundAt, Used: e.UsedAt,
 		Backup: e.Type == authenticator.BackupCode, Left: e.Left, Few: e.Left <= few, Stopped: e.Stopped,
 		Off: e.Standing.Standing == authenticator.Disabled, Fixed: e.Fixed, Remove: methodPath(e.ID, "remove"),
 	}
 	if e.Name != "" {
-		out.Kind = tr.T("methods-list.type." + string(e.Type))
 		out.Rename = methodPath(e.ID, "rename")
+	}
+	if _, ok := u.proposed(e); !ok {
+		out.Kind = typeName(tr, e.Type)
 	}
 	if e.Standing.Standing == authenticator.Waiting {
 		out.Waits = e.Standing.Until
@@ -134,12 +136,32 @@ func row(tr *i18n.Tr, e stepup.Entry) methodRow {
 	return out
 }
 
-// nameOf is what a method is called: the name its owner gave it, else what it is.
-func nameOf(tr *i18n.Tr, e stepup.Entry) string {
-	if e.Name != "" {
-		return e.Name
+// nameOf is what a method is called: the name its owner gave it, else what it is,
+// in the language of the page.
+func (u *UI) nameOf(tr *i18n.Tr, e stepup.Entry) string {
+	if behind, ok := u.proposed(e); ok {
+		return typeName(tr, e.Type) + behind
 	}
-	return tr.T("methods-list.type." + string(e.Type))
+	return e.Name
+}
+
+// proposed reports whether a method has no name, or the one that was proposed when
+// it was set up, in whatever language; then with the number behind it, if any.
+func (u *UI) proposed(e stepup.Entry) (behind string, ok bool) {
+	if e.Name == "" {
+		return "", true
+	}
+	for _, lang := range i18n.Langs() {
+		if behind, ok := authenticator.Proposed(e.Name, typeName(u.Site.Texts.Tr(lang), e.Type)); ok {
+			return behind, true
+		}
+	}
+	return "", false
+}
+
+// typeName is what methods of a type are.
+func typeName(tr *i18n.Tr, t authenticator.Type) string {
+	return tr.T("methods-list.type." + string(t))
 }
 
 func iconOf(t authenticator.Type) string {

@@ -208,6 +208,26 @@ func TestTheMethodsAreListedWithWhatIsLeftToDo(t *testing.T) {
 	})
 }
 
+func TestANameThatWasProposedIsSaidOnceAndInTheLanguageOfThePage(t *testing.T) {
+	eachOwner(t, func(t *testing.T, o owner) {
+		first, _ := o.app("Application d’authentification")
+		second, _ := o.app("Authenticator app 2")
+		o.phone("416-555-0134", "Phone")
+		kind, other := o.say("Authenticator app", "Application d'authentification"), o.say("Application d'authentification", "Authenticator app")
+		page := o.Open("/settings/methods")
+		page.MustSay(kind+" 2", o.say("Phone Good +1", "Téléphone Bonne +1"))
+		page.MustNotSay(other, o.say("Téléphone", "Phone"))
+		o.Open("/settings").MustSay(kind, kind+" 2").MustNotSay(other)
+		o.Open("/settings/methods/" + string(first) + "/rename")
+		if got := o.Page.Field("name", "value"); strings.ReplaceAll(got, "’", "'") != kind {
+			t.Errorf("the name to change is %q", got)
+		}
+		o.Open("/settings/methods/" + string(second) + "/remove")
+		o.proves(policy.App)
+		o.Open("/settings/methods/"+string(second)+"/remove").Must("remove-method", http.StatusOK).MustSay(kind + " 2")
+	})
+}
+
 func TestAMethodThatCannotBeUsedSaysWhatToDo(t *testing.T) {
 	eachOwner(t, func(t *testing.T, o owner) {
 		account := o.session().Account

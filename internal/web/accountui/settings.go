@@ -40,7 +40,7 @@ func (u *UI) settings(c *call) error {
 	}
 	for _, e := range overview.Entries {
 		if e.Type != authenticator.Email {
-			data.Methods = append(data.Methods, nameOf(tr, e))
+			data.Methods = append(data.Methods, u.nameOf(tr, e))
 		}
 	}
 	if data.More = len(data.Methods) - named; data.More > 1 {

@@ -48,7 +48,7 @@ func methodIcon(m policy.Method) string {
 // line is an option as the pages show it.
 func (u *UI) line(tr *i18n.Tr, o stepup.Option) methodLine {
 	var facts []string
-	for _, fact := range []string{unbroken(o.Target), u.ownName(o)} {
+	for _, fact := range []string{unbroken(o.Target), u.ownName(tr, o)} {
 		if fact != "" {
 			facts = append(facts, fact)
 		}
@@ -74,15 +74,28 @@ func unbroken(target string) string {
 }
 
 // ownName is the name that somebody gave a method; "" when it is the one that is
-// proposed, in any language, for it tells nothing.
-func (u *UI) ownName(o stepup.Option) string {
+// proposed, in any language, for it tells nothing. With a number behind it, it tells
+// one from another, and is said in the language of the page.
+func (u *UI) ownName(tr *i18n.Tr, o stepup.Option) string {
+	own, proposal := o.Name, proposalFor(o.Method)
 	for _, lang := range i18n.Langs() {
-		tr := u.Site.Texts.Tr(lang)
-		if o.Name == methodName(tr, o.Method) || o.Name == tr.T("set-up-phone.suggested") {
+		behind, ok := authenticator.Proposed(own, u.Site.Texts.Tr(lang).T(proposal))
+		switch {
+		case ok && behind == "":
 			return ""
+		case ok:
+			return tr.T(proposal) + behind
 		}
 	}
-	return o.Name
+	return own
+}
+
+// proposalFor is the key of the name that a method gets when its owner gives none.
+func proposalFor(m policy.Method) string {
+	if m == policy.Text || m == policy.Voice {
+		return "set-up-phone.suggested"
+	}
+	return "method." + string(m) + ".name"
 }
 
 // standing says why a method cannot be used now; "" when it can.

@@ -49,7 +49,7 @@ func (u *UI) renderSecond(c *call, form *kit.Form, status int) error {
 	}
 	look.Target = unbroken(look.Target)
 	data := secondPage{
-		journey: c.journey, Look: look, Line: u.line(c.tr, look.Option), Name: u.ownName(look.Option), Why: secondWhy(c, look),
+		journey: c.journey, Look: look, Line: u.line(c.tr, look.Option), Name: u.ownName(c.tr, look.Option), Why: secondWhy(c, look),
 		Digits: u.digits(look.Method), Texted: look.Method == policy.Text,
 		Fee: look.Method == policy.Text || look.Method == policy.Voice, Other: others(c.tr, look.Others),
 		Resent: form == nil && c.r.URL.Query().Has("sent"),
