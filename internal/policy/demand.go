@@ -33,6 +33,7 @@ type Demand struct {
 	// Journey is the flow that carries this demand; flow.Start sets it. Facts of
 	// the same journey are new enough for ForceLogin and for every MaxAge: without
 	// this, max_age=0 would ask for ever, and two requests of one millisecond
-	// could be taken for each other. The MaxAge of Sensitive holds for them, too.
+	// could be taken for each other. They are so for Settings.Reauthenticate: then
+	// they age like others. The MaxAge of Sensitive holds for them at once.
 	Journey id.Flow `json:"journey,omitempty"`
 }

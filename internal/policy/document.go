@@ -209,8 +209,8 @@ const aboutDemands = `
 | | ` + "`max_age`" + ` | the age of proofs, if the request names none |
 | the request | ` + "`acr_values`" + `, or ` + "`acr`" + ` in ` + "`claims`" + ` without ` + "`essential`" + ` | a wish, best first. With ` + "`combine: any`" + ` the first class that the session satisfies already is taken, else the first that is known; with ` + "`all`" + ` the strongest that is known. Unknown classes are passed over |
 | | ` + "`acr`" + ` in ` + "`claims`" + ` with ` + "`essential: true`" + ` | a condition: if none of the classes can be reached here, the answer is ` + "`unmet_authentication_requirements`" + ` |
-| | ` + "`max_age`" + ` | each proof that is to count is at most so old. ` + "`0`" + ` asks for everything anew |
-| | ` + "`prompt=login`" + ` | only proofs of this very journey count |
+| | ` + "`max_age`" + ` | each proof that is to count is at most so old. ` + "`0`" + ` asks for everything anew; what was proven in this very journey counts for ` + "`policy.reauthenticate`" + ` |
+| | ` + "`prompt=login`" + ` | only proofs of this very journey count, for ` + "`policy.reauthenticate`" + ` |
 | | ` + "`prompt=none`" + ` | the same rules, and no page: if a step would be asked for, the answer is ` + "`login_required`" + ` |
 
 The level that is worked towards is the highest of what the deployment, the registration and

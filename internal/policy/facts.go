@@ -74,15 +74,16 @@ func (f Facts) AuthenticatedAt() time.Time {
 
 // counting are the facts that count for a demand: those that are as new as it
 // wants. Without this a second step of now would lend its age to a password of
-// this morning. What was proven in the journey of the demand itself is new enough,
-// but for a change to the account: a journey can be left open for hours.
-func (f Facts) counting(d Demand, now time.Time) Facts {
+// this morning. What was proven in the journey of the demand itself is new enough for
+// as long as the window: a journey can be left open for hours.
+func (f Facts) counting(d Demand, now time.Time, window time.Duration) Facts {
 	counts := func(at time.Time, journey id.Flow) bool {
-		young := d.MaxAge == nil || now.Sub(at) <= *d.MaxAge
+		age := now.Sub(at)
+		young := d.MaxAge == nil || age <= *d.MaxAge
 		switch {
 		case at.IsZero():
 			return false
-		case journey != "" && journey == d.Journey:
+		case journey != "" && journey == d.Journey && age <= window:
 			return young || !d.Sensitive
 		default:
 			return young && !d.ForceLogin

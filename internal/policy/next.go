@@ -38,7 +38,7 @@ type Need struct {
 // The order of the rules is fixed: what can never be reached, what was never
 // proven, what must be proven anew, what is too old, what is too weak.
 func (t Table) Next(d Demand, f Facts, now time.Time) Need {
-	counts := f.counting(d, now)
+	counts := f.counting(d, now, t.settings.Reauthenticate)
 	goal, reachable := t.goal(d, counts)
 	if !reachable {
 		return Need{Step: StepImpossible, Reason: ReasonUnknownACR}

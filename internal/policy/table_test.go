@@ -94,7 +94,7 @@ func TestEveryDemandMeetsEveryFact(t *testing.T) {
 		{"our own pages", "parvis", policy.Demand{Level: policy.AAL2}, "psss-----"},
 		{"sensitive", "parvis", policy.Demand{Level: policy.TwoSteps, Sensitive: true}, "pss------"},
 		{"a new authentication", "parvis", policy.Demand{ForceLogin: true, Journey: here}, "ppppppppp"},
-		{"met in the same journey", "parvis", policy.Demand{ForceLogin: true, Journey: other}, "p--------"},
+		{"met in the same journey, an hour ago: too long", "parvis", policy.Demand{ForceLogin: true, Journey: other}, "ppppppppp"},
 		{"outside a journey it is never met", "parvis", policy.Demand{ForceLogin: true}, "ppppppppp"},
 		{"too old", "parvis", policy.Demand{MaxAge: &minute}, "ppppppppp"},
 		{"young enough", "parvis", policy.Demand{MaxAge: &day}, "p--------"},

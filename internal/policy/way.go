@@ -66,12 +66,8 @@ func (t Table) Guard(d Demand, f Facts, has []Method, now time.Time) []Method {
 		window := t.settings.Reauthenticate
 		d.MaxAge = &window
 	}
-	counts := f.counting(d, now)
-	fresh := func(m Method) bool {
-		at := counts.Proven(m)
-		return !at.IsZero() && now.Sub(at) <= t.settings.Reauthenticate
-	}
-	if slices.ContainsFunc(guard, fresh) {
+	counts := f.counting(d, now, t.settings.Reauthenticate)
+	if slices.ContainsFunc(guard, func(m Method) bool { return !counts.Proven(m).IsZero() }) {
 		return nil
 	}
 	return guard

@@ -80,6 +80,33 @@ func TestChangesAskForTheBestThatTheAccountHas(t *testing.T) {
 	}
 }
 
+// Whoever finds a journey open, after its owner proved everything and went away, must
+// not be able to finish it as if that had been now.
+func TestProofsAgeWithinTheirOwnJourney(t *testing.T) {
+	table := everything("parvis")
+	window, minute, hour := table.Window(), time.Minute, time.Hour
+	for name, d := range map[string]policy.Demand{
+		"prompt=login":                {ForceLogin: true, Journey: here},
+		"max_age=60":                  {MaxAge: &minute, Journey: here},
+		"max_age=0":                   {MaxAge: new(time.Duration), Journey: here},
+		"a change to the account":     {Level: policy.TwoSteps, MaxAge: &window, Sensitive: true, Journey: here},
+		"prompt=login, and max_age":   {ForceLogin: true, MaxAge: &hour, Journey: here},
+		"prompt=login, for two steps": {ForceLogin: true, Level: policy.TwoSteps, Journey: here},
+	} {
+		if need := table.Next(d, proven(window, here, policy.App), noon); need.Step != policy.StepNone {
+			t.Errorf("%s: within the window: %+v", name, need)
+		}
+		if need := table.Next(d, proven(window+time.Second, here, policy.App), noon); need.Step != policy.StepPassword {
+			t.Errorf("%s: later: %+v", name, need)
+		}
+	}
+	for _, d := range []policy.Demand{{Journey: here}, {MaxAge: &hour, Journey: here}} {
+		if need := table.Next(d, proven(window+time.Second, here), noon); need.Step != policy.StepNone {
+			t.Errorf("%+v: asked again: %+v", d, need)
+		}
+	}
+}
+
 func TestFactsOfAnOlderProgramAreRead(t *testing.T) {
 	var f policy.Facts
 	if err := json.Unmarshal([]byte(`{"password":"2026-03-02T12:00:00Z","journey":"OTHER"}`), &f); err != nil {
