@@ -1,8 +1,10 @@
 package totp
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"parvis/internal/authenticator"
@@ -57,11 +59,15 @@ const drift = 24 * time.Hour
 func (a Apps) Drift(d Draft, code string, now time.Time) (time.Duration, bool, error) {
 	steps := int64(drift / Period)
 	found, err := d.Seed.matching(code, step(now)-steps, step(now)+steps)
-	if err != nil || len(found) != 1 { // of 5,760 steps several can share a code
+	if err != nil || len(found) == 0 {
 		return 0, false, err
 	}
-	return time.Duration(found[0]-step(now)) * Period, true, nil
+	// Of 5,760 steps several can share a code: the nearest is the likeliest.
+	nearest := slices.MinFunc(found, func(a, b int64) int { return cmp.Compare(abs(a-step(now)), abs(b-step(now))) })
+	return time.Duration(nearest-step(now)) * Period, true, nil
 }
+
+func abs(n int64) int64 { return max(n, -n) }
 
 // Bind makes a confirmed app one of the account's. The code that confirmed it
 // (time step at) cannot be used again. Faults as of authenticator.Authenticators.Bind.
