@@ -79,7 +79,7 @@ func (s State) Turn(table policy.Table, facts policy.Facts, has []policy.Method,
 			return out.prove(way.Ask, false)
 		}
 		return out.setUp(second.SetUp)
-	case need.Step != policy.StepNone || facts.Password.IsZero():
+	case need.Step != policy.StepNone || facts.First().IsZero():
 		return Turn{}
 	case second.Wants, s.SetUp != "" && second.Bound == "" && !second.Settled:
 		out := Turn{Need: need, Offer: offer(table)}

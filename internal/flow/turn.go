@@ -26,7 +26,7 @@ func (f Flow) Asking(table policy.Table, session id.Session, facts policy.Facts,
 	case f.State.SelectAccount && !p.Chose(session):
 		return false
 	}
-	return table.Next(f.State.Demand, facts, now).Step == policy.StepPassword
+	return table.Next(f.State.Demand, facts, now).Step == policy.StepFirst
 }
 
 // Chose reports whether the person said on this flow that they go on with a

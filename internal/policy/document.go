@@ -272,7 +272,7 @@ func demandTable() string {
 // about is a step, in the words of this page.
 func (s Step) about() string {
 	switch s {
-	case StepPassword:
+	case StepFirst:
 		return "password"
 	case StepSecond:
 		return "second step"

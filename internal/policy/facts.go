@@ -7,16 +7,35 @@ import (
 	"parvis/internal/id"
 )
 
-// Facts are what was proven in a session. The zero value: nothing. A password
-// begins them: proving it again starts new facts.
+// Facts are what was proven in a session. The zero value: nothing. A first step
+// begins them, a password or the sign-in of a partner: proving it again starts new
+// facts.
 type Facts struct {
 	Password time.Time `json:"password,omitzero"` // when the password was verified
 	Journey  id.Flow   `json:"journey,omitempty"` // the flow in which it was
 	Others   []Proof   `json:"others,omitempty"`  // second steps, the oldest first, one of each method
+	Partner  Partner   `json:"partner,omitzero"`  // the sign-in at a partner that began the session, in place of a password
 	// Remembered is when a second step was proven in this browser in an earlier
 	// session, if it was still to be remembered when the password was verified.
 	Remembered time.Time `json:"remembered,omitzero"`
 }
+
+// Partner is a sign-in at a sign-in partner.
+type Partner struct {
+	At    time.Time `json:"at"`    // when the person signed in there, as far as the partner told; else when it answered
+	Worth Level     `json:"worth"` // what the deployment takes it for, at most
+}
+
+// First is when the first step was proven; zero: it was not.
+func (f Facts) First() time.Time {
+	if f.Password.After(f.Partner.At) {
+		return f.Password
+	}
+	return f.Partner.At
+}
+
+// ByPartner are the facts of a sign-in at a partner.
+func ByPartner(p Partner, journey id.Flow) Facts { return Facts{Partner: p, Journey: journey} }
 
 // Proof is one proven method.
 type Proof struct {
@@ -63,7 +82,7 @@ func (f Facts) Second() Proof {
 // AuthenticatedAt is the auth_time of OpenID Connect: the last time the person
 // proved who they are; zero if never.
 func (f Facts) AuthenticatedAt() time.Time {
-	latest := f.Password
+	latest := f.First()
 	for _, p := range f.Others {
 		if p.At.After(latest) {
 			latest = p.At
@@ -92,6 +111,9 @@ func (f Facts) counting(d Demand, now time.Time, window time.Duration) Facts {
 	out := Facts{Journey: f.Journey}
 	if counts(f.Password, f.Journey) {
 		out.Password = f.Password
+	}
+	if counts(f.Partner.At, f.Journey) {
+		out.Partner = f.Partner
 	}
 	for _, p := range f.Others {
 		if counts(p.At, p.Journey) {

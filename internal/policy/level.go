@@ -66,12 +66,14 @@ func (l Level) accepts(usable []Method) []Method {
 	return out
 }
 
-// reached reports whether facts prove a level with the methods that count here.
+// reached reports whether facts prove a level with the methods that count here. A
+// second step adds to a partner's sign-in as it does to a password; without one the
+// partner's sign-in is worth what the deployment takes it for.
 func (l Level) reached(f Facts, usable []Method) bool {
-	if f.Password.IsZero() {
+	if f.First().IsZero() {
 		return false
 	}
-	if l == OneStep {
+	if l == OneStep || !f.Partner.At.IsZero() && l <= f.Partner.Worth {
 		return true
 	}
 	if l.Remembers() && !f.Remembered.IsZero() {

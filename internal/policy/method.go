@@ -75,12 +75,19 @@ func (m Method) amr() string {
 	}
 }
 
+// amrPartner stands for the sign-in at a partner: a value of ours, since RFC 8176 has
+// none and the service is not told which partner it was, nor what happened there.
+const amrPartner = "partner"
+
 // AMR lists the methods that were proven by their values of RFC 8176, e.g.
 // ["pwd" "otp" "mfa"]; nil if none. mfa stands for two kinds of factors, which a
 // password and an e-mail code are not.
 func AMR(f Facts) []string {
 	var out []string
 	factors := false
+	if !f.Partner.At.IsZero() {
+		out = append(out, amrPartner)
+	}
 	for _, m := range Methods() {
 		if f.Proven(m).IsZero() {
 			continue
@@ -90,7 +97,7 @@ func AMR(f Facts) []string {
 		}
 		factors = factors || m.Worth() >= AAL2
 	}
-	if factors && !f.Password.IsZero() {
+	if factors && !f.First().IsZero() {
 		out = append(out, "mfa")
 	}
 	return out

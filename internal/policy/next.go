@@ -8,7 +8,7 @@ type Step string
 // The steps that Next can name.
 const (
 	StepNone       Step = ""           // nothing is left to ask
-	StepPassword   Step = "password"   // ask for the password
+	StepFirst      Step = "first"      // ask for the password, or another first step
 	StepSecond     Step = "second"     // ask for a second step; Need.Way says which
 	StepImpossible Step = "impossible" // this deployment cannot reach what is demanded: answer with the protocol's error
 )
@@ -47,11 +47,11 @@ func (t Table) Next(d Demand, f Facts, now time.Time) Need {
 	switch {
 	case goal.reached(counts, t.usable):
 		return need
-	case f.Password.IsZero():
-		need.Step, need.Reason = StepPassword, ReasonNotSignedIn
+	case f.First().IsZero():
+		need.Step, need.Reason = StepFirst, ReasonNotSignedIn
 		return need
-	case counts.Password.IsZero():
-		need.Step, need.Reason = StepPassword, renewal(d)
+	case counts.First().IsZero():
+		need.Step, need.Reason = StepFirst, renewal(d)
 		return need
 	}
 	need.Step, need.Reason, need.Accept = StepSecond, ReasonTooWeak, goal.accepts(t.usable)

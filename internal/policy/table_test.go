@@ -46,6 +46,8 @@ func columns() []policy.Facts {
 		proven(time.Hour, other, policy.Backup),
 		proven(time.Hour, other, policy.Passkey),
 		proven(time.Hour, other, policy.SecurityKey),
+		policy.ByPartner(policy.Partner{At: noon.Add(-time.Hour), Worth: policy.OneStep}, other),
+		policy.ByPartner(policy.Partner{At: noon.Add(-time.Hour), Worth: policy.AAL2}, other),
 	}
 }
 
@@ -54,7 +56,7 @@ func letter(n policy.Need) string {
 	switch n.Step {
 	case policy.StepNone:
 		return "-"
-	case policy.StepPassword:
+	case policy.StepFirst:
 		return "p"
 	case policy.StepSecond:
 		return "s"
@@ -118,8 +120,9 @@ func TestEveryDemandMeetsEveryFact(t *testing.T) {
 					t.Errorf("%+v: step %q for the reason %q", f, need.Step, need.Reason)
 				}
 			}
-			if got.String() != tt.want {
-				t.Errorf("asks %s, want %s", got.String(), tt.want)
+			// A partner's sign-in is asked for what a password is, one worth AAL2 for what an app is.
+			if want := tt.want + tt.want[1:2] + tt.want[5:6]; got.String() != want {
+				t.Errorf("asks %s, want %s", got.String(), want)
 			}
 		})
 	}
@@ -153,7 +156,7 @@ func TestReasonsAreTold(t *testing.T) {
 func TestMaxAgeZeroAsksOnceMoreAndNotForEver(t *testing.T) {
 	table := everything("parvis")
 	d := policy.Demand{MaxAge: new(time.Duration(0)), Journey: here}
-	if got := table.Next(d, proven(time.Second, other), noon); got.Step != policy.StepPassword {
+	if got := table.Next(d, proven(time.Second, other), noon); got.Step != policy.StepFirst {
 		t.Errorf("asks %q", got.Step)
 	}
 	if got := table.Next(d, proven(time.Second, here), noon); got.Step != policy.StepNone {
@@ -216,6 +219,9 @@ func TestNothingIsClaimedAboveTheFacts(t *testing.T) {
 		{policy.Demand{Floor: []string{policy.ACRAAL2}, ACR: []string{policy.ACROneStep}}, proven(0, here, policy.Voice), policy.ACRAAL2, "pwd tel mfa"},
 		{policy.Demand{}, proven(0, here, policy.Passkey), policy.ACRPhishingResistant, "pwd swk mfa"},
 		{policy.Demand{}, proven(0, here, policy.SecurityKey), policy.ACRAAL3, "pwd hwk mfa"},
+		{policy.Demand{}, policy.ByPartner(policy.Partner{At: noon, Worth: policy.OneStep}, here), policy.ACROneStep, "partner"},
+		{policy.Demand{ACR: []string{policy.ACRAAL3}}, policy.ByPartner(policy.Partner{At: noon, Worth: policy.AAL2}, here), policy.ACRAAL2, "partner"},
+		{policy.Demand{}, policy.ByPartner(policy.Partner{At: noon, Worth: policy.OneStep}, here).With(policy.App, noon, here), policy.ACRAAL2, "partner otp mfa"},
 		{policy.Demand{}, policy.Facts{Others: []policy.Proof{{Method: policy.App, At: noon}}}, "", "otp"},
 	} {
 		if got := table.ACR(tt.demand, tt.facts); got != tt.acr {
@@ -276,8 +282,11 @@ func walk(t *testing.T, table policy.Table, d policy.Demand, f policy.Facts, has
 		case policy.StepNone:
 			checkEnd(t, table, d, f)
 			return
-		case policy.StepPassword:
+		case policy.StepFirst:
 			f = f.With(policy.Password, noon, here)
+			if d.Essential {
+				f = policy.ByPartner(policy.Partner{At: noon, Worth: policy.OneStep}, here)
+			}
 			d.Journey = here
 		case policy.StepSecond:
 			way := table.Way(need, d, f, has, noon)
@@ -300,13 +309,13 @@ func checkEnd(t *testing.T, table policy.Table, d policy.Demand, f policy.Facts)
 	t.Helper()
 	level := table.Level(f)
 	acr := table.ACR(d, f)
-	if f.Password.IsZero() || level < d.Level || acr == "" {
+	if f.First().IsZero() || level < d.Level || acr == "" {
 		t.Fatalf("%+v lets %+v through with %v (%q)", d, f, level, acr)
 	}
 	if d.ForceLogin && f.Journey != d.Journey {
 		t.Fatalf("%+v lets an older sign-in through: %+v", d, f)
 	}
-	if d.MaxAge != nil && f.Journey != d.Journey && noon.Sub(f.Password) > *d.MaxAge {
+	if d.MaxAge != nil && f.Journey != d.Journey && noon.Sub(f.First()) > *d.MaxAge {
 		t.Fatalf("%+v lets an older password through: %+v", d, f)
 	}
 	if len(d.Floor) > 0 && slices.Contains(d.Floor, policy.ACRAAL2) && len(d.Floor) == 1 && level < policy.AAL2 {

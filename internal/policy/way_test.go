@@ -70,7 +70,7 @@ func TestChangesAskForTheBestThatTheAccountHas(t *testing.T) {
 		}
 	}
 	old := proven(21*time.Minute, other, policy.App)
-	if need := table.Next(table.Sensitive([]policy.Method{policy.App}), old, noon); need.Step != policy.StepPassword || need.Reason != policy.ReasonTooOld {
+	if need := table.Next(table.Sensitive([]policy.Method{policy.App}), old, noon); need.Step != policy.StepFirst || need.Reason != policy.ReasonTooOld {
 		t.Errorf("old proofs change the account: %+v", need)
 	}
 	remembered := proven(0, other)

@@ -114,7 +114,7 @@ func nextSignIn(table policy.Table, p Position, now time.Time) (Step, Reason) {
 	switch table.Next(p.Demand, p.Live.Facts, now).Step {
 	case policy.StepImpossible:
 		return StepFinish, ReasonDone // the endpoint that completes the request answers with its protocol's error
-	case policy.StepPassword:
+	case policy.StepFirst:
 		return StepSignIn, ReasonReauth
 	case policy.StepSecond, policy.StepNone:
 	}
