@@ -21,14 +21,14 @@ func (o office) peppers(t *testing.T, files ...string) {
 	}
 	before, after, _ := strings.Cut(string(text), "pepper_files: [")
 	_, after, _ = strings.Cut(after, "]")
-	list := ""
+	var list strings.Builder
 	for i, file := range files {
 		if i > 0 {
-			list += ", "
+			list.WriteString(", ")
 		}
-		list += `"` + filepath.Join(filepath.Dir(o.config), file) + `"`
+		list.WriteString(`"` + filepath.Join(filepath.Dir(o.config), file) + `"`)
 	}
-	if err := os.WriteFile(o.config, []byte(before+"pepper_files: ["+list+"]"+after), 0o600); err != nil {
+	if err := os.WriteFile(o.config, []byte(before+"pepper_files: ["+list.String()+"]"+after), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -21,6 +21,7 @@ type Second struct {
 	Draft   string        `json:"draft,omitempty"`   // what is being set up, in the words of the journey that does it
 	Bound   policy.Method `json:"bound,omitempty"`   // method that was set up last on this flow
 	Settled bool          `json:"settled,omitempty"` // whether to set up another was answered
+	Remind  bool          `json:"remind,omitempty"`  // the backup codes were not used for long: ask whether they are at hand
 }
 
 // Of is what an account has begun: nothing of what somebody else began in the same
@@ -43,6 +44,7 @@ const (
 	TurnProve   TurnKind = "prove"   // prove one of Turn.Ask
 	TurnChoose  TurnKind = "choose"  // choose one of Turn.Offer to be set up
 	TurnSetUp   TurnKind = "set-up"  // Turn.Method is being set up
+	TurnRemind  TurnKind = "remind"  // say whether the backup codes are still at hand
 	TurnAnother TurnKind = "another" // there is only one strong method: be encouraged, once, to set up another
 )
 
@@ -91,6 +93,8 @@ func (s State) Turn(table policy.Table, facts policy.Facts, has []policy.Method,
 			method = s.SetUp
 		}
 		return out.setUp(method)
+	case second.Remind && slices.Contains(has, policy.Backup):
+		return Turn{Kind: TurnRemind, Need: need, Offer: offer(table)}
 	case second.Bound != "" && !second.Settled && s.SetUp == "" && strong(has) == 1 && len(offer(table)) > 1:
 		return Turn{Kind: TurnAnother, Need: need, Offer: offer(table)}
 	}

@@ -96,7 +96,7 @@ func TestProofsAgeWithinTheirOwnJourney(t *testing.T) {
 		if need := table.Next(d, proven(window, here, policy.App), noon); need.Step != policy.StepNone {
 			t.Errorf("%s: within the window: %+v", name, need)
 		}
-		if need := table.Next(d, proven(window+time.Second, here, policy.App), noon); need.Step != policy.StepPassword {
+		if need := table.Next(d, proven(window+time.Second, here, policy.App), noon); need.Step != policy.StepFirst {
 			t.Errorf("%s: later: %+v", name, need)
 		}
 	}

@@ -21,7 +21,7 @@ func after() []Step { return []Step{StepConsent, StepFinish, StepServices, StepR
 // second are the steps about the second step.
 func second() []Step {
 	return []Step{
-		StepSecond, StepSetUp, StepSetUpApp, StepSetUpPhone, StepConfirmPhone, StepSetUpBackup, StepAnother,
+		StepSecond, StepSetUp, StepSetUpApp, StepSetUpPhone, StepConfirmPhone, StepSetUpBackup, StepRemind, StepAnother,
 	}
 }
 
@@ -72,7 +72,9 @@ func Edges() []Edge {
 		{[]Step{StepSecond}, "send-code", "sent", []Step{StepSecond}},
 		{[]Step{StepSecond}, "another-way", "chosen", []Step{StepSecond}},
 		{[]Step{StepSecond}, "second-step", "wrong code", []Step{StepSecond}},
-		{[]Step{StepSecond}, "second-step", "proven", signedIn},
+		{[]Step{StepSecond}, "second-step", "proven", slices.Concat(signedIn, []Step{StepRemind})},
+		{[]Step{StepRemind}, "backup-reminder", "at hand", proven},
+		{[]Step{StepRemind}, "backup-reminder", "new ones wanted", []Step{StepSetUpBackup}},
 		{slices.Concat([]Step{StepSetUp}, chosen()), "set-up-method", "chosen", begun[1:]},
 		{[]Step{StepSetUpApp}, "set-up-app", "wrong code", []Step{StepSetUpApp}},
 		{[]Step{StepSetUpApp}, "set-up-app", "bound", bound},

@@ -148,6 +148,8 @@ func nextSecond(t flow.Turn, s flow.Second) (Step, Reason) {
 		return StepSetUp, ReasonSetUp
 	case flow.TurnAnother:
 		return StepAnother, ReasonSetUp
+	case flow.TurnRemind:
+		return StepRemind, ReasonSetUp
 	case flow.TurnSetUp:
 	default:
 		return "", ""
@@ -206,7 +208,7 @@ func beforeSignIn(s Step) bool {
 // settingUp reports whether a step is about setting up a method.
 func settingUp(s Step) bool {
 	switch s {
-	case StepSetUp, StepSetUpApp, StepSetUpPhone, StepConfirmPhone, StepSetUpBackup, StepAnother:
+	case StepSetUp, StepSetUpApp, StepSetUpPhone, StepConfirmPhone, StepSetUpBackup, StepAnother, StepRemind:
 		return true
 	default:
 		return false

@@ -22,6 +22,7 @@ const (
 	StepSetUpPhone     Step = "set-up-phone"       // number, text or call
 	StepConfirmPhone   Step = "confirm-phone"      // the code sent to that number
 	StepSetUpBackup    Step = "set-up-backup"      // backup codes to keep
+	StepRemind         Step = "backup-reminder"    // backup codes were not used for long: are they at hand?
 	StepAnother        Step = "set-up-another"     // one method only: be encouraged to set up another
 	StepContinue       Step = "continue"           // already signed in as …: continue or switch
 	StepConsent        Step = "consent"            // what is shared with the service

@@ -31,6 +31,32 @@ func (j *Journey) Backup(ctx context.Context, v flow.Visitor, fid id.Flow) ([]st
 	return out, nil
 }
 
+// Remind takes the answer of somebody who was asked whether their backup codes are
+// still at hand; without them a new set is offered at once. Fault Conflict when that
+// was not asked.
+func (j *Journey) Remind(ctx context.Context, v flow.Visitor, fid id.Flow, atHand bool) error {
+	err := j.DB.Write(ctx, func(tx *db.Tx) error {
+		s, err := j.at(tx, v, fid, flow.TurnRemind)
+		if err != nil {
+			return err
+		}
+		if err := j.BackupCodes.Reminded(tx, s.owner()); err != nil {
+			return err
+		}
+		before := s.flow.State.Progress
+		second := &s.flow.State.Progress.Second
+		second.Remind = false
+		if !atHand {
+			second.Wants, second.SetUp, second.Draft = true, policy.Backup, ""
+		}
+		return j.save(tx, s.flow, before)
+	})
+	if err != nil {
+		return fmt.Errorf("stepup: remind: %w", err)
+	}
+	return nil
+}
+
 // BindBackup makes the codes the account's, in place of an older set. They are not
 // proven by that: where a service demands more, one of them is asked for next, so
 // that nobody goes on with codes that were not kept.

@@ -665,3 +665,47 @@ func TestTheOneUsedLastIsAskedForFirst(t *testing.T) {
 		}
 	})
 }
+
+// Codes that nobody has looked at for months are often gone when they are needed.
+func TestWhoHasNotUsedBackupCodesForLongIsAskedWhetherTheyAreAtHand(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		b, seed := h.WithApp(sam)
+		owner := b.Live().Account
+		set, err := h.BackupCodes.Draft(t.Context(), h.BackupCodes.Make())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := h.DB.Write(t.Context(), func(tx *db.Tx) error { return h.BackupCodes.Store(tx, owner, set) }); err != nil {
+			t.Fatal(err)
+		}
+		next := func() id.Flow {
+			h.Clock.Advance(time.Minute)
+			b = h.Browser()
+			f := b.From(journeytest.Permits, aal2)
+			b.SignIn(f, sam, journeytest.Password)
+			b.Enter(f, h.AppCode(seed))
+			return f
+		}
+		b.At(next(), signin.StepConsent)
+		h.Clock.Advance(h.BackupCodes.Settings.RemindAfter)
+		f := next()
+		b.At(f, signin.StepRemind)
+		if err := h.Stepup.Remind(t.Context(), b.Visitor, f, true); err != nil {
+			t.Fatal(err)
+		}
+		b.At(f, signin.StepConsent)
+		conflict(t, "an answer to what was not asked", h.Stepup.Remind(t.Context(), b.Visitor, f, false))
+		b.At(next(), signin.StepConsent)
+		h.Clock.Advance(h.BackupCodes.Settings.RemindAfter)
+		f = next()
+		b.At(f, signin.StepRemind)
+		if err := h.Stepup.Remind(t.Context(), b.Visitor, f, false); err != nil {
+			t.Fatal(err)
+		}
+		b.At(f, signin.StepSetUpBackup)
+		if err := h.Stepup.Another(t.Context(), b.Visitor, f, false); err != nil {
+			t.Fatal(err)
+		}
+		b.At(f, signin.StepConsent)
+	})
+}

@@ -114,10 +114,16 @@ func (j *Journey) proven(tx *db.Tx, g guess, s scene, service notify.Service) er
 	}
 	before := s.flow.State.Progress
 	s.flow.State.Progress.Second.Way = ""
-	if g.way.Method == policy.Backup {
-		if err := j.spent(tx, g, &s, service); err != nil {
+	set, found, err := j.BackupCodes.Find(tx, s.owner())
+	switch {
+	case err != nil:
+		return err
+	case g.way.Method == policy.Backup:
+		if err := j.spent(tx, g, &s, set.Left, service); err != nil {
 			return err
 		}
+	case found:
+		s.flow.State.Progress.Second.Remind = j.BackupCodes.Due(set, tx.Now())
 	}
 	return j.save(tx, s.flow, before)
 }
@@ -159,14 +165,10 @@ func (j *Journey) keep(tx *db.Tx, v flow.Visitor, s scene, browser id.Browser) e
 
 // spent tells the owner that a backup code was used. After the last one the person
 // is offered a new set at once.
-func (j *Journey) spent(tx *db.Tx, g guess, s *scene, service notify.Service) error {
-	set, _, err := j.BackupCodes.Find(tx, s.owner())
-	if err != nil {
-		return err
-	}
+func (j *Journey) spent(tx *db.Tx, g guess, s *scene, left int, service notify.Service) error {
 	by := notify.AskedBy(g.visitor.UserAgent, tx.Now())
-	if set.Left > 0 {
-		return j.tell(tx, s.owner(), notify.BackupCodeUsed{Service: service, Left: set.Left, Asked: by})
+	if left > 0 {
+		return j.tell(tx, s.owner(), notify.BackupCodeUsed{Service: service, Left: left, Asked: by})
 	}
 	second := &s.flow.State.Progress.Second
 	second.Wants, second.SetUp, second.Draft = true, policy.Backup, ""

@@ -133,6 +133,8 @@ func (u *UI) secondRoutes(mux *http.ServeMux) {
 	mux.Handle("POST /signin/{flow}/set-up-method", u.take(signin.StepSetUp, "set-up-method", u.setUp, u.renderSetUp))
 	mux.Handle("POST /signin/{flow}/set-up-method/not-now", u.take(signin.StepSetUp, "not-now", u.notNow, u.renderSetUp))
 	mux.Handle("GET /signin/{flow}/help-me-choose", u.show(signin.StepHelpChoose, u.renderHelp))
+	mux.Handle("GET /signin/{flow}/backup-reminder", u.show(signin.StepRemind, u.renderRemind))
+	mux.Handle("POST /signin/{flow}/backup-reminder", u.take(signin.StepRemind, "backup-reminder", u.remind, u.renderRemind))
 	mux.Handle("GET /signin/{flow}/set-up-another", u.show(signin.StepAnother, u.renderAnother))
 	mux.Handle("POST /signin/{flow}/set-up-another", u.take(signin.StepAnother, "set-up-another", u.another, u.renderAnother))
 
