@@ -194,6 +194,7 @@ func parties() []relyingparty.Settings {
 		}),
 		with("query", func(s *relyingparty.Settings) { s.FormPost = false }),
 		with("fresh", func(s *relyingparty.Settings) { s.MaxAge = 10 * time.Minute }),
+		with("two-factors", func(s *relyingparty.Settings) { s.ACR = []string{policy.ACRAAL2} }),
 		with("strong", func(s *relyingparty.Settings) { s.ACR = []string{"urn:example:nobody-can"} }),
 	}
 }
