@@ -33,8 +33,12 @@ func (d *demonstration) announce() error {
 		people = append(people, []string{p.Email, p.Password, strings.TrimSuffix(stateText(p.State)+"; "+methodText(p), "; ")})
 	}
 	b := "\nThe demonstration is ready.\n\n" + columns(addresses) + clients + "\n" + columns(people) +
-		"\nTry this: open " + d.services[0].URL + ", choose \"Sign in\", then \"Create an account\" with any\n" +
-		"address; the activation mail is in the mailbox. Ctrl-C ends the demonstration.\n\n"
+		"\nTry this:\n" +
+		"  1. Open " + d.services[0].URL + ", choose \"Sign in\", then \"Create an account\" with any address;\n" +
+		"     the activation mail is in the mailbox.\n" +
+		"  2. Open " + d.services[1].URL + " with the same account: it is asked for a second factor.\n" +
+		"  3. See what the account has, and its settings: " + d.issuer + "/services\n" +
+		"Ctrl-C ends the demonstration.\n\n"
 	if _, err := fmt.Fprint(d.Out, b); err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}

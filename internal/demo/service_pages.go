@@ -19,6 +19,7 @@ type servicePage struct {
 	Lead       string
 	Needs      string
 	Mailbox    string
+	Account    string // where the person sees and changes the account
 	Message    string
 	Detail     string
 	Claims     []claim
@@ -69,7 +70,7 @@ func (s *service) show(w http.ResponseWriter, r *http.Request, status int, p ser
 	p.Department = t("demo.service." + s.Key + ".department")
 	p.Lead = t("demo.service." + s.Key + ".lead")
 	p.Needs = t("demo.service." + s.Key + ".needs")
-	p.Mailbox = s.Issuer + "/demo/mailbox"
+	p.Mailbox, p.Account = s.Issuer+"/demo/mailbox", s.Issuer+"/services"
 	p.page = s.Words.page(r, p.page)
 	// The sign-out form leads to the sign-in service, and browsers apply form-action to redirects.
 	s.Words.send(w, r, status, "service.html", p.Nonce, "'self' "+s.Issuer, p)
