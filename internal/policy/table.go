@@ -31,6 +31,9 @@ func (t Table) Usable() []Method { return slices.Clone(t.usable) }
 // Offers reports whether a method can be used as a second step.
 func (t Table) Offers(m Method) bool { return slices.Contains(t.usable, m) }
 
+// Always is the level that every sign-in reaches, whatever the service asks for.
+func (t Table) Always() Level { return t.settings.Always }
+
 // Window is how old a proof may be when something important is changed.
 func (t Table) Window() time.Duration { return t.settings.Reauthenticate }
 

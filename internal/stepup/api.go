@@ -16,6 +16,7 @@ type View struct {
 	Option               // the method that is asked for
 	Way    Way           // what is entered or awaited
 	Guard  bool          // asked because a method is to be set up
+	Always bool          // every sign-in here asks for as much, whatever the service
 	Again  bool          // it was proven before, but too long ago, or is wanted anew
 	Others []Option      // the other ways that are enough, the one used last first
 	Unfit  []Option      // methods of the account that are not enough here
@@ -83,6 +84,7 @@ type Result struct {
 type Choices struct {
 	Offer    []Choice      // as it is recommended
 	Required bool          // what is demanded cannot be reached without
+	Always   bool          // every sign-in here demands as much, whatever the service
 	Level    policy.Level  // what is worked towards
 	Method   policy.Method // what is being set up; "" while it is to be chosen
 	Bound    policy.Method // what was set up just now, for the encouragement to set up another
@@ -92,6 +94,7 @@ type Choices struct {
 type Choice struct {
 	Method     policy.Method
 	Full       bool // the account has as many as it may have
+	Has        bool // the account has one already
 	Restricted bool // SP 800-63B-4, 3.1.3.3: tell of the risk, offer another
 }
 

@@ -41,9 +41,10 @@ func (j *Journey) view(tx *db.Tx, v flow.Visitor, s scene) (View, error) {
 		return View{}, err
 	}
 	out := View{
-		Guard: s.turn.Guard || s.flow.State.Demand.Sensitive,
-		Again: s.turn.Need.Reason == policy.ReasonTooOld || s.turn.Need.Reason == policy.ReasonForced,
-		Way:   WayWait,
+		Guard:  s.turn.Guard || s.flow.State.Demand.Sensitive,
+		Always: j.always(s),
+		Again:  s.turn.Need.Reason == policy.ReasonTooOld || s.turn.Need.Reason == policy.ReasonForced,
+		Way:    WayWait,
 	}
 	for _, w := range unfit {
 		out.Unfit = append(out.Unfit, w.Option)
@@ -79,6 +80,9 @@ func (j *Journey) view(tx *db.Tx, v flow.Visitor, s scene) (View, error) {
 	}
 	return out, nil
 }
+
+// always reports whether the deployment itself demands what a turn works towards.
+func (j *Journey) always(s scene) bool { return s.turn.Need.Level <= j.Table.Always() }
 
 // keeps reports whether the proof of a turn may be remembered in the browser.
 func (s scene) keeps() bool {

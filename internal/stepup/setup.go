@@ -3,6 +3,7 @@ package stepup
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"parvis/internal/audit"
 	"parvis/internal/authenticator"
@@ -23,16 +24,17 @@ func (j *Journey) Choices(ctx context.Context, v flow.Visitor, fid id.Flow) (Cho
 		return Choices{}, err
 	}
 	return Choices{
-		Offer: j.offer(s.list, s.turn.Offer), Required: s.turn.Required, Level: s.turn.Need.Level,
+		Offer: j.offer(s.list, s.turn.Offer), Required: s.turn.Required, Always: j.always(s), Level: s.turn.Need.Level,
 		Method: s.turn.Method, Bound: s.flow.State.Progress.Second.Bound,
 	}, nil
 }
 
-// offer says of each method whether there is room for it.
+// offer says of each method whether there is room for it, and whether it is there already.
 func (j *Journey) offer(list []authenticator.Authenticator, methods []policy.Method) []Choice {
 	out := make([]Choice, 0, len(methods))
 	for _, m := range methods {
-		out = append(out, Choice{Method: m, Full: !j.room(list, m), Restricted: m.Restricted()})
+		has := slices.ContainsFunc(list, func(a authenticator.Authenticator) bool { return a.Type == authenticator.TypeOf(m) })
+		out = append(out, Choice{Method: m, Full: !j.room(list, m), Has: has, Restricted: m.Restricted()})
 	}
 	return out
 }

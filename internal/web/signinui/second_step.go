@@ -103,6 +103,8 @@ func secondWhy(c *call, look stepup.View) string {
 		return c.named("second-step.why.guard", "second-step.why.guard-direct")
 	case look.Again:
 		return c.named("second-step.why.again", "second-step.why.again-direct")
+	case look.Always:
+		return c.tr.T("second-step.why.direct")
 	default:
 		return c.named("second-step.why.service", "second-step.why.direct")
 	}

@@ -508,6 +508,11 @@ func TestFromTheSettingsAMethodIsAddedOrNotAndTheWayBackStaysOpen(t *testing.T) 
 		p.Submit("add-method").Must("set-up-method", http.StatusOK)
 		p.Submit("set-up-app")
 		p.Submit("set-up-app", "code", shown(h, seedOf(p))).Must("methods", http.StatusOK)
+		other := "Backup codes Recommended"
+		if language == "fr-CA" {
+			other = "Codes de récupération Recommandée"
+		}
+		p.Submit("add-method").Must("set-up-method", http.StatusOK).MustSay(other)
 
 		h.Clock.Advance(25 * time.Minute) // the proofs are too old for a change
 		p.Open("/settings/methods").Must("methods", http.StatusOK)
@@ -517,4 +522,29 @@ func TestFromTheSettingsAMethodIsAddedOrNotAndTheWayBackStaysOpen(t *testing.T) 
 			t.Error("who comes from the settings cannot go back to them")
 		}
 	})
+}
+
+func TestWhatEverySignInNeedsIsNotLaidToTheService(t *testing.T) {
+	for _, language := range languages {
+		h := webtest.Open(t, func(c *config.Config) {
+			c.Policy.Always = policy.TwoSteps
+			c.Policy.Methods = []policy.Method{policy.App, policy.Text, policy.Backup}
+		})
+		always, needed, asks := "Every sign-in here needs", "One more proof is needed", "Student aid asks"
+		if language == "fr-CA" {
+			always, needed, asks = "Chaque connexion exige ici", "Une vérification supplémentaire est nécessaire", "Aide financière aux études exige"
+		}
+		p := h.Person(language)
+		ask(p, webtest.Authorize(webtest.Aid))
+		p.Submit("confirm-email", "code", h.Code(email)).Must("choose-password", http.StatusOK)
+		p.Submit("choose-password", "password", good).Must("set-up-method", http.StatusOK).MustSay(always).MustNotSay(asks)
+		p.Submit("set-up-app").Must("set-up-app", http.StatusOK)
+		p.Submit("set-up-app", "code", shown(h, seedOf(p))).Must("set-up-another", http.StatusOK)
+
+		p = h.Person(language)
+		p.Open(webtest.Authorize(webtest.Aid))
+		signIn(p, good).Must("second-step", http.StatusOK).MustSay(needed).MustNotSay(asks)
+		p = h.Person(language)
+		arrive(p, policy.ACRAAL2).Must("second-step", http.StatusOK).MustSay(asks)
+	}
 }

@@ -40,7 +40,11 @@ func (u *UI) renderSetUp(c *call, form *kit.Form, status int) error {
 		journey: c.journey, Required: choices.Required, Offer: offer(c, choices),
 		Why: c.tr.T("set-up-method.why.direct"),
 	}
-	if choices.Required && c.journey.Service != "" {
+	switch {
+	case !choices.Required:
+	case choices.Always:
+		data.Why = c.tr.T("set-up-method.why.always")
+	case c.journey.Service != "":
 		data.Why = c.tr.T("set-up-method.why.service", "service", c.journey.Service)
 	}
 	if key := "set-up-method.level." + choices.Level.String(); choices.Required && c.tr.Has(key) {
@@ -64,20 +68,22 @@ func offer(c *call, choices stepup.Choices) []offerLine {
 	return out
 }
 
-// recommended is the first method that there is room for, of those that are not
-// restricted if there is one; beside a method that was set up just now, another kind.
+// recommended is the first method that there is room for: one that is not restricted
+// and of a kind that the account does not have, else one that is not restricted, else
+// any; beside a method that was set up just now, another kind.
 func recommended(choices stepup.Choices) policy.Method {
-	var first policy.Method
-	for _, o := range choices.Offer {
-		switch {
-		case o.Full || o.Method == choices.Bound:
-		case !o.Restricted:
-			return o.Method
-		case first == "":
-			first = o.Method
+	for _, good := range []func(o stepup.Choice) bool{
+		func(o stepup.Choice) bool { return !o.Restricted && !o.Has },
+		func(o stepup.Choice) bool { return !o.Restricted },
+		func(stepup.Choice) bool { return true },
+	} {
+		for _, o := range choices.Offer {
+			if !o.Full && o.Method != choices.Bound && good(o) {
+				return o.Method
+			}
 		}
 	}
-	return first
+	return ""
 }
 
 // setUp takes the choice of a method to set up.
