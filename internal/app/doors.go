@@ -51,7 +51,7 @@ func (h *House) doors(Options) error {
 			Attempts: c.Account.MaxFailures, SessionIdle: c.Session.Idle, SessionAbsolute: c.Session.Absolute,
 			ConsentLife: c.OIDC.Connection.ConsentLife, MailFrom: c.Mail.From, PasswordRules: h.passwordRules,
 			Methods: h.Table.Usable(), CodeValid: c.Methods.Code.Lifetime, EmailCodeValid: c.Methods.Code.EmailLifetime,
-			Remember: c.Session.Remember,
+			Always: h.Table.Always(), Remember: c.Session.Remember,
 		},
 	}
 	if err := front.Routes(mux); err != nil {

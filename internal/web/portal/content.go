@@ -37,6 +37,8 @@ type Content struct {
 	SecondStep bool     // there is a second step
 	App        bool     // there is the authenticator app
 	Backup     bool     // there are backup codes
+	Phone      bool     // there are codes by text or call
+	Always     bool     // every sign-in asks for a second step
 	EmailCode  string   // how long a code by e-mail works as a second step, in words; "" when it is none
 	Remember   string   // for how long a browser is remembered, in words; "" when it cannot be
 }
@@ -86,6 +88,7 @@ func (p *Portal) content(r *http.Request) (*Content, error) {
 	}
 	c.Methods, c.SecondStep = n.methods(tr), len(n.Methods) > 0
 	c.App, c.Backup = slices.Contains(n.Methods, policy.App), slices.Contains(n.Methods, policy.Backup)
+	c.Phone, c.Always = slices.ContainsFunc(n.Methods, policy.Method.Restricted), n.Always > policy.OneStep
 	if slices.Contains(n.Methods, policy.Email) {
 		c.EmailCode = tr.Duration(n.EmailCodeValid)
 	}

@@ -38,6 +38,7 @@ type Numbers struct {
 	PasswordRules   func(tr *i18n.Tr) []string // the rules of the deployment, each one sentence
 	MailFrom        string                     // address that mails come from
 	Methods         []policy.Method            // second steps that people can use, as they are recommended
+	Always          policy.Level               // what every sign-in reaches
 	CodeValid       time.Duration              // code by text or call
 	EmailCodeValid  time.Duration              // code by e-mail, as a second step
 	Remember        time.Duration              // for how long the second step is not asked for in a remembered browser; 0: never

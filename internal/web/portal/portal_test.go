@@ -213,11 +213,30 @@ func TestAMethodThatIsNotOfferedIsNotPromised(t *testing.T) {
 	})
 }
 
+func TestASecondStepThatEverySignInNeedsIsNotLaidToTheServices(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		p := webtest.New(t, h.handler, origin, "en-CA")
+		p.Open("/en/methods").MustSay("with your password and a second step").MustNotSay("Some services then", "Each service decides")
+		p.Open("/en/help").MustSay("part of signing in here").MustNotSay("decides whether it is needed")
+		p.Open("/fr/preuves").MustSay("avec votre mot de passe et une deuxième étape").MustNotSay("Certains services exigent ensuite", "Chaque service décide")
+		p.Open("/fr/aide").MustSay("Elle fait partie de la connexion").MustNotSay("qui décide si elle est nécessaire")
+	}, func(p *portal.Portal) { p.Numbers.Always = policy.TwoSteps })
+}
+
+func TestThePrivacyNoticeNamesWhatTheMethodsKeepAndTell(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		p := webtest.New(t, h.handler, origin, "en-CA")
+		p.Open("/en/privacy").MustSay("such as a phone number", "for 25 days or until", "see your number", "how and when you signed in")
+		p.Open("/fr/confidentialite").MustSay("comme un numéro de téléphone", "pendant 25 jours ou", "voient votre numéro", "comment et quand vous vous connectez")
+	})
+}
+
 func TestWithoutSecondStepsNoneIsPromised(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		p := webtest.New(t, h.handler, origin, "en-CA")
 		p.Open("/en/methods").MustSay("Password").MustNotSay("second step", "uthenticator app", "lose your phone")
 		p.Open("/en/help").MustNotSay("second step", "uthenticator app")
+		p.Open("/en/privacy").MustSay("how and when you signed in").MustNotSay("phone number", "your number", "second step")
 	}, func(p *portal.Portal) { p.Numbers.Methods = nil })
 }
 
