@@ -8,6 +8,7 @@ import (
 	"parvis/internal/account"
 	"parvis/internal/app"
 	"parvis/internal/audit"
+	"parvis/internal/authenticator"
 	"parvis/internal/db"
 	"parvis/internal/id"
 	"parvis/internal/notify"
@@ -57,8 +58,17 @@ type accountAnswer struct {
 	CreatedAt   time.Time       `json:"created_at"`
 	ActivatedAt *time.Time      `json:"activated_at,omitempty"`
 	ClosedAt    *time.Time      `json:"closed_at,omitempty"`
+	Methods     []methodAnswer  `json:"methods"`
 	Services    []serviceAnswer `json:"services"`
 	Events      []eventAnswer   `json:"events"`
+}
+
+// methodAnswer is one security method, without the name that its owner gave it.
+type methodAnswer struct {
+	Type     authenticator.Type     `json:"type"`
+	Added    time.Time              `json:"added"`
+	LastUsed *time.Time             `json:"last_used,omitempty"`
+	Standing authenticator.Standing `json:"standing"`
 }
 
 type serviceAnswer struct {
@@ -110,7 +120,7 @@ func (cmd *accountShow) answer(tx *db.Tx, h *app.House, a account.Account) (acco
 	out := accountAnswer{
 		ID: a.ID, Status: a.Status, Locale: a.Locale, CreatedAt: a.CreatedAt,
 		ActivatedAt: moment(a.ActivatedAt), ClosedAt: moment(a.ClosedAt),
-		Services: []serviceAnswer{}, Events: []eventAnswer{},
+		Methods: []methodAnswer{}, Services: []serviceAnswer{}, Events: []eventAnswer{},
 	}
 	mail, found, err := h.Accounts.Main(tx, a.ID)
 	if err != nil {
@@ -124,6 +134,15 @@ func (cmd *accountShow) answer(tx *db.Tx, h *app.House, a account.Account) (acco
 		if out.Locked, err = h.Attempts.AnyLocked(tx, mail.Address); err != nil {
 			return out, err
 		}
+	}
+	methods, err := authenticator.List(tx, a.ID)
+	if err != nil {
+		return out, err
+	}
+	for _, m := range methods {
+		out.Methods = append(out.Methods, methodAnswer{
+			Type: m.Type, Added: m.BoundAt, LastUsed: moment(m.UsedAt), Standing: h.Methods.StateOf(m, tx.Now()).Standing,
+		})
 	}
 	services, err := h.Connections.List(tx, a.ID)
 	if err != nil {
@@ -153,6 +172,13 @@ func (a accountAnswer) print(c *console) {
 	}
 	if a.ClosedAt != nil {
 		rows = append(rows, []string{"closed", stamp(a.ClosedAt)})
+	}
+	for _, m := range a.Methods {
+		line := string(m.Type) + ", since " + stamp(&m.Added) + ", last used " + stamp(m.LastUsed)
+		if m.Standing != authenticator.Usable {
+			line += ", " + string(m.Standing)
+		}
+		rows = append(rows, []string{"method", line})
 	}
 	for _, s := range a.Services {
 		rows = append(rows, []string{"service", string(s.ID) + ", since " + stamp(&s.Since) + ", last used " + stamp(s.LastUsed)})

@@ -17,6 +17,7 @@ import (
 	"parvis/internal/account"
 	"parvis/internal/app"
 	"parvis/internal/authenticator"
+	"parvis/internal/authenticator/totp"
 	"parvis/internal/config"
 	"parvis/internal/db"
 	"parvis/internal/notify"
@@ -162,6 +163,19 @@ func TestAnAccountIsShownMaskedAndTheLookIsAudited(t *testing.T) {
 	}
 	if len(answer.Events) == 0 || answer.Events[0].Name != "operator.account_shown" {
 		t.Errorf("the first look was not audited: %+v", answer.Events)
+	}
+	if len(answer.Methods) != 1 || answer.Methods[0].Type != authenticator.Password || answer.Methods[0].LastUsed != nil {
+		t.Errorf("methods: %+v", answer.Methods)
+	}
+	o.open(t, func(h *app.House) {
+		err := h.DB.Write(t.Context(), func(tx *db.Tx) error { return h.Apps.Bind(tx, o.active.ID, totp.Prepare(), "Sam’s Pixel", 0) })
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+	out, _ = o.run(t, 0, "account", "show", activeAddress)
+	if !strings.Contains(out, "totp, since ") || strings.Contains(out, "Pixel") {
+		t.Errorf("the app is not shown, or by the name that its owner gave it:\n%s", out)
 	}
 	if _, problems := o.run(t, 1, "account", "show", "nobody@example.org"); !strings.Contains(problems, "no account has this address") {
 		t.Error(problems)
