@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 
+	"parvis/internal/account"
 	"parvis/internal/audit"
 	"parvis/internal/authenticator"
 	"parvis/internal/authenticator/backupcode"
 	"parvis/internal/authenticator/otp"
 	"parvis/internal/authenticator/totp"
 	"parvis/internal/db"
+	"parvis/internal/fault"
 	"parvis/internal/flow"
 	"parvis/internal/id"
 	"parvis/internal/policy"
@@ -22,6 +24,7 @@ import (
 type guess struct {
 	visitor  flow.Visitor
 	flow     id.Flow
+	scene    scene // as it was when the code was typed
 	way      way
 	typed    string // parsed
 	remember bool
@@ -87,6 +90,7 @@ func (j *Journey) prepare(ctx context.Context, v flow.Visitor, fid id.Flow, type
 		if err != nil {
 			return err
 		}
+		g.scene = s
 		if g.way, err = j.due(tx, s); err != nil {
 			return err
 		}
@@ -172,7 +176,9 @@ func (j *Journey) compareBackup(ctx context.Context, g *guess) (Outcome, error) 
 	}
 }
 
-// fail notes a wrong code. The one that disables a method tells the owner, once.
+// fail notes a wrong code of whoever entered it, also when they signed out meanwhile or
+// somebody else signed in: it was compared all the same. The one that disables a method
+// tells the owner, once.
 func (j *Journey) fail(ctx context.Context, g guess, outcome Outcome) (Result, error) {
 	out := Result{Outcome: outcome, Left: g.attempt.State.Left, Until: g.attempt.State.Until}
 	if outcome == Wrong && g.way.Sends() {
@@ -184,13 +190,28 @@ func (j *Journey) fail(ctx context.Context, g guess, outcome Outcome) (Result, e
 	if out.Left == 0 && outcome == Wrong {
 		out.Outcome = refusal(g.attempt.State)
 	}
+	var gone error // committed beside what is noted
 	err := j.DB.Write(ctx, func(tx *db.Tx) error {
 		s, err := j.enter(tx, g.visitor, g.flow)
-		if err != nil {
+		switch {
+		case fault.Is(err, fault.Conflict), fault.Is(err, fault.Expired), fault.Is(err, fault.NotFound):
+			gone = err
+		case err != nil:
+			return err
+		case s.live.ID != g.way.session:
+			gone = flow.OutOfTurn()
+		default:
+			gone = nil
+		}
+		a, found, err := j.Accounts.ByID(tx, g.way.account)
+		if err != nil || !found || a.Status != account.Active {
 			return err
 		}
-		return j.noteFailure(tx, g, s, outcome)
+		return j.noteFailure(tx, g, outcome)
 	})
+	if err == nil {
+		err = gone
+	}
 	if err != nil {
 		return Result{}, fmt.Errorf("stepup: wrong code: %w", err)
 	}
@@ -198,7 +219,8 @@ func (j *Journey) fail(ctx context.Context, g guess, outcome Outcome) (Result, e
 }
 
 // noteFailure records a wrong code, and the waiting or the end that it led to.
-func (j *Journey) noteFailure(tx *db.Tx, g guess, s scene, outcome Outcome) error {
+func (j *Journey) noteFailure(tx *db.Tx, g guess, outcome Outcome) error {
+	s := g.scene
 	t := authenticator.TypeOf(g.way.Method)
 	e := s.flow.Event(audit.MethodFailed, g.visitor, s.owner(), "")
 	e.Outcome, e.Reason = audit.Refused, string(outcome)

@@ -1,6 +1,7 @@
 package stepup_test
 
 import (
+	"context"
 	"slices"
 	"sync"
 	"testing"
@@ -370,6 +371,86 @@ func TestTooManyFailuresInARowDisableAMethodAndTellItsOwnerOnce(t *testing.T) {
 		v, err := h.Stepup.Look(t.Context(), b.Visitor, f)
 		if err != nil || v.Method != policy.App || v.Way != stepup.WayWait || len(v.Others) != 0 {
 			t.Errorf("%+v, %v", v, err)
+		}
+	})
+}
+
+// The try that lets a method wait is counted before it is compared, and then another
+// method is suggested: the last code must count all the same, right or wrong.
+func TestTheLastCodeBeforeAMethodWaitsCountsBesideOtherMethods(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		b, seed := h.WithApp(sam)
+		owner, other := b.Live().Account, totp.Prepare()
+		app := authenticator.Of(b.Bound(), authenticator.TOTP)[0]
+		if err := h.DB.Write(t.Context(), func(tx *db.Tx) error { return h.Apps.Bind(tx, owner, other, "Tablet", 0) }); err != nil {
+			t.Fatal(err)
+		}
+		f := b.From(journeytest.Permits, aal2)
+		if err := h.Stepup.Choose(t.Context(), b.Visitor, f, "app."+string(app.ID)); err != nil {
+			t.Fatal(err)
+		}
+		b.Enter(f, h.AppCode(seed)) // used last: it is suggested from now on
+		for _, right := range []bool{true, false} {
+			h.Clock.Advance(time.Minute)
+			b = h.Browser()
+			f := b.From(journeytest.Permits, aal2)
+			b.SignIn(f, sam, journeytest.Password)
+			for range h.Methods.Settings.Tries - 1 {
+				b.Enter(f, "000000")
+			}
+			code, want := "000000", stepup.Waiting
+			if right {
+				code, want = h.AppCode(seed), stepup.Done
+			}
+			if r := b.Enter(f, code); r.Outcome != want {
+				t.Errorf("the last code: %+v, want %s", r, want)
+			}
+		}
+		if n := h.Events(audit.MethodWaits); n != 1 {
+			t.Errorf("%d waits were noted", n)
+		}
+		if n := h.Events(audit.MethodFailed); n != 2*h.Methods.Settings.Tries-1 {
+			t.Errorf("%d failures were noted", n)
+		}
+	})
+}
+
+// A guess that was compared is noted even when whoever made it was gone at once: else
+// nobody would ever hear of the one that counts.
+func TestSigningOutWhileACodeIsComparedHidesNoFailure(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		b, _ := h.WithApp(sam)
+		owner := b.Live().Account
+		set, err := h.BackupCodes.Draft(t.Context(), h.BackupCodes.Make())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := h.DB.Write(t.Context(), func(tx *db.Tx) error { return h.BackupCodes.Store(tx, owner, set) }); err != nil {
+			t.Fatal(err)
+		}
+		f := b.From(journeytest.Permits, aal2)
+		v, err := h.Stepup.Look(t.Context(), b.Visitor, f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := h.Stepup.Choose(t.Context(), b.Visitor, f, v.Others[0].ID); err != nil {
+			t.Fatal(err)
+		}
+		wrong := h.BackupCodes.Make()[0]
+		for range h.Methods.Settings.Tries - 1 {
+			b.Enter(f, wrong)
+		}
+		hash := h.Stepup.BackupCodes.HashLike
+		h.Stepup.BackupCodes.HashLike = func(ctx context.Context, text, verifier string) (string, error) {
+			if err := h.Signin.SignOut(ctx, b.Visitor); err != nil {
+				t.Error(err)
+			}
+			return hash(ctx, text, verifier)
+		}
+		_, err = h.Stepup.Prove(t.Context(), b.Visitor, f, wrong, false)
+		conflict(t, "after signing out", err)
+		if failed, waits := h.Events(audit.MethodFailed), h.Events(audit.MethodWaits); failed != h.Methods.Settings.Tries || waits != 1 {
+			t.Errorf("%d failures and %d waits were noted", failed, waits)
 		}
 	})
 }

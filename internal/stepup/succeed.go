@@ -1,8 +1,10 @@
 package stepup
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"parvis/internal/audit"
@@ -29,12 +31,8 @@ func (j *Journey) succeed(ctx context.Context, g guess) (Result, error) {
 		if err != nil {
 			return err
 		}
-		w, err := j.due(tx, s)
-		if err != nil {
-			return err
-		}
-		if w.ID != g.way.ID || s.live.ID != g.way.session {
-			return flow.OutOfTurn() // another way was chosen in another tab
+		if ok, err := j.stillDue(tx, g, s); err != nil || !ok {
+			return cmp.Or(err, flow.OutOfTurn())
 		}
 		if outcome, err = j.accept(tx, g, s); err != nil || outcome != Done {
 			return err
@@ -52,6 +50,17 @@ func (j *Journey) succeed(ctx context.Context, g guess) (Result, error) {
 		return j.fail(ctx, g, outcome)
 	}
 	return Result{Outcome: Done, Cookies: flow.Cookies{Session: g.token}}, nil
+}
+
+// stillDue reports whether a method that was asked for when its code was typed may still
+// prove the step. The last code before it waits counts, too: by then another method is
+// suggested.
+func (j *Journey) stillDue(tx *db.Tx, g guess, s scene) (bool, error) {
+	if s.live.ID != g.way.session || s.flow.State.Progress.Second.Way != g.scene.flow.State.Progress.Second.Way {
+		return false, nil // somebody else signed in, or another way was chosen in another tab
+	}
+	list, err := j.ways(tx, s, s.turn.Ask)
+	return slices.ContainsFunc(list, func(w way) bool { return w.ID == g.way.ID }), err
 }
 
 // serviceOf is the waiting service as mails name it.
