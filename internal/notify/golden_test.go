@@ -86,7 +86,7 @@ func TestEveryKindHasASample(t *testing.T) {
 		KindActivate, KindActivateAgain, KindAlreadyRegistered, KindActivated, KindRemoved, KindResetPassword,
 		KindResetNoAccount, KindResetLocked, KindPasswordChanged, KindLocked, KindUnlock, KindUnlockNoAccount,
 		KindUnlockNotLocked, KindUnlocked, KindNewSignIn, KindServiceConnected, KindServiceDisconnected,
-		KindContactReceived, KindContactDesk, KindOneTimeCode, KindMethodAdded, KindMethodRemoved, KindMethodDisabled,
+		KindContactReceived, KindContactDesk, KindOneTimeCode, KindMethodAdded, KindMethodRemoved, KindMethodWaits, KindMethodDisabled,
 		KindBackupCodesMade, KindBackupCodeUsed, KindBackupCodesUsedUp, KindBrowserRemembered,
 	} {
 		if !have[k] {

@@ -7,6 +7,7 @@ const (
 	KindOneTimeCode       Kind = "one-time-code"
 	KindMethodAdded       Kind = "method-added"
 	KindMethodRemoved     Kind = "method-removed"
+	KindMethodWaits       Kind = "method-waits"
 	KindMethodDisabled    Kind = "method-disabled"
 	KindBackupCodesMade   Kind = "backup-codes-made"
 	KindBackupCodeUsed    Kind = "backup-code-used"
@@ -81,6 +82,20 @@ type MethodRemoved struct {
 
 // Kind is KindMethodRemoved.
 func (MethodRemoved) Kind() Kind { return KindMethodRemoved }
+
+// MethodWaits tells the owner that a method takes no codes for a while, because too many
+// wrong ones were entered: whoever did that got past the first step, and may be guessing
+// with a password that is not theirs.
+type MethodWaits struct {
+	Method   Method
+	Name     string        // as in MethodAdded
+	Failures int           // wrong codes that made it wait
+	Wait     time.Duration // how long, counted from Asked.At
+	Asked    Asked
+}
+
+// Kind is KindMethodWaits.
+func (MethodWaits) Kind() Kind { return KindMethodWaits }
 
 // MethodDisabled tells the owner that a method was switched off because of too many wrong
 // codes in a row (NIST SP 800-63B-4, 3.2.2).
@@ -169,6 +184,17 @@ func (d MethodRemoved) compose(w *writer) {
 	}
 	w.say("taken.you")
 	w.steps("notyou.password", "notyou.mailbox", "notyou.contact")
+}
+
+func (d MethodWaits) compose(w *writer) {
+	w.open("waits")
+	w.say("waits.why", "count", d.Failures)
+	w.say(d.Method.named("waits.what"))
+	w.method(d.Name, d.Asked)
+	key, args := w.until("waits.until", d.Asked.At, d.Wait)
+	w.say(key, args...)
+	w.say("waits.how")
+	w.steps("notyou.password-now", "notyou.contact")
 }
 
 func (d MethodDisabled) compose(w *writer) {

@@ -194,14 +194,20 @@ func (w *writer) proof(label string, p Proof, asked Asked) {
 	}
 }
 
-// valid says until when something works: keys <key>, and <key>-day when that is not today,
-// since French says "until" in another way before a date.
+// valid says until when something works: keys as in until.
 func (w *writer) valid(key string, from time.Time, how time.Duration) {
+	key, args := w.until(key, from, how)
+	w.whisper(key, args...)
+}
+
+// until is the key and what it is filled with of a text that names an instant: <key>, and
+// <key>-day when that is not today, since French says "until" in another way before a date.
+func (w *writer) until(key string, from time.Time, how time.Duration) (string, []any) {
 	end := from.Add(how)
 	if w.tr.Until(end, from, w.m.Zone) != w.tr.Clock(end, w.m.Zone) {
 		key += "-day"
 	}
-	w.whisper(key, "until", w.tr.Until(end, from, w.m.Zone), "zone", w.tr.Zone(end, w.m.Zone), "duration", w.tr.Duration(how))
+	return key, []any{"until", w.tr.Until(end, from, w.m.Zone), "zone", w.tr.Zone(end, w.m.Zone), "duration", w.tr.Duration(how)}
 }
 
 // code adds a code to type; intro is the key of what to do with it.

@@ -166,6 +166,11 @@ func (j *Journey) save(tx *db.Tx, f flow.Flow, before flow.Progress) error {
 
 // tell mails the owner of an account.
 func (j *Journey) tell(tx *db.Tx, owner id.Account, data notify.Data) error {
+	return j.mail(tx, owner, notify.Message{Data: data})
+}
+
+// mail sends a message to the owner of an account.
+func (j *Journey) mail(tx *db.Tx, owner id.Account, m notify.Message) error {
 	a, _, err := j.Accounts.ByID(tx, owner)
 	if err != nil {
 		return err
@@ -174,7 +179,8 @@ func (j *Journey) tell(tx *db.Tx, owner id.Account, data notify.Data) error {
 	if err != nil {
 		return err
 	}
-	return j.Outbox.Queue(tx, notify.Message{To: to.Written, Locale: a.Locale, Account: owner, Data: data})
+	m.To, m.Locale, m.Account = to.Written, a.Locale, owner
+	return j.Outbox.Queue(tx, m)
 }
 
 // note records an event about an authenticator.

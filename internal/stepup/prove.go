@@ -177,8 +177,8 @@ func (j *Journey) compareBackup(ctx context.Context, g *guess) (Outcome, error) 
 }
 
 // fail notes a wrong code of whoever entered it, also when they signed out meanwhile or
-// somebody else signed in: it was compared all the same. The one that disables a method
-// tells the owner, once.
+// somebody else signed in: it was compared all the same. The owner is told of the one
+// that lets a method wait, once a day, and of the one that disables it, once.
 func (j *Journey) fail(ctx context.Context, g guess, outcome Outcome) (Result, error) {
 	out := Result{Outcome: outcome, Left: g.attempt.State.Left, Until: g.attempt.State.Until}
 	if outcome == Wrong && g.way.Sends() {
@@ -230,6 +230,9 @@ func (j *Journey) noteFailure(tx *db.Tx, g guess, outcome Outcome) error {
 	if g.attempt.Allowed && g.attempt.State.Standing == authenticator.Waiting {
 		e.Name, e.Outcome, e.Reason = audit.MethodWaits, audit.Success, ""
 		if err := j.note(tx, e, s.live, g.way.authenticator, t); err != nil {
+			return err
+		}
+		if err := j.tellWaits(tx, g, s.owner()); err != nil {
 			return err
 		}
 	}

@@ -2,7 +2,9 @@ package stepup_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -452,6 +454,56 @@ func TestSigningOutWhileACodeIsComparedHidesNoFailure(t *testing.T) {
 		if failed, waits := h.Events(audit.MethodFailed), h.Events(audit.MethodWaits); failed != h.Methods.Settings.Tries || waits != 1 {
 			t.Errorf("%d failures and %d waits were noted", failed, waits)
 		}
+	})
+}
+
+// Whoever enters wrong codes has passed the first step: the owner must hear of it, and
+// not hear it so often that nobody reads it any more.
+func TestAMethodThatBeginsToWaitTellsItsOwnerOnceADay(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		b, _ := h.WithApp(sam)
+		owner := b.Live().Account
+		// guesses signs in and enters wrong codes.
+		guesses := func(codes int) {
+			b := h.Browser()
+			f := b.From(journeytest.Permits, aal2)
+			b.SignIn(f, sam, journeytest.Password)
+			for range codes {
+				b.Enter(f, "000000")
+			}
+		}
+		guesses(h.Methods.Settings.Tries - 1)
+		mailed(t, h, notify.KindMethodWaits, 0)
+		guesses(2) // the second is not compared any more
+		mailed(t, h, notify.KindMethodWaits, 1)
+		said := func() string {
+			all := h.Letters(sam)
+			return all[slices.IndexFunc(all, func(l notify.Letter) bool { return l.Kind == notify.KindMethodWaits })].Text
+		}
+		if text := said(); !strings.Contains(text, fmt.Sprintf("%d wrong codes", h.Methods.Settings.Tries)) || !strings.Contains(text, "(15\u00a0minutes)") {
+			t.Errorf("the mail says neither how often nor how long:\n%s", text)
+		}
+
+		h.Clock.Advance(h.Methods.Settings.Wait + time.Minute)
+		guesses(h.Methods.Settings.Tries)
+		if n := h.Events(audit.MethodWaits); n != 2 {
+			t.Fatalf("it waited %d times", n)
+		}
+		mailed(t, h, notify.KindMethodWaits, 1)
+
+		// Another method is told of by itself, and the next day is another day.
+		second := totp.Prepare()
+		if err := h.DB.Write(t.Context(), func(tx *db.Tx) error { return h.Apps.Bind(tx, owner, second, "Tablet", 0) }); err != nil {
+			t.Fatal(err)
+		}
+		guesses(h.Methods.Settings.Tries)
+		mailed(t, h, notify.KindMethodWaits, 2)
+		if text := said(); !strings.Contains(text, "Tablet") {
+			t.Errorf("the mail does not name the method:\n%s", text)
+		}
+		h.Clock.Advance(24 * time.Hour)
+		guesses(h.Methods.Settings.Tries)
+		mailed(t, h, notify.KindMethodWaits, 3)
 	})
 }
 

@@ -184,6 +184,20 @@ func (j *Journey) spent(tx *db.Tx, g guess, s *scene, left int, service notify.S
 	return j.tell(tx, s.owner(), notify.BackupCodesUsedUp{Service: service, Asked: by})
 }
 
+// tellWaits tells the owner of a method that it waits: whoever enters wrong codes there
+// has passed the first step, perhaps with a password that is not theirs. Somebody who
+// goes on all day is told of once a day for each method.
+func (j *Journey) tellWaits(tx *db.Tx, g guess, owner id.Account) error {
+	now := tx.Now()
+	return j.mail(tx, owner, notify.Message{
+		Once: string(g.way.authenticator) + "|" + now.UTC().Format(time.DateOnly),
+		Data: notify.MethodWaits{
+			Method: inMail(authenticator.TypeOf(g.way.Method)), Name: g.way.Name, Failures: j.Methods.Settings.Tries,
+			Wait: g.attempt.State.Until.Sub(now), Asked: notify.AskedBy(g.visitor.UserAgent, now),
+		},
+	})
+}
+
 // notifyDisabled tells that a method was switched off.
 func notifyDisabled(g guess, failures int, at time.Time) notify.Data {
 	return notify.MethodDisabled{
