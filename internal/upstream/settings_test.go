@@ -59,6 +59,18 @@ func TestASignInPartnerIsBuiltWithSafeDefaults(t *testing.T) {
 	if p, problems = s.Build(); len(problems) > 0 || p.Client.Signer == nil || p.Client.Decrypter == nil {
 		t.Errorf("with keys: %v", problems)
 	}
+	raw, err := p.Client.JWKS()
+	var set struct {
+		Keys []map[string]string `json:"keys"`
+	}
+	if err != nil || json.Unmarshal(raw, &set) != nil || len(set.Keys) != 3 || set.Keys[0]["use"] != "sig" || set.Keys[1]["use"] != "enc" {
+		t.Errorf("public keys: %s %v", raw, err)
+	}
+	for _, key := range set.Keys {
+		if key["d"] != "" {
+			t.Errorf("a private key is published: %v", key["kid"])
+		}
+	}
 	if text := fmt.Sprintf("%v %+v %#v", p, p, p); strings.Contains(text, "PRIVATE") || strings.Contains(text, "of the bank") {
 		t.Errorf("a provider prints its secrets: %s", text)
 	}
