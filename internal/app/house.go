@@ -51,6 +51,7 @@ import (
 	"parvis/internal/signin"
 	"parvis/internal/stepup"
 	"parvis/internal/upstream"
+	"parvis/internal/upstream/oidc"
 	"parvis/internal/web/kit"
 	"parvis/internal/web/visit"
 )
@@ -189,7 +190,12 @@ func (h *House) upstreams() error {
 	if len(problems) > 0 {
 		return &config.Error{Problems: problems}
 	}
-	h.Upstreams = &upstream.Registry{DB: h.DB, Keys: h.Keys, Now: h.Now, File: fromFile}
+	h.Upstreams = &upstream.Registry{
+		DB: h.DB, Keys: h.Keys, Now: h.Now, File: fromFile,
+		Consumers: map[upstream.Protocol]upstream.Consumer{
+			upstream.OIDC: &oidc.Consumer{Outbound: h.Outbound, Signer: h.Keyring.Signer, BaseURL: h.Config.Server.PublicURL, Now: h.Now},
+		},
+	}
 	h.UpstreamStore = upstream.Store{Registry: h.Upstreams, Audit: h.Audit}
 	h.Links = upstream.Links{Keys: h.Keys, Audit: h.Audit}
 	return nil

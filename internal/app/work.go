@@ -170,6 +170,21 @@ func (h *House) measure() {
 		}
 		return skew.Seconds()
 	})
+	m.gauge("parvis_upstreams_down", "Sign-in partners that this node cannot reach.", func() float64 {
+		ctx, cancel := asking()
+		defer cancel()
+		all, err := h.Upstreams.List(ctx)
+		if err != nil {
+			return -1
+		}
+		down := 0
+		for _, p := range all {
+			if h.Upstreams.Health(p.ID).Down {
+				down++
+			}
+		}
+		return float64(down)
+	})
 	m.gauge("parvis_password_queue", "Password computations that wait for their turn.",
 		func() float64 { return float64(h.Hasher.Waiting()) })
 	for _, j := range h.Jobs.Jobs {

@@ -27,19 +27,20 @@ import (
 type commands struct {
 	Config string `help:"Configuration file." default:"/etc/parvis/parvis.yaml" env:"PARVIS_CONFIG" type:"path" placeholder:"FILE"`
 
-	Serve       serveCmd   `cmd:"" help:"Run the sign-in service."`
-	Demo        demoCmd    `cmd:"" help:"Run a demonstration on this machine: the service, two example services, a mailbox."`
-	Init        initCmd    `cmd:"" help:"Write a first configuration with comments, and make the keys."`
-	ConfigCmds  configCmd  `cmd:"" name:"config" help:"Check, show and explain the configuration."`
-	Migrate     migrateCmd `cmd:"" help:"Bring the database to this version, or show where it is."`
-	Doctor      doctorCmd  `cmd:"" help:"Check everything that serving needs, and say what to do."`
-	Account     accountCmd `cmd:"" help:"Look after one person's account."`
-	Partner     partnerCmd `cmd:"" help:"Add and change services that use the sign-in service."`
-	Key         keyCmd     `cmd:"" help:"List and rotate the signing keys."`
-	Bench       benchCmd   `cmd:"" help:"Measure this machine: sign-ins, code flows, exchanges, beside what their parts alone cost."`
-	Healthcheck healthCmd  `cmd:"" help:"Ask the running service whether it is ready; for containers and supervisors."`
-	Version     versionCmd `cmd:"" help:"Print the version."`
-	Licenses    licenseCmd `cmd:"" help:"Print the licences of everything this program is made of."`
+	Serve       serveCmd    `cmd:"" help:"Run the sign-in service."`
+	Demo        demoCmd     `cmd:"" help:"Run a demonstration on this machine: the service, two example services, a mailbox."`
+	Init        initCmd     `cmd:"" help:"Write a first configuration with comments, and make the keys."`
+	ConfigCmds  configCmd   `cmd:"" name:"config" help:"Check, show and explain the configuration."`
+	Migrate     migrateCmd  `cmd:"" help:"Bring the database to this version, or show where it is."`
+	Doctor      doctorCmd   `cmd:"" help:"Check everything that serving needs, and say what to do."`
+	Account     accountCmd  `cmd:"" help:"Look after one person's account."`
+	Partner     partnerCmd  `cmd:"" help:"Add and change services that use the sign-in service."`
+	Upstream    upstreamCmd `cmd:"" help:"Add and check sign-in partners: what people sign in here with and have elsewhere."`
+	Key         keyCmd      `cmd:"" help:"List and rotate the signing keys."`
+	Bench       benchCmd    `cmd:"" help:"Measure this machine: sign-ins, code flows, exchanges, beside what their parts alone cost."`
+	Healthcheck healthCmd   `cmd:"" help:"Ask the running service whether it is ready; for containers and supervisors."`
+	Version     versionCmd  `cmd:"" help:"Print the version."`
+	Licenses    licenseCmd  `cmd:"" help:"Print the licences of everything this program is made of."`
 }
 
 // console is what a command talks through. It is bound to every command.
