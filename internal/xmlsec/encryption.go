@@ -311,3 +311,7 @@ func Encrypt(e *Element, public *rsa.PublicKey) (*Element, error) {
 			value(wrapped))),
 		value(aead.Seal(nil, nil, plain, nil))), nil //nolint:gosec // NewGCMWithRandomNonce makes the nonce
 }
+
+// EncryptionAlgorithms are the identifiers of what Decrypt reads without being
+// told to read AES-CBC, to be published: the preferred first, then key transport.
+func EncryptionAlgorithms() []string { return []string{aes256GCM, aes128GCM, oaep, oaepMGF1P} }
