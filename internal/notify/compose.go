@@ -13,6 +13,7 @@ const (
 	pathReset    = "/signin?start=forgot-password"
 	pathUnlock   = "/signin?start=unlock"
 	pathServices = "/services"
+	pathMethods  = "/settings/methods"
 	pathHelp     = "/help"
 	pathContact  = "/contact"
 )

@@ -222,6 +222,7 @@ func (d BackupCodeUsed) compose(w *writer) {
 	w.named("used.what", d.Service)
 	w.facts(d.Asked)
 	w.say("used.left", "count", d.Left)
+	w.button("button.methods", pathMethods)
 	w.steps("notyou.password", "notyou.codes", "notyou.contact")
 }
 
@@ -230,6 +231,7 @@ func (d BackupCodesUsedUp) compose(w *writer) {
 	w.named("usedup.what", d.Service)
 	w.facts(d.Asked)
 	w.say("usedup.how")
+	w.button("button.methods", pathMethods)
 	w.steps("notyou.password", "notyou.codes", "notyou.contact")
 }
 
