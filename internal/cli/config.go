@@ -24,7 +24,9 @@ func (cmd *initCmd) Run(c *console) error {
 	for _, path := range written {
 		c.printf("wrote %s\n", path)
 	}
-	c.printf("\nNext:\n  1. Edit %s: public_url, names, mail server.\n  2. parvis --config %s config check\n  3. parvis --config %s serve\n\n", written[0], written[0], written[0])
+	c.printf("\nNext:\n  1. Edit %[1]s: public_url, owner, contact desk, mail server, TLS or proxy.\n"+
+		"  2. parvis --config %[1]s config check, which lists what is missing\n  3. parvis --config %[1]s doctor\n"+
+		"  4. parvis --config %[1]s serve\n\n", written[0])
 	c.printf("Keep copies of the key files apart from copies of the database: without them nobody can sign in,\nand whoever has both can read every address.\n")
 	return nil
 }
