@@ -20,6 +20,7 @@ type View struct {
 	Address      string          // address typed on this branch, or the service's login_hint; may be ""
 	Notice       flow.Notice     // what the page tells first
 	Detached     bool            // begun by a link of another browser: "Continue to the service" starts afresh
+	Bound        policy.Method   // second step that was set up on this flow; "" for none
 	Created      bool            // who is signed in here has just created the account on this flow
 	Reauth       bool            // the person signed in must prove it again: the address is fixed
 	SentAt       time.Time       // when the last mail of this branch went out

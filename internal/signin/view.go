@@ -54,7 +54,7 @@ func (j *Journey) view(s scene) View {
 		Flow: s.flow.ID, Kind: s.flow.State.Kind, Step: s.due, Task: p.Task, RelyingParty: s.flow.RelyingParty,
 		Reference: s.flow.Reference, Address: p.Address, Notice: p.Notice, Detached: p.Detached, Reauth: s.reauth(),
 		Finish: s.flow.State.Finish, Cancel: s.flow.State.CancelPath, ReturnOrigin: s.flow.State.ReturnOrigin,
-		Locale: s.flow.State.Locale,
+		Locale: s.flow.State.Locale, Bound: p.Second.Bound,
 	}
 	out.Created = p.Created && s.live != nil && s.live.ID == p.Session
 	if out.Address == "" {

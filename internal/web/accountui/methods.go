@@ -104,6 +104,13 @@ func (u *UI) done(c *call, tr *i18n.Tr, overview stepup.Overview) string {
 			}
 		}
 	}
+	if added := policy.Method(query.Get("added")); tr.Has("methods-list.bound." + string(added)) {
+		for _, e := range overview.Entries {
+			if slices.Contains(e.Type.Methods(), added) {
+				return tr.T("methods-list.bound." + string(added))
+			}
+		}
+	}
 	if key := "methods-list.removed." + query.Get("removed"); query.Has("removed") && tr.Has(key) {
 		return tr.T(key)
 	}

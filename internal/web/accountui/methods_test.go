@@ -485,7 +485,7 @@ func TestRememberedBrowsersAreForgottenOneByOneAndAll(t *testing.T) {
 
 func TestWhatTheAddressSaysIsNoTextOfThePage(t *testing.T) {
 	eachOwner(t, func(t *testing.T, o owner) {
-		for _, query := range []string{"renamed=Call+0900", "removed=Call+0900", "forgotten=Call+0900", "removed=", "renamed="} {
+		for _, query := range []string{"renamed=Call+0900", "removed=Call+0900", "forgotten=Call+0900", "added=Call+0900", "added=app", "added=", "removed=", "renamed="} {
 			page := o.Open("/settings/methods?"+query).Must("methods", http.StatusOK)
 			if strings.Contains(page.Text(), "0900") || strings.Contains(page.Body, `class="notice done"`) {
 				t.Errorf("%s: something is said to have been done", query)

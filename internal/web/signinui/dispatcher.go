@@ -2,6 +2,7 @@ package signinui
 
 import (
 	"net/http"
+	"net/url"
 
 	"parvis/internal/fault"
 	"parvis/internal/flow"
@@ -54,6 +55,8 @@ func (u *UI) dispatcher(w http.ResponseWriter, r *http.Request) error {
 // of the journey.
 func target(v signin.View) string {
 	switch {
+	case v.Step == signin.StepFinish && v.Bound != "" && v.Finish == methodsPath:
+		return methodsPath + "?" + url.Values{"added": {string(v.Bound)}}.Encode()
 	case v.Step == signin.StepFinish:
 		return v.Finish
 	case v.Step == signin.StepServices:

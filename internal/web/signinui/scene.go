@@ -57,8 +57,11 @@ func foreign(text i18n.Text, page i18n.Lang) i18n.Lang {
 	return ""
 }
 
-// settingsPath is where the pages begin that change something in an account.
-const settingsPath = "/settings"
+// Where the pages begin that change something in an account, and the one of its methods.
+const (
+	settingsPath = "/settings"
+	methodsPath  = "/settings/methods"
+)
 
 // open makes the journey of a page and dresses the scene for it.
 func (u *UI) open(r *http.Request, v signin.View, at signin.Step) (journey, *relyingparty.RelyingParty, error) {

@@ -507,11 +507,12 @@ func TestFromTheSettingsAMethodIsAddedOrNotAndTheWayBackStaysOpen(t *testing.T) 
 		p.Submit("not-now").Must("methods", http.StatusOK)
 		p.Submit("add-method").Must("set-up-method", http.StatusOK)
 		p.Submit("set-up-app")
-		p.Submit("set-up-app", "code", shown(h, seedOf(p))).Must("methods", http.StatusOK)
-		other := "Backup codes Recommended"
+		other, added := "Backup codes Recommended", "The authenticator app is added."
 		if language == "fr-CA" {
-			other = "Codes de récupération Recommandée"
+			other, added = "Codes de récupération Recommandée", "L'application d'authentification est ajoutée."
 		}
+		p.Submit("set-up-app", "code", shown(h, seedOf(p))).Must("methods", http.StatusOK).MustSay(added)
+		p.Open("/settings/methods").MustNotSay(added)
 		p.Submit("add-method").Must("set-up-method", http.StatusOK).MustSay(other)
 
 		h.Clock.Advance(25 * time.Minute) // the proofs are too old for a change
