@@ -82,8 +82,7 @@ func kinds() map[Kind]Settings {
 			OIDC:   OIDCSettings{Auth: AuthPost, PAR: Off, DPoP: Off, IDTokenAlgs: []string{"RS256"}},
 		},
 		Entra: { // the issuer names the tenant: https://login.microsoftonline.com/{tenant}/v2.0
-			Worth: Worth{AMR: map[string]policy.Level{"mfa": policy.AAL2}},
-			OIDC:  OIDCSettings{Auth: AuthPost, PAR: Off, DPoP: Off, IDTokenAlgs: []string{"RS256"}},
+			OIDC: OIDCSettings{Auth: AuthPost, PAR: Off, DPoP: Off, IDTokenAlgs: []string{"RS256"}},
 		},
 		Okta: {
 			Worth: Worth{ACR: map[string]policy.Level{
