@@ -188,12 +188,6 @@ func (c Codes) End(tx *db.Tx, b Binding) error {
 		db.Millis(tx.Now()), b.Account, b.Authenticator, b.Purpose, b.Flow, b.Session)
 }
 
-// EndFlow ends every code of a journey: call it where the journey ends.
-func (c Codes) EndFlow(tx *db.Tx, flow id.Flow) error {
-	return c.end(tx, `UPDATE one_time_code SET ended_at = $1 WHERE flow_id = $2 AND flow_id <> '' AND ended_at IS NULL`,
-		db.Millis(tx.Now()), flow)
-}
-
 // EndMethod ends every code of an authenticator of an account: it was removed.
 func (c Codes) EndMethod(tx *db.Tx, account id.Account, a authenticator.ID) error {
 	return c.end(tx, `UPDATE one_time_code SET ended_at = $1 WHERE account_id = $2 AND authenticator_id = $3 AND ended_at IS NULL`,

@@ -3,7 +3,8 @@
 //
 // A code belongs to a Binding: the account, the authenticator it was sent to, what
 // it is for, and the journey or session in which it was asked for. It is worth
-// nothing under another one. Codes.Draft makes it before the transaction in which
+// nothing under another one, and nothing once its journey or session has ended: whoever
+// takes a code loads these first. Codes.Draft makes it before the transaction in which
 // Codes.Issue stores it and the message is queued; the earlier code of the binding
 // ends, and how often codes are sent is limited. Codes.Try counts a try before it
 // compares, and Codes.Redeem uses a matched code up.

@@ -367,11 +367,10 @@ func TestANewCodeDoesNotResetTheCounterOfItsMethod(t *testing.T) {
 	})
 }
 
-func TestACodeEndsWithItsJourneyItsMethodAndItsAccount(t *testing.T) {
+func TestACodeEndsWithItsMethodAndItsAccount(t *testing.T) {
 	each(t, func(h *house) {
 		ends := map[string]func(tx *db.Tx) error{
 			"binding": func(tx *db.Tx) error { return h.End(tx, sam()) },
-			"journey": func(tx *db.Tx) error { return h.EndFlow(tx, "FLOW") },
 			"method":  func(tx *db.Tx) error { return h.EndMethod(tx, "SAM", "PHONE") },
 			"account": func(tx *db.Tx) error { return h.Erase(tx, "SAM") },
 		}
@@ -389,7 +388,6 @@ func TestACodeEndsWithItsJourneyItsMethodAndItsAccount(t *testing.T) {
 				h.Errorf("the %s ended and its code is redeemed", name)
 			}
 		}
-		h.write(func(tx *db.Tx) error { return h.EndFlow(tx, "") })
 		if got := h.try(other, kept.Code); got.Outcome != otp.Matched {
 			h.Errorf("a code of somebody else: %+v", got)
 		}

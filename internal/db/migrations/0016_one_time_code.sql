@@ -20,5 +20,4 @@ CREATE TABLE one_time_code (
     ended_at         BIGINT, -- public
     PRIMARY KEY (account_id, authenticator_id, purpose, flow_id, session_id)
 );
-CREATE INDEX one_time_code_flow ON one_time_code (flow_id) WHERE flow_id <> '';
 CREATE INDEX one_time_code_expires ON one_time_code (expires_at);
