@@ -102,9 +102,21 @@ func (u *UI) signedIn(h func(*call) error) kit.Handler {
 		default:
 			return u.toSignIn(w, r)
 		}
-		kit.SceneOf(r).Session = u.clock(v)
+		scene := kit.SceneOf(r)
+		scene.Session, scene.Person = u.clock(v), personOf(v)
 		return h(&call{w: w, r: r, visit: v})
 	}
+}
+
+// personOf names who is signed in, for the tokens of forms.
+func personOf(v visit.Visit) string { return string(v.Session.Account) }
+
+// form reads a form of a page that shows something of the person. It is good for that
+// person only: when somebody else signed in meanwhile in another tab, nothing is
+// changed, and the page that says so leads to back.
+func (u *UI) form(c *call, name, back string) (*kit.Form, error) {
+	kit.SceneOf(c.r).Retry = back
+	return u.Site.OwnForm(c.w, c.r, name)
 }
 
 // toSignIn begins a sign-in that comes back to this page.

@@ -55,7 +55,7 @@ func (u *UI) renderRename(c *call, status int, e stepup.Entry, form *kit.Form) e
 
 // rename gives a method another name.
 func (u *UI) rename(c *call) error {
-	form, err := u.Site.Form(c.w, c.r, "rename-method")
+	form, err := u.form(c, "rename-method", methodsPath)
 	if err != nil {
 		return err
 	}
@@ -154,7 +154,7 @@ func (u *UI) beyond(c *call, tr *i18n.Tr, left []policy.Method) ([]string, error
 
 // remove removes a method.
 func (u *UI) remove(c *call) error {
-	if _, err := u.Site.Form(c.w, c.r, "remove-method"); err != nil {
+	if _, err := u.form(c, "remove-method", methodsPath); err != nil {
 		return err
 	}
 	_, e, err := u.own(c)

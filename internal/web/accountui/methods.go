@@ -210,7 +210,7 @@ func methodPath(id authenticator.ID, page string) string {
 
 // addMethod begins the journey in which a method is set up; the person chooses there.
 func (u *UI) addMethod(c *call) error {
-	if _, err := u.Site.Form(c.w, c.r, "add-method"); err != nil {
+	if _, err := u.form(c, "add-method", methodsPath); err != nil {
 		return err
 	}
 	return u.begin(c.w, c.r, signin.Starts{Sensitive: true, SetUp: flow.AnyMethod, Next: methodsPath})
@@ -238,7 +238,7 @@ func (u *UI) askBackupCodes(c *call) error {
 
 // newBackupCodes begins the journey in which new backup codes are made.
 func (u *UI) newBackupCodes(c *call) error {
-	if _, err := u.Site.Form(c.w, c.r, "new-backup-codes"); err != nil {
+	if _, err := u.form(c, "new-backup-codes", methodsPath); err != nil {
 		return err
 	}
 	return u.begin(c.w, c.r, signin.Starts{Sensitive: true, SetUp: policy.Backup, Next: methodsPath})
@@ -246,7 +246,7 @@ func (u *UI) newBackupCodes(c *call) error {
 
 // forgetBrowser forgets one remembered browser.
 func (u *UI) forgetBrowser(c *call) error {
-	form, err := u.Site.Form(c.w, c.r, "forget-browser")
+	form, err := u.form(c, "forget-browser", methodsPath)
 	if err != nil {
 		return err
 	}
@@ -259,7 +259,7 @@ func (u *UI) forgetBrowser(c *call) error {
 
 // forgetBrowsers forgets all of them.
 func (u *UI) forgetBrowsers(c *call) error {
-	if _, err := u.Site.Form(c.w, c.r, "forget-browsers"); err != nil {
+	if _, err := u.form(c, "forget-browsers", methodsPath); err != nil {
 		return err
 	}
 	return u.forgotten(c, "", "all")

@@ -161,7 +161,7 @@ func (u *UI) connected(c *call) (signin.ServiceEntry, error) {
 
 // disconnect ends what a service receives.
 func (u *UI) disconnect(c *call) error {
-	if _, err := u.Site.Form(c.w, c.r, "disconnect"); err != nil {
+	if _, err := u.form(c, "disconnect", "/services"); err != nil {
 		return err
 	}
 	if err := u.Signin.Disconnect(c.r.Context(), c.visit.Visitor, serviceOf(c.r)); err != nil {

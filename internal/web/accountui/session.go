@@ -27,6 +27,7 @@ func (u *UI) ending(w http.ResponseWriter, r *http.Request) error {
 	if !v.SignedIn {
 		return kit.See(w, r, "/session/ended")
 	}
+	kit.SceneOf(r).Person = personOf(v)
 	left := v.Session.IdleEndsAt.Sub(u.Now())
 	return u.pages.Render(w, r, http.StatusOK, kit.View{
 		Page: "session-ending", Title: u.Site.Tr(r).T("session-ending.title"),
@@ -96,14 +97,26 @@ func (u *UI) askSignOut(w http.ResponseWriter, r *http.Request) error {
 	if !v.SignedIn {
 		return kit.See(w, r, "/signed-out")
 	}
+	kit.SceneOf(r).Person = personOf(v)
 	return u.pages.Render(w, r, http.StatusOK, kit.View{
 		Page: "sign-out", Title: u.Site.Tr(r).T("sign-out.title"), Data: signOutPage{Address: v.Address},
 	})
 }
 
-// signOut ends the session of this browser.
+// signOut ends the session of this browser: that of the person whom the page showed.
+// Without one there is nothing to end.
 func (u *UI) signOut(w http.ResponseWriter, r *http.Request) error {
-	if _, err := u.Site.Form(w, r, "sign-out"); err != nil {
+	v, err := u.Visitor.Peek(r)
+	if err != nil {
+		return err
+	}
+	if !v.SignedIn {
+		u.Visitor.ClearSession(w)
+		return kit.See(w, r, "/signed-out")
+	}
+	scene := kit.SceneOf(r)
+	scene.Person, scene.Retry = personOf(v), "/signout"
+	if _, err := u.Site.OwnForm(w, r, "sign-out"); err != nil {
 		return err
 	}
 	if err := u.Signin.SignOut(r.Context(), u.Visitor.Of(r)); err != nil {

@@ -146,8 +146,12 @@ func fill(target any, pairs []any) error {
 	return nil
 }
 
-func (c *components) token(p *Page, form string) template.HTML {
-	return template.HTML(`<input type="hidden" name="` + tokenField + `" value="` + p.token(form) + `">`) //nolint:gosec // base64url
+func (c *components) token(p *Page, form string) template.HTML { return hidden(p.token(form)) }
+
+func (c *components) own(p *Page, form string) template.HTML { return hidden(p.own(form)) }
+
+func hidden(token string) template.HTML {
+	return template.HTML(`<input type="hidden" name="` + tokenField + `" value="` + token + `">`) //nolint:gosec // base64url
 }
 
 // bound makes a field with what was typed and what is wrong.

@@ -150,6 +150,21 @@ func (s *Site) Form(w http.ResponseWriter, r *http.Request, name string) (*Form,
 	return f, nil
 }
 
+// OwnForm is Form for a form that acts on what its page shows of the person who is
+// signed in (Scene.Person): when somebody else signed in meanwhile in another tab of
+// the browser, it is refused like one that is too old.
+func (s *Site) OwnForm(w http.ResponseWriter, r *http.Request, name string) (*Form, error) {
+	return s.Form(w, r, SceneOf(r).own(name))
+}
+
+// own names a form for the token of who is signed in.
+func (c *Scene) own(form string) string {
+	if c.Person == "" {
+		return form
+	}
+	return form + " " + c.Person
+}
+
 // FormToken is the token of a form for one browser, as it stands in the hidden field.
 func (s *Site) FormToken(browser, name string) string {
 	return base64.RawURLEncoding.EncodeToString(s.Keys.FormToken(browser, name))

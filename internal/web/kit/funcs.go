@@ -19,6 +19,7 @@ import (
 //	th "key" "url" value …            the same, when the message holds a link
 //	duration d, date at, datetime at, clock at, moment at now
 //	token . "form-id"                 hidden field; in every form that posts
+//	owntoken . "form-id"              the same, for who is signed in only: Site.OwnForm
 //	field . "email" "label" … "hint" … "type" … "autocomplete" … "inputmode" … "value" … "maxlength" … "optional" true
 //	area . "message" "label" … "hint" … "rows" 6
 //	password . "password" "label" … "autocomplete" "current-password" "hint" … "rules" .Data.Rules
@@ -76,6 +77,7 @@ func (s *Site) funcs(lang i18n.Lang, t *template.Template) template.FuncMap {
 		"dial":      dial,
 		"icon":      icon,
 		"token":     c.token,
+		"owntoken":  c.own,
 		"field":     c.field,
 		"area":      c.area,
 		"password":  c.password,

@@ -38,6 +38,7 @@ type Page struct {
 	Path  string // path of this page, for the language link
 	Query string // its query without lang
 	token func(form string) string
+	own   func(form string) string // the token of a form that is good for who is signed in only
 }
 
 // Pages parses every *.html file of a directory. It refuses a file that names a
@@ -168,6 +169,7 @@ func (s *Site) page(w http.ResponseWriter, r *http.Request, v View) *Page {
 		p.Session = v.Session.complete(p.endingPath(r))
 	}
 	p.token = func(form string) string { return s.FormToken(EnsureBrowser(w, r), form) }
+	p.own = func(form string) string { return p.token(scene.own(form)) }
 	return p
 }
 

@@ -30,6 +30,7 @@ type Scene struct {
 	Reference   string        // what to tell support; "": that of the request
 	FormOrigins []string      // origins or schemes that a form of this page may be redirected to
 	Session     *SessionClock // when somebody is signed in
+	Person      string        // who is signed in, for the tokens of their own forms: Site.OwnForm; "": nobody
 	Retry       string        // where "try again" of an error page leads; "": this page
 }
 

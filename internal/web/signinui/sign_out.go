@@ -9,7 +9,7 @@ import (
 // renderSignOut shows the page sign-out of a journey: a service asked for it, and
 // the person decides (OpenID Connect RP-Initiated Logout 1.0, section 2).
 func (u *UI) renderSignOut(c *call, _ *kit.Form, status int) error {
-	data := addressPage{journey: c.journey}
+	data := addressPage{journey: c.journey, Form: c.formOf("sign-out")}
 	if c.view.Person != nil {
 		data.Address = c.view.Person.Address
 	}

@@ -307,6 +307,8 @@ func TestAnAgreementIsThatOfThePersonWhomThePageShows(t *testing.T) {
 		p.Open(webtest.Authorize(webtest.Aid)).Must("consent", http.StatusOK).MustSay(email)
 		chooser := p.Tab()
 		chooser.Open(webtest.Authorize(webtest.Aid, "prompt", "select_account")).Must("continue-as", http.StatusOK).MustSay(email)
+		leaver := p.Tab()
+		leaver.Open("/logout").Must("sign-out", http.StatusOK).MustSay(email)
 		tab := p.Tab()
 		tab.Open("/signout")
 		tab.Submit("sign-out")
@@ -318,6 +320,7 @@ func TestAnAgreementIsThatOfThePersonWhomThePageShows(t *testing.T) {
 			t.Errorf("led to %s", p.Left)
 		}
 		chooser.Submit("continue-as").Must("too-old", http.StatusBadRequest)
+		leaver.Submit("sign-out", "#submit").Must("too-old", http.StatusBadRequest)
 		p.Open(webtest.Authorize(webtest.Aid)).Must("consent", http.StatusOK).MustSay(other)
 		p.Submit("consent", "#allow")
 		mustLeave(t, p, callback, "code=")
