@@ -153,6 +153,8 @@ const (
 	UpstreamChanged Name = "upstream.changed"
 	// UpstreamDisabled: a sign-in partner was disabled; data: provider.
 	UpstreamDisabled Name = "upstream.disabled"
+	// UpstreamFailed: a sign-in at a sign-in partner came to nothing; the reason says why; data: provider, code.
+	UpstreamFailed Name = "upstream.failed"
 	// UpstreamLinked: a sign-in partner was linked to an account; data: issuer.
 	UpstreamLinked Name = "upstream.linked"
 	// UpstreamUnlinked: the link of a sign-in partner to an account was removed; data: issuer.

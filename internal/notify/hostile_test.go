@@ -42,6 +42,8 @@ func TestForeignWordsCannotBreakAMail(t *testing.T) {
 		m.Product, m.Owner = text, text
 		for _, data := range []Data{
 			Activate{Service: service, Proof: proof, Asked: asked},
+			PartnerLinked{Partner: text, Asked: asked},
+			PartnerUnlinked{Partner: text, Asked: asked},
 			ServiceConnected{Service: service, Shared: []i18n.Text{text, text}, Asked: asked},
 			ServiceDisconnected{Service: service, Asked: asked},
 			NewSignIn{Service: service, Asked: asked},

@@ -93,6 +93,8 @@ func samples() []sample {
 		{"unlocked-operator", Unlocked{ByOperator: true, Asked: bare}},
 		{"new-sign-in", NewSignIn{Service: fishing, Asked: near}},
 		{"new-sign-in-plain", NewSignIn{Asked: Asked{At: at, Device: Device{System: "Linux"}, Place: "Northport"}}},
+		{"partner-linked", PartnerLinked{Partner: i18n.Text{"en": "Northland Bank", "fr": "Banque du Northland"}, Asked: near}},
+		{"partner-unlinked", PartnerUnlinked{Partner: i18n.Text{"en": "Northland Bank", "fr": "Banque du Northland"}, Asked: near}},
 		{"service-connected", ServiceConnected{Service: fishing, Asked: near, Shared: []i18n.Text{
 			{"en": "Your e-mail address", "fr": "Votre adresse courriel"},
 			{"en": "Your language", "fr": "Votre langue"},
