@@ -57,12 +57,12 @@ func (h *House) journeys(Options) error {
 	h.Signin = &signin.Journey{
 		DB: h.DB, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs,
 		Passwords: h.Passwords, Hasher: h.Hasher, Table: h.Table, Sessions: h.Sessions,
-		Connections: h.Connections, Grants: h.Grants, Registry: h.Registry, Outbox: h.Outbox,
+		Connections: h.Connections, Grants: h.Grants, Upstreams: h.Upstreams, Links: h.Links, Registry: h.Registry, Outbox: h.Outbox,
 		Audit: h.Audit, Limiter: h.Limiter, Settings: h.Config.Signin,
 	}
 	h.Enrollment = &enrollment.Journey{
 		DB: h.DB, Flows: h.Flows, Accounts: h.Accounts, Proofs: h.Proofs, Passwords: h.Passwords, Policy: h.Policy,
-		Hasher: h.Hasher, Table: h.Table, Sessions: h.Sessions, Registry: h.Registry, Outbox: h.Outbox, Audit: h.Audit,
+		Hasher: h.Hasher, Table: h.Table, Sessions: h.Sessions, Links: h.Links, Registry: h.Registry, Outbox: h.Outbox, Audit: h.Audit,
 		Limiter: h.Limiter, Words: h.names(),
 	}
 	h.Recovery = &recovery.Journey{

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"parvis/internal/account"
 	"parvis/internal/audit"
@@ -17,6 +18,7 @@ import (
 	"parvis/internal/policy"
 	"parvis/internal/proving"
 	"parvis/internal/session"
+	"parvis/internal/upstream"
 )
 
 // choosing reports whether the first password of an account is due in a flow.
@@ -67,12 +69,45 @@ func (j *Journey) Password(ctx context.Context, v flow.Visitor, fid id.Flow, typ
 	return out, nil
 }
 
+// Partner creates the account of a proven address with a sign-in partner in the place
+// of a password (R44), and signs in here. Fault Conflict when nobody has signed in at
+// a partner on this flow, or the address is not proven, or somebody else was linked
+// to that partner's account meanwhile.
+func (j *Journey) Partner(ctx context.Context, v flow.Visitor, fid id.Flow) (Result, error) {
+	f, err := j.proving().Look(ctx, v, fid)
+	if err != nil {
+		return Result{}, err
+	}
+	service, err := j.Registry.Find(ctx, f.RelyingParty)
+	if err != nil {
+		return Result{}, fmt.Errorf("enrollment: partner: %w", err)
+	}
+	c := chosen{
+		visitor: v, service: service.InMail(), link: upstream.NewLinkID(),
+		session: session.Prepare(f.State.Progress.Proven, policy.Facts{}),
+		device:  session.Device{Token: v.Device, Fresh: session.NewDevice()},
+	}
+	out := Result{Result: proving.Result{Flow: fid}}
+	err = j.DB.Write(ctx, func(tx *db.Tx) error {
+		out.Outcome, err = j.activate(tx, fid, c)
+		return err
+	})
+	if err != nil {
+		return Result{}, fmt.Errorf("enrollment: partner: %w", err)
+	}
+	if out.Outcome == Activated {
+		out.Cookies = flow.Cookies{Session: c.session.Token, Device: c.device.Fresh, DeviceLasts: j.Sessions.Settings.DeviceLifetime}
+	}
+	return out, nil
+}
+
 // chosen is a first password and what was made for it before the transaction.
 type chosen struct {
 	visitor  flow.Visitor
 	service  notify.Service
-	verifier string
+	verifier string // "" when a sign-in partner takes the place of the password
 	bound    authenticator.ID
+	link     upstream.LinkID
 	session  session.New
 	device   session.Device
 }
@@ -86,7 +121,8 @@ func (j *Journey) activate(tx *db.Tx, fid id.Flow, c chosen) (proving.Outcome, e
 	if err != nil {
 		return "", err
 	}
-	if !choosing(f) || f.State.Progress.Proven != c.session.Account {
+	partner := f.State.Progress.Partner.Known(tx.Now())
+	if !choosing(f) || f.State.Progress.Proven != c.session.Account || partner != (c.verifier == "") {
 		return "", flow.OutOfTurn()
 	}
 	a, found, err := j.Accounts.ByID(tx, c.session.Account)
@@ -112,23 +148,41 @@ func (j *Journey) activate(tx *db.Tx, fid id.Flow, c chosen) (proving.Outcome, e
 		_, err := j.Flows.Save(tx, f)
 		return proving.Proven, err
 	}
-	if err := j.Passwords.Set(tx, a.ID, c.bound, c.verifier); err != nil {
+	if err := j.bind(tx, f, c, a.ID); err != nil {
 		return "", err
 	}
 	if err := j.open(tx, f, c, a); err != nil {
 		return "", err
 	}
 	next := f.State.Progress.Restart(flow.TaskSignIn, address)
+	next.Partner = flow.Partner{} // linked, or left for a password
 	next.Account, next.Session, next.Created = a.ID, c.session.ID, true
 	f.State.Progress = next
 	_, err = j.Flows.Save(tx, f)
 	return Activated, err
 }
 
+// bind gives a new account its way in.
+func (j *Journey) bind(tx *db.Tx, f flow.Flow, c chosen, a id.Account) error {
+	if c.verifier != "" {
+		return j.Passwords.Set(tx, a, c.bound, c.verifier)
+	}
+	p := f.State.Progress.Partner
+	return j.Links.Link(tx, c.link, a, p.Issuer, p.Subject)
+}
+
+// first are the facts of the first step.
+func first(f flow.Flow, c chosen, now time.Time) policy.Facts {
+	if c.verifier != "" {
+		return policy.Facts{}.With(policy.Password, now, f.ID)
+	}
+	return f.State.Progress.Partner.Facts(f)
+}
+
 // open starts the first session, remembers the browser and welcomes the owner.
 func (j *Journey) open(tx *db.Tx, f flow.Flow, c chosen, a account.Account) error {
 	n := c.session
-	n.Facts = policy.Facts{}.With(policy.Password, tx.Now(), f.ID).With(policy.Email, db.Time(f.State.Progress.ProvenAt), f.ID)
+	n.Facts = first(f, c, tx.Now()).With(policy.Email, db.Time(f.State.Progress.ProvenAt), f.ID)
 	if _, err := j.Sessions.Reauthenticate(tx, c.visitor.Session, n); err != nil {
 		return err
 	}
@@ -138,13 +192,16 @@ func (j *Journey) open(tx *db.Tx, f flow.Flow, c chosen, a account.Account) erro
 	address := f.State.Progress.Address
 	signed := f.Event(audit.SigninSucceeded, c.visitor, a.ID, address)
 	signed.Data = map[string]string{"acr": j.Table.ACR(f.State.Demand, n.Facts), "amr": strings.Join(policy.AMR(n.Facts), " ")}
-	for _, e := range []audit.Event{
+	events := []audit.Event{
 		f.Event(audit.AccountActivated, c.visitor, a.ID, address),
-		f.Event(audit.PasswordSet, c.visitor, a.ID, ""),
 		signed,
 		f.Event(audit.SessionStarted, c.visitor, a.ID, ""),
 		f.Event(audit.DeviceRemembered, c.visitor, a.ID, ""),
-	} {
+	}
+	if c.verifier != "" {
+		events = append(events, f.Event(audit.PasswordSet, c.visitor, a.ID, ""))
+	}
+	for _, e := range events {
 		if e.Name != audit.AccountActivated && e.Name != audit.PasswordSet {
 			e.Session = n.ID
 		}

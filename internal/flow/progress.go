@@ -43,7 +43,8 @@ type Progress struct {
 	Taken    bool       `json:"taken,omitempty"`    // the proven address belongs to an active account already
 	Notice   Notice     `json:"notice,omitempty"`   // what the next page tells
 
-	Second Second `json:"second,omitzero"` // the second step
+	Second  Second  `json:"second,omitzero"`  // the second step
+	Partner Partner `json:"partner,omitzero"` // the sign-in at a partner
 
 	Account   id.Account `json:"account,omitempty"`   // who signed in on this flow
 	Session   id.Session `json:"session,omitempty"`   // the session that came of it
@@ -55,9 +56,10 @@ type Progress struct {
 }
 
 // Restart begins a branch and clears the facts of every later step. The address
-// stays as a suggestion; who signed in and what was agreed to do not.
+// stays as a suggestion, and who somebody is at a sign-in partner to be linked at the
+// end; who signed in here and what was agreed to do not.
 func (p Progress) Restart(task Task, address string) Progress {
-	return Progress{Task: task, Address: address, Detached: p.Detached}
+	return Progress{Task: task, Address: address, Detached: p.Detached, Partner: p.Partner.Left()}
 }
 
 // LogValue keeps addresses out of the log.

@@ -44,6 +44,7 @@ const (
 	TurnProve   TurnKind = "prove"   // prove one of Turn.Ask
 	TurnChoose  TurnKind = "choose"  // choose one of Turn.Offer to be set up
 	TurnSetUp   TurnKind = "set-up"  // Turn.Method is being set up
+	TurnLink    TurnKind = "link"    // say whether the sign-in at a partner is linked to the account
 	TurnRemind  TurnKind = "remind"  // say whether the backup codes are still at hand
 	TurnAnother TurnKind = "another" // there is only one strong method: be encouraged, once, to set up another
 )
@@ -83,6 +84,13 @@ func (s State) Turn(table policy.Table, facts policy.Facts, has []policy.Method,
 		return out.setUp(second.SetUp)
 	case need.Step != policy.StepNone || facts.First().IsZero():
 		return Turn{}
+	case s.Progress.Partner.Known(now):
+		// A new way in is bound like a method: on the best proof that the account can give.
+		out := Turn{Kind: TurnLink, Need: need}
+		if guard := table.Guard(s.Demand, facts, has, now); len(guard) > 0 {
+			return out.prove(guard, true)
+		}
+		return out
 	case second.Wants, s.SetUp != "" && second.Bound == "" && !second.Settled:
 		out := Turn{Need: need, Offer: offer(table)}
 		if guard := table.Guard(s.Demand, facts, has, now); len(guard) > 0 {

@@ -77,6 +77,9 @@ type House struct {
 	Enroll      *enrollment.Journey
 	Recovery    *recovery.Journey
 	Stepup      *stepup.Journey
+	Bank        *Bank
+	Upstreams   *upstream.Registry
+	Links       upstream.Links
 	Lifecycle   *lifecycle.Lifecycle
 
 	statements *atomic.Int64
@@ -162,14 +165,29 @@ func build(t testing.TB, d *db.DB, clock *dbtest.Clock, p plan) *House {
 		t.Fatal(err)
 	}
 	outbox := h.post(keys)
+	h.Bank = &Bank{}
+	bank, problems := upstream.FromFile([]upstream.Settings{{
+		ID: string(BankID), Name: i18n.Text{"en": "Northland Bank", "fr": "Banque du Northland"}, Issuer: bankIssuer,
+		OIDC: upstream.OIDCSettings{ClientID: "parvis", Secret: "a-secret-of-the-tests-own"},
+	}})
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	h.Upstreams = &upstream.Registry{
+		DB: d, Keys: keys, Now: clock.Now, File: bank, Consumers: map[upstream.Protocol]upstream.Consumer{upstream.OIDC: bankConsumer{h}},
+	}
+	if err := h.Upstreams.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h.Links = upstream.Links{Keys: keys, Audit: h.Audit}
 	h.Signin = &signin.Journey{
 		DB: d, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs, Passwords: passwords,
-		Hasher: h.Hasher, Table: h.Table, Sessions: h.Sessions, Connections: connections, Grants: grants, Registry: h.Registry,
+		Hasher: h.Hasher, Table: h.Table, Sessions: h.Sessions, Connections: connections, Grants: grants, Upstreams: h.Upstreams, Links: h.Links, Registry: h.Registry,
 		Outbox: outbox, Audit: h.Audit, Limiter: limiter, Settings: p.signin,
 	}
 	h.Enroll = &enrollment.Journey{
 		DB: d, Flows: h.Flows, Accounts: h.Accounts, Proofs: h.Proofs, Passwords: passwords, Policy: rules,
-		Hasher: h.Hasher, Table: h.Table, Sessions: h.Sessions, Registry: h.Registry, Outbox: outbox, Audit: h.Audit, Limiter: limiter,
+		Hasher: h.Hasher, Table: h.Table, Sessions: h.Sessions, Links: h.Links, Registry: h.Registry, Outbox: outbox, Audit: h.Audit, Limiter: limiter,
 		Words: []string{"Parvis"},
 	}
 	h.Recovery = &recovery.Journey{

@@ -6,30 +6,34 @@ import (
 	"parvis/internal/flow"
 	"parvis/internal/id"
 	"parvis/internal/policy"
+	"parvis/internal/upstream"
 )
 
 // View is everything the page of a step may show. Personal values are those of
 // the person who holds the flow's browser, or typed by them.
 type View struct {
-	Flow         id.Flow
-	Kind         flow.Kind       // sign-in or sign-out
-	Step         Step            // where the dispatcher sends
-	Task         flow.Task       // the branch under way
-	RelyingParty id.RelyingParty // the service that waits, "" for a direct sign-in
-	Reference    string          // short code a person can quote
-	Address      string          // address typed on this branch, or the service's login_hint; may be ""
-	Notice       flow.Notice     // what the page tells first
-	Detached     bool            // begun by a link of another browser: "Continue to the service" starts afresh
-	Bound        policy.Method   // second step that was set up on this flow; "" for none
-	Created      bool            // who is signed in here has just created the account on this flow
-	Reauth       bool            // the person signed in must prove it again: the address is fixed
-	SentAt       time.Time       // when the last mail of this branch went out
-	ResendAt     time.Time       // from when another one may be asked for
-	Finish       string          // local path that completes the request
-	Cancel       string          // local path that gives the request up
-	ReturnOrigin string          // for the form-action of this flow's pages
-	Locale       string          // language the service asked for: "en", "fr", or "" for none
-	Person       *Person         // who is signed in in this browser, nil for nobody
+	Flow           id.Flow
+	Kind           flow.Kind        // sign-in or sign-out
+	Step           Step             // where the dispatcher sends
+	Task           flow.Task        // the branch under way
+	RelyingParty   id.RelyingParty  // the service that waits, "" for a direct sign-in
+	Reference      string           // short code a person can quote
+	Address        string           // address typed on this branch, or the service's login_hint; may be ""
+	Notice         flow.Notice      // what the page tells first
+	Detached       bool             // begun by a link of another browser: "Continue to the service" starts afresh
+	Bound          policy.Method    // second step that was set up on this flow; "" for none
+	Created        bool             // who is signed in here has just created the account on this flow
+	Reauth         bool             // the person signed in must prove it again: the address is fixed
+	SentAt         time.Time        // when the last mail of this branch went out
+	ResendAt       time.Time        // from when another one may be asked for
+	Finish         string           // local path that completes the request
+	Cancel         string           // local path that gives the request up
+	ReturnOrigin   string           // for the form-action of this flow's pages
+	Locale         string           // language the service asked for: "en", "fr", or "" for none
+	Partner        upstream.ID      // sign-in partner that the person goes to, came from, or signed in at
+	PartnerURL     string           // where the person goes to sign in there
+	PartnerFailure upstream.Failure // why the last sign-in there came to nothing
+	Person         *Person          // who is signed in in this browser, nil for nobody
 }
 
 // Person is who is signed in in a browser.

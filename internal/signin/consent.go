@@ -32,6 +32,7 @@ func (j *Journey) Switch(ctx context.Context, v flow.Visitor, fid id.Flow) error
 			return nil
 		}
 		s.flow.State.Progress = s.flow.State.Progress.Restart(flow.TaskSignIn, "")
+		s.flow.State.Progress.Partner = flow.Partner{} // of who was here before
 		return j.endSession(tx, v, *s.live, s.flow.RelyingParty)
 	})
 }

@@ -21,7 +21,7 @@ func after() []Step { return []Step{StepConsent, StepFinish, StepServices, StepR
 // second are the steps about the second step.
 func second() []Step {
 	return []Step{
-		StepSecond, StepSetUp, StepSetUpApp, StepSetUpPhone, StepConfirmPhone, StepSetUpBackup, StepRemind, StepAnother,
+		StepSecond, StepSetUp, StepSetUpApp, StepSetUpPhone, StepConfirmPhone, StepSetUpBackup, StepRemind, StepAnother, StepPartnerLink,
 	}
 }
 
@@ -33,6 +33,7 @@ func before() []Step {
 	return []Step{
 		StepSignIn, StepCreate, StepForgot, StepUnlock,
 		StepConfirmEmail, StepAlready, StepChoosePassword, StepCheckEmail,
+		StepHandOff, StepPartnerFailed, StepPartnerNew, StepPartnerCreate,
 	}
 }
 
@@ -48,13 +49,13 @@ func Edges() []Edge {
 	bound := slices.Concat(proven, []Step{StepSecond, StepAnother})
 	return []Edge{
 		{before(), "sign-in", "signed in", signedIn},
-		{before(), "sign-in", "wrong", []Step{StepSignIn}},
+		{before(), "sign-in", "wrong", []Step{StepSignIn, StepPartnerNew}},
 		{before(), "sign-in", "locked", []Step{StepUnlock}},
 
 		{before(), "create-account", "sent", []Step{StepConfirmEmail}},
 		{[]Step{StepConfirmEmail}, "resend", "sent", []Step{StepConfirmEmail}},
 		{[]Step{StepConfirmEmail}, "confirm-email", "wrong code", []Step{StepConfirmEmail}},
-		{[]Step{StepConfirmEmail}, "confirm-email", "proven", []Step{StepChoosePassword, StepAlready}},
+		{[]Step{StepConfirmEmail}, "confirm-email", "proven", []Step{StepChoosePassword, StepPartnerCreate, StepAlready}},
 		{[]Step{StepChoosePassword}, "choose-password", "activated", signedIn},
 		{[]Step{StepChoosePassword}, "choose-password", "taken or gone", []Step{StepAlready, StepCreate}},
 
@@ -68,6 +69,15 @@ func Edges() []Edge {
 		{[]Step{StepChoosePassword}, "choose-password", "proof ended", []Step{StepForgot}},
 
 		{before(), "link", "proven", []Step{StepChoosePassword, StepAlready, StepSignIn}},
+
+		{before(), "partner", "on the way", []Step{StepHandOff, StepPartnerFailed}},
+		{[]Step{StepHandOff}, "partner-return", "known here", signedIn},
+		{[]Step{StepHandOff}, "partner-return", "came to nothing", []Step{StepPartnerFailed}},
+		{[]Step{StepHandOff}, "partner-return", "not linked yet", []Step{StepPartnerNew, StepPartnerLink, StepSecond}},
+		{[]Step{StepPartnerCreate}, "partner-create", "activated", signedIn},
+		{[]Step{StepPartnerCreate}, "partner-create", "taken or gone", []Step{StepAlready, StepCreate}},
+		{[]Step{StepHandOff, StepPartnerFailed, StepPartnerNew}, "partner-back", "left", []Step{StepSignIn}},
+		{[]Step{StepPartnerLink}, "partner-link", "linked, or not", bound},
 
 		{[]Step{StepSecond}, "send-code", "sent", []Step{StepSecond}},
 		{[]Step{StepSecond}, "another-way", "chosen", []Step{StepSecond}},

@@ -20,6 +20,7 @@ import (
 	"parvis/internal/ratelimit"
 	"parvis/internal/relyingparty"
 	"parvis/internal/session"
+	"parvis/internal/upstream"
 )
 
 // Journey signs people in. All fields are needed. Safe for concurrent use.
@@ -35,6 +36,8 @@ type Journey struct {
 	Sessions    session.Sessions
 	Connections connection.Connections
 	Grants      grant.Grants
+	Upstreams   *upstream.Registry
+	Links       upstream.Links
 	Registry    *relyingparty.Registry
 	Outbox      *notify.Outbox
 	Audit       *audit.Log

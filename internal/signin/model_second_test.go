@@ -145,14 +145,13 @@ func (w *traveller) newest(to string) string {
 func TestNoWanderingEndsWithoutItsFacts(t *testing.T) {
 	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
 		random := rand.New(rand.NewPCG(3, 4))
-		all := append(secondPlaces(), places()...)
-		sends := append(secondRequests(), requests()...)
+		all, sends := secondPlaces(), allRequests()
 		walks, ends := 60, 0
 		if h.DB.Engine() == db.PostgreSQL {
 			walks = 15
 		}
 		for n := range walks {
-			w := all[random.IntN(len(secondPlaces()))].make(h, name(n))
+			w := all[random.IntN(len(all))].make(h, name(n))
 			for range 25 {
 				err := sends[random.IntN(len(sends))].send(w)
 				if err != nil && fault.KindOf(err) == fault.Internal {

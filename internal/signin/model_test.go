@@ -3,6 +3,7 @@ package signin_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"parvis/internal/proving"
 	"parvis/internal/recovery"
 	"parvis/internal/signin"
+	"parvis/internal/upstream"
 )
 
 // traveller is a person in a place of the journey, with everything they hold:
@@ -26,7 +28,8 @@ type traveller struct {
 	h       *journeytest.House
 	flow    id.Flow
 	address string
-	seed    *totp.Seed // of the app that is bound, nil for none
+	seed    *totp.Seed      // of the app that is bound, nil for none
+	answer  upstream.Answer // that the partner sent back
 }
 
 // held is the newest link and code that were mailed to the traveller.
@@ -178,6 +181,14 @@ func places() []place {
 	}
 }
 
+// allPlaces are the states of every journey.
+func allPlaces() []place { return slices.Concat(places(), secondPlaces(), partnerPlaces()) }
+
+// allRequests are what a browser can send at all of them.
+func allRequests() []request {
+	return slices.Concat(requests(), secondRequests(), partnerRequests())
+}
+
 // request is something a browser can send, whatever page it is on.
 type request struct {
 	name string // as in Edges
@@ -263,8 +274,8 @@ func requests() []request {
 func TestOnlyTheDrawnWaysExist(t *testing.T) {
 	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
 		taken := map[string]bool{}
-		for i, p := range append(places(), secondPlaces()...) {
-			for k, r := range append(requests(), secondRequests()...) {
+		for i, p := range allPlaces() {
+			for k, r := range allRequests() {
 				if h.DB.Engine() == db.PostgreSQL && (i+k)%9 != 0 {
 					continue // the rules are the same on both engines: a sample is enough
 				}
@@ -301,11 +312,11 @@ func TestOnlyTheDrawnWaysExist(t *testing.T) {
 // C.2 25: a flow of another browser does not exist, whatever is asked of it.
 func TestAForeignFlowTakesNoRequest(t *testing.T) {
 	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
-		for i, p := range append(places(), secondPlaces()...) {
+		for i, p := range allPlaces() {
 			w := p.make(h, fmt.Sprintf("person.%d@example.org", i))
 			foreign := &traveller{Browser: h.Browser(), h: h, flow: w.flow, address: "thief@example.org"}
 			forged := &traveller{Browser: w.Browser, h: h, flow: w.flow + "A", address: "thief@example.org"}
-			for _, r := range append(requests(), secondRequests()...) {
+			for _, r := range allRequests() {
 				if r.name == "link" {
 					continue
 				}

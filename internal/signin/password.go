@@ -316,7 +316,8 @@ func (j *Journey) succeed(ctx context.Context, v flow.Visitor, fid id.Flow, a at
 		if err := authenticator.Used(tx, a.password.Authenticator); err != nil {
 			return err
 		}
-		if o.given, err = j.openSession(tx, v, f, o, a); err != nil {
+		facts := policy.Facts{}.With(policy.Password, tx.Now(), f.ID)
+		if o.given, err = j.openSession(tx, v, f, o, a, facts); err != nil {
 			return err
 		}
 		before := f.State.Progress
@@ -346,16 +347,16 @@ func (j *Journey) stale(tx *db.Tx, a attempt) (bool, error) {
 	return !found || now.Status != account.Active || kept.Verifier != a.password.Verifier, nil
 }
 
-// openSession starts the session of a right password, ends the browser's older
-// one, remembers the browser and tells the owner about one not seen before. given
+// openSession starts the session of a first step that was proven, ends the browser's
+// older one, remembers the browser and tells the owner about one not seen before. given
 // reports whether the browser gets the fresh token of its device.
-func (j *Journey) openSession(tx *db.Tx, v flow.Visitor, f flow.Flow, o opened, a attempt) (given bool, err error) {
+func (j *Journey) openSession(tx *db.Tx, v flow.Visitor, f flow.Flow, o opened, a attempt, facts policy.Facts) (given bool, err error) {
 	older, err := j.live(tx, v)
 	if err != nil {
 		return false, err
 	}
 	n := o.session
-	n.Facts = policy.Facts{}.With(policy.Password, tx.Now(), f.ID)
+	n.Facts = facts
 	kept, remembered, err := j.Sessions.Remembered(tx, a.device, a.account.ID)
 	if err != nil {
 		return false, err

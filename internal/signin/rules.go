@@ -65,7 +65,7 @@ func Next(table policy.Table, p Position, now time.Time) (Step, Reason) {
 	}
 	switch p.Progress.Task {
 	case flow.TaskCreate:
-		return nextCreate(p.Progress), ReasonTask
+		return nextCreate(p.Progress, now), ReasonTask
 	case flow.TaskReset:
 		return nextReset(p.Progress), ReasonTask
 	case flow.TaskUnlock:
@@ -78,10 +78,12 @@ func Next(table policy.Table, p Position, now time.Time) (Step, Reason) {
 	return nextSignIn(table, p, now)
 }
 
-func nextCreate(p flow.Progress) Step {
+func nextCreate(p flow.Progress, now time.Time) Step {
 	switch {
 	case p.Taken:
 		return StepAlready
+	case p.Proven != "" && p.Partner.Known(now):
+		return StepPartnerCreate
 	case p.Proven != "":
 		return StepChoosePassword
 	case p.Proof != "":
@@ -104,7 +106,7 @@ func nextReset(p flow.Progress) Step {
 // for agreement.
 func nextSignIn(table policy.Table, p Position, now time.Time) (Step, Reason) {
 	if p.Live == nil {
-		return StepSignIn, ReasonNobody
+		return nextFirst(p.Progress.Partner, now), ReasonNobody
 	}
 	// OpenID Connect Core 1.0, 3.1.2.1, prompt=select_account: asked once, and
 	// not of a person who has just signed in on this flow.
@@ -115,14 +117,29 @@ func nextSignIn(table policy.Table, p Position, now time.Time) (Step, Reason) {
 	case policy.StepImpossible:
 		return StepFinish, ReasonDone // the endpoint that completes the request answers with its protocol's error
 	case policy.StepFirst:
-		return StepSignIn, ReasonReauth
+		return nextFirst(p.Progress.Partner, now), ReasonReauth
 	case policy.StepSecond, policy.StepNone:
 	}
 	p.Progress.Second = p.Progress.Second.Of(p.Live.Account)
+	p.Progress.Partner = p.Progress.Partner.Of(p.Progress.Session, p.Live.Session)
 	if step, why := nextSecond(p.turn(table, now), p.Progress.Second); step != "" {
 		return step, why
 	}
 	return nextAgreement(p)
+}
+
+// nextFirst is the page of the first step: the password, unless a sign-in partner was
+// chosen in its place.
+func nextFirst(p flow.Partner, now time.Time) Step {
+	switch {
+	case p.Failure != "":
+		return StepPartnerFailed
+	case p.Waits():
+		return StepHandOff
+	case p.Known(now):
+		return StepPartnerNew
+	}
+	return StepSignIn
 }
 
 // Second reports whether Live.Has decides what is next: a second step is due, or
@@ -131,7 +148,7 @@ func (p Position) Second(table policy.Table, now time.Time) bool {
 	if p.Live == nil || p.Kind != flow.SignIn {
 		return false
 	}
-	return p.Demand.Sensitive || p.SetUp != "" || p.Progress.Second != flow.Second{} ||
+	return p.Demand.Sensitive || p.Progress.Partner.Subject != "" || p.SetUp != "" || p.Progress.Second != flow.Second{} ||
 		table.Next(p.Demand, p.Live.Facts, now).Step == policy.StepSecond
 }
 
@@ -150,6 +167,8 @@ func nextSecond(t flow.Turn, s flow.Second) (Step, Reason) {
 		return StepAnother, ReasonSetUp
 	case flow.TurnRemind:
 		return StepRemind, ReasonSetUp
+	case flow.TurnLink:
+		return StepPartnerLink, ReasonSetUp
 	case flow.TurnSetUp:
 	default:
 		return "", ""
@@ -198,7 +217,8 @@ func entrance(s Step) bool {
 // beforeSignIn reports whether a step comes before anybody has signed in.
 func beforeSignIn(s Step) bool {
 	switch s {
-	case StepConfirmEmail, StepAlready, StepChoosePassword, StepCheckEmail:
+	case StepConfirmEmail, StepAlready, StepChoosePassword, StepCheckEmail,
+		StepHandOff, StepPartnerFailed, StepPartnerNew, StepPartnerCreate:
 		return true
 	default:
 		return entrance(s)
@@ -208,7 +228,7 @@ func beforeSignIn(s Step) bool {
 // settingUp reports whether a step is about setting up a method.
 func settingUp(s Step) bool {
 	switch s {
-	case StepSetUp, StepSetUpApp, StepSetUpPhone, StepConfirmPhone, StepSetUpBackup, StepAnother, StepRemind:
+	case StepSetUp, StepSetUpApp, StepSetUpPhone, StepConfirmPhone, StepSetUpBackup, StepAnother, StepRemind, StepPartnerLink:
 		return true
 	default:
 		return false

@@ -24,6 +24,11 @@ const (
 	StepSetUpBackup    Step = "set-up-backup"      // backup codes to keep
 	StepRemind         Step = "backup-reminder"    // backup codes were not used for long: are they at hand?
 	StepAnother        Step = "set-up-another"     // one method only: be encouraged to set up another
+	StepHandOff        Step = "partner-hand-off"   // on the way to a sign-in partner
+	StepPartnerFailed  Step = "partner-problem"    // it came to nothing: what can be done
+	StepPartnerNew     Step = "partner-account"    // signed in there for the first time: create an account, or sign in to one
+	StepPartnerCreate  Step = "partner-create"     // the address is proven: create the account, without a password
+	StepPartnerLink    Step = "partner-link"       // signed in here: link the partner to this account
 	StepContinue       Step = "continue"           // already signed in as …: continue or switch
 	StepConsent        Step = "consent"            // what is shared with the service
 	StepSignOut        Step = "sign-out"           // a service asked to sign out

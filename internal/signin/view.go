@@ -1,6 +1,7 @@
 package signin
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -9,6 +10,7 @@ import (
 	"parvis/internal/flow"
 	"parvis/internal/id"
 	"parvis/internal/session"
+	"parvis/internal/upstream"
 )
 
 // Open looks at a flow for the dispatcher and for every page: where the person
@@ -57,6 +59,8 @@ func (j *Journey) view(s scene) View {
 		Locale: s.flow.State.Locale, Bound: p.Second.Bound,
 	}
 	out.Created = p.Created && s.live != nil && s.live.ID == p.Session
+	out.Partner, out.PartnerURL = upstream.ID(cmp.Or(p.Partner.Asked, p.Partner.Provider)), p.Partner.URL
+	out.PartnerFailure = upstream.Failure(p.Partner.Failure)
 	if out.Address == "" {
 		out.Address = s.flow.State.LoginHint
 	}

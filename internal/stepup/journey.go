@@ -76,6 +76,7 @@ func (j *Journey) enter(tx *db.Tx, v flow.Visitor, fid id.Flow) (scene, error) {
 		return scene{}, flow.OutOfTurn()
 	}
 	f.State.Progress.Second = p.Second.Of(live.Account)
+	f.State.Progress.Partner = p.Partner.Of(p.Session, live.ID)
 	s := scene{flow: f, live: live, list: list, now: tx.Now()}
 	s.turn = f.State.Turn(j.Table, live.Facts, authenticator.Methods(list), s.now)
 	return s, nil

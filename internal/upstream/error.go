@@ -63,6 +63,14 @@ func FailureOf(err error) Failure {
 	return ""
 }
 
+// CodeOf is the partner's error code in an error, cleaned; "" for none.
+func CodeOf(err error) string {
+	if e, ok := errors.AsType[*Error](err); ok && e.Code != "" {
+		return CleanCode(e.Code)
+	}
+	return ""
+}
+
 // codes are error codes as RFC 6749, 4.1.2.1 and its registries have them.
 var codes = regexp.MustCompile(`^[A-Za-z0-9_.:-]{1,64}$`)
 

@@ -1,0 +1,57 @@
+package flow
+
+import (
+	"log/slog"
+	"time"
+
+	"parvis/internal/id"
+	"parvis/internal/policy"
+)
+
+// Partner is a sign-in at a sign-in partner: one that is under way, how the last one
+// failed, or who somebody is there while no account is linked to it.
+type Partner struct {
+	Asked   string `json:"asked,omitempty"`   // provider that the person goes to, or came from
+	URL     string `json:"url,omitempty"`     // where it is, with the request
+	Pending string `json:"pending,omitempty"` // what must be remembered until the answer, as upstream wrote it; taken away by its use
+	Failure string `json:"failure,omitempty"` // why the last try came to nothing, as upstream.Failure names it
+
+	Provider string       `json:"provider,omitempty"` // where the person has signed in
+	Issuer   string       `json:"issuer,omitempty"`
+	Subject  string       `json:"subject,omitempty"` // who they are there, checked
+	Level    policy.Level `json:"level,omitzero"`    // what it is worth
+	At       int64        `json:"at,omitempty"`      // when they signed in there
+	Until    int64        `json:"until,omitempty"`   // when this can no longer be linked to an account
+}
+
+// LogValue keeps who somebody is, and the secrets of a request, out of the log.
+func (p Partner) LogValue() slog.Value { return slog.StringValue("partner:" + p.Asked) }
+
+// Waits reports whether somebody is on the way to a partner.
+func (p Partner) Waits() bool { return p.Pending != "" }
+
+// Known reports whether somebody has signed in at a partner, and no account is linked
+// to it yet.
+func (p Partner) Known(now time.Time) bool { return p.Subject != "" && now.UnixMilli() < p.Until }
+
+// Facts are what the sign-in at the partner proves.
+func (p Partner) Facts(f Flow) policy.Facts {
+	return policy.ByPartner(policy.Partner{At: time.UnixMilli(p.At).UTC(), Worth: p.Level}, f.ID)
+}
+
+// Of is a sign-in at a partner as far as a session may link it to its account: only
+// that of somebody who signed in here, on the same journey, after it. Who finds a
+// journey of somebody else in the browser must not be led to give them a way in.
+func (p Partner) Of(signedIn, live id.Session) Partner {
+	if p.Subject != "" && signedIn != live {
+		return Partner{}
+	}
+	return p
+}
+
+// Left is what remains when somebody begins another branch: who they are at the
+// partner, so that it can be linked where the branch leads.
+func (p Partner) Left() Partner {
+	p.Asked, p.URL, p.Pending, p.Failure = "", "", "", ""
+	return p
+}

@@ -1,0 +1,86 @@
+package signin_test
+
+import (
+	"net/url"
+
+	"parvis/internal/journeytest"
+	"parvis/internal/signin"
+	"parvis/internal/upstream"
+)
+
+// partnerPlaces are the states of a sign-in at a partner.
+func partnerPlaces() []place {
+	begin := func(h *journeytest.House, address string) *traveller {
+		b := h.Browser()
+		return &traveller{Browser: b, h: h, flow: b.From(journeytest.Permits), address: address}
+	}
+	return []place{
+		{"partner-hand-off", signin.StepHandOff, func(h *journeytest.House, address string) *traveller {
+			h.Active(address)
+			w := begin(h, address)
+			h.Bank.Comes("customer of " + address)
+			w.answer = w.ToBank(w.flow)
+			return w
+		}},
+		{"partner-problem", signin.StepPartnerFailed, func(h *journeytest.House, address string) *traveller {
+			h.Active(address)
+			w := begin(h, address)
+			answer := w.ToBank(w.flow)
+			h.Bank.Fails(upstream.Cancelled)
+			if _, _, err := w.FromBank(answer); err != nil {
+				h.T.Fatal(err)
+			}
+			return w
+		}},
+		{"partner-account", signin.StepPartnerNew, func(h *journeytest.House, address string) *traveller {
+			h.Active(address)
+			w := begin(h, address)
+			w.AtBank(w.flow, "customer of "+address)
+			return w
+		}},
+		{"partner-create", signin.StepPartnerCreate, func(h *journeytest.House, address string) *traveller {
+			w := begin(h, address)
+			w.AtBank(w.flow, "customer of "+address)
+			w.Create(w.flow, address)
+			token, _ := w.held()
+			w.Activate(token)
+			return w
+		}},
+		{"partner-link", signin.StepPartnerLink, func(h *journeytest.House, address string) *traveller {
+			h.Active(address)
+			w := begin(h, address)
+			w.AtBank(w.flow, "customer of "+address)
+			w.SignIn(w.flow, address, journeytest.Password)
+			w.Enter(w.flow, w.Ask(w.flow, address))
+			return w
+		}},
+	}
+}
+
+// partnerRequests are what a browser can send about a sign-in at a partner.
+func partnerRequests() []request {
+	link := func(yes bool) func(w *traveller) error {
+		return func(w *traveller) error { return w.h.Signin.PartnerLink(w.h.T.Context(), w.Visitor, w.flow, yes) }
+	}
+	return []request{
+		{"partner", "", func(w *traveller) error {
+			return w.h.Signin.Partner(w.h.T.Context(), w.Visitor, w.flow, journeytest.BankID)
+		}},
+		{"partner-return", "", func(w *traveller) error {
+			answer := w.answer
+			if answer.Params == nil {
+				answer.Params = url.Values{"state": {"none"}}
+			}
+			_, _, err := w.FromBank(answer)
+			return err
+		}},
+		{"partner-back", "", func(w *traveller) error { return w.h.Signin.PartnerBack(w.h.T.Context(), w.Visitor, w.flow) }},
+		{"partner-create", "", func(w *traveller) error {
+			r, err := w.h.Enroll.Partner(w.h.T.Context(), w.Visitor, w.flow)
+			w.Keep(r.Cookies)
+			return err
+		}},
+		{"partner-link", "yes", link(true)},
+		{"partner-link", "no", link(false)},
+	}
+}

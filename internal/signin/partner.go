@@ -1,0 +1,312 @@
+package signin
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"parvis/internal/account"
+	"parvis/internal/audit"
+	"parvis/internal/db"
+	"parvis/internal/fault"
+	"parvis/internal/flow"
+	"parvis/internal/i18n"
+	"parvis/internal/id"
+	"parvis/internal/notify"
+	"parvis/internal/ratelimit"
+	"parvis/internal/upstream"
+)
+
+// linkWithin is for how long a sign-in at a partner can be linked to an account.
+const linkWithin = 30 * time.Minute
+
+// Partner sends somebody to a sign-in partner. Nothing of the waiting service is told
+// there; what the service demands is, as a level, an age and a wish to sign in anew.
+// When the partner cannot be asked, the dispatcher names the page that says why.
+// Fault Conflict when the flow no longer asks who the person is, NotFound for a
+// partner that does not exist.
+func (j *Journey) Partner(ctx context.Context, v flow.Visitor, fid id.Flow, provider upstream.ID) error {
+	if err := j.Limiter.Allow(ctx, ratelimit.FlowIP, v.IP); err != nil {
+		return err
+	}
+	service, err := j.serviceOf(ctx, v, fid)
+	if err != nil {
+		return err
+	}
+	var ask upstream.Ask
+	enter := func(tx *db.Tx) (scene, error) {
+		s, err := j.enter(tx, v, fid, service)
+		if err == nil && !Allowed(s.due, StepSignIn) {
+			err = flow.OutOfTurn()
+		}
+		return s, err
+	}
+	err = j.DB.Read(ctx, func(tx *db.Tx) error {
+		s, err := enter(tx)
+		d := s.flow.State.Demand
+		ask = upstream.Ask{MaxAge: d.MaxAge, Fresh: d.ForceLogin || s.reauth(), Lang: i18n.Lang(v.Locale)}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("signin: partner: %w", err)
+	}
+	next := flow.Partner{Asked: string(provider)}
+	request, err := j.Upstreams.Begin(ctx, provider, ask)
+	switch failure := upstream.FailureOf(err); {
+	case err == nil:
+		text, err := json.Marshal(request.Pending)
+		if err != nil {
+			return fmt.Errorf("signin: partner: %w", err)
+		}
+		next.URL, next.Pending = request.URL, string(text)
+	case failure != "":
+		next.Failure = string(failure)
+	default:
+		return fmt.Errorf("signin: partner: %w", err)
+	}
+	err = j.DB.Write(ctx, func(tx *db.Tx) error {
+		s, err := enter(tx)
+		if err != nil {
+			return err
+		}
+		before := s.flow.State.Progress
+		s.flow.State.Progress = before.Restart(flow.TaskSignIn, "")
+		s.flow.State.Progress.Partner = next
+		return j.save(tx, s.flow, before)
+	})
+	if err != nil {
+		return fmt.Errorf("signin: partner: %w", err)
+	}
+	return nil
+}
+
+// PartnerReturn takes what a browser brought back from a partner: it belongs to the one
+// journey of this browser that waits for it, and is checked once. Fault NotFound when
+// no journey of this browser does: the answer is somebody else's, or a repetition.
+func (j *Journey) PartnerReturn(ctx context.Context, v flow.Visitor, provider upstream.ID, answer upstream.Answer) (id.Flow, Result, error) {
+	if err := j.Limiter.Allow(ctx, ratelimit.LinkIP, v.IP); err != nil {
+		return "", Result{}, err
+	}
+	fid, pending, err := j.takePending(ctx, v, provider, answer.Params.Get("state"))
+	if err != nil {
+		return "", Result{}, err
+	}
+	a, err := j.Upstreams.Finish(ctx, pending, answer)
+	if failure := upstream.FailureOf(err); err != nil && failure != "" {
+		return fid, Result{}, j.partnerFailed(ctx, v, fid, failure, err)
+	}
+	if err != nil {
+		return fid, Result{}, fmt.Errorf("signin: partner: %w", err)
+	}
+	out, err := j.partnerCame(ctx, v, fid, provider, a)
+	return fid, out, err
+}
+
+// takePending finds the journey that waits for an answer and takes away what it
+// remembers for it: whoever presents the answer a second time finds nothing.
+func (j *Journey) takePending(ctx context.Context, v flow.Visitor, provider upstream.ID, state string) (id.Flow, upstream.Pending, error) {
+	var fid id.Flow
+	var pending upstream.Pending
+	err := j.DB.Write(ctx, func(tx *db.Tx) error {
+		fid, pending = "", upstream.Pending{}
+		open, err := j.Flows.Open(tx, v.Browser)
+		if err != nil {
+			return err
+		}
+		for _, known := range open {
+			f, err := j.Flows.Load(tx, known.Flow, v.Browser)
+			if err != nil {
+				return err
+			}
+			p := &f.State.Progress.Partner
+			var found upstream.Pending
+			if !p.Waits() || json.Unmarshal([]byte(p.Pending), &found) != nil || state == "" || found.State != state || found.Provider != provider {
+				continue
+			}
+			fid, pending = f.ID, found
+			p.Pending, p.URL = "", ""
+			_, err = j.Flows.Save(tx, f)
+			return err
+		}
+		return nil
+	})
+	if err != nil {
+		return "", upstream.Pending{}, fmt.Errorf("signin: partner: %w", err)
+	}
+	if fid == "" {
+		return "", upstream.Pending{}, fault.New(fault.NotFound, "error.flow.not-found")
+	}
+	return fid, pending, nil
+}
+
+// partnerFailed keeps why a sign-in at a partner came to nothing, for its page.
+func (j *Journey) partnerFailed(ctx context.Context, v flow.Visitor, fid id.Flow, failure upstream.Failure, cause error) error {
+	err := j.DB.Write(ctx, func(tx *db.Tx) error {
+		f, err := j.Flows.Load(tx, fid, v.Browser)
+		if err != nil {
+			return err
+		}
+		before := f.State.Progress
+		f.State.Progress.Partner.Failure = string(failure)
+		e := f.Event(audit.UpstreamFailed, v, "", "")
+		e.Outcome, e.Reason, e.Data = audit.Failed, string(failure), map[string]string{"provider": before.Partner.Asked, "code": upstream.CodeOf(cause)}
+		if err := j.Audit.Record(tx, e); err != nil {
+			return err
+		}
+		return j.save(tx, f, before)
+	})
+	if err != nil {
+		return fmt.Errorf("signin: partner: %w", err)
+	}
+	return nil
+}
+
+// partnerCame goes on with a checked sign-in: as the account that is linked to it, or
+// else as somebody who is asked whether they have one.
+func (j *Journey) partnerCame(ctx context.Context, v flow.Visitor, fid id.Flow, provider upstream.ID, came upstream.Assertion) (Result, error) {
+	a, link, found, err := j.linked(ctx, v, fid, came)
+	if err != nil {
+		return Result{}, err
+	}
+	o := j.prepareSession(v, a)
+	err = j.DB.Write(ctx, func(tx *db.Tx) error {
+		f, err := j.Flows.Load(tx, fid, v.Browser)
+		if err != nil {
+			return err
+		}
+		before := f.State.Progress
+		p := flow.Partner{
+			Provider: string(provider), Issuer: came.Issuer, Subject: came.Subject, Level: came.Level,
+			At: db.Millis(signedInAt(came, tx.Now())), Until: db.Millis(tx.Now().Add(linkWithin)),
+		}
+		if !found {
+			f.State.Progress.Partner = p
+			return j.save(tx, f, before)
+		}
+		now, there, err := j.Accounts.ByID(tx, a.account.ID)
+		if err != nil {
+			return err
+		}
+		if !there || now.Status != account.Active {
+			f.State.Progress.Partner.Failure = string(upstream.Refused)
+			return j.save(tx, f, before)
+		}
+		if err := j.Links.Used(tx, link.ID); err != nil {
+			return err
+		}
+		if o.given, err = j.openSession(tx, v, f, o, a, p.Facts(f)); err != nil {
+			return err
+		}
+		f.State.Progress = before.Restart(flow.TaskSignIn, a.address.Written)
+		f.State.Progress.Partner = flow.Partner{}
+		f.State.Progress.Account, f.State.Progress.Session = a.account.ID, o.session.ID
+		return j.save(tx, f, before)
+	})
+	if err != nil {
+		return Result{}, fmt.Errorf("signin: partner: %w", err)
+	}
+	if !found {
+		return Result{}, nil
+	}
+	return Result{Outcome: SignedIn, Cookies: j.cookies(o)}, nil
+}
+
+// signedInAt is when somebody signed in at the partner, as far as it tells.
+func signedInAt(a upstream.Assertion, now time.Time) time.Time {
+	if a.AuthTime.IsZero() || a.AuthTime.After(now) {
+		return now
+	}
+	return a.AuthTime
+}
+
+// linked reads the account of somebody who signed in at a partner.
+func (j *Journey) linked(ctx context.Context, v flow.Visitor, fid id.Flow, came upstream.Assertion) (attempt, upstream.Link, bool, error) {
+	service, err := j.serviceOf(ctx, v, fid)
+	if err != nil {
+		return attempt{}, upstream.Link{}, false, err
+	}
+	a := attempt{service: service}
+	var link upstream.Link
+	var found bool
+	err = j.DB.Read(ctx, func(tx *db.Tx) error {
+		var err error
+		if link, found, err = j.Links.Find(tx, came.Issuer, came.Subject); err != nil || !found {
+			return err
+		}
+		if a.account, found, err = j.Accounts.ByID(tx, link.Account); err != nil || !found {
+			return err
+		}
+		if a.address, err = j.Accounts.Mailbox(tx, a.account.ID); err != nil {
+			return err
+		}
+		a.device, err = j.Sessions.Known(tx, v.Device, a.account.ID)
+		return err
+	})
+	if err != nil {
+		return attempt{}, upstream.Link{}, false, fmt.Errorf("signin: partner: %w", err)
+	}
+	return a, link, found, nil
+}
+
+// PartnerLink links the partner at which somebody has signed in to the account that
+// they have proven to be theirs, or leaves it. Fault Conflict when there is nothing to
+// link, or the partner's account is another's already.
+func (j *Journey) PartnerLink(ctx context.Context, v flow.Visitor, fid id.Flow, link bool) error {
+	name, err := j.partnerName(ctx, v, fid)
+	if err != nil {
+		return err
+	}
+	made := upstream.NewLinkID()
+	return j.step(ctx, v, fid, []Step{StepPartnerLink}, func(tx *db.Tx, s *scene) error {
+		p := s.flow.State.Progress.Partner
+		s.flow.State.Progress.Partner = flow.Partner{}
+		if !link {
+			return nil
+		}
+		if err := j.Links.Link(tx, made, s.live.Account, p.Issuer, p.Subject); err != nil {
+			return err
+		}
+		return j.mail(tx, s.live.Account, notify.PartnerLinked{Partner: name, Asked: notify.AskedBy(v.UserAgent, tx.Now())})
+	})
+}
+
+// PartnerBack leaves a partner: the page of signing in is shown again.
+func (j *Journey) PartnerBack(ctx context.Context, v flow.Visitor, fid id.Flow) error {
+	return j.step(ctx, v, fid, []Step{StepHandOff, StepPartnerFailed, StepPartnerNew}, func(_ *db.Tx, s *scene) error {
+		s.flow.State.Progress.Partner = flow.Partner{}
+		return nil
+	})
+}
+
+// partnerName is what people call the partner of a flow.
+func (j *Journey) partnerName(ctx context.Context, v flow.Visitor, fid id.Flow) (i18n.Text, error) {
+	f, err := j.find(ctx, v, fid)
+	if err != nil {
+		return nil, fmt.Errorf("signin: partner: %w", err)
+	}
+	return j.nameOf(ctx, f.State.Progress.Partner.Issuer)
+}
+
+// nameOf is what people call the partner of an issuer; the issuer itself when it is
+// not known any more.
+func (j *Journey) nameOf(ctx context.Context, issuer string) (i18n.Text, error) {
+	p, err := j.Upstreams.ByIssuer(ctx, issuer)
+	if err != nil {
+		return nil, fmt.Errorf("signin: partner: %w", err)
+	}
+	if p == nil {
+		return i18n.Text{"en": issuer, "fr": issuer}, nil
+	}
+	return p.Name, nil
+}
+
+// Partners are the sign-in partners that can be chosen, in their order.
+func (j *Journey) Partners(ctx context.Context) ([]*upstream.Provider, error) {
+	all, err := j.Upstreams.List(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("signin: partners: %w", err)
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(p *upstream.Provider) bool { return p.Disabled }), nil
+}

@@ -1,0 +1,131 @@
+package signin
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"parvis/internal/authenticator"
+	"parvis/internal/db"
+	"parvis/internal/fault"
+	"parvis/internal/flow"
+	"parvis/internal/id"
+	"parvis/internal/notify"
+	"parvis/internal/policy"
+	"parvis/internal/upstream"
+)
+
+// PartnerEntry is one sign-in partner that is linked to an account.
+type PartnerEntry struct {
+	ID       upstream.LinkID
+	Provider upstream.ID // "" when the partner is not known any more
+	Issuer   string
+	Since    time.Time
+	UsedAt   time.Time // zero: never
+	Only     bool      // the last way into the account: it cannot be removed
+}
+
+// PartnerLinks lists the sign-in partners of the person who is signed in. Fault Denied
+// when nobody is.
+func (j *Journey) PartnerLinks(ctx context.Context, v flow.Visitor) ([]PartnerEntry, error) {
+	var out []PartnerEntry
+	err := j.DB.Read(ctx, func(tx *db.Tx) error {
+		out = nil
+		live, err := j.live(tx, v)
+		if err != nil {
+			return err
+		}
+		if live == nil {
+			return errNobody()
+		}
+		links, err := j.Links.List(tx, live.Account)
+		if err != nil {
+			return err
+		}
+		only, err := j.lastWayIn(tx, live.Account, len(links))
+		for _, l := range links {
+			out = append(out, PartnerEntry{ID: l.ID, Issuer: l.Issuer, Since: l.Since, UsedAt: l.UsedAt, Only: only})
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("signin: partners: %w", err)
+	}
+	for i := range out {
+		p, err := j.Upstreams.ByIssuer(ctx, out[i].Issuer)
+		if err != nil {
+			return nil, fmt.Errorf("signin: partners: %w", err)
+		}
+		if p != nil {
+			out[i].Provider = p.ID
+		}
+	}
+	return out, nil
+}
+
+// lastWayIn reports whether nothing but one partner leads into an account.
+func (j *Journey) lastWayIn(tx *db.Tx, a id.Account, links int) (bool, error) {
+	_, found, err := j.Passwords.Get(tx, a)
+	return links < 2 && !found, err
+}
+
+// PartnerUnlink removes a sign-in partner of the person who is signed in. Fault Denied
+// when nobody is, or the proofs are older than the deployment's window
+// (error.reauthenticate); Conflict when it is the last way into the account; NotFound
+// when the account has no such link.
+func (j *Journey) PartnerUnlink(ctx context.Context, v flow.Visitor, link upstream.LinkID) error {
+	links, err := j.PartnerLinks(ctx, v)
+	if err != nil {
+		return err
+	}
+	issuer := ""
+	for _, l := range links {
+		if l.ID == link {
+			issuer = l.Issuer
+		}
+	}
+	name, err := j.nameOf(ctx, issuer)
+	if err != nil {
+		return err
+	}
+	err = j.DB.Write(ctx, func(tx *db.Tx) error {
+		live, err := j.live(tx, v)
+		if err != nil {
+			return err
+		}
+		if live == nil {
+			return errNobody()
+		}
+		list, err := authenticator.List(tx, live.Account)
+		if err != nil {
+			return err
+		}
+		sensitive := j.Table.Sensitive(authenticator.Methods(list))
+		if j.Table.Next(sensitive, live.Facts, tx.Now()).Step != policy.StepNone {
+			return fault.New(fault.Denied, "error.reauthenticate")
+		}
+		count, err := j.Links.Count(tx, live.Account)
+		if err != nil {
+			return err
+		}
+		last, err := j.lastWayIn(tx, live.Account, count)
+		if err != nil {
+			return err
+		}
+		if last {
+			return fault.New(fault.Conflict, "error.partner.last")
+		}
+		was, err := j.Links.Unlink(tx, live.Account, link)
+		if err != nil {
+			return err
+		}
+		if !was {
+			return fault.New(fault.NotFound, "error.404")
+		}
+		return j.mail(tx, live.Account, notify.PartnerUnlinked{Partner: name, Asked: notify.AskedBy(v.UserAgent, tx.Now())})
+	})
+	if err != nil {
+		return fmt.Errorf("signin: unlink: %w", err)
+	}
+	return nil
+}
