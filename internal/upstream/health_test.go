@@ -86,7 +86,7 @@ func watched(t *testing.T, f *partner, count int) *Registry {
 	running.Go(func() { r.Watch(ctx) })
 	running.Go(func() { // what Run does with a database
 		for ctx.Err() == nil {
-			s.confirmed.Store(time.Now().UnixMilli())
+			r.snapshot.Load().confirmed.Store(time.Now().UnixMilli())
 			select {
 			case <-ctx.Done():
 			case <-time.After(time.Second):
@@ -95,6 +95,16 @@ func watched(t *testing.T, f *partner, count int) *Registry {
 	})
 	t.Cleanup(func() { stop(); running.Wait() })
 	return r
+}
+
+// replace puts a changed copy of the provider in its place: one that is in use never changes.
+func replace(r *Registry, change func(*Provider)) {
+	before := r.snapshot.Load()
+	p := *before.providers["bank-0"]
+	change(&p)
+	next := &snapshot{revision: before.revision + 1, providers: map[ID]*Provider{p.ID: &p}}
+	next.confirmed.Store(time.Now().UnixMilli())
+	r.snapshot.Store(next)
 }
 
 func TestAnOutageIsKnownWithinFiveSecondsAndClearsByItself(t *testing.T) {
@@ -178,7 +188,7 @@ func TestAFailedSignInHastensTheKnowledgeOfAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &partner{finish: Fail(Slow, "no answer")}
 		r := watched(t, f, 1)
-		r.snapshot.Load().providers["bank-0"].CheckEvery = time.Hour
+		replace(r, func(p *Provider) { p.CheckEvery = time.Hour })
 		time.Sleep(time.Minute)
 		request, err := r.Begin(t.Context(), "bank-0", Ask{})
 		if err != nil {
@@ -234,7 +244,7 @@ func TestWhatASignInIsWorthDecidesWhetherItIsEnough(t *testing.T) {
 		if _, err := r.Finish(t.Context(), request.Pending, Answer{}); FailureOf(err) != Weaker {
 			t.Errorf("worth one step where two are needed: %v", err)
 		}
-		p.Worth.AMR = map[string]policy.Level{"otp": policy.AAL3}
+		replace(r, func(p *Provider) { p.Worth.AMR = map[string]policy.Level{"otp": policy.AAL3} })
 		a, err := r.Finish(t.Context(), request.Pending, Answer{})
 		if err != nil || a.Level != policy.TwoSteps {
 			t.Errorf("%v %v", a.Level, err)
@@ -248,14 +258,14 @@ func TestWhatASignInIsWorthDecidesWhetherItIsEnough(t *testing.T) {
 		if _, err := r.Finish(t.Context(), request.Pending, Answer{}); FailureOf(err) != Invalid {
 			t.Errorf("an assertion of another issuer: %v", err)
 		}
-		p.Disabled = true
+		replace(r, func(p *Provider) { p.Disabled = true })
 		if _, err := r.Begin(t.Context(), "bank-0", Ask{}); !fault.Is(err, fault.NotFound) {
 			t.Errorf("disabled: %v", err)
 		}
 		if _, err := r.Finish(t.Context(), request.Pending, Answer{}); !fault.Is(err, fault.NotFound) {
 			t.Errorf("disabled meanwhile: %v", err)
 		}
-		p.Disabled = false
+		replace(r, func(p *Provider) { p.Disabled = false })
 		time.Sleep(pendingLife + time.Second)
 		if _, err := r.Finish(t.Context(), request.Pending, Answer{}); FailureOf(err) != Replay {
 			t.Errorf("an old request: %v", err)
