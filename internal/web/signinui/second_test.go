@@ -509,11 +509,18 @@ func TestFromTheSettingsAMethodIsAddedOrNotAndTheWayBackStaysOpen(t *testing.T) 
 		p.Submit("set-up-app")
 		other, added := "Backup codes Recommended", "The authenticator app is added."
 		if language == "fr-CA" {
-			other, added = "Codes de récupération Recommandée", "L'application d'authentification est ajoutée."
+			other, added = "Codes de récupération Méthode recommandée", "L'application d'authentification est ajoutée."
 		}
 		p.Submit("set-up-app", "code", shown(h, seedOf(p))).Must("methods", http.StatusOK).MustSay(added)
 		p.Open("/settings/methods").MustNotSay(added)
 		p.Submit("add-method").Must("set-up-method", http.StatusOK).MustSay(other)
+		p.Submit("set-up-backup").Must("set-up-backup", http.StatusOK)
+		p.Submit("set-up-backup", "saved", "yes").Must("methods", http.StatusOK)
+		replaces := "New codes replace those you have"
+		if language == "fr-CA" {
+			replaces = "De nouveaux codes remplacent ceux que vous avez"
+		}
+		p.Submit("add-method").Must("set-up-method", http.StatusOK).MustSay(replaces).MustNotSay(other)
 
 		h.Clock.Advance(25 * time.Minute) // the proofs are too old for a change
 		p.Open("/settings/methods").Must("methods", http.StatusOK)

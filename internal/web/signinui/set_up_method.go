@@ -60,9 +60,13 @@ func offer(c *call, choices stepup.Choices) []offerLine {
 	var out []offerLine
 	first := recommended(choices)
 	for _, o := range choices.Offer {
+		needs := "method." + string(o.Method) + ".needs"
+		if o.Has && o.Method == policy.Backup {
+			needs = "set-up-method.replaces"
+		}
 		out = append(out, offerLine{
 			Choice: o, Form: "set-up-" + string(o.Method), Icon: methodIcon(o.Method), Title: methodName(c.tr, o.Method),
-			Needs: c.tr.T("method." + string(o.Method) + ".needs"), First: o.Method == first,
+			Needs: c.tr.T(needs), First: o.Method == first,
 		})
 	}
 	return out
