@@ -148,10 +148,10 @@ func (j *Journey) call(
 	if err := j.admit(ctx, v, s.owner()); err != nil {
 		return err
 	}
-	if err := j.Limiter.Allow(ctx, ratelimit.SetUpAccount, string(s.owner())); err != nil {
+	if err := j.allow(ctx, ratelimit.SetUpAccount, string(s.owner())); err != nil {
 		return err
 	}
-	if err := j.Limiter.Allow(ctx, ratelimit.SetUpNumber, p.Number); err != nil {
+	if err := j.allow(ctx, ratelimit.SetUpNumber, p.Number); err != nil {
 		return err
 	}
 	code := j.Codes.Draft()

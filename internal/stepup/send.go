@@ -3,6 +3,7 @@ package stepup
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -80,17 +81,31 @@ func sendFault(wait time.Duration, err error) error {
 		return fmt.Errorf("stepup: send: %w", err)
 	}
 	if wait > 0 {
-		return fault.Retry(fault.Throttled, "error.method.sent-too-often", wait)
+		return tooEarly(wait)
 	}
 	return nil
 }
 
+// tooEarly is the fault of a code that is asked for too soon or too often.
+func tooEarly(wait time.Duration) error {
+	return fault.Retry(fault.Throttled, "error.method.sent-too-often", wait)
+}
+
 // admit lets the limits on codes act before one is made.
 func (j *Journey) admit(ctx context.Context, v flow.Visitor, owner id.Account) error {
-	if err := j.Limiter.Allow(ctx, ratelimit.SendIP, v.IP); err != nil {
+	if err := j.allow(ctx, ratelimit.SendIP, v.IP); err != nil {
 		return err
 	}
-	return j.Limiter.Allow(ctx, ratelimit.SendAccount, string(owner))
+	return j.allow(ctx, ratelimit.SendAccount, string(owner))
+}
+
+// allow counts a code that is asked for against a limit.
+func (j *Journey) allow(ctx context.Context, rule ratelimit.Rule, key string) error {
+	err := j.Limiter.Allow(ctx, rule, key)
+	if e, ok := errors.AsType[*fault.Error](err); ok && e.Kind == fault.Throttled {
+		return tooEarly(e.RetryAfter)
+	}
+	return err
 }
 
 // out is a code that goes out.

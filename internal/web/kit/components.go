@@ -83,13 +83,14 @@ func (r Rule) Words() string { return strings.Join(r.Values, "\n") }
 
 // Button is a button, or a link that looks like one.
 type Button struct {
-	Text  any
-	URL   string
-	ID    string
-	Name  string
-	Value string
-	Form  string
-	Kind  string // "", "second", "danger", "link", "small" (a second one, 44 px)
+	Text   any
+	URL    string
+	ID     string
+	Name   string
+	Value  string
+	Action string // address that this button sends its form to, in place of the form's own
+	Form   string
+	Kind   string // "", "second", "danger", "link", "small" (a second one, 44 px)
 }
 
 // Notice is a sentence that must be seen.

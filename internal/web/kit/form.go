@@ -88,13 +88,17 @@ func (f *Form) FailWith(err error) bool {
 
 // FailThrottled notes that the person must wait before sending this form again
 // (fault kind throttled), tells the browser how long, and says that it did: show
-// the form again with status 429, with what was typed. false: err is another error.
+// the form again with status 429, with what was typed. The words are those of the
+// fault, under "<key>-soon" when nobody knows how long. false: err is another error.
 func (f *Form) FailThrottled(w http.ResponseWriter, err error) bool {
 	e, ok := errors.AsType[*fault.Error](err)
 	if !ok || e.Kind != fault.Throttled {
 		return false
 	}
-	key := "error.error-429.what"
+	key := e.Key
+	if key == "error.throttled" { // a limit that has no words of its own
+		key = "error.error-429.what"
+	}
 	if e.RetryAfter > 0 {
 		w.Header().Set("Retry-After", wholeSeconds(e.RetryAfter))
 	} else {

@@ -54,7 +54,7 @@ func (u *UI) renderSecond(c *call, form *kit.Form, status int) error {
 		Fee: look.Method == policy.Text || look.Method == policy.Voice, Other: others(c.tr, look.Others),
 		Resent: form == nil && c.r.URL.Query().Has("sent"),
 	}
-	data.Missing = data.Resent || form.Of("code") != nil && look.Sends()
+	data.Missing = data.Resent || form.Get("again") != "" || form.Of("code") != nil && look.Sends()
 	if c.view.Person != nil {
 		data.Address = c.view.Person.Address
 	}

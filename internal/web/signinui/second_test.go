@@ -157,7 +157,7 @@ func TestAnAppIsSetUpOnTheWayToAServiceThatAsksForIt(t *testing.T) {
 		later := h.Person(language)
 		page = arrive(later, policy.ACRAAL2).Must("second-step", http.StatusOK)
 		page.MustSay("Pixel", name)
-		if page.Has("resend") || page.Field("remember", "type") != "" {
+		if page.Has("resend-button") || page.Field("remember", "type") != "" {
 			t.Error("an app sends no code, and AAL2 asks each time")
 		}
 		later.Submit("second-step", "code", shown(h, seed))
@@ -324,12 +324,21 @@ func TestACodeIsSentAgainAndAnOldOneEndsWithAWayOn(t *testing.T) {
 		p := h.Person(language)
 		arrive(p, policy.ACRTwoSteps).Must("second-step", http.StatusOK)
 		first := sent(h, email)
-		page := p.Submit("resend").Must("second-step", http.StatusTooManyRequests)
-		if page.Header.Get("Retry-After") == "" {
+		early := "It is too early for another code"
+		if language == "fr-CA" {
+			early = "Il est trop tôt pour un autre code"
+		}
+		page := p.Follow("resend-button", "code", "12", "remember", "yes").Must("second-step", http.StatusTooManyRequests).MustSay(early)
+		if wait := page.Header.Get("Retry-After"); wait == "" {
 			t.Error("nothing says when another code can be asked for")
+		} else {
+			page.MustSay(wait + " second")
+		}
+		if page.Field("code", "value") != "12" || !page.Checked("remember") {
+			t.Error("what was typed is lost")
 		}
 		h.Clock.Advance(30 * time.Second)
-		page = p.Submit("resend").Must("second-step", http.StatusOK)
+		page = p.Follow("resend-button").Must("second-step", http.StatusOK)
 		said := "A new code is on its way"
 		if language == "fr-CA" {
 			said = "Un nouveau code est en route"
@@ -361,6 +370,7 @@ func TestASignInCountsEvenWhenItsFirstCodeCannotBeSent(t *testing.T) {
 	if page = p.Submit("send-code").Must("second-step", http.StatusTooManyRequests); page.Header.Get("Retry-After") == "" {
 		t.Error("nothing says when it can be tried again")
 	}
+	page.MustSay("too early for another code", "minutes")
 }
 
 func TestATelephoneIsSetUpByTextAndByCall(t *testing.T) {
@@ -386,12 +396,19 @@ func TestATelephoneIsSetUpByTextAndByCall(t *testing.T) {
 		p.Submit("change-number").Must("set-up-phone", http.StatusOK)
 		p.Submit("set-up-phone", "number", number, "channel", "text").Must("confirm-phone", http.StatusOK)
 		h.Clock.Advance(time.Minute)
-		p.Submit("other-channel").Must("confirm-phone", http.StatusOK)
+		p.Follow("other-channel-button").Must("confirm-phone", http.StatusOK)
 		h.Clock.Advance(time.Minute)
-		if page = p.Submit("other-channel").Must("confirm-phone", http.StatusOK); !strings.Contains(page.Body, " data-texted ") {
+		if page = p.Follow("other-channel-button").Must("confirm-phone", http.StatusOK); !strings.Contains(page.Body, " data-texted ") {
 			t.Error("a telephone cannot read the code from its message")
 		}
-		code := sent(h, e164)
+		code, early := sent(h, e164), "It is too early for another code"
+		if language == "fr-CA" {
+			early = "Il est trop tôt pour un autre code"
+		}
+		page = p.Follow("resend-button", "code", "34").Must("confirm-phone", http.StatusTooManyRequests).MustSay(early, "second")
+		if page.Header.Get("Retry-After") == "" || page.Field("code", "value") != "34" {
+			t.Error("nothing says how long to wait, or what was typed is lost")
+		}
 		p.Submit("confirm-phone", "code", wrongCode(code)).Must("confirm-phone", http.StatusUnprocessableEntity)
 		p.Submit("confirm-phone", "code", code).Must("set-up-another", http.StatusOK)
 		p.Submit("set-up-another", "#not-now").Must("consent", http.StatusOK)
@@ -399,7 +416,7 @@ func TestATelephoneIsSetUpByTextAndByCall(t *testing.T) {
 		q := h.Person(language)
 		page = arrive(q, policy.ACRAAL2).Must("second-step", http.StatusOK)
 		page.MustSay("0134").MustNotSay("416-555", "416\u2011555")
-		if !page.Has("resend") || page.Field("code", "inputmode") != "numeric" {
+		if !page.Has("resend-button") || page.Field("code", "inputmode") != "numeric" {
 			t.Error("the text is not on its way after the password")
 		}
 		q.Submit("second-step", "code", sent(h, e164)).Must("consent", http.StatusOK)

@@ -124,7 +124,7 @@ func (u *UI) Routes(mux *http.ServeMux) {
 func (u *UI) secondRoutes(mux *http.ServeMux) {
 	mux.Handle("GET /signin/{flow}/second-step", u.show(signin.StepSecond, u.renderSecond))
 	mux.Handle("POST /signin/{flow}/second-step", u.take(signin.StepSecond, "second-step", u.prove, u.renderSecond))
-	mux.Handle("POST /signin/{flow}/second-step/send", u.take(signin.StepSecond, "send-code", u.sendSecond, u.renderSecond))
+	mux.Handle("POST /signin/{flow}/second-step/send", u.take(signin.StepSecond, "second-step", u.sendSecond, u.renderSecond))
 	mux.Handle("POST /signin/{flow}/second-step/switch", u.take(signin.StepSecond, "switch", u.switchAccount, u.renderSecond))
 	mux.Handle("GET /signin/{flow}/another-way", u.show(signin.StepOtherWay, u.renderOtherWay))
 	mux.Handle("POST /signin/{flow}/another-way", u.take(signin.StepOtherWay, "another-way", u.chooseWay, u.renderOtherWay))
@@ -146,7 +146,7 @@ func (u *UI) secondRoutes(mux *http.ServeMux) {
 	mux.Handle("POST /signin/{flow}/set-up-phone/back", u.take(signin.StepSetUpPhone, "back", u.leaveSetUp, u.renderPhone))
 	mux.Handle("GET /signin/{flow}/confirm-phone", u.show(signin.StepConfirmPhone, u.renderConfirmPhone))
 	mux.Handle("POST /signin/{flow}/confirm-phone", u.take(signin.StepConfirmPhone, "confirm-phone", u.bindPhone, u.renderConfirmPhone))
-	mux.Handle("POST /signin/{flow}/confirm-phone/send", u.take(signin.StepConfirmPhone, "send-code", u.sendPhone, u.renderConfirmPhone))
+	mux.Handle("POST /signin/{flow}/confirm-phone/send", u.take(signin.StepConfirmPhone, "confirm-phone", u.sendPhone, u.renderConfirmPhone))
 	mux.Handle("POST /signin/{flow}/confirm-phone/back", u.take(signin.StepConfirmPhone, "back", u.leaveSetUp, u.renderConfirmPhone))
 	mux.Handle("GET /signin/{flow}/set-up-backup", u.show(signin.StepSetUpBackup, u.renderBackup))
 	mux.Handle("GET /signin/{flow}/set-up-backup/codes.txt", u.show(signin.StepSetUpBackup, u.downloadBackup))

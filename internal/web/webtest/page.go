@@ -114,6 +114,13 @@ func (p *Page) Field(name, attribute string) string {
 	return out
 }
 
+// Checked reports whether the box with a name is ticked.
+func (p *Page) Checked(name string) bool {
+	out := false
+	walk(p.root, func(n *html.Node) { out = out || n.Data == "input" && attr(n, "name") == name && has(n, "checked") })
+	return out
+}
+
 // Must fails the test unless the page has a name and a status.
 func (p *Page) Must(name string, status int) *Page {
 	p.t.Helper()

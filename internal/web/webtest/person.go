@@ -10,6 +10,7 @@ package webtest
 
 import (
 	"bytes"
+	"cmp"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -85,8 +86,10 @@ func (p *Person) Follow(linkID string, values ...string) *Page {
 	if a != nil && a.Data == "button" && attr(a, "form") != "" {
 		form := p.Page.byID(attr(a, "form"))
 		filled := p.fill(form, values)
-		filled.Set(attr(a, "name"), attr(a, "value"))
-		return p.visit(http.MethodPost, attr(form, "action"), filled, p.Page.URL)
+		if name := attr(a, "name"); name != "" {
+			filled.Set(name, attr(a, "value"))
+		}
+		return p.visit(http.MethodPost, cmp.Or(attr(a, "formaction"), attr(form, "action")), filled, p.Page.URL)
 	}
 	if a == nil || attr(a, "href") == "" {
 		p.T.Fatalf("%s: no link #%s on the page\n%s", p.Page.URL, linkID, p.Page.Text())
