@@ -8,6 +8,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
@@ -125,7 +126,10 @@ func (c *check) issuer(text string) {
 }
 
 // loopback is this machine itself, by number or name.
-func loopback(host string) bool { return host == "localhost" || host == "127.0.0.1" || host == "::1" }
+func loopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
+}
 
 func (c *check) client(o OIDCSettings) Client {
 	if o.ClientID == "" || len(o.ClientID) > 256 || strings.ContainsFunc(o.ClientID, func(r rune) bool { return r < 0x20 || r > 0x7e }) {
