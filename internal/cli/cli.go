@@ -28,7 +28,7 @@ type commands struct {
 	Config string `help:"Configuration file." default:"/etc/parvis/parvis.yaml" env:"PARVIS_CONFIG" type:"path" placeholder:"FILE"`
 
 	Serve       serveCmd    `cmd:"" help:"Run the sign-in service."`
-	Demo        demoCmd     `cmd:"" help:"Run a demonstration on this machine: the service, two example services, a mailbox."`
+	Demo        demoCmd     `cmd:"" help:"Run a demonstration on this machine: the service, two example services, a bank as sign-in partner, a mailbox."`
 	Init        initCmd     `cmd:"" help:"Write a first configuration with comments, and make the keys."`
 	ConfigCmds  configCmd   `cmd:"" name:"config" help:"Check, show and explain the configuration."`
 	Migrate     migrateCmd  `cmd:"" help:"Bring the database to this version, or show where it is."`

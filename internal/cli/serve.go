@@ -40,7 +40,7 @@ func (cmd *serveCmd) Run(ctx context.Context, c *console) error {
 
 // demoCmd runs the demonstration.
 type demoCmd struct {
-	Port      int      `help:"Port of the sign-in service; the example services take the next two. 0: any free ports." default:"8080"`
+	Port      int      `help:"Port of the sign-in service; the example services and the bank take the next three. 0: any free ports." default:"8080"`
 	Dir       string   `help:"Folder for the demonstration's database; empty: a fresh one that is removed at the end." type:"path" placeholder:"DIR"`
 	ReadyFile string   `help:"Written once the demonstration serves: addresses and accounts as JSON." type:"path" placeholder:"FILE"`
 	Partner   []string `help:"Register the services in this YAML file, too, to try your own client; written as partners in the configuration. Can be repeated." type:"path" placeholder:"FILE"`

@@ -20,6 +20,9 @@ func (d *demonstration) announce() error {
 	for _, s := range d.named() {
 		addresses = append(addresses, []string{s.Name, s.URL, "(" + s.Demand + ")"})
 	}
+	for _, p := range d.partners() {
+		addresses = append(addresses, []string{p.Name, p.URL, "(sign-in partner; let it make mistakes: " + p.URL + "/faults)"})
+	}
 	addresses = append(addresses, []string{"Mailbox and clock", d.issuer + "/demo/mailbox"})
 	if ahead := d.clock.Ahead(); ahead > 0 {
 		addresses = append(addresses, []string{"Clock", d.clock.Now().Format("2006-01-02 15:04"), "(" + ahead.String() + " ahead of this machine, as it was left in " + d.Dir + ")"})
@@ -82,6 +85,9 @@ func methodText(p Person) string {
 		return "backup codes " + strings.Join(p.Codes, ", ")
 	case methodBySeveral:
 		return "app, texts and backup codes as above"
+	case methodByPartner:
+		c, _ := customerOf(p)
+		return "linked to the bank's customer " + c.Name
 	default:
 		return ""
 	}
@@ -89,7 +95,7 @@ func methodText(p Person) string {
 
 // writeReady writes the whole file or nothing, so that a script that waits for it can read it at once.
 func (d *demonstration) writeReady() error {
-	text, err := json.MarshalIndent(ready{Issuer: d.issuer, Services: d.named(), People: d.people}, "", "  ")
+	text, err := json.MarshalIndent(ready{Issuer: d.issuer, Services: d.named(), People: d.people, Partners: d.partners()}, "", "  ")
 	if err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}

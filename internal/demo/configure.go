@@ -42,6 +42,8 @@ func (d *demonstration) configure() (*config.Config, *secret.Keys, error) {
 	c.Flow.PerIP *= 100
 	c.Mail.From = "noreply@northland.example"
 	manyFromHere(&c.Limits)
+	c.Outbound.Allow = append(c.Outbound.Allow, hostNetwork(d.Bind)) // the bank is on this machine
+	c.Upstreams = append(c.Upstreams, d.upstream())
 	for _, s := range d.services {
 		s.ClientSecret = secret.NewToken()
 		c.Partners = append(c.Partners, d.partner(s))
@@ -83,11 +85,7 @@ func (d *demonstration) partner(s *service) relyingparty.Settings {
 
 // texts are an example service's words in every language.
 func (d *demonstration) texts(service, key string) i18n.Text {
-	out := i18n.Text{}
-	for _, l := range i18n.Langs() {
-		out[string(l)] = d.words.bundle.Tr(l).T("demo.service." + service + "." + key)
-	}
-	return out
+	return d.say("demo.service." + service + "." + key)
 }
 
 // start migrates, seeds and starts the background work. What is slow (making the

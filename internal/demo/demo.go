@@ -1,6 +1,7 @@
 // Package demo is the demonstration: the whole sign-in service with an embedded
-// database, two example services of two departments, people to sign in as, a
-// mailbox for every message, and a clock that can be moved, in one process.
+// database, two example services of two departments, a bank as a sign-in partner,
+// people to sign in as, a mailbox for every message, and a clock that can be moved,
+// in one process.
 //
 // It composes app's House with a transport that keeps mails in memory and puts
 // its own pages beside those of the service; nothing of it is reachable from
@@ -21,6 +22,7 @@ import (
 	"time"
 
 	"parvis/internal/app"
+	"parvis/internal/demo/bank"
 	"parvis/internal/i18n"
 	"parvis/internal/notify/mailbox"
 	"parvis/internal/policy"
@@ -28,7 +30,7 @@ import (
 
 // Options are what the command line can say.
 type Options struct {
-	Port      int      // of the sign-in service; the example services take the next two; 0: any free ports
+	Port      int      // of the sign-in service; the example services and the bank take the next three; 0: any free ports
 	Dir       string   // folder of the database; "": a fresh one, removed at the end
 	ReadyFile string   // written once everything serves; "": none
 	Bind      string   // loopback address
@@ -56,10 +58,12 @@ type Person struct {
 	Password string `json:"password"`
 	State    string `json:"state"` // active, pending, locked or connected
 
-	Method string   `json:"method"`           // second step that is set up: app, text, voice, backup, several; email: none, a code by e-mail only
+	Method string   `json:"method"`           // second step that is set up: app, text, voice, backup, several; email: none, a code by e-mail only; partner: as email, and signs in with the bank, too
 	Secret string   `json:"secret,omitempty"` // of the authenticator app, in base32
 	Number string   `json:"number,omitempty"` // whose texts and calls arrive in the mailbox
 	Codes  []string `json:"codes,omitempty"`  // backup codes, each good once
+
+	Customer string `json:"customer,omitempty"` // of the bank, whose sign-in is linked to the account
 }
 
 // ready is the ready file. Its form is fixed for scripts.
@@ -67,6 +71,7 @@ type ready struct {
 	Issuer   string    `json:"issuer"`
 	Services []Service `json:"services"`
 	People   []Person  `json:"people"`
+	Partners []Partner `json:"partners"`
 }
 
 // demonstration is one running demonstration.
@@ -79,8 +84,10 @@ type demonstration struct {
 	issuer    string
 	services  []*service
 	added     []*added
+	bank      *bank.Bank
+	bankURL   string
 	people    []Person
-	listeners []net.Listener // of the sign-in service, then of the example services
+	listeners []net.Listener // of the sign-in service, then of the example services, then of the bank
 }
 
 // Run runs a demonstration until ctx ends.
@@ -148,6 +155,16 @@ func (d *demonstration) bind(ctx context.Context) error {
 		d.services = append(d.services, known)
 		d.listeners = append(d.listeners, l)
 	}
+	wanted := port + 3
+	if d.Port == 0 {
+		wanted = 0
+	}
+	l, err := d.listen(ctx, d.Bind, wanted)
+	if err != nil {
+		return err
+	}
+	d.bankURL = "http://" + l.Addr().String()
+	d.listeners = append(d.listeners, l)
 	return nil
 }
 
@@ -157,7 +174,7 @@ func portOf(l net.Listener) int { return l.Addr().(*net.TCPAddr).Port } //nolint
 func (d *demonstration) listen(ctx context.Context, host string, port int) (net.Listener, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("demo: port %d is in use by another program. Stop it, or choose other ports: parvis demo --port 9090 (takes 9090, 9091 and 9092)", port)
+		return nil, fmt.Errorf("demo: port %d is in use by another program. Stop it, or choose other ports: parvis demo --port 9090 (takes 9090 to 9093)", port)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("demo: %w", err)
@@ -165,7 +182,7 @@ func (d *demonstration) listen(ctx context.Context, host string, port int) (net.
 	return l, nil
 }
 
-// build composes the service, its people and the example services.
+// build composes the service, its people, the example services and the bank.
 func (d *demonstration) build(ctx context.Context) error {
 	log := slog.New(slog.DiscardHandler)
 	if d.Log {
@@ -180,6 +197,9 @@ func (d *demonstration) build(ctx context.Context) error {
 	}
 	for _, s := range d.services {
 		s.Words = d.words
+	}
+	if d.bank, err = d.openBank(); err != nil {
+		return err
 	}
 	cfg, keys, err := d.configure()
 	if err != nil {
@@ -199,15 +219,11 @@ func (d *demonstration) serve(ctx context.Context) error {
 	if err := d.start(work); err != nil {
 		return err
 	}
-	front := d.front()
+	handlers := d.handlers()
 	failed := make(chan error, len(d.listeners))
 	var servers []*http.Server
 	for i, one := range d.listeners {
-		h := front
-		if n := len(d.listeners) - len(d.services); i >= n {
-			h = d.services[i-n].handler()
-		}
-		s := app.NewServer(d.house.Config.Server, h, d.house.Log)
+		s := app.NewServer(d.house.Config.Server, handlers[i], d.house.Log)
 		servers = append(servers, s)
 		go func() { failed <- s.Serve(one) }()
 	}
@@ -230,10 +246,23 @@ func (d *demonstration) serve(ctx context.Context) error {
 	return err
 }
 
+// handlers are what answers at each listener.
+func (d *demonstration) handlers() []http.Handler {
+	var out []http.Handler
+	front := d.front()
+	for range len(d.listeners) - len(d.services) - 1 {
+		out = append(out, front)
+	}
+	for _, s := range d.services {
+		out = append(out, s.handler())
+	}
+	return append(out, d.bank.Handler())
+}
+
 // front puts the demonstration's pages beside the service's own.
 func (d *demonstration) front() http.Handler {
 	v := &viewer{
-		Words: d.words, Box: d.box, Clock: d.clock, People: d.people, Services: d.named(), Issuer: d.issuer, Zone: d.house.Site.Zone(),
+		Words: d.words, Box: d.box, Clock: d.clock, People: d.people, Services: d.named(), Partners: d.partners(), Issuer: d.issuer, Zone: d.house.Site.Zone(),
 		Due: func(r *http.Request) error { return d.house.RunDue(r.Context()) },
 	}
 	mux := http.NewServeMux()

@@ -21,6 +21,7 @@ type viewer struct {
 	Clock    *Clock
 	People   []Person
 	Services []Service
+	Partners []Partner
 	Issuer   string
 	Zone     *time.Location
 	Due      func(*http.Request) error // runs the jobs that are due and delivers what waits
@@ -34,6 +35,7 @@ type mailboxPage struct {
 	Letters  []letterView
 	People   []personView
 	Services []Service
+	Partners []Partner
 }
 
 // personView is one seeded person in words.
@@ -82,7 +84,7 @@ func (v *viewer) list(w http.ResponseWriter, r *http.Request) {
 	t, lang := v.Words.in(r), i18n.Lang(v.Words.language(r))
 	p := mailboxPage{
 		page:   v.Words.page(r, page{Page: "demo-mailbox", Title: t("demo.mailbox.title")}),
-		Issuer: v.Issuer, Services: v.named(lang),
+		Issuer: v.Issuer, Services: v.named(lang), Partners: v.partners(lang),
 		Now: v.Words.bundle.Tr(lang).DateTime(v.Clock.Now(), v.Zone),
 	}
 	for _, letter := range v.Box.Letters() {
@@ -102,6 +104,9 @@ func (v *viewer) second(t func(key string, args ...any) string, p Person) string
 	}
 	if p.Method == methodByBackup {
 		words += " " + strings.Join(p.Codes, ", ")
+	}
+	if c, ok := customerOf(p); ok {
+		words += " " + t("demo.mailbox.customer", "partner", t("demo.bank.name"), "customer", c.Name)
 	}
 	return words
 }
@@ -142,6 +147,16 @@ func (v *viewer) named(lang i18n.Lang) []Service {
 	for i, s := range v.Services {
 		s.Name = s.names.In(lang)
 		out[i] = s
+	}
+	return out
+}
+
+// partners are the sign-in partners with their names in one language.
+func (v *viewer) partners(lang i18n.Lang) []Partner {
+	out := make([]Partner, len(v.Partners))
+	for i, p := range v.Partners {
+		p.Name = p.names.In(lang)
+		out[i] = p
 	}
 	return out
 }

@@ -13,9 +13,11 @@ import (
 	"parvis/internal/authenticator/totp"
 	"parvis/internal/connection"
 	"parvis/internal/db"
+	"parvis/internal/demo/bank"
 	"parvis/internal/i18n"
 	"parvis/internal/id"
 	"parvis/internal/notify"
+	"parvis/internal/upstream"
 )
 
 // knownPassword is the password of every seeded person.
@@ -37,6 +39,7 @@ const (
 	methodByVoice   = "voice"
 	methodByBackup  = "backup"
 	methodBySeveral = "several"
+	methodByPartner = "partner" // a code by e-mail, and the bank in place of the password
 )
 
 // knownSecret is the key of every seeded authenticator app; as public as the password.
@@ -61,6 +64,7 @@ func cast() []Person {
 		{Email: "vera.hill@northland.example", State: stateActive, Method: methodByVoice, Number: "+16135550145"},
 		{Email: "ben.field@northland.example", State: stateActive, Method: methodByBackup, Codes: codes},
 		{Email: "ines.meadow@northland.example", State: stateActive, Method: methodBySeveral, Secret: knownSecret, Number: "+15145550156", Codes: codes},
+		{Email: "lee.shore@northland.example", State: stateActive, Method: methodByPartner, Customer: bank.Customers()[0].ID},
 	}
 }
 
@@ -74,6 +78,7 @@ type casting struct {
 	app      *totp.Draft       // nil for none
 	phone    *phone.Draft      // nil for none
 	codes    *backupcode.Draft // nil for none
+	link     upstream.LinkID   // for who is a customer of the bank
 }
 
 // prepare makes everything slow or secret before the transactions.
@@ -102,7 +107,7 @@ func (d *demonstration) prepare(ctx context.Context) ([]casting, error) {
 		}
 		all[i] = casting{
 			Person: p, draft: account.NewDraft(addr, locale), verifier: verifier, bound: authenticator.NewID(),
-			proof: d.house.Proofs.Draft(account.ProveActivate, addr),
+			proof: d.house.Proofs.Draft(account.ProveActivate, addr), link: upstream.NewLinkID(),
 		}
 		if err := d.equip(&all[i], codes); err != nil {
 			return nil, err
@@ -138,7 +143,7 @@ func (d *demonstration) equip(one *casting, codes backupcode.Draft) error {
 	return nil
 }
 
-// furnish gives one person their second steps.
+// furnish gives one person their second steps and their link to the bank.
 func (d *demonstration) furnish(tx *db.Tx, one casting, a id.Account) error {
 	tr := d.words.bundle.Tr(i18n.Lang(one.draft.Locale))
 	if one.app != nil {
@@ -152,9 +157,11 @@ func (d *demonstration) furnish(tx *db.Tx, one casting, a id.Account) error {
 		}
 	}
 	if one.codes != nil {
-		return d.house.BackupCodes.Store(tx, a, *one.codes)
+		if err := d.house.BackupCodes.Store(tx, a, *one.codes); err != nil {
+			return err
+		}
 	}
-	return nil
+	return d.link(tx, one, a)
 }
 
 // seed puts the people into the database, those that are not there yet.
@@ -189,8 +196,11 @@ func (d *demonstration) seed(ctx context.Context, all []casting) error {
 func (d *demonstration) person(tx *db.Tx, one casting) (bool, error) {
 	h := d.house
 	a, created, err := h.Accounts.CreatePending(tx, one.draft)
-	if err != nil || !created {
+	if err != nil {
 		return false, err
+	}
+	if !created {
+		return false, d.relink(tx, one, a.ID)
 	}
 	if err := h.Audit.Record(tx, audit.Event{Name: audit.AccountCreated, Account: a.ID, Outcome: audit.Success, Reason: "demo"}); err != nil {
 		return false, err

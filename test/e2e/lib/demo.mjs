@@ -8,13 +8,14 @@ import { fileURLToPath } from "node:url";
 
 const binary = fileURLToPath(new URL("../../../bin/parvis", import.meta.url));
 
-// Three free ports in a row: the sign-in service and the two example services.
+// Four free ports in a row: the sign-in service, the two example services and the bank.
 async function freePort() {
   for (let tries = 0; tries < 50; tries++) {
     const port = 20000 + Math.floor(Math.random() * 20000);
-    if (await free(port, "localhost") && await free(port + 1, "127.0.0.1") && await free(port + 2, "127.0.0.1")) return port;
+    const others = await Promise.all([1, 2, 3].map((i) => free(port + i, "127.0.0.1")));
+    if (await free(port, "localhost") && others.every(Boolean)) return port;
   }
-  throw new Error("no three free ports in a row");
+  throw new Error("no four free ports in a row");
 }
 
 function free(port, host) {
@@ -53,6 +54,7 @@ class Demo {
   constructor(ready, child, ended, folder, log) {
     Object.assign(this, { ready, child, ended, folder, log, issuer: ready.issuer, ahead: 0 });
     [this.plain, this.strict] = ready.services;
+    [this.bank] = ready.partners;
   }
 
   person(state) {
@@ -90,6 +92,12 @@ class Demo {
   // The demonstration's time, in milliseconds.
   now() {
     return Date.now() + this.ahead;
+  }
+
+  // Lets the bank make a mistake until another one, or "none", is chosen.
+  async fault(name) {
+    const answer = await fetch(`${this.bank.url}/faults.json`, { method: "POST", body: new URLSearchParams({ fault: name }) });
+    if (!answer.ok) throw new Error(`fault: ${answer.status} ${await answer.text()}`);
   }
 
   link(mail) {
