@@ -15,7 +15,9 @@ import (
 
 // bypass are the addresses that other sites and machines may POST to. They read
 // and set no cookie; everything else is refused when it comes from another site.
-func bypass() []string { return slices.Concat(authorize.Doors(), token.Doors(), logout.Doors()) }
+func bypass() []string {
+	return slices.Concat(authorize.Doors(), token.Doors(), logout.Doors(), signinui.Doors())
+}
 
 // doors builds the pages and endpoints and joins them into one handler.
 func (h *House) doors(Options) error {
@@ -26,7 +28,7 @@ func (h *House) doors(Options) error {
 	c := h.Config
 	pages, err := signinui.New(signinui.Config{
 		Site: h.Site, Visitor: h.Visitor, Signin: h.Signin, Enrollment: h.Enrollment, Recovery: h.Recovery, Stepup: h.Stepup,
-		Parties: h.Registry, Policy: h.Policy,
+		Parties: h.Registry, Upstreams: h.Upstreams, Policy: h.Policy,
 		Numbers: signinui.Numbers{
 			Activation: c.Account.ProofLifetime, Removal: c.Account.UnactivatedAfter, Reset: c.Account.ProofLifetime,
 			Unlock: c.Account.ProofLifetime, Consent: c.OIDC.Connection.ConsentLife, CodeDigits: c.Account.CodeDigits, SentDigits: c.Methods.Code.Digits,
@@ -37,7 +39,7 @@ func (h *House) doors(Options) error {
 	}
 	pages.Routes(mux)
 	own, err := accountui.New(accountui.Config{
-		Site: h.Site, Visitor: h.Visitor, Signin: h.Signin, Stepup: h.Stepup, Parties: h.Registry, Table: h.Table,
+		Site: h.Site, Visitor: h.Visitor, Signin: h.Signin, Stepup: h.Stepup, Parties: h.Registry, Upstreams: h.Upstreams, Table: h.Table,
 		Idle: c.Session.Idle, Now: h.Now,
 	})
 	if err != nil {

@@ -20,6 +20,7 @@ import (
 	"parvis/internal/relyingparty"
 	"parvis/internal/signin"
 	"parvis/internal/stepup"
+	"parvis/internal/upstream"
 	"parvis/internal/web/kit"
 	"parvis/internal/web/visit"
 )
@@ -29,14 +30,15 @@ var files embed.FS
 
 // Config is what the pages stand on. Every field must be set.
 type Config struct {
-	Site    *kit.Site
-	Visitor *visit.Visitor
-	Signin  *signin.Journey
-	Stepup  *stepup.Journey
-	Parties *relyingparty.Registry
-	Table   policy.Table
-	Idle    time.Duration // after how long without activity a session ends
-	Now     func() time.Time
+	Site      *kit.Site
+	Visitor   *visit.Visitor
+	Signin    *signin.Journey
+	Stepup    *stepup.Journey
+	Parties   *relyingparty.Registry
+	Upstreams *upstream.Registry
+	Table     policy.Table
+	Idle      time.Duration // after how long without activity a session ends
+	Now       func() time.Time
 }
 
 // UI serves the pages. Made by New; safe for concurrent use.
@@ -72,6 +74,9 @@ func (u *UI) Routes(mux *http.ServeMux) {
 	mux.Handle("POST /settings/methods/new-backup-codes", u.Site.Handle(u.signedIn(u.newBackupCodes)))
 	mux.Handle("POST /settings/methods/browsers/forget", u.Site.Handle(u.signedIn(u.forgetBrowser)))
 	mux.Handle("POST /settings/methods/browsers/forget-all", u.Site.Handle(u.signedIn(u.forgetBrowsers)))
+
+	mux.Handle("GET /settings/partners/{link}/remove", u.Site.Handle(u.signedIn(u.askRemovePartner)))
+	mux.Handle("POST /settings/partners/{link}/remove", u.Site.Handle(u.signedIn(u.removePartner)))
 
 	mux.Handle("GET /session/ending", u.Site.Handle(u.ending))
 	mux.Handle("GET /session/ended", u.Site.Handle(u.ended))

@@ -26,6 +26,10 @@ type settingsPage struct {
 	More    int      // how many there are beside them
 	Ends    time.Time
 	Idle    time.Duration
+
+	Done     string       // what has just been done
+	Partners []partnerRow // sign-in partners that are linked
+	Offered  bool         // there are partners to be linked
 }
 
 // settings shows what can be seen and changed of the account.
@@ -37,6 +41,12 @@ func (u *UI) settings(c *call) error {
 	tr := u.Site.Tr(c.r)
 	data := settingsPage{
 		Address: c.visit.Address, Idle: u.Idle, Ends: c.visit.Session.EndsAt,
+	}
+	if c.r.URL.Query().Get("removed") == "partner" {
+		data.Done = tr.T("settings.partner-removed")
+	}
+	if data.Partners, data.Offered, err = u.partnerRows(c); err != nil {
+		return u.refused(c, err, settingsPath)
 	}
 	for _, e := range overview.Entries {
 		if e.Type != authenticator.Email {

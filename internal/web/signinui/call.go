@@ -83,8 +83,11 @@ func (u *UI) take(step signin.Step, formID string, do func(*call, *kit.Form) err
 // signed in are good for that person only: when somebody else signed in meanwhile in
 // another tab, what the page shows is not what would be shared.
 func (c *call) formOf(id string) string {
-	if c.view.Person != nil && (id == "consent" || id == "continue-as" || id == "sign-out") {
-		return id + " " + string(c.view.Person.Account)
+	switch id {
+	case "consent", "continue-as", "sign-out", "partner-link":
+		if c.view.Person != nil {
+			return id + " " + string(c.view.Person.Account)
+		}
 	}
 	return id
 }

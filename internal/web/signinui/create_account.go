@@ -11,6 +11,8 @@ type createPage struct {
 
 	TermsURL string
 	Ended    string // what became of an earlier confirmation; "" for nothing
+	Partners bool   // there are sign-in partners, with which an account can be created, too
+	Coming   string // the partner with which it will be; "" for none
 }
 
 // renderCreate shows the page create-account: the address comes first.
@@ -18,6 +20,14 @@ func (u *UI) renderCreate(c *call, form *kit.Form, status int) error {
 	data := createPage{journey: c.journey, TermsURL: "/terms", Ended: u.ended(c, form)}
 	if terms := u.Site.Settings.Links.Terms; !terms.Empty() {
 		data.TermsURL = terms.In(c.tr.Lang())
+	}
+	doors, err := u.partners(c)
+	if err != nil {
+		return err
+	}
+	data.Partners = len(doors) > 0
+	if data.Coming, err = u.coming(c); err != nil {
+		return err
 	}
 	if form == nil {
 		form = kit.NewForm("email", c.view.Address)

@@ -101,7 +101,7 @@ func lintelLine(v signin.View, at signin.Step) string {
 	switch {
 	case at == signin.StepConsent:
 		return "signin.lintel.asks"
-	case at == signin.StepCreate, at == signin.StepConfirmEmail, at == signin.StepAlready,
+	case at == signin.StepCreate, at == signin.StepConfirmEmail, at == signin.StepAlready, at == signin.StepPartnerCreate,
 		at == signin.StepChoosePassword && v.Task == flow.TaskCreate:
 		return "signin.lintel.creating"
 	default:

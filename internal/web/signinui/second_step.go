@@ -99,6 +99,8 @@ func others(tr *i18n.Tr, options []stepup.Option) string {
 // secondWhy says why a second step is asked for.
 func secondWhy(c *call, look stepup.View) string {
 	switch {
+	case look.Guard && c.view.Partner != "":
+		return c.tr.T("second-step.why.guard-partner")
 	case look.Guard:
 		return c.named("second-step.why.guard", "second-step.why.guard-direct")
 	case look.Again:

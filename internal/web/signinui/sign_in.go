@@ -13,6 +13,9 @@ type signInPage struct {
 	Fixed string // address of who must prove it again; "" lets the person type one
 	Done  string // catalogue key of what has just ended well
 	Again string // why a signed-in person is asked again
+
+	Partners []partnerDoor // other doors
+	Coming   string        // the partner that is to be linked to who signs in here; "" for none
 }
 
 // renderSignIn shows the page sign-in.
@@ -27,6 +30,13 @@ func (u *UI) renderSignIn(c *call, form *kit.Form, status int) error {
 		if c.journey.Service != "" {
 			data.Again = c.tr.T("sign-in.again", "service", c.journey.Service)
 		}
+	}
+	var err error
+	if data.Partners, err = u.partners(c); err != nil {
+		return err
+	}
+	if data.Coming, err = u.coming(c); err != nil {
+		return err
 	}
 	if form == nil {
 		form = kit.NewForm("email", c.view.Address)

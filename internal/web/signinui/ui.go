@@ -23,6 +23,7 @@ import (
 	"parvis/internal/relyingparty"
 	"parvis/internal/signin"
 	"parvis/internal/stepup"
+	"parvis/internal/upstream"
 	"parvis/internal/web/kit"
 	"parvis/internal/web/visit"
 )
@@ -50,6 +51,7 @@ type Config struct {
 	Recovery   *recovery.Journey
 	Stepup     *stepup.Journey
 	Parties    *relyingparty.Registry
+	Upstreams  *upstream.Registry
 	Policy     password.Policy // its rules are shown before typing
 	Numbers    Numbers
 }
@@ -101,6 +103,7 @@ func (u *UI) Routes(mux *http.ServeMux) {
 	mux.Handle("GET /signin/{flow}/reset-password", u.show(signin.StepChoosePassword, u.renderReset))
 	mux.Handle("POST /signin/{flow}/reset-password", u.take(signin.StepChoosePassword, "reset-password", u.reset, u.renderReset))
 
+	u.partnerRoutes(mux)
 	u.secondRoutes(mux)
 
 	mux.Handle("GET /signin/{flow}/continue", u.show(signin.StepContinue, u.renderContinue))

@@ -1,0 +1,260 @@
+package signinui_test
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"parvis/internal/config"
+	"parvis/internal/upstream"
+	"parvis/internal/web/webtest"
+)
+
+// eachBank walks a journey in both languages in a house with a sign-in partner.
+func eachBank(t *testing.T, test func(t *testing.T, h *webtest.House, bank *webtest.Bank, language string)) {
+	t.Helper()
+	for _, l := range languages {
+		t.Run(l, func(t *testing.T) {
+			h := webtest.Open(t, webtest.WithBank)
+			test(t, h, h.OpenBank(), l)
+		})
+	}
+}
+
+// say is a text in the language of a test.
+func say(language, en, fr string) string {
+	if language == "fr-CA" {
+		return fr
+	}
+	return en
+}
+
+func TestADeploymentWithoutPartnersShowsNothingOfThem(t *testing.T) {
+	each(t, func(t *testing.T, h *webtest.House, language string) {
+		p := h.Person(language)
+		if page := p.Open(webtest.Authorize(webtest.Aid)).Must("sign-in", http.StatusOK); page.Has("other-ways") {
+			t.Error("there are other ways without any")
+		}
+		if p.Follow("create-account-link").Must("create-account", http.StatusOK).Has("use-partner-link") {
+			t.Error("a partner is offered where there is none")
+		}
+	})
+}
+
+// R44: partner, e-mail address, code, account; and no password from then on.
+func TestAnAccountIsCreatedWithAPartnerAndOpenedWithItAgain(t *testing.T) {
+	eachBank(t, func(t *testing.T, h *webtest.House, bank *webtest.Bank, language string) {
+		p := h.Person(language)
+		door := p.Open(webtest.Authorize(webtest.Aid)).Must("sign-in", http.StatusOK).
+			MustSay(say(language, "Sign-in partner", "Partenaire de connexion"), "Norbank")
+		if !door.Has("partner-bank") {
+			t.Fatal("no door of the bank")
+		}
+		page := p.Submit("partner-bank").Must("partner-hand-off", http.StatusOK)
+		page.MustSay(say(language, "Northland Bank", "Banque du Northland"), say(language, "does not learn", "n'apprend pas"))
+		if page.Attr("submit", "rel") != "noreferrer" || !strings.HasPrefix(page.Href("submit"), webtest.BankOrigin+"/") {
+			t.Errorf("the way to the bank: %q, rel %q", page.Href("submit"), page.Attr("submit", "rel"))
+		}
+		p.Follow("submit")
+		p.Open(bank.Answer(p)).Must("partner-account", http.StatusOK).MustSay(say(language, "equal e-mail address", "adresse courriel identique"))
+		p.Follow("create-account-link").Must("create-account", http.StatusOK).MustSay(say(language, "Northland Bank", "Banque du Northland"))
+		p.Submit("create-account", "email", email, "terms", "yes").Must("confirm-email", http.StatusOK)
+		p.Submit("confirm-email", "code", h.Code(email)).Must("partner-create", http.StatusOK).MustSay(email, counted(language, 2, 3))
+		p.Submit("partner-create").Must("consent", http.StatusOK).MustSay(counted(language, 3, 3))
+		p.Submit("consent", "#allow")
+		mustLeave(t, p, callback, "code=")
+
+		again := h.Person(language)
+		again.Open(webtest.Authorize(webtest.Aid))
+		bank.SignIn(again)
+		mustLeave(t, again, callback, "code=")
+		for _, ask := range bank.Asked {
+			if string(ask.Lang) != language[:2] {
+				t.Errorf("the bank is asked in %q", ask.Lang)
+			}
+		}
+	})
+}
+
+// R45: never on an equal address; the account's owner signs in to it, and says yes.
+func TestAPartnerIsLinkedByWhoSignsInToTheAccountAndSaysSo(t *testing.T) {
+	eachBank(t, func(t *testing.T, h *webtest.House, bank *webtest.Bank, language string) {
+		enrol(h, h.Person(language))
+		p := h.Person(language)
+		p.Open(webtest.Authorize(webtest.Fishing))
+		bank.SignIn(p).Must("partner-account", http.StatusOK)
+		page := p.Follow("sign-in-link").Must("sign-in", http.StatusOK).MustSay(say(language, "Northland Bank", "Banque du Northland"))
+		if page.Has("partner-bank") {
+			t.Error("who is there to link a partner is offered another")
+		}
+		signIn(p, good).Must("second-step", http.StatusOK).MustSay(say(language, "Before a sign-in partner is linked", "Avant de lier un partenaire"))
+		p.Submit("second-step", "code", sent(h, email)).Must("partner-link", http.StatusOK).MustSay(email)
+		p.Submit("partner-link", "#no").Must("consent", http.StatusOK)
+
+		p = h.Person(language)
+		p.Open(webtest.Authorize(webtest.Fishing))
+		bank.SignIn(p).Must("partner-account", http.StatusOK)
+		p.Follow("sign-in-link")
+		signIn(p, good)
+		p.Submit("second-step", "code", sent(h, email))
+		p.Submit("partner-link", "#yes").Must("consent", http.StatusOK)
+		if !strings.Contains(h.Mail(email).Text, say(language, "Northland Bank", "Banque du Northland")) {
+			t.Error("the owner is not told of the link")
+		}
+
+		p = h.Person(language)
+		p.Open("/signin")
+		bank.SignIn(p).Must("connected-services", http.StatusOK)
+	})
+}
+
+func TestEveryFailureHasItsWordsAndOrderedHelp(t *testing.T) {
+	failures := []upstream.Failure{
+		upstream.Cancelled, upstream.Refused, upstream.Outage, upstream.Slow, upstream.Invalid, upstream.Replay, upstream.Stale, upstream.Weaker,
+	}
+	eachBank(t, func(t *testing.T, h *webtest.House, bank *webtest.Bank, language string) {
+		seen := map[string]upstream.Failure{}
+		for _, failure := range failures {
+			bank.Fails = failure
+			p := h.Person(language)
+			p.Open(webtest.Authorize(webtest.Aid))
+			page := bank.SignIn(p).Must("partner-problem", http.StatusOK)
+			if other, known := seen[page.Heading()]; known {
+				t.Errorf("%s and %s have one heading", failure, other)
+			}
+			seen[page.Heading()] = failure
+			page.MustSay(say(language, "forgotten card number", "oublié votre numéro de carte"))
+			if page.Href("partner-help-link") != webtest.BankOrigin+say(language, "/help", "/aide") || !page.Has("contact") || !page.Has("submit") {
+				t.Errorf("%s: help at %q", failure, page.Href("partner-help-link"))
+			}
+			bank.Fails = ""
+			bank.SignIn(p).Must("partner-account", http.StatusOK)
+			p.Submit("partner-back").Must("sign-in", http.StatusOK)
+		}
+	})
+}
+
+func TestFromEveryPageOfAPartnerThereIsAnotherWay(t *testing.T) {
+	eachBank(t, func(t *testing.T, h *webtest.House, bank *webtest.Bank, language string) {
+		p := h.Person(language)
+		p.Open(webtest.Authorize(webtest.Aid))
+		p.Submit("partner-bank").Must("partner-hand-off", http.StatusOK)
+		p.Submit("partner-back").Must("sign-in", http.StatusOK)
+		bank.Fails = upstream.Cancelled
+		bank.SignIn(p).Must("partner-problem", http.StatusOK)
+		p.Submit("partner-back").Must("sign-in", http.StatusOK)
+		bank.Closed = upstream.Outage
+		p.Submit("partner-bank").Must("partner-problem", http.StatusOK)
+		p.Submit("partner-back").Must("sign-in", http.StatusOK)
+		p.Follow("create-account-link").Must("create-account", http.StatusOK)
+		p.Follow("use-partner-link").Must("sign-in", http.StatusOK)
+	})
+}
+
+func TestAPartnerThatIsKnownToBeOutOfReachSaysSoAndIsNoButton(t *testing.T) {
+	eachBank(t, func(t *testing.T, h *webtest.House, bank *webtest.Bank, language string) {
+		p := h.Person(language)
+		p.Open(webtest.Authorize(webtest.Aid))
+		bank.Close()
+		page := p.Open(p.Page.URL).Must("sign-in", http.StatusOK)
+		if page.Has("partner-bank") || !page.Has("partner-bank-down") {
+			t.Error("a partner that is down is still a button")
+		}
+		page.MustSay(say(language, "cannot be reached right now", "ne répond pas en ce moment"))
+	})
+}
+
+func TestAPartnerThatIsTakenAwayIsNoDoorAnyMore(t *testing.T) {
+	eachBank(t, func(t *testing.T, h *webtest.House, _ *webtest.Bank, language string) {
+		p := h.Person(language)
+		page := p.Open(webtest.Authorize(webtest.Aid)).Must("sign-in", http.StatusOK)
+		at := strings.TrimSuffix(page.URL, "sign-in") + "partner"
+		p.Send(at, url.Values{"form_token": {page.FormToken("partner-bank")}, "provider": {"gone"}}).Must("sign-in", http.StatusUnprocessableEntity)
+	})
+}
+
+func TestAnAnswerThatNobodyWaitsForHasAWayOn(t *testing.T) {
+	eachBank(t, func(t *testing.T, h *webtest.House, bank *webtest.Bank, language string) {
+		p := h.Person(language)
+		p.Open(webtest.Authorize(webtest.Aid))
+		p.Submit("partner-bank")
+		p.Follow("submit")
+		answer := bank.Answer(p)
+
+		// Another browser, with and without our cookies, and what somebody made up.
+		p.Elsewhere().Open(answer).Must("partner-unexpected", http.StatusNotFound)
+		other := p.Elsewhere()
+		other.Open("/signin")
+		other.Open(answer).Must("partner-unexpected", http.StatusNotFound)
+		for _, address := range []string{
+			"/partner/bank/callback", "/partner/nobody/callback?state=x&code=y", "/partner/bank/callback?state=x&state=y",
+			"/partner/bank/callback?%zz", "/partner/bank/callback?state=" + strings.Repeat("s", 7<<10),
+		} {
+			if page := other.Open(address); page.Status >= 500 || !page.Has("sign-in-link") {
+				t.Errorf("%.60s: %d %s", address, page.Status, page.Name())
+			}
+		}
+
+		p.Open(answer).Must("partner-account", http.StatusOK)
+		p.Open(answer).Must("partner-unexpected", http.StatusNotFound) // opened again
+		p.Follow("sign-in-link")
+	})
+}
+
+// OAuth 2.0 Form Post Response Mode: a browser sends none of our cookies with a post
+// of another site, and all of them with the GET that it is led to.
+func TestAPostedAnswerIsLedToOurOwnPage(t *testing.T) {
+	eachBank(t, func(t *testing.T, h *webtest.House, bank *webtest.Bank, language string) {
+		p := h.Person(language)
+		p.Open(webtest.Authorize(webtest.Aid))
+		p.Submit("partner-bank")
+		p.Follow("submit")
+		answer, err := url.Parse(bank.Answer(p))
+		if err != nil {
+			t.Fatal(err)
+		}
+		bankSite := p.Elsewhere()
+		bankSite.Stay = true
+		bankSite.Header = http.Header{"Origin": {webtest.BankOrigin}, "Sec-Fetch-Site": {"cross-site"}}
+		form := answer.Query()
+		form.Set("session_state", "for somebody else")
+		page := bankSite.Send(answer.Path, form)
+		if page.Status != http.StatusSeeOther || page.Header.Get("Cache-Control") != "no-store" || len(page.Header.Values("Set-Cookie")) > 0 {
+			t.Errorf("%d %v", page.Status, page.Header)
+		}
+		to := page.Header.Get("Location")
+		if to != answer.String() {
+			t.Errorf("led to %q, want %q", to, answer)
+		}
+		p.Open(to).Must("partner-account", http.StatusOK)
+
+		for what, form := range map[string]url.Values{"twice": {"state": {"a", "b"}}, "long": {"state": {strings.Repeat("s", 8<<10)}}} {
+			if page := bankSite.Send(answer.Path, form); page.Status < 400 || page.Status >= 500 {
+				t.Errorf("%s: %d", what, page.Status)
+			}
+		}
+		// No other page takes what another site posts.
+		if page := bankSite.Send("/signin/x/partner", url.Values{"provider": {"bank"}}); page.Status != http.StatusForbidden {
+			t.Errorf("the button of a partner takes posts of other sites: %d", page.Status)
+		}
+	})
+}
+
+func TestALogoOfAPartnerComesFromHere(t *testing.T) {
+	const logo = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+	h := webtest.Open(t, webtest.WithBank, func(c *config.Config) { c.Upstreams[0].Logo = logo })
+	h.OpenBank()
+	p := h.Person("en-CA")
+	if page := p.Open("/signin").Must("sign-in", http.StatusOK); !strings.Contains(page.Body, `src="/partner/bank/logo"`) {
+		t.Error("the door has no logo")
+	}
+	page := p.Open("/partner/bank/logo")
+	if page.Header.Get("Content-Type") != "image/png" || !slices.Equal([]byte(page.Body)[:4], []byte("\x89PNG")) {
+		t.Errorf("%v", page.Header)
+	}
+	if page := p.Open("/partner/nobody/logo"); page.Status != http.StatusNotFound {
+		t.Errorf("%d", page.Status)
+	}
+}
