@@ -37,6 +37,11 @@ func (j *Journey) Open(ctx context.Context, v flow.Visitor, fid id.Flow) (View, 
 			return err
 		}
 		out = j.view(s)
+		if gone, err := j.gone(tx, s); err != nil {
+			return err
+		} else if gone {
+			out.Address = ""
+		}
 		out.Person, err = j.person(tx, s.live)
 		if out.Reauth && out.Person != nil {
 			out.Address = out.Person.Address
@@ -47,6 +52,19 @@ func (j *Journey) Open(ctx context.Context, v flow.Visitor, fid id.Flow) (View, 
 		return View{}, fmt.Errorf("signin: open: %w", err)
 	}
 	return out, nil
+}
+
+// gone reports whether who signed in on a flow has left: signed out, here or from
+// elsewhere, or gave way to somebody else. Then its address is not suggested any more:
+// at a shared computer it would tell the next person who it was. Who was only away for
+// too long finds it still filled in.
+func (j *Journey) gone(tx *db.Tx, s scene) (bool, error) {
+	p := s.flow.State.Progress
+	if p.Session == "" || s.live != nil && s.live.Account == p.Account {
+		return false, nil
+	}
+	signedIn, err := j.Sessions.ByID(tx, p.Session)
+	return signedIn.Standing == session.Ended || signedIn.Standing == session.Unknown, err
 }
 
 // view is what a page may show of a flow.

@@ -433,3 +433,33 @@ func TestADeclinedRequestThatNeverReachedTheServiceCanBeTakenUpAgain(t *testing.
 		mustLeave(t, p, callback, "error=access_denied")
 	})
 }
+
+// Who signs out at a shared computer is gone from it: a journey that stays open there
+// must not tell the next person who it was.
+func TestWhoSignedOutIsNotNamedByAJourneyThatStaysOpen(t *testing.T) {
+	each(t, func(t *testing.T, h *webtest.House, language string) {
+		enrol(h, h.Person(language))
+		p := h.Person(language)
+		p.Open(webtest.Authorize(webtest.Aid)).Must("sign-in", http.StatusOK)
+		at := strings.TrimSuffix(p.Page.URL, "/sign-in")
+		p.Submit("sign-in", "email", email, "password", "wrong password of mine")
+		if got := p.Page.Must("sign-in", http.StatusUnprocessableEntity).Field("email", "value"); got != email {
+			t.Errorf("who did not sign in has to type the address again: %q", got)
+		}
+		p.Submit("sign-in", "email", email, "password", good).Must("consent", http.StatusOK)
+		h.Clock.Advance(31 * time.Minute)
+		if got := p.Open(at).Must("sign-in", http.StatusOK).Field("email", "value"); got != email {
+			t.Errorf("who was away for too long has to type the address again: %q", got)
+		}
+		p.Submit("sign-in", "password", good).Must("consent", http.StatusOK)
+		tab := p.Tab()
+		tab.Open("/signout")
+		tab.Submit("sign-out").Must("signed-out", http.StatusOK)
+		for _, page := range []string{"", "/sign-in", "/create-account", "/forgot-password", "/unlock"} {
+			if page := p.Open(at + page); page.Status != http.StatusOK || page.Field("email", "value") != "" {
+				t.Errorf("%s (%s) shows %q", page.URL, page.Name(), page.Field("email", "value"))
+			}
+			p.Page.MustNotSay(email)
+		}
+	})
+}
