@@ -390,8 +390,8 @@ func lineToSpace(c rune) rune {
 	return c
 }
 
-// declare adds a namespace declaration. Prefixes and namespaces of XML itself,
-// undeclared prefixes and relative names are refused (Namespaces in XML 1.0, 3
+// declare adds a namespace declaration. Prefixes and namespaces of XML itself under
+// another name, undeclared prefixes and relative names are refused (Namespaces in XML 1.0, 3
 // and 5; Canonical XML 1.0, 1.3).
 func declare(e *Element, ns Namespace) error {
 	for _, other := range e.declared {
@@ -400,6 +400,7 @@ func declare(e *Element, ns Namespace) error {
 		}
 	}
 	switch {
+	case ns == Namespace{Prefix: "xml", URI: xmlNamespace}: // says what is so anyway; never written again
 	case ns.Prefix == "xml" || ns.Prefix == "xmlns" || ns.URI == xmlNamespace || ns.URI == xmlnsNamespace:
 		return errors.New("a namespace that belongs to XML is declared")
 	case ns.URI == "" && ns.Prefix != "":

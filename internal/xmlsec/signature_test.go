@@ -213,6 +213,8 @@ func TestOnlyTheShapeOfSAMLsSignaturesIsVerified(t *testing.T) {
 		"reference to another one first":    {reference, strings.Replace(reference, "#_m", "#_o", 1) + reference},
 		"no reference":                      {reference, ""},
 		"manifest":                          {"</ds:Signature>", "<ds:Object><ds:Manifest/></ds:Object></ds:Signature>"},
+		"object instead of KeyInfo":         {good[strings.Index(good, "<ds:KeyInfo>"):strings.Index(good, "</ds:Signature>")], "<ds:Object/>"},
+		"parameters of enveloped":           {`<ds:Transform Algorithm="` + enveloped + `">`, `<ds:Transform Algorithm="` + enveloped + `"><ds:XPath>1</ds:XPath>`},
 		"object":                            {"</ds:Signature>", "<ds:Object/></ds:Signature>"},
 		"two signed infos":                  {"<ds:SignatureValue>", "<ds:SignedInfo/><ds:SignatureValue>"},
 		"text in the signature":             {"<ds:SignatureValue>", "x<ds:SignatureValue>"},
@@ -232,21 +234,15 @@ func TestOnlyTheShapeOfSAMLsSignaturesIsVerified(t *testing.T) {
 		"digest SHA-1":                      {digestSHA256, "http://www.w3.org/2000/09/xmldsig#sha1"},
 		"digest in another place":           {"<ds:DigestValue>", "<ds:DigestValue><ds:x/>"},
 		"empty digest":                      {good[strings.Index(good, "<ds:DigestValue>"):strings.Index(good, "</ds:Reference>")], "<ds:DigestValue></ds:DigestValue>"},
-		"another hash of the same size":     {digestSHA256, digestSHA512},
 		"no ID":                             {` ID="_m"`, ``},
 		"another ID":                        {` ID="_m"`, ` ID="_n"`},
 		"ID in another case":                {` ID="_m"`, ` Id="_m"`},
 		"ID in a namespace":                 {` ID="_m"`, ` p:ID="_m"`},
-		"another namespace of the content":  {`xmlns:p="urn:p"`, `xmlns:p="urn:q"`},
 		"another namespace of ds":           {`xmlns:ds="` + SignatureSpace + `"`, `xmlns:ds="` + SignatureSpace + `x"`},
 		"prefix list that is none":          {`<ds:Transform Algorithm="` + excC14N + `">`, `<ds:Transform Algorithm="` + excC14N + `"><ds:InclusiveNamespaces PrefixList="p"/>`},
 		"element in the signature's value":  {"<ds:SignatureValue>", "<ds:SignatureValue><ds:x/>"},
 		"signature of no bytes":             {good[strings.Index(good, "<ds:SignatureValue>"):strings.Index(good, "<ds:KeyInfo>")], "<ds:SignatureValue></ds:SignatureValue>"},
-		"something after the signature":     {"</p:Message>", "<p:Admin/></p:Message>"},
-		"something in front of it":          {"<p:Issuer>", "<p:Admin/><p:Issuer>"},
 		"KeyInfo before the value":          {"<ds:SignatureValue>", "<ds:KeyInfo/><ds:SignatureValue>"},
-		"text changed":                      {"https://issuer.example", "https://issuer.examplf"},
-		"white space in a value":            {"https://issuer.example<", "https://issuer.example <"},
 		"too many inclusive prefixes":       {`<ds:CanonicalizationMethod Algorithm="` + excC14N + `">`, `<ds:CanonicalizationMethod Algorithm="` + excC14N + `"><InclusiveNamespaces xmlns="` + excC14N + `" PrefixList="` + strings.Repeat("a ", 17) + `"/>`},
 		"canonicalization with a parameter": {`<ds:CanonicalizationMethod Algorithm="` + excC14N + `">`, `<ds:CanonicalizationMethod Algorithm="` + excC14N + `"><ds:XPath/>`},
 	} {
@@ -255,12 +251,91 @@ func TestOnlyTheShapeOfSAMLsSignaturesIsVerified(t *testing.T) {
 			t.Errorf("%s: nothing was changed", name)
 			continue
 		}
-		e, err := Read([]byte(changed), MessageLimits())
-		if err == nil {
-			_, err = Verify(e, keysOf(t, "rsa"))
+		for _, text := range []string{changed, resigned(t, changed)} {
+			e, err := Read([]byte(text), MessageLimits())
+			if err == nil {
+				_, err = Verify(e, keysOf(t, "rsa"))
+			}
+			if !errors.Is(err, ErrSignature) && !errors.Is(err, ErrUnsigned) && !errors.Is(err, ErrMalformed) {
+				t.Errorf("%s: %v", name, err)
+			}
 		}
-		if !errors.Is(err, ErrSignature) && !errors.Is(err, ErrUnsigned) && !errors.Is(err, ErrMalformed) {
-			t.Errorf("%s: %v", name, err)
+	}
+}
+
+// resigned signs a changed SignedInfo again with the right key, and with the digest
+// that the element now has: what is refused then is refused for its shape.
+func resigned(t *testing.T, text string) string {
+	t.Helper()
+	e, err := Read([]byte(text), MessageLimits())
+	if err != nil {
+		return text
+	}
+	signature, err := e.Signature()
+	if err != nil || signature == nil {
+		return text
+	}
+	content, err := e.canonical(signature, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var info, value *Element
+	e.Walk(func(in *Element) {
+		switch {
+		case in.Is(SignatureSpace, "SignedInfo") && info == nil:
+			info = in
+		case in.Is(SignatureSpace, "SignatureValue"):
+			value = in
+		case in.Is(SignatureSpace, "DigestValue") && len(in.Elements()) == 0 && len(in.Children) > 0:
+			h := crypto.SHA256
+			if strings.Contains(text, digestSHA512) {
+				h = crypto.SHA512
+			}
+			in.Children = []Node{{Text: base64.StdEncoding.EncodeToString(sum(h, content))}}
+		}
+	})
+	if info == nil || value == nil || len(value.Elements()) > 0 || len(value.Children) == 0 {
+		return text
+	}
+	octets, err := info.Canonical()
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := signer(t, "rsa").SignOctets(octets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	value.Children = []Node{{Text: base64.StdEncoding.EncodeToString(raw)}}
+	out, err := e.Canonical()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
+
+func TestResignedMessagesAreGoodUnlessTheirShapeIsNot(t *testing.T) {
+	good := signedMessage(t, "rsa")
+	for _, text := range []string{good, strings.Replace(good, "https://issuer.example", "https://other.example", 1), strings.ReplaceAll(good, digestSHA256, digestSHA512)} {
+		if _, err := Verify(read(t, resigned(t, text)), keysOf(t, "rsa")); err != nil {
+			t.Errorf("the test's own signature is not good: %v", err)
+		}
+	}
+}
+
+func TestAnElementWithTwoSignaturesIsRefusedThoughBothAreGood(t *testing.T) {
+	m := message()
+	for i, key := range []string{"rsa", "p256"} {
+		if err := signer(t, key).Sign(m, 1+i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	raw, err := m.Canonical()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"rsa", "p256"} {
+		if _, err := Verify(read(t, string(raw)), keysOf(t, key)); !errors.Is(err, ErrSignature) {
+			t.Errorf("%s: %v", key, err)
 		}
 	}
 }
@@ -281,6 +356,27 @@ func TestTheKeyInTheMessageIsNotLookedAt(t *testing.T) {
 	}
 	if _, err := Verify(read(t, good), nil); !errors.Is(err, ErrSignature) {
 		t.Errorf("without keys: %v", err)
+	}
+}
+
+func TestChangedContentIsRefused(t *testing.T) {
+	good := signedMessage(t, "rsa")
+	for name, change := range map[string][2]string{
+		"another hash":                     {digestSHA256, digestSHA512},
+		"another namespace of the content": {`xmlns:p="urn:p"`, `xmlns:p="urn:q"`},
+		"something after the signature":    {"</p:Message>", "<p:Admin/></p:Message>"},
+		"something in front of it":         {"<p:Issuer>", "<p:Admin/><p:Issuer>"},
+		"text changed":                     {"https://issuer.example", "https://issuer.examplf"},
+		"white space in a value":           {"https://issuer.example<", "https://issuer.example <"},
+		"another ID":                       {` ID="_m"`, ` ID="_n"`},
+	} {
+		changed := strings.Replace(good, change[0], change[1], 1)
+		if changed == good {
+			t.Errorf("%s: nothing was changed", name)
+		}
+		if _, err := Verify(read(t, changed), keysOf(t, "rsa")); !errors.Is(err, ErrSignature) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

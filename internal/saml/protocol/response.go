@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"parvis/internal/xmlsec"
@@ -326,5 +327,10 @@ func onlyAssertion(e, outside *xmlsec.Element) error {
 	return nil
 }
 
-// String is for logs that print everything; it shows no keys.
+// LogValue shows how many keys there are and none of them.
+func (t Trust) LogValue() slog.Value {
+	return slog.GroupValue(slog.Int("keys", len(t.Keys)), slog.Int("decryption", len(t.Decryption)))
+}
+
+// String shows how many keys there are and none of them.
 func (t Trust) String() string { return fmt.Sprintf("trust in %d keys", len(t.Keys)) }

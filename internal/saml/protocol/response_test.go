@@ -3,6 +3,7 @@ package protocol
 import (
 	"bytes"
 	"crypto"
+	"crypto/rsa"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -61,7 +62,7 @@ func TestAnswersOfProductsAreRead(t *testing.T) {
 	subjects := map[string]string{
 		"simplesamlphp": "_ce3d2948b4cf20146dee0a0b3dd6f69b6cf86f62d7", "shibboleth": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
 		"shibboleth-cbc": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", "keycloak": "G-2a5b2c8e-7f45-4c07-95f3-1c7a4c9e0f1d",
-		"entra": "4bOq5DpXK1kXvhYlHkKkJ3yPq7Q8rTn0wV2zA6sE1cU",
+		"opensaml": "c2f1b9d04e7a4f7c", "entra": "4bOq5DpXK1kXvhYlHkKkJ3yPq7Q8rTn0wV2zA6sE1cU",
 	}
 	for _, file := range files {
 		raw, err := os.ReadFile(file)
@@ -414,10 +415,13 @@ func TestALogShowsNothingOfThePerson(t *testing.T) {
 	}
 	var out bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&out, nil))
-	log.Info("read", "assertion", got, "name", got.NameID, "request", LogoutRequest{NameID: got.NameID, SessionIndexes: []string{"_session"}})
+	log.Info("read", "trust", trust(t), "assertion", got, "name", got.NameID, "request", LogoutRequest{NameID: got.NameID, SessionIndexes: []string{"_session"}})
 	text := out.String() + fmt.Sprint(got.NameID) + fmt.Sprintf("%v", *got)
 	if strings.Contains(text, "person") {
 		t.Errorf("the person is in the log: %s", text)
+	}
+	if private := key(t, "rsa").(*rsa.PrivateKey).D.String(); strings.Contains(text+fmt.Sprintf("%v", trust(t)), private[:20]) {
+		t.Error("a private key is in the log")
 	}
 	if !strings.Contains(text, "_assertion") {
 		t.Errorf("the assertion is not in the log: %s", text)

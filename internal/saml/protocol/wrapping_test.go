@@ -3,6 +3,8 @@ package protocol
 import (
 	"crypto"
 	"errors"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -121,6 +123,27 @@ func TestNoSignatureIsWrappedInsideOfACiphertext(t *testing.T) {
 			t.Errorf("%s: %v, %v", name, got, err)
 		}
 	}
+	// The partner signed it, and it is still not one assertion in its place.
+	signedAs := func(text string) *xmlsec.Element {
+		e := parse(t, text)
+		sign(t, e, "p256", 1)
+		return e
+	}
+	other := strings.ReplaceAll(assertionText, "saml:Assertion", "saml:Other")
+	nested := strings.Replace(assertionText, "<saml:AuthnStatement", "<saml:Advice>"+write(t, evil)+"</saml:Advice><saml:AuthnStatement", 1)
+	object := strings.Replace(assertionText, "<saml:AuthnStatement", `<saml:Advice><ds:Signature xmlns:ds="`+xmlsec.SignatureSpace+`"/></saml:Advice><saml:AuthnStatement`, 1)
+	for name, e := range map[string]*xmlsec.Element{
+		"another element":    signedAs(other),
+		"two assertions":     signedAs(nested),
+		"another signature":  signedAs(object),
+		"the response's ID":  signedAs(strings.Replace(assertionText, "_assertion", "_response", 1)),
+		"an encrypted child": signedAs(strings.Replace(nested, write(t, evil), "<saml:EncryptedAssertion/>", 1)),
+	} {
+		text := strings.Replace(answer, assertionText, write(t, encrypt(t, "EncryptedAssertion", e)), 1)
+		if got, err := consume(text, trust(t), expect()); !isReason(err, Malformed) {
+			t.Errorf("signed, %s: %v, %v", name, got, err)
+		}
+	}
 	// Encrypted and unsigned, in an unsigned response (CVE-2024-4985, CVE-2024-9487).
 	if _, err := consume(protect(t, answer, how{encrypted: true}), trust(t), expect()); !isReason(err, Unsigned) {
 		t.Errorf("encrypted and unsigned: %v", err)
@@ -176,6 +199,81 @@ func TestEveryChangedByteOfAnAnswerIsHarmless(t *testing.T) {
 		got, err := consume(string(changed), tr, x)
 		if err == nil && *got != want {
 			t.Fatalf("byte %d: %+v", i, got)
+		}
+	}
+}
+
+// Wrapping has more ways than have names: elements of good answers are copied,
+// moved, taken out, renamed and wrapped at random.
+func TestNoRearrangementOfSignedAnswersSaysAnythingElse(t *testing.T) {
+	tr, x, want := trust(t), expect(), *good()
+	var sources []string
+	for _, h := range []how{{response: true}, {assertion: true}, {response: true, assertion: true}, {assertion: true, encrypted: true}} {
+		sources = append(sources, protect(t, answer, h))
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	taken, refused := 0, 0
+	for range 3000 {
+		root := parse(t, sources[random.IntN(len(sources))])
+		for range 1 + random.IntN(3) {
+			rearrange(t, random, root, sources)
+		}
+		got, err := consume(write(t, root), tr, x)
+		if err != nil {
+			refused++
+			continue
+		}
+		taken++
+		if *got != want {
+			t.Fatalf("taken as %+v:\n%s", got, write(t, root))
+		}
+	}
+	if taken == 0 || refused < 1000 {
+		t.Errorf("%d were taken and %d refused: the test shows nothing", taken, refused)
+	}
+}
+
+// rearrange does one random thing to a document.
+func rearrange(t *testing.T, random *rand.Rand, root *xmlsec.Element, sources []string) {
+	t.Helper()
+	pick := func(in *xmlsec.Element) *xmlsec.Element {
+		var all []*xmlsec.Element
+		in.Walk(func(e *xmlsec.Element) { all = append(all, e) })
+		return all[random.IntN(len(all))]
+	}
+	insert := func(into, e *xmlsec.Element) {
+		into.Children = slices.Insert(into.Children, random.IntN(len(into.Children)+1), xmlsec.Node{Element: e})
+	}
+	switch into := pick(root); random.IntN(6) {
+	case 0: // a copy of any part of any good answer, forged or not
+		part := write(t, pick(parse(t, sources[random.IntN(len(sources))])))
+		if random.IntN(2) == 0 {
+			part = strings.NewReplacer(">person<", ">admin<", `ID="_`, `ID="_x`).Replace(part)
+		}
+		insert(into, parse(t, part))
+	case 1: // taken out
+		if len(into.Children) > 0 {
+			at := random.IntN(len(into.Children))
+			into.Children = slices.Delete(into.Children, at, at+1)
+		}
+	case 2: // moved into a new element
+		for i, n := range into.Children {
+			if n.Element != nil {
+				into.Children[i].Element = samlp("Extensions").Add(n.Element)
+				break
+			}
+		}
+	case 3: // another order
+		random.Shuffle(len(into.Children), func(i, j int) {
+			into.Children[i], into.Children[j] = into.Children[j], into.Children[i]
+		})
+	case 4: // another attribute
+		if len(into.Attrs) > 0 {
+			into.Attrs[random.IntN(len(into.Attrs))].Value = []string{"_response", "_assertion", "#_response", "#_assertion", "", us}[random.IntN(6)]
+		}
+	default: // another text
+		if len(into.Children) > 0 && into.Children[0].Element == nil {
+			into.Children[0].Text = "admin"
 		}
 	}
 }
