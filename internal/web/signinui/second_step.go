@@ -150,12 +150,27 @@ func (u *UI) prove(c *call, form *kit.Form) error {
 		return u.finish(c, result)
 	case stepup.Used:
 		return u.failUsed(c, form)
-	case stepup.Waiting, stepup.Disabled: // the page says so
-		return u.renderSecond(c, nil, http.StatusTooManyRequests)
+	case stepup.Waiting, stepup.Disabled:
+		return u.refuse(c, result.Outcome)
 	default:
 		failTyped(form, result)
 		return nil
 	}
+}
+
+// refuse shows that a method takes no more codes: its own page says so, and where another
+// method is asked for instead, that one's page says why.
+func (u *UI) refuse(c *call, outcome stepup.Outcome) error {
+	look, err := u.Stepup.Look(c.r.Context(), c.visitor, c.view.Flow)
+	if err != nil {
+		return err
+	}
+	var form *kit.Form
+	if look.Way != stepup.WayWait {
+		form = &kit.Form{}
+		form.Fail("", "second-step.error."+string(outcome))
+	}
+	return u.renderSecond(c, form, http.StatusTooManyRequests)
 }
 
 // failUsed says of a code that was used before which one to enter instead.

@@ -114,6 +114,17 @@ func (p *Page) Field(name, attribute string) string {
 	return out
 }
 
+// Option is the first value of the radio buttons with a name that begins with a text, "" if there is none.
+func (p *Page) Option(name, begins string) string {
+	out := ""
+	walk(p.root, func(n *html.Node) {
+		if value := attr(n, "value"); out == "" && n.Data == "input" && attr(n, "name") == name && strings.HasPrefix(value, begins) {
+			out = value
+		}
+	})
+	return out
+}
+
 // Checked reports whether the box with a name is ticked.
 func (p *Page) Checked(name string) bool {
 	out := false
