@@ -5,6 +5,7 @@ import (
 	"net/url"
 
 	"parvis/internal/fault"
+	"parvis/internal/id"
 	"parvis/internal/upstream"
 	"parvis/internal/web/kit"
 )
@@ -57,7 +58,7 @@ func (u *UI) partnerReturn(w http.ResponseWriter, r *http.Request) error {
 	case f == "" && fault.Is(err, fault.NotFound):
 		return u.unexpected(w, r)
 	case f != "" && (fault.Is(err, fault.NotFound) || fault.Is(err, fault.Conflict) || fault.Is(err, fault.Expired)):
-		return kit.See(w, r, path(f, "")) // another tab was faster, or the partner has just been taken away
+		return u.comeIn(w, r, f) // another tab was faster, or the partner has just been taken away
 	default:
 		return err
 	}
@@ -65,7 +66,18 @@ func (u *UI) partnerReturn(w http.ResponseWriter, r *http.Request) error {
 	if result.Cookies.Session != "" {
 		u.sendFirst(&call{w: w, r: r, tr: u.Site.Tr(r), visitor: visitor}, f, result.Cookies) //nolint:contextcheck // the call holds the request, and with it the context
 	}
-	return kit.See(w, r, path(f, ""))
+	return u.comeIn(w, r, f)
+}
+
+// comeIn leads on from a partner's answer by a page of its own. A redirect would not
+// do: browsers apply the form-action of the partner's page to every redirect after its
+// form, so that the way to the service would be blocked, and the service's address
+// reported to the partner (R42; Content Security Policy Level 3, 6.4.2).
+func (u *UI) comeIn(w http.ResponseWriter, r *http.Request, f id.Flow) error {
+	w.Header().Set("Refresh", "0; url="+path(f, ""))
+	return u.pages.Render(w, r, http.StatusOK, kit.View{
+		Page: "partner-returned", Title: u.Site.Tr(r).T("partner-returned.title"), Data: journey{Flow: f},
+	})
 }
 
 // unexpected answers for what nobody waits for: a page that was opened again, an

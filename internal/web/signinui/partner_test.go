@@ -70,6 +70,10 @@ func TestAnAccountIsCreatedWithAPartnerAndOpenedWithItAgain(t *testing.T) {
 		again.Open(webtest.Authorize(webtest.Aid))
 		bank.SignIn(again)
 		mustLeave(t, again, callback, "code=")
+		// The policy of the bank's form is over before anything leads to the service.
+		if came := again.Trail[0]; came.Status != http.StatusOK || came.Name() != "partner-returned" || !came.Has("continue") || strings.Contains(came.Body, "student-aid") {
+			t.Errorf("the bank's form is answered by %d %s", came.Status, came.Name())
+		}
 		for _, ask := range bank.Asked {
 			if string(ask.Lang) != language[:2] {
 				t.Errorf("the bank is asked in %q", ask.Lang)

@@ -223,6 +223,9 @@ func (p *Person) visit(method, address string, form url.Values, from string) *Pa
 		page := p.request(method, target, form, from)
 		p.Trail = append(p.Trail, page)
 		location := page.Header.Get("Location")
+		if on, ok := strings.CutPrefix(page.Header.Get("Refresh"), "0; url="); ok {
+			location = on // a page that leads on by itself
+		}
 		if location == "" || p.Stay {
 			p.Page = page
 			return page
