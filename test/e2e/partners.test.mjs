@@ -1,0 +1,117 @@
+// Sign-in partners in a real browser, with the demonstration's bank: its screens, and the ways through it.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { at, launch, person, sound, submit } from "./lib/browser.mjs";
+import { newAddress, startDemo } from "./lib/demo.mjs";
+import { allow, codesTo, codeTo, createByCode, enterCode, goodPassword, openService, signIn } from "./lib/steps.mjs";
+
+let demo;
+let browser;
+before(async () => { [demo, browser] = await Promise.all([startDemo(), launch()]); });
+after(async () => { await browser?.close(); await demo?.stop(); });
+
+const all = process.env.AXE === "all";
+const kinds = [
+  { lang: "en", width: 1280 }, { lang: "fr", width: 320 },
+  ...(all ? [{ lang: "en", width: 320 }, { lang: "fr", width: 1280 }, { lang: "en", width: 1280, dark: true }, { lang: "fr", width: 320, dark: true }] : []),
+];
+
+// From the sign-in page to the bank.
+async function toBank(page) {
+  await at(page, "sign-in");
+  await page.click("form[id^=partner-] button");
+  await at(page, "partner-hand-off");
+  await page.click("#submit");
+  await page.locator("form#bank-sign-in").waitFor();
+}
+
+async function atBank(page, customer) {
+  await page.check(`#customer-${customer}`);
+  await submit(page, "bank-sign-in");
+}
+
+async function askByPartner(page, email) {
+  await page.click("#create-account-link");
+  await at(page, "create-account");
+  await page.fill("form#create-account [name=email]", email);
+  await page.check("form#create-account [name=terms]");
+  await submit(page, "create-account");
+  await at(page, "confirm-email");
+  await page.fill("form#confirm-email [name=code]", (await demo.mail(email)).codes[0]);
+  await submit(page, "confirm-email");
+  await at(page, "partner-create");
+}
+
+for (const kind of kinds) {
+  test(`the pages of a sign-in partner are sound (${kind.lang}, ${kind.width} px${kind.dark ? ", dark" : ""})`, async () => {
+    const page = await person(browser, kind);
+    const email = newAddress("bank");
+    await createByCode(page, demo, demo.plain, email);
+    await page.context().clearCookies();
+
+    await openService(page, demo.plain);
+    await page.click("form[id^=partner-] button");
+    await at(page, "partner-hand-off");
+    await sound(page);
+    await page.click("#submit");
+    await page.click("form#bank-sign-in #cancel");
+    await at(page, "partner-problem");
+    await sound(page);
+    await page.click("#another-way");
+    await toBank(page);
+    await atBank(page, "jules-cliff");
+    await at(page, "partner-account");
+    await sound(page);
+    await page.click("#sign-in-link");
+    const sent = await codesTo(demo, email);
+    await signIn(page, email, goodPassword);
+    await at(page, "second-step");
+    await sound(page);
+    await enterCode(page, await codeTo(demo, email, sent));
+    await at(page, "partner-link");
+    await sound(page);
+    await page.click("#no");
+    await at(page, "consent");
+    await page.goto(`${demo.issuer}/settings`);
+    await sound(page, "partners");
+    await page.goto(`${demo.issuer}/partner/northland-bank/callback?state=unknown`);
+    await at(page, "partner-unexpected");
+    await sound(page);
+
+    await page.context().clearCookies();
+    await openService(page, demo.plain);
+    await toBank(page);
+    await atBank(page, "jules-cliff");
+    await askByPartner(page, newAddress("bank"));
+    await sound(page);
+    await page.context().close();
+  });
+}
+
+for (const [lang, script, customer] of [["en", true, "maya-brook"], ["fr", false, "jules-cliff"]]) {
+  test(`an account is created at the bank and opened with it again, and no password is asked for (${lang}, JavaScript ${script ? "on" : "off"})`, async () => {
+    const page = await person(browser, { lang, script });
+    await openService(page, demo.plain);
+    await toBank(page);
+    await atBank(page, customer);
+    await at(page, "partner-account");
+    await askByPartner(page, newAddress("bank"));
+    await submit(page, "partner-create");
+    await allow(page);
+    assert.ok(page.url().startsWith(demo.plain.url), page.url());
+
+    await page.context().clearCookies();
+    await openService(page, demo.plain);
+    await toBank(page);
+    await atBank(page, customer);
+    await page.waitForURL(`${demo.plain.url}/**`);
+
+    // The only way in stays.
+    await page.goto(`${demo.issuer}/settings`);
+    await page.click("#partners .row-actions a");
+    await at(page, "remove-partner");
+    await sound(page);
+    assert.equal(await page.locator("form#remove-partner").count(), 0);
+    await page.context().close();
+  });
+}
