@@ -164,20 +164,20 @@ func TestAnExaminationSaysExactlyWhatIsWrong(t *testing.T) {
 	o.Claims = []string{"acr"}
 	f.settings.Worth = upstream.Worth{Cap: policy.AAL2, ACR: map[string]policy.Level{"high": policy.AAL2}}
 	f.keys = map[string]crypto.Signer{}
-	all := ""
+	var all strings.Builder
 	for _, finding := range f.c.Examine(t.Context(), f.provider()) {
 		if finding.Wrong {
-			all += "wrong: "
+			all.WriteString("wrong: ")
 		}
-		all += finding.Text + "\n"
+		all.WriteString(finding.Text + "\n")
 	}
 	for _, want := range []string{
 		"wrong: keys:", "wrong: oidc.id_token_algs: the provider signs ID tokens with HS256", "wrong: oidc.auth:", "wrong: oidc.response_mode:",
 		"wrong: oidc.par", "wrong: oidc.dpop", "wrong: oidc.userinfo", `wrong: oidc.acr_values: "high"`, `wrong: oidc.scopes: "email"`,
 		"S256", "RFC 9207", `worth.acr: "high"`, "claims parameter", "more than openid",
 	} {
-		if !strings.Contains(all, want) {
-			t.Errorf("%q is not in\n%s", want, all)
+		if !strings.Contains(all.String(), want) {
+			t.Errorf("%q is not in\n%s", want, all.String())
 		}
 	}
 	f.server.Close()
