@@ -180,22 +180,10 @@ func (c Codes) Redeem(tx *db.Tx, t Trial) (bool, error) {
 	return n == 1, nil
 }
 
-// End ends the code of a binding, e.g. when the person cancels. How many were sent
-// is remembered.
-func (c Codes) End(tx *db.Tx, b Binding) error {
-	return c.end(tx, `UPDATE one_time_code SET ended_at = $1 WHERE account_id = $2 AND authenticator_id = $3 AND purpose = $4
-		AND flow_id = $5 AND session_id = $6 AND ended_at IS NULL`,
-		db.Millis(tx.Now()), b.Account, b.Authenticator, b.Purpose, b.Flow, b.Session)
-}
-
 // EndMethod ends every code of an authenticator of an account: it was removed.
 func (c Codes) EndMethod(tx *db.Tx, account id.Account, a authenticator.ID) error {
-	return c.end(tx, `UPDATE one_time_code SET ended_at = $1 WHERE account_id = $2 AND authenticator_id = $3 AND ended_at IS NULL`,
-		db.Millis(tx.Now()), account, a)
-}
-
-func (c Codes) end(tx *db.Tx, query string, args ...any) error {
-	if _, err := tx.Exec(query, args...); err != nil {
+	if _, err := tx.Exec(`UPDATE one_time_code SET ended_at = $1 WHERE account_id = $2 AND authenticator_id = $3 AND ended_at IS NULL`,
+		db.Millis(tx.Now()), account, a); err != nil {
 		return fmt.Errorf("otp: end: %w", err)
 	}
 	return nil

@@ -370,7 +370,6 @@ func TestANewCodeDoesNotResetTheCounterOfItsMethod(t *testing.T) {
 func TestACodeEndsWithItsMethodAndItsAccount(t *testing.T) {
 	each(t, func(h *house) {
 		ends := map[string]func(tx *db.Tx) error{
-			"binding": func(tx *db.Tx) error { return h.End(tx, sam()) },
 			"method":  func(tx *db.Tx) error { return h.EndMethod(tx, "SAM", "PHONE") },
 			"account": func(tx *db.Tx) error { return h.Erase(tx, "SAM") },
 		}
