@@ -42,7 +42,8 @@ func TestEachMessageGoesOutOnItsChannelAndIsThenWiped(t *testing.T) {
 			s.queue(t, s.code(c))
 		}
 		for _, r := range s.rows(t) {
-			for _, plain := range []string{"402917", "4165550142", "sam@"} {
+			// Sealed bytes are random: a needle of four letters is found in them by chance.
+			for _, plain := range []string{"402917", "4165550142", "sam@example"} {
 				if strings.Contains(string(r.recipient)+string(r.letter), plain) {
 					t.Errorf("%q stands readable", plain)
 				}
