@@ -115,11 +115,8 @@ func TestAProviderOfTextsThatHangsDoesNotDelayAMail(t *testing.T) {
 		eventually(t, func() bool { return waiting.Load() == int64(s.worker.Settings.Workers) })
 		s.queue(t, s.mail("t"))
 		s.queue(t, s.code(Voice))
-		begin := time.Now()
+		// Both go out while the provider of texts still hangs.
 		eventually(t, func() bool { return len(s.out.letters()) == 1 && len(s.way(Voice).letters()) == 1 })
-		if took := time.Since(begin); took > 700*time.Millisecond {
-			t.Errorf("a mail waited %v for the provider of texts", took)
-		}
 		close(hung)
 		stop()
 		<-ended

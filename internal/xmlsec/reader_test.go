@@ -252,7 +252,7 @@ func TestLongInputsTakeNoLongTime(t *testing.T) {
 	} {
 		start := time.Now()
 		_, _ = Read([]byte(text), MetadataLimits())
-		if took := time.Since(start); took > 5*time.Second { // what is quadratic takes minutes
+		if took := time.Since(start); took > time.Minute { // what is quadratic takes minutes
 			t.Errorf("%s: %v", name, took)
 		}
 	}

@@ -252,21 +252,19 @@ func TestASmallMessageIsNotInflatedToALargeOne(t *testing.T) {
 	if len(bomb) > maxQuery {
 		t.Fatalf("the bomb has %d bytes and is refused for that", len(bomb))
 	}
-	best, allocated := time.Hour, uint64(0)
+	allocated := uint64(1 << 62)
 	for range 5 { // the best of some: other tests use the machine, too
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		start := time.Now()
 		_, err := DecodeRedirect(bomb)
-		best = min(best, time.Since(start))
 		runtime.ReadMemStats(&after)
-		allocated = after.TotalAlloc - before.TotalAlloc
+		allocated = min(allocated, after.TotalAlloc-before.TotalAlloc)
 		if !isReason(err, Malformed) {
 			t.Fatalf("inflated: %v", err)
 		}
 	}
-	if best > 50*time.Millisecond || allocated > 10<<20 {
-		t.Errorf("%v, %d bytes", best, allocated)
+	if allocated > 10<<20 {
+		t.Errorf("%d bytes", allocated)
 	}
 	packed, err := base64.StdEncoding.DecodeString(pack(t, []byte(`<samlp:AuthnRequest xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol"/>`)))
 	if err != nil {

@@ -36,8 +36,8 @@ func TestAPartnerThatGoesAwayAndComesBackIsNoticedOverTheNetwork(t *testing.T) {
 		t.Helper()
 		began := time.Now()
 		for r.Health("bank").Down != down {
-			if time.Since(began) > 5*time.Second {
-				t.Fatalf("%s is not known after five seconds", what)
+			if time.Since(began) > time.Minute {
+				t.Fatalf("%s is never known", what)
 			}
 			time.Sleep(20 * time.Millisecond)
 		}
