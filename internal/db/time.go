@@ -11,14 +11,6 @@ func Millis(t time.Time) int64 { return t.UnixMilli() }
 // Time is an instant read from the database, in UTC.
 func Time(millis int64) time.Time { return time.UnixMilli(millis).UTC() }
 
-// NullMillis is an argument for a nullable column: NULL for the zero time.
-func NullMillis(t time.Time) any {
-	if t.IsZero() {
-		return nil
-	}
-	return t.UnixMilli()
-}
-
 // NullTime scans a nullable column of Unix milliseconds into t: the zero time for NULL.
 func NullTime(t *time.Time) any { return &nullTime{into: t} }
 

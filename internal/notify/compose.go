@@ -118,15 +118,6 @@ func (w *writer) none(asked Asked) {
 	w.asked("asked", asked)
 }
 
-func (d ResetLocked) compose(w *writer) {
-	w.open("reset-locked")
-	w.named("reset-locked.why", d.Service)
-	w.say("reset-locked.then")
-	w.proof("unlock.button", d.Proof, d.Asked)
-	w.aside("notasked.title", "unlock.ignore")
-	w.asked("asked", d.Asked)
-}
-
 func (d PasswordChanged) compose(w *writer) {
 	w.open("changed")
 	if d.Reset {

@@ -18,7 +18,6 @@ const (
 	KindRemoved             Kind = "removed"
 	KindResetPassword       Kind = "reset-password"
 	KindResetNoAccount      Kind = "reset-no-account"
-	KindResetLocked         Kind = "reset-locked"
 	KindPasswordChanged     Kind = "password-changed"
 	KindLocked              Kind = "locked"
 	KindUnlock              Kind = "unlock"
@@ -156,17 +155,6 @@ type ResetNoAccount struct {
 
 // Kind is KindResetNoAccount.
 func (ResetNoAccount) Kind() Kind { return KindResetNoAccount }
-
-// ResetLocked answers a reset asked for a locked account: unlock it first (R29).
-// It carries the proof that unlocks.
-type ResetLocked struct {
-	Service Service
-	Proof   Proof
-	Asked   Asked
-}
-
-// Kind is KindResetLocked.
-func (ResetLocked) Kind() Kind { return KindResetLocked }
 
 // PasswordChanged tells the owner about a new password.
 type PasswordChanged struct {

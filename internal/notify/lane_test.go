@@ -209,7 +209,9 @@ func TestANumberThatTakesNoMessagesIsReportedInTheTransactionThatEndsTheMessage(
 		s.spoken()
 		var told []StoppedNumber
 		s.worker.Stopped = func(_ *db.Tx, n StoppedNumber) error { told = append(told, n); return nil }
-		s.way(Text).answers(func(Letter) error { return RefusedNumber(NumberStopped, "21610", errors.New("to +14165550142: STOP")) })
+		s.way(Text).answers(func(Letter) error {
+			return &DeliveryError{Permanent: true, Number: NumberStopped, Code: "21610", Err: errors.New("to +14165550142: STOP")}
+		})
 		s.queue(t, s.code(Text))
 		s.due(t)
 		want := StoppedNumber{Account: "ACCOUNT", Channel: Text, Number: "+14165550142", State: NumberStopped}

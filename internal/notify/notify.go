@@ -145,11 +145,6 @@ func Refused(code string, err error) error {
 	return &DeliveryError{Permanent: true, Code: code, Err: err}
 }
 
-// RefusedNumber makes the error of a letter whose number is at fault, for good.
-func RefusedNumber(state NumberState, code string, err error) error {
-	return &DeliveryError{Permanent: true, Number: state, Code: code, Err: err}
-}
-
 // Later makes the error of a letter that was not accepted this time.
 func Later(code string, err error) error { return &DeliveryError{Code: code, Err: err} }
 

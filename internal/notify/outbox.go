@@ -137,7 +137,6 @@ func (d Activate) proofEnd() time.Time          { return d.Proof.end(d.Asked) }
 func (d ActivateAgain) proofEnd() time.Time     { return d.Proof.end(d.Asked) }
 func (d AlreadyRegistered) proofEnd() time.Time { return d.Proof.end(d.Asked) }
 func (d ResetPassword) proofEnd() time.Time     { return d.Proof.end(d.Asked) }
-func (d ResetLocked) proofEnd() time.Time       { return d.Proof.end(d.Asked) }
 func (d Unlock) proofEnd() time.Time            { return d.Proof.end(d.Asked) }
 func (d OneTimeCode) proofEnd() time.Time       { return d.Asked.At.Add(d.Valid) }
 
@@ -145,7 +144,7 @@ func (d OneTimeCode) proofEnd() time.Time       { return d.Asked.At.Add(d.Valid)
 func priority(k Kind) int {
 	switch k {
 	case KindActivate, KindActivateAgain, KindAlreadyRegistered, KindResetPassword, KindResetNoAccount,
-		KindResetLocked, KindUnlock, KindUnlockNoAccount, KindUnlockNotLocked, KindOneTimeCode:
+		KindUnlock, KindUnlockNoAccount, KindUnlockNotLocked, KindOneTimeCode:
 		return 0
 	case KindPasswordChanged, KindLocked, KindUnlocked, KindNewSignIn, KindRemoved, KindMethodAdded,
 		KindMethodRemoved, KindMethodWaits, KindMethodDisabled, KindBackupCodesMade, KindBackupCodeUsed, KindBackupCodesUsedUp,

@@ -77,8 +77,6 @@ func samples() []sample {
 		{"reset-password-plain", ResetPassword{Proof: proof, Asked: handheld}},
 		{"reset-no-account", ResetNoAccount{Service: fishing, Asked: near}},
 		{"reset-no-account-plain", ResetNoAccount{Asked: near}},
-		{"reset-locked", ResetLocked{Service: fishing, Proof: proof, Asked: near}},
-		{"reset-locked-plain", ResetLocked{Proof: proof, Asked: near}},
 		{"password-changed", PasswordChanged{Reset: true, SessionsEnded: true, Asked: near}},
 		{"password-changed-signed-in", PasswordChanged{Asked: handheld}},
 		{"locked", Locked{Failures: 5, Asked: near}},

@@ -4,7 +4,7 @@ import "parvis/internal/proving"
 
 // The outcomes that this journey has beside those of proving.
 const (
-	Locked   proving.Outcome = "locked"   // reset of a locked address: the mail on its way lifts the lock first
+	Locked   proving.Outcome = "locked"   // reset of a locked address: refused, and the page offers to lift the lock first
 	Unlocked proving.Outcome = "unlocked" // the password works again: dispatcher, which names the sign-in page
 	Changed  proving.Outcome = "changed"  // the new password is set: dispatcher, which names the sign-in page
 )

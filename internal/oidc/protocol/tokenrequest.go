@@ -31,9 +31,6 @@ type Credentials struct {
 	Assertion string
 }
 
-// LogString never shows a credential.
-func (c Credentials) LogString() string { return c.Method + " " + c.ClientID }
-
 // TokenRequest is a request for tokens (RFC 6749, 4.1.3).
 type TokenRequest struct {
 	Code        string
