@@ -1,8 +1,10 @@
 #!/bin/sh
 # Foreign clients sign in against `parvis serve`: openid-client, oauth4webapi, coreos/go-oidc, Apache mod_auth_openidc.
+# Then people sign in there with foreign sign-in partners: oidc-provider.
 set -eu
 cd "$(dirname "$0")/.."
 scripts/need.sh /usr/sbin/apache2=apache2 /usr/lib/apache2/modules/mod_auth_openidc.so=libapache2-mod-auth-openidc
 go build -o bin/goclient ./test/interop/goclient
 ln -sfn ../e2e/node_modules test/interop/node_modules
 node test/interop/run.mjs
+node test/interop/upstream/run.mjs

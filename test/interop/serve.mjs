@@ -54,15 +54,17 @@ export async function mailSink() {
   return { port: server.address().port, mails, close: () => server.close() };
 }
 
-// The link in a mail whose text part is quoted-printable or plain.
+// A mail whose text part is quoted-printable or plain, as text.
+const plain = (mail) => mail.replace(/=\n/g, "").replace(/=3D/g, "=");
+
 function linkIn(mail) {
-  const text = mail.replace(/=\n/g, "").replace(/=3D/g, "=");
-  return text.match(/https?:\/\/[^\s"<>]+\/link\/[A-Za-z0-9_-]+/)?.[0];
+  return plain(mail).match(/https?:\/\/[^\s"<>]+\/link\/[A-Za-z0-9_-]+/)?.[0];
 }
 
-export async function startServe(partners, env = {}) {
+// `more.port` is the port where one must be known beforehand; `more.upstreams` are sign-in partners.
+export async function startServe(partners, env = {}, more = {}) {
   const folder = mkdtempSync(join(tmpdir(), "parvis-serve-"));
-  const [port, operations] = [await freePort(), await freePort()];
+  const [port, operations] = [more.port ?? await freePort(), await freePort()];
   const sink = await mailSink();
   const issuer = `http://localhost:${port}`;
   execFileSync(binary, ["init", "--dir", folder, "--data", folder, "--public-url", issuer]);
@@ -70,6 +72,7 @@ export async function startServe(partners, env = {}) {
   let text = readFileSync(file, "utf8")
     .replace('owner: {en: "", fr: ""}', "owner: {en: Government of Tests, fr: Gouvernement des Essais}")
     .replace(/^# partners:[\s\S]*$/m, "");
+  if (more.upstreams) text += `\noutbound: {allow: ["127.0.0.0/8", "::1/128"]}\nupstreams: ${JSON.stringify(more.upstreams)}\n`;
   text += "\npartners:\n";
   for (const p of partners) {
     writeFileSync(join(folder, `${p.id}.secret`), p.secret, { mode: 0o600 });
@@ -121,6 +124,12 @@ class Serve {
       await new Promise((r) => setTimeout(r, 100));
     }
     throw new Error(`no mail number ${after + 1} to ${address}; log:\n${this.log.slice(-3000)}`);
+  }
+
+  // The code in the newest mail to an address, once there are more than `after`.
+  async codeTo(address, after = 0) {
+    await this.mailTo(address, after);
+    return plain(this.sink.mails.findLast((m) => m.includes(address) && linkIn(m))).match(/^\s*(\d{3} ?\d{3})\s*$/m)[1].replace(" ", "");
   }
 
   // Creates and activates an account as a browser without JavaScript does.

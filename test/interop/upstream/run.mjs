@@ -1,0 +1,24 @@
+// Foreign sign-in partners in front of `parvis serve`: one file for each beside this one.
+import assert from "node:assert/strict";
+import { freePort, startServe } from "../serve.mjs";
+import { oidcProvider } from "./oidc-provider.mjs";
+import { Service, walk } from "./walk.mjs";
+
+const port = await freePort();
+const shop = { id: "a-service-in-front", name: "A service in front", secret: "an-interop-secret-of-more-than-32-characters", redirectUri: `http://127.0.0.1:${await freePort()}/callback` };
+const partners = [await oidcProvider(`http://localhost:${port}`)];
+const serve = await startServe([shop], {}, { port, upstreams: partners.map((p) => p.settings) });
+try {
+  const service = new Service(serve, shop);
+  for (const partner of partners) {
+    await partner.known?.(serve);
+    await walk(serve, service, partner);
+    partner.check?.(service);
+  }
+} catch (e) {
+  console.error(serve.log.slice(-6000));
+  throw e;
+} finally {
+  for (const partner of partners) await partner.close();
+  assert.equal(await serve.stop(), 0, "parvis serve ends in good order");
+}
