@@ -10,6 +10,7 @@ import (
 	"parvis/internal/job"
 	"parvis/internal/keyring"
 	"parvis/internal/notify"
+	"parvis/internal/upstream"
 )
 
 // limits of readiness
@@ -72,6 +73,7 @@ func (h *House) jobs() []job.Job {
 		{Name: "keyring.maintain", Every: time.Minute, Run: h.Keyring.Maintain},
 		{Name: "outbox.purge", Every: time.Hour, Run: h.Worker.Purge},
 		{Name: "grant.purge", Every: time.Minute, Run: func(ctx context.Context) error { return h.Grants.Purge(ctx, h.DB) }},
+		{Name: "upstream.purge", Every: time.Minute, Run: upstream.Assertions{DB: h.DB}.Purge},
 	}
 	return append(all, h.Lifecycle.Jobs()...)
 }

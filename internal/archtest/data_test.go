@@ -32,6 +32,7 @@ var owners = map[string]string{
 	"connection": "internal/connection", "subject": "internal/connection",
 	"upstream_provider": "internal/upstream", "upstream_revision": "internal/upstream",
 	"upstream_link": "internal/upstream", "upstream_block": "internal/upstream",
+	"upstream_assertion": "internal/upstream", "upstream_answer": "internal/upstream",
 	"outbox": "internal/notify",
 }
 
@@ -47,6 +48,7 @@ var statementCallers = map[string]bool{
 	"internal/signin.Start": true, "internal/signin.Password": true, "internal/signin.Extend": true,
 	"internal/proving.Code": true,
 	"internal/stepup.Prove": true, "internal/stepup.compare": true, "internal/stepup.BindPhone": true,
+	"internal/upstream.Take": true, "internal/upstream.Keep": true, "internal/upstream.Purge": true,
 	"internal/web/visit.touch": true,
 	"internal/demo.lock":       true,
 	"internal/bench.commit":    true,

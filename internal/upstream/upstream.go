@@ -25,12 +25,13 @@
 // all second steps. Pages that list the ways in read both lists, and whoever
 // removes a way in counts both.
 //
-// It owns the tables upstream_provider, upstream_revision, upstream_link and
-// upstream_block. Settings.OIDC becomes a Client; a protocol that is added later has
-// a section and a face of its own beside it.
+// It owns the tables upstream_provider, upstream_revision, upstream_link,
+// upstream_block, upstream_assertion and upstream_answer. Settings.OIDC becomes a
+// Client; a protocol that is added later has a section and a face of its own beside it.
 package upstream
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/url"
@@ -170,6 +171,10 @@ type Answer struct {
 	Params   url.Values
 	RawQuery string
 }
+
+// State is what ties an answer to its request: state (RFC 6749, 4.1.2), or RelayState
+// (SAML bindings 3.5.3).
+func (a Answer) State() string { return cmp.Or(a.Params.Get("state"), a.Params.Get("RelayState")) }
 
 // LogValue keeps codes and assertions out of the log.
 func (Answer) LogValue() slog.Value { return slog.StringValue("(answer)") }
