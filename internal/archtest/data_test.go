@@ -29,7 +29,7 @@ var owners = map[string]string{
 	"flow":          "internal/flow",
 	"relying_party": "internal/relyingparty", "relying_party_revision": "internal/relyingparty",
 	"authorization_grant": "internal/grant", "access_token": "internal/grant", "used_assertion": "internal/grant",
-	"connection": "internal/connection", "subject": "internal/connection",
+	"connection": "internal/connection", "subject": "internal/connection", "retired_subject": "internal/connection",
 	"upstream_provider": "internal/upstream", "upstream_revision": "internal/upstream",
 	"upstream_link": "internal/upstream", "upstream_block": "internal/upstream",
 	"upstream_assertion": "internal/upstream", "upstream_answer": "internal/upstream",

@@ -123,6 +123,10 @@ const (
 	ConsentDeclined Name = "consent.declined"
 	// ConsentWithdrawn: a person disconnected a service.
 	ConsentWithdrawn Name = "consent.withdrawn"
+	// SubjectRetired: the identifier by which a sector knew an account is used no longer; the reason says why; data: sector.
+	SubjectRetired Name = "subject.retired"
+	// EnrolmentReset: a service had its enrolment of a person reset, who begins there anew.
+	EnrolmentReset Name = "enrolment.reset"
 	// AuthorizeRefused: a service's request was refused; the reason is the protocol's error.
 	AuthorizeRefused Name = "authorize.refused"
 	// CodeIssued: a service was given an authorization code.

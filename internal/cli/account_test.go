@@ -324,3 +324,44 @@ func TestTheDoctorAsksTheProviderOfTextsWithoutSendingAnything(t *testing.T) {
 		t.Errorf("a key that is refused:\n%s", out)
 	}
 }
+
+func TestAnEnrolmentIsResetBySubjectWithoutNamingTheAccount(t *testing.T) {
+	o := newOffice(t)
+	o.run(t, 0, "partner", "add", "--id", "fishing", "--name-en", "Fishing", "--name-fr", "Pêche", "--department-en", "Parks",
+		"--department-fr", "Parcs", "--redirect-uri", "https://fishing.example.org/callback", "--apply")
+	var subject string
+	o.open(t, func(h *app.House) {
+		err := h.DB.Write(t.Context(), func(tx *db.Tx) (err error) {
+			p, err := h.Registry.Find(t.Context(), "fishing")
+			if err != nil {
+				return err
+			}
+			subject, err = h.Connections.Subject(tx, p.Sector, o.active.ID)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+	out, _ := o.run(t, 0, "partner", "reset-enrolment", "--service", "fishing", "--subject", subject)
+	if !strings.Contains(out, "Nothing was changed") || o.waiting(t) != 0 {
+		t.Error("the rehearsal changed something: " + out)
+	}
+	out, _ = o.run(t, 0, "partner", "reset-enrolment", "--service", "fishing", "--subject", subject, "--apply", "--operator", "ann")
+	if !strings.Contains(out, "done") || strings.Contains(out, string(o.active.ID)) || o.waiting(t) != 1 {
+		t.Error("not done, or the account is named: " + out)
+	}
+	for _, args := range [][]string{
+		{"--service", "fishing", "--subject", subject},
+		{"--service", "fishing", "--subject", "nobody"},
+		{"--service", "hunting", "--subject", subject},
+	} {
+		_, problems := o.run(t, 1, append([]string{"partner", "reset-enrolment", "--apply"}, args...)...)
+		if !strings.Contains(problems, "knows nobody by this subject") && !strings.Contains(problems, "there is no service") {
+			t.Error(problems)
+		}
+	}
+	if out, _ = o.run(t, 0, "account", "show", activeAddress, "--json"); !strings.Contains(out, "enrolment.reset") {
+		t.Error("the audit does not tell")
+	}
+}

@@ -24,6 +24,8 @@ type partnerCmd struct {
 	Rotate  partnerRotate  `cmd:"" name:"rotate-secret" help:"Make a new client secret; the old one stays valid for a while."`
 	Disable partnerDisable `cmd:"" help:"Let nobody sign in through a service any more, and end what it was given."`
 	Enable  partnerEnable  `cmd:"" help:"Take a disable back."`
+
+	ResetEnrolment partnerResetEnrolment `cmd:"" name:"reset-enrolment" help:"Begin anew with one person at a service that asks for it; the person is told."`
 }
 
 // partnerAdd takes a service from a file, from flags, or from both.

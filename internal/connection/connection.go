@@ -1,15 +1,16 @@
 // Package connection holds which services an account is connected to, what the
 // person agreed to share with each, and the identifier by which each knows them.
 //
-// It owns the tables connection and subject. A connection exists from the first
+// It owns the tables connection, subject and retired_subject. A connection exists from the first
 // consent, so a service is on "My connected services" from the very first
 // sign-in, and is deleted when the person disconnects it. A consent names each
 // claim; values are read when they are released and are never kept here, so a
 // changed e-mail address needs no new consent. Consent is asked again when more
 // is requested, when it has run out and after a disconnect.
 //
-// A subject is random, stored, and outlives disconnecting and even the account:
-// it is never deleted, changed or given to somebody else.
+// A subject is random, stored, and outlives disconnecting and even the account. It
+// can be retired, when a service starts anew with a person, but it is never
+// forgotten or given to somebody else.
 //
 // Journeys ask Needed and call Give; the OpenID endpoints call Stand, Used and Subject.
 // Ending what was given to a service is grant's part: whoever calls Withdraw
@@ -26,7 +27,6 @@ import (
 	"parvis/internal/audit"
 	"parvis/internal/db"
 	"parvis/internal/id"
-	"parvis/internal/secret"
 )
 
 // Settings are the numbers of consent.
@@ -227,29 +227,6 @@ func (c Connections) Forget(tx *db.Tx, account id.Account) error {
 		return fmt.Errorf("connection: forget: %w", err)
 	}
 	return nil
-}
-
-// Subject is the identifier by which a sector knows an account; it is made at
-// the first call, and of callers at the same time all get the same one.
-func (c Connections) Subject(tx *db.Tx, sector string, account id.Account) (string, error) {
-	const find = `SELECT subject FROM subject WHERE sector = $1 AND account = $2`
-	var subject string
-	err := tx.QueryRow(find, sector, string(account)).Scan(&subject)
-	if err == nil {
-		return subject, nil
-	}
-	if !errors.Is(err, db.ErrNoRows) {
-		return "", fmt.Errorf("connection: subject: %w", err)
-	}
-	_, err = tx.Exec(`INSERT INTO subject (sector, account, subject, created_at) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (sector, account) DO NOTHING`, sector, string(account), secret.NewToken(), db.Millis(tx.Now()))
-	if err != nil {
-		return "", fmt.Errorf("connection: subject: %w", err)
-	}
-	if err := tx.QueryRow(find, sector, string(account)).Scan(&subject); err != nil {
-		return "", fmt.Errorf("connection: subject: %w", err)
-	}
-	return subject, nil
 }
 
 func (c Connections) record(tx *db.Tx, name audit.Name, a Asked, claims []string) error {

@@ -44,6 +44,7 @@ func TestForeignWordsCannotBreakAMail(t *testing.T) {
 			Activate{Service: service, Proof: proof, Asked: asked},
 			PartnerLinked{Partner: text, Asked: asked},
 			PartnerUnlinked{Partner: text, Asked: asked},
+			EnrolmentReset{Service: service, Sharing: []Service{service}, Asked: asked},
 			ServiceConnected{Service: service, Shared: []i18n.Text{text, text}, Asked: asked},
 			ServiceDisconnected{Service: service, Asked: asked},
 			NewSignIn{Service: service, Asked: asked},

@@ -2,10 +2,11 @@ package notify
 
 import "parvis/internal/i18n"
 
-// The messages about sign-in partners.
+// The messages about sign-in partners, and about beginning anew at a service.
 const (
 	KindPartnerLinked   Kind = "partner-linked"
 	KindPartnerUnlinked Kind = "partner-unlinked"
+	KindEnrolmentReset  Kind = "enrolment-reset"
 )
 
 // PartnerLinked tells the owner that a sign-in partner lets somebody into the account
@@ -27,6 +28,16 @@ type PartnerUnlinked struct {
 // Kind is KindPartnerUnlinked.
 func (PartnerUnlinked) Kind() Kind { return KindPartnerUnlinked }
 
+// EnrolmentReset tells the owner that a service begins anew with them (R52).
+type EnrolmentReset struct {
+	Service Service   // that asked for it
+	Sharing []Service // connected services that know the person by the same identifier, and begin anew, too
+	Asked   Asked
+}
+
+// Kind is KindEnrolmentReset.
+func (EnrolmentReset) Kind() Kind { return KindEnrolmentReset }
+
 func (d PartnerLinked) compose(w *writer) {
 	partner := clean(w.in(d.Partner))
 	w.open("linked", "partner", partner)
@@ -41,5 +52,23 @@ func (d PartnerUnlinked) compose(w *writer) {
 	w.open("unlinked", "partner", partner)
 	w.say("unlinked.what", "partner", partner)
 	w.steps("notyou.password", "notyou.contact")
+	w.asked("done", d.Asked)
+}
+
+func (d EnrolmentReset) compose(w *writer) {
+	w.open("enrolment-reset", "service", clean(w.in(d.Service.Name)))
+	w.say("enrolment-reset.what", "service", w.service(d.Service))
+	if len(d.Sharing) > 0 {
+		items := make([][]span, 0, len(d.Sharing))
+		for _, s := range d.Sharing {
+			items = append(items, spans(w.service(s)))
+		}
+		w.say("enrolment-reset.sharing")
+		w.out.Body = append(w.out.Body, block{Items: items})
+	}
+	w.say("enrolment-reset.next")
+	w.say("enrolment-reset.account")
+	w.button("button.services", pathServices)
+	w.aside("enrolment-reset.why-title", "enrolment-reset.why")
 	w.asked("done", d.Asked)
 }
