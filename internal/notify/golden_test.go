@@ -88,7 +88,7 @@ func TestEveryKindHasASample(t *testing.T) {
 		KindUnlockNotLocked, KindUnlocked, KindNewSignIn, KindServiceConnected, KindServiceDisconnected,
 		KindContactReceived, KindContactDesk, KindOneTimeCode, KindMethodAdded, KindMethodRemoved, KindMethodWaits, KindMethodDisabled,
 		KindBackupCodesMade, KindBackupCodeUsed, KindBackupCodesUsedUp, KindBrowserRemembered,
-		KindPartnerLinked, KindPartnerUnlinked, KindEnrolmentReset,
+		KindPartnerLinked, KindPartnerUnlinked, KindPartnerBlocked, KindPartnerUnblocked, KindEnrolmentReset,
 	} {
 		if !have[k] {
 			t.Errorf("%s has no sample", k)

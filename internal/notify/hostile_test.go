@@ -45,6 +45,8 @@ func TestForeignWordsCannotBreakAMail(t *testing.T) {
 			PartnerLinked{Partner: text, Asked: asked},
 			PartnerUnlinked{Partner: text, Asked: asked},
 			EnrolmentReset{Service: service, Sharing: []Service{service}, Asked: asked},
+			PartnerBlocked{Partner: text, Asked: asked},
+			PartnerUnblocked{Partner: text, Asked: asked},
 			ServiceConnected{Service: service, Shared: []i18n.Text{text, text}, Asked: asked},
 			ServiceDisconnected{Service: service, Asked: asked},
 			NewSignIn{Service: service, Asked: asked},

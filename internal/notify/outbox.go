@@ -148,7 +148,8 @@ func priority(k Kind) int {
 		return 0
 	case KindPasswordChanged, KindLocked, KindUnlocked, KindNewSignIn, KindRemoved, KindMethodAdded,
 		KindMethodRemoved, KindMethodWaits, KindMethodDisabled, KindBackupCodesMade, KindBackupCodeUsed, KindBackupCodesUsedUp,
-		KindBrowserRemembered, KindPartnerLinked, KindPartnerUnlinked, KindEnrolmentReset:
+		KindBrowserRemembered, KindPartnerLinked, KindPartnerUnlinked, KindPartnerBlocked, KindPartnerUnblocked,
+		KindEnrolmentReset:
 		return 1
 	case KindActivated, KindServiceConnected, KindServiceDisconnected, KindContactReceived, KindContactDesk:
 		return 2

@@ -95,6 +95,8 @@ func samples() []sample {
 		{"partner-unlinked", PartnerUnlinked{Partner: i18n.Text{"en": "Northland Bank", "fr": "Banque du Northland"}, Asked: near}},
 		{"enrolment-reset", EnrolmentReset{Service: fishing, Asked: bare}},
 		{"enrolment-reset-sharing", EnrolmentReset{Service: fishing, Sharing: []Service{{Name: i18n.Text{"en": "Hunting licences", "fr": "Permis de chasse"}}}, Asked: bare}},
+		{"partner-blocked", PartnerBlocked{Partner: i18n.Text{"en": "Northland Bank", "fr": "Banque du Northland"}, Asked: near}},
+		{"partner-unblocked", PartnerUnblocked{Partner: i18n.Text{"en": "Northland Bank", "fr": "Banque du Northland"}, Asked: near}},
 		{"service-connected", ServiceConnected{Service: fishing, Asked: near, Shared: []i18n.Text{
 			{"en": "Your e-mail address", "fr": "Votre adresse courriel"},
 			{"en": "Your language", "fr": "Votre langue"},

@@ -12,6 +12,7 @@ import (
 	"parvis/internal/id"
 	"parvis/internal/notify"
 	"parvis/internal/policy"
+	"parvis/internal/session"
 	"parvis/internal/upstream"
 )
 
@@ -69,6 +70,28 @@ func (j *Journey) lastWayIn(tx *db.Tx, a id.Account, links int) (bool, error) {
 	return links < 2 && !found, err
 }
 
+// fresh is the session of who is signed in, with proofs that are new enough to change
+// the account. Fault Denied when nobody is, or they are older than the deployment's
+// window (error.reauthenticate).
+func (j *Journey) fresh(tx *db.Tx, v flow.Visitor) (*session.Session, error) {
+	live, err := j.live(tx, v)
+	if err != nil {
+		return nil, err
+	}
+	if live == nil {
+		return nil, errNobody()
+	}
+	list, err := authenticator.List(tx, live.Account)
+	if err != nil {
+		return nil, err
+	}
+	sensitive := j.Table.Sensitive(authenticator.Methods(list))
+	if j.Table.Next(sensitive, live.Facts, tx.Now()).Step != policy.StepNone {
+		return nil, fault.New(fault.Denied, "error.reauthenticate")
+	}
+	return live, nil
+}
+
 // PartnerUnlink removes a sign-in partner of the person who is signed in. Fault Denied
 // when nobody is, or the proofs are older than the deployment's window
 // (error.reauthenticate); Conflict when it is the last way into the account; NotFound
@@ -89,20 +112,9 @@ func (j *Journey) PartnerUnlink(ctx context.Context, v flow.Visitor, link upstre
 		return err
 	}
 	err = j.DB.Write(ctx, func(tx *db.Tx) error {
-		live, err := j.live(tx, v)
+		live, err := j.fresh(tx, v)
 		if err != nil {
 			return err
-		}
-		if live == nil {
-			return errNobody()
-		}
-		list, err := authenticator.List(tx, live.Account)
-		if err != nil {
-			return err
-		}
-		sensitive := j.Table.Sensitive(authenticator.Methods(list))
-		if j.Table.Next(sensitive, live.Facts, tx.Now()).Step != policy.StepNone {
-			return fault.New(fault.Denied, "error.reauthenticate")
 		}
 		count, err := j.Links.Count(tx, live.Account)
 		if err != nil {

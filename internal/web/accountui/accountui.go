@@ -77,6 +77,10 @@ func (u *UI) Routes(mux *http.ServeMux) {
 
 	mux.Handle("GET /settings/partners/{link}/remove", u.Site.Handle(u.signedIn(u.askRemovePartner)))
 	mux.Handle("POST /settings/partners/{link}/remove", u.Site.Handle(u.signedIn(u.removePartner)))
+	mux.Handle("GET /settings/partners/{partner}/block", u.Site.Handle(u.signedIn(u.askBlock)))
+	mux.Handle("POST /settings/partners/{partner}/block", u.Site.Handle(u.signedIn(u.block)))
+	mux.Handle("GET /settings/partners/{partner}/unblock", u.Site.Handle(u.signedIn(u.askUnblock)))
+	mux.Handle("POST /settings/partners/{partner}/unblock", u.Site.Handle(u.signedIn(u.unblock)))
 
 	mux.Handle("GET /session/ending", u.Site.Handle(u.ending))
 	mux.Handle("GET /session/ended", u.Site.Handle(u.ended))

@@ -22,21 +22,33 @@ type partnerRow struct {
 	Remove string    // address
 }
 
-// partnerRows are the linked partners, and whether there are any to be linked.
-func (u *UI) partnerRows(c *call) (rows []partnerRow, offered bool, err error) {
+// partnerRows are the linked partners.
+func (u *UI) partnerRows(c *call) (rows []partnerRow, err error) {
 	entries, err := u.Signin.PartnerLinks(c.r.Context(), c.visit.Visitor)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	for _, e := range entries {
 		row, err := u.partnerRow(c, e)
 		if err != nil {
-			return nil, false, err
+			return nil, err
 		}
 		rows = append(rows, row)
 	}
-	all, err := u.Signin.Partners(c.r.Context())
-	return rows, len(all) > 0, err
+	return rows, nil
+}
+
+// partnerDone is what has just been done with a partner; "" for nothing.
+func partnerDone(tr *i18n.Tr, query url.Values) string {
+	switch {
+	case query.Get("removed") == "partner":
+		return tr.T("settings.partner-removed")
+	case query.Get("blocked") == "partner":
+		return tr.T("settings.partner-blocked")
+	case query.Get("unblocked") == "partner":
+		return tr.T("settings.partner-unblocked")
+	}
+	return ""
 }
 
 // partnerRow is one line. A partner that was taken out of the configuration has no

@@ -29,7 +29,7 @@ type settingsPage struct {
 
 	Done     string       // what has just been done
 	Partners []partnerRow // sign-in partners that are linked
-	Offered  bool         // there are partners to be linked
+	Others   []choiceRow  // those that are not
 }
 
 // settings shows what can be seen and changed of the account.
@@ -42,10 +42,11 @@ func (u *UI) settings(c *call) error {
 	data := settingsPage{
 		Address: c.visit.Address, Idle: u.Idle, Ends: c.visit.Session.EndsAt,
 	}
-	if c.r.URL.Query().Get("removed") == "partner" {
-		data.Done = tr.T("settings.partner-removed")
+	data.Done = partnerDone(tr, c.r.URL.Query())
+	if data.Partners, err = u.partnerRows(c); err != nil {
+		return u.refused(c, err, settingsPath)
 	}
-	if data.Partners, data.Offered, err = u.partnerRows(c); err != nil {
+	if data.Others, err = u.choiceRows(c); err != nil {
 		return u.refused(c, err, settingsPath)
 	}
 	for _, e := range overview.Entries {

@@ -1,0 +1,118 @@
+package accountui
+
+import (
+	"net/http"
+	"net/url"
+
+	"parvis/internal/fault"
+	"parvis/internal/i18n"
+	"parvis/internal/signin"
+	"parvis/internal/upstream"
+	"parvis/internal/web/kit"
+)
+
+// choiceRow is one sign-in partner that is not linked to the account.
+type choiceRow struct {
+	Name    string
+	Lang    i18n.Lang // of the name, when it is not the page's
+	Blocked bool
+	Block   string // address of the page that blocks it
+	Unblock string // address of the page that takes it back
+}
+
+// choiceRows are the partners that are not linked.
+func (u *UI) choiceRows(c *call) (rows []choiceRow, err error) {
+	all, err := u.Signin.PartnerChoices(c.r.Context(), c.visit.Visitor)
+	for _, one := range all {
+		rows = append(rows, rowOf(u.Site.Tr(c.r), one))
+	}
+	return rows, err
+}
+
+func rowOf(tr *i18n.Tr, choice signin.PartnerChoice) choiceRow {
+	p := choice.Provider
+	row := choiceRow{
+		Name: p.Name.In(tr.Lang()), Blocked: choice.Blocked, Block: choicePath(p.ID, "block"), Unblock: choicePath(p.ID, "unblock"),
+	}
+	if l := p.Name.Lang(tr.Lang()); l != tr.Lang() {
+		row.Lang = l
+	}
+	return row
+}
+
+func choicePath(provider upstream.ID, what string) string {
+	return settingsPath + "/partners/" + url.PathEscape(string(provider)) + "/" + what
+}
+
+// choice finds the partner in the path among those that are not linked to the account.
+func (u *UI) choice(c *call) (signin.PartnerChoice, error) {
+	all, err := u.Signin.PartnerChoices(c.r.Context(), c.visit.Visitor)
+	if err != nil {
+		return signin.PartnerChoice{}, err
+	}
+	for _, one := range all {
+		if string(one.Provider.ID) == c.r.PathValue("partner") {
+			return one, nil
+		}
+	}
+	return signin.PartnerChoice{}, kit.NotFound()
+}
+
+// blockPage is the data of pages/block-partner.html and pages/unblock-partner.html.
+type blockPage struct {
+	choiceRow
+
+	Action string
+}
+
+// askBlock shows what it means that a partner is blocked, and askUnblock that it is so
+// no longer. Who has to prove anew who they are does so before, and comes back here.
+func (u *UI) askBlock(c *call) error { return u.askChange(c, "block") }
+
+func (u *UI) askUnblock(c *call) error { return u.askChange(c, "unblock") }
+
+func (u *UI) askChange(c *call, what string) error {
+	one, err := u.choice(c)
+	if err != nil {
+		return u.refused(c, err, settingsPath)
+	}
+	if one.Blocked == (what == "block") {
+		return kit.See(c.w, c.r, settingsPath) // it is so already
+	}
+	fresh, err := u.Stepup.Fresh(c.r.Context(), c.visit.Visitor)
+	if err != nil {
+		return u.refused(c, err, settingsPath)
+	}
+	action := choicePath(one.Provider.ID, what)
+	if !fresh {
+		return u.prove(c, action)
+	}
+	tr := u.Site.Tr(c.r)
+	row := rowOf(tr, one)
+	page := what + "-partner"
+	return u.renderSettings(c, http.StatusOK, kit.View{
+		Page: page, Title: tr.T(page+".title", "partner", row.Name), Data: blockPage{choiceRow: row, Action: action},
+	})
+}
+
+// block blocks a partner.
+func (u *UI) block(c *call) error { return u.change(c, "block") }
+
+// unblock takes it back.
+func (u *UI) unblock(c *call) error { return u.change(c, "unblock") }
+
+func (u *UI) change(c *call, what string) error {
+	if _, err := u.form(c, what+"-partner", settingsPath); err != nil {
+		return err
+	}
+	provider := upstream.ID(c.r.PathValue("partner"))
+	err := u.Signin.PartnerBlock(c.r.Context(), c.visit.Visitor, provider, what == "block")
+	switch {
+	case err == nil:
+		return kit.See(c.w, c.r, settingsPath+"?"+what+"ed=partner")
+	case fault.Is(err, fault.Conflict):
+		return kit.See(c.w, c.r, settingsPath) // it was linked in another tab meanwhile: the list shows it
+	default:
+		return u.refused(c, err, choicePath(provider, what))
+	}
+}

@@ -1,0 +1,92 @@
+package accountui_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"parvis/internal/notify"
+	"parvis/internal/policy"
+	"parvis/internal/web/webtest"
+)
+
+// eachWithBank runs a test in both languages for the owner of an account with a
+// password, in a deployment with a sign-in partner.
+func eachWithBank(t *testing.T, test func(t *testing.T, o owner, bank *webtest.Bank)) {
+	t.Helper()
+	for _, l := range []string{"en-CA", "fr-CA"} {
+		t.Run(l, func(t *testing.T) {
+			h := webtest.Open(t, webtest.WithBank)
+			bank := h.OpenBank()
+			p := h.Person(l)
+			p.Open("/signin?start=create-account")
+			p.Submit("create-account", "email", email, "terms", "yes")
+			p.Submit("confirm-email", "code", h.Code(email))
+			p.Submit("choose-password", "password", good).Must("connected-services", http.StatusOK)
+			test(t, owner{p, h, t}, bank)
+		})
+	}
+}
+
+// code is the one-time code that was sent last.
+func (o owner) code() string {
+	o.t.Helper()
+	for _, m := range o.h.Mails(email) {
+		if m.Kind == notify.KindOneTimeCode && len(m.Codes) > 0 {
+			return m.Codes[0]
+		}
+	}
+	o.t.Fatal("no code was sent")
+	return ""
+}
+
+func TestAPartnerIsBlockedAndUnblockedInTheSettings(t *testing.T) {
+	eachWithBank(t, func(t *testing.T, o owner, _ *webtest.Bank) {
+		o.proves(policy.Email)
+		o.Open("/settings").Must("settings", http.StatusOK).MustSay(o.say("You do not sign in with this partner.", "Vous ne vous connectez pas avec ce partenaire."))
+		o.FollowText(o.say("Block", "Bloquer")).Must("block-partner", http.StatusOK).MustSay(o.say("Block Northland Bank?", "Bloquer Banque du Northland?"))
+		o.Submit("block-partner").Must("settings", http.StatusOK).MustSay(
+			o.say("The sign-in partner is blocked.", "Le partenaire de connexion est bloqué."),
+			o.say("Blocked: nobody can add it", "Bloqué : personne ne peut l’ajouter"))
+		if m := o.h.Mail(email); !strings.Contains(m.Subject, o.say("partner blocked", "bloqué")) || !strings.Contains(m.Text, o.say("Northland Bank", "Banque du Northland")) {
+			t.Errorf("the owner is told %q", m.Subject)
+		}
+		o.Open("/settings/partners/bank/block").Must("settings", http.StatusOK) // it is so already
+		o.FollowText(o.say("Unblock", "Débloquer")).Must("unblock-partner", http.StatusOK)
+		o.Submit("unblock-partner").Must("settings", http.StatusOK).MustSay(o.say("is no longer blocked", "n’est plus bloqué"))
+		if page := o.Open("/settings/partners/nobody/block"); page.Status != http.StatusNotFound {
+			t.Errorf("a partner that nobody knows: %d", page.Status)
+		}
+	})
+}
+
+func TestBlockingAPartnerAsksForAProofFirst(t *testing.T) {
+	eachWithBank(t, func(t *testing.T, o owner, _ *webtest.Bank) {
+		back := o.h.Person(o.say("en-CA", "fr-CA"))
+		back.Open("/signin")
+		back.Submit("sign-in", "email", email, "password", good).Must("connected-services", http.StatusOK)
+		back.Open("/settings/partners/bank/block").Must("second-step", http.StatusOK)
+		back.Submit("send-code").Must("second-step", http.StatusOK)
+		back.Submit("second-step", "code", o.h.Code(email)).Must("block-partner", http.StatusOK)
+
+		stranger := o.h.Person("en")
+		stranger.Open("/settings/partners/bank/block").Must("sign-in", http.StatusOK)
+	})
+}
+
+// Who comes from a blocked partner is told so only after proving the account.
+func TestABlockedPartnerIsNotLinkedAndSaysSoToTheOwnerOnly(t *testing.T) {
+	eachWithBank(t, func(t *testing.T, o owner, bank *webtest.Bank) {
+		o.proves(policy.Email)
+		o.Open("/settings/partners/bank/block")
+		o.Submit("block-partner").Must("settings", http.StatusOK)
+		p := o.h.Person(o.say("en-CA", "fr-CA"))
+		p.Open("/signin")
+		bank.SignIn(p).Must("partner-account", http.StatusOK)
+		p.Follow("sign-in-link").Must("sign-in", http.StatusOK)
+		p.Submit("sign-in", "email", email, "password", good).Must("second-step", http.StatusOK)
+		p.Submit("second-step", "code", o.code()).Must("partner-link", http.StatusOK)
+		p.Submit("partner-link", "#yes").Must("partner-link", http.StatusUnprocessableEntity).MustSay(o.say("You have blocked this sign-in partner.", "Vous avez bloqué ce partenaire de connexion."))
+		p.Submit("partner-link", "#no").Must("connected-services", http.StatusOK)
+	})
+}
