@@ -41,6 +41,7 @@ import (
 	"parvis/internal/notify"
 	"parvis/internal/notify/sms"
 	"parvis/internal/notify/smtp"
+	"parvis/internal/operator"
 	"parvis/internal/outbound"
 	"parvis/internal/policy"
 	"parvis/internal/ratelimit"
@@ -91,6 +92,7 @@ type House struct {
 	Upstreams     *upstream.Registry
 	UpstreamStore upstream.Store
 	Links         upstream.Links
+	APIKeys       operator.Keys
 
 	Table       policy.Table
 	Flows       flow.Flows
@@ -197,6 +199,7 @@ func (h *House) upstreams() error {
 		},
 	}
 	h.UpstreamStore = upstream.Store{Registry: h.Upstreams, Audit: h.Audit}
+	h.APIKeys = operator.Keys{Audit: h.Audit}
 	h.Links = upstream.Links{Keys: h.Keys, Audit: h.Audit}
 	return nil
 }

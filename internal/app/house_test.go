@@ -110,7 +110,7 @@ func TestReadinessSaysWhatIsMissing(t *testing.T) {
 func TestTheOperatorsPathsAreNotPublicAndTheDemonstrationsAreNotThere(t *testing.T) {
 	h := house(t)
 	start(t, h)
-	for _, path := range []string{"/healthz", "/readyz", "/metrics", "/demo/mailbox", "/demo/mailbox.json", "/demo/clock"} {
+	for _, path := range []string{"/healthz", "/readyz", "/metrics", "/api/openapi.json", "/api/v1/upstreams", "/demo/mailbox", "/demo/mailbox.json", "/demo/clock"} {
 		if w := ask(h.Handler(), "GET", path); w.Code != http.StatusNotFound {
 			t.Errorf("%s: %d", path, w.Code)
 		}

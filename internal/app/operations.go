@@ -5,13 +5,17 @@ import (
 	"encoding/json"
 	"net/http"
 	"time"
+
+	"parvis/internal/i18n"
+	"parvis/internal/web/operatorapi"
 )
 
 // probeTimeout bounds each question of a readiness check.
 const probeTimeout = 2 * time.Second
 
-// operations answers the second listener: /healthz, /readyz and /metrics. It
-// makes no session, sets no cookie and is not reachable from the public listener.
+// operations answers the second listener: /healthz, /readyz, /metrics and the
+// operators' API. It makes no session, sets no cookie and is not reachable from the
+// public listener.
 func (h *House) operations() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
@@ -20,6 +24,11 @@ func (h *House) operations() http.Handler {
 	})
 	mux.HandleFunc("GET /readyz", h.readyz)
 	mux.Handle("GET /metrics", h.metrics.handler())
+	api := operatorapi.API{
+		DB: h.DB, Keys: h.APIKeys, Registry: h.Upstreams, Store: h.UpstreamStore, File: h.Config.Upstreams, Audit: h.Audit,
+		Texts: h.Texts, Log: h.Log, BaseURL: h.Config.Server.PublicURL, Langs: i18n.Langs(),
+	}
+	api.Routes(mux)
 	return mux
 }
 

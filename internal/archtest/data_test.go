@@ -33,7 +33,8 @@ var owners = map[string]string{
 	"upstream_provider": "internal/upstream", "upstream_revision": "internal/upstream",
 	"upstream_link": "internal/upstream", "upstream_block": "internal/upstream",
 	"upstream_assertion": "internal/upstream", "upstream_answer": "internal/upstream",
-	"outbox": "internal/notify",
+	"api_key": "internal/operator",
+	"outbox":  "internal/notify",
 }
 
 // statementCallers are the functions that may use db.WriteStatement: single
@@ -49,9 +50,10 @@ var statementCallers = map[string]bool{
 	"internal/proving.Code": true,
 	"internal/stepup.Prove": true, "internal/stepup.compare": true, "internal/stepup.BindPhone": true,
 	"internal/upstream.Take": true, "internal/upstream.Keep": true, "internal/upstream.Purge": true,
-	"internal/web/visit.touch": true,
-	"internal/demo.lock":       true,
-	"internal/bench.commit":    true,
+	"internal/web/visit.touch":     true,
+	"internal/web/operatorapi.key": true,
+	"internal/demo.lock":           true,
+	"internal/bench.commit":        true,
 }
 
 var (

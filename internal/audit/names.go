@@ -195,6 +195,12 @@ const (
 	OperatorActivationResent Name = "operator.activation_resent"
 	// OperatorCommand: an operator ran a command that changed something; the reason names it; data: operator.
 	OperatorCommand Name = "operator.command"
+	// OperatorRequest: a program changed something by the operators' API; the reason names it; data: operator (the key's name).
+	OperatorRequest Name = "operator.request"
+	// APIKeyMade: a key of the operators' API was made; data: key, scopes.
+	APIKeyMade Name = "api_key.made"
+	// APIKeyRevoked: a key of the operators' API was revoked; data: key.
+	APIKeyRevoked Name = "api_key.revoked"
 	// AuditPersonalErased: personal fields of events were erased; data: events.
 	AuditPersonalErased Name = "audit.personal_erased"
 )

@@ -37,6 +37,7 @@ type commands struct {
 	Partner     partnerCmd  `cmd:"" help:"Add and change services that use the sign-in service."`
 	Upstream    upstreamCmd `cmd:"" help:"Add and check sign-in partners: what people sign in here with and have elsewhere."`
 	Key         keyCmd      `cmd:"" help:"List and rotate the signing keys."`
+	APIKey      apiKeyCmd   `cmd:"" name:"api-key" help:"Make, list and revoke keys of the operators' API."`
 	Bench       benchCmd    `cmd:"" help:"Measure this machine: sign-ins, code flows, exchanges, beside what their parts alone cost."`
 	Healthcheck healthCmd   `cmd:"" help:"Ask the running service whether it is ready; for containers and supervisors."`
 	Version     versionCmd  `cmd:"" help:"Print the version."`

@@ -168,6 +168,23 @@ func (st Store) Settings(tx *db.Tx, provider ID) (Settings, error) {
 	return rec.decode(st.Registry.Keys)
 }
 
+// All are the stored settings of every provider with their credentials, by identifier.
+func (st Store) All(tx *db.Tx) ([]Settings, error) {
+	rows, err := readAll(tx)
+	if err != nil {
+		return nil, fmt.Errorf("upstream: settings: %w", err)
+	}
+	out := make([]Settings, 0, len(rows))
+	for _, rec := range rows {
+		s, err := rec.decode(st.Registry.Keys)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
 func (st Store) encode(s Settings) (text string, sealed []byte, err error) {
 	plain, err := json.Marshal(s)
 	if err != nil {

@@ -117,7 +117,7 @@ func (s *Site) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	s.errorPage(w, r, p)
 }
 
-// faultPage is the one map from a kind of error to a status and page.
+// faultPage is the status and page of an error.
 func faultPage(err error) *pageFault {
 	if p, ok := errors.AsType[*pageFault](err); ok {
 		return p
@@ -128,14 +128,15 @@ func faultPage(err error) *pageFault {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return &pageFault{page: "error", status: http.StatusServiceUnavailable, err: err}
 	}
-	p := &pageFault{page: "error", status: statusOf(fault.KindOf(err)), err: err}
+	p := &pageFault{page: "error", status: StatusOf(fault.KindOf(err)), err: err}
 	if e, ok := errors.AsType[*fault.Error](err); ok && e.Kind != fault.Internal {
 		p.key, p.args, p.after = e.Key, e.Args, e.RetryAfter
 	}
 	return p
 }
 
-func statusOf(kind fault.Kind) int {
+// StatusOf is the one map from a kind of error to a status.
+func StatusOf(kind fault.Kind) int {
 	switch kind {
 	case fault.Invalid:
 		return http.StatusBadRequest

@@ -1,0 +1,133 @@
+package operatorapi
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"parvis/internal/i18n"
+	"parvis/internal/upstream"
+)
+
+// seconds is a length of time as the API writes it: whole seconds, as in max_age of
+// OpenID Connect.
+type seconds int64
+
+// longest is more than any length of time in settings may be.
+const longest = seconds(10 * 365 * 24 * 60 * 60)
+
+func (s seconds) duration() time.Duration { return time.Duration(s) * time.Second }
+
+func secondsOf(d time.Duration) seconds { return seconds(d / time.Second) }
+
+// settings are upstream.Settings as the API writes them: lengths of time in seconds,
+// and whether it is disabled beside them.
+type settings struct {
+	upstream.Settings
+
+	MaxAge     seconds `json:"max_age,omitempty"`
+	ClockSkew  seconds `json:"clock_skew,omitempty"`
+	Timeout    seconds `json:"timeout,omitempty"`
+	CheckEvery seconds `json:"check_every,omitempty"`
+}
+
+func settingsOf(s upstream.Settings) settings {
+	return settings{
+		Settings: s, MaxAge: secondsOf(s.MaxAge), ClockSkew: secondsOf(s.ClockSkew), Timeout: secondsOf(s.Timeout), CheckEvery: secondsOf(s.CheckEvery),
+	}
+}
+
+// credentials are the parts of settings that are only ever written.
+type credentials struct {
+	Secret        string `json:"secret,omitempty"`
+	PrivateKey    string `json:"private_key,omitempty"`
+	DecryptionKey string `json:"decryption_key,omitempty"`
+}
+
+// written is what a program sends of a partner.
+type written struct {
+	Settings    settings    `json:"settings"`
+	Credentials credentials `json:"credentials,omitzero"`
+}
+
+// upstream puts settings and credentials together.
+func (w written) upstream(langs []i18n.Lang) (upstream.Settings, error) {
+	s := w.Settings.Settings
+	var problems []string
+	for _, t := range []struct {
+		key  string
+		from seconds
+		into *time.Duration
+	}{
+		{"max_age", w.Settings.MaxAge, &s.MaxAge},
+		{"clock_skew", w.Settings.ClockSkew, &s.ClockSkew},
+		{"timeout", w.Settings.Timeout, &s.Timeout},
+		{"check_every", w.Settings.CheckEvery, &s.CheckEvery},
+	} {
+		if t.from < 0 || t.from > longest {
+			problems = append(problems, fmt.Sprintf("upstreams[%s].%s: %d seconds cannot be", s.ID, t.key, t.from))
+			continue
+		}
+		*t.into = t.from.duration()
+	}
+	if missing := s.Name.Missing(langs); len(s.Name) > 0 && len(missing) > 0 {
+		problems = append(problems, fmt.Sprintf("upstreams[%s].name: also give it in %v", s.ID, missing))
+	}
+	s.OIDC.Secret, s.OIDC.PrivateKey, s.OIDC.DecryptionKey = w.Credentials.Secret, w.Credentials.PrivateKey, w.Credentials.DecryptionKey
+	if len(problems) > 0 {
+		return s, &problem{status: 422, title: "The settings of the sign-in partner have problems.", problems: problems}
+	}
+	return s, nil
+}
+
+// shown is a partner as it is answered. Credentials are named, never shown.
+type shown struct {
+	Settings    settings `json:"settings"`
+	Credentials []string `json:"credentials"` // those that are set
+	Source      string   `json:"source"`      // configuration or database
+	Disabled    bool     `json:"disabled"`
+	RedirectURI string   `json:"redirect_uri"` // to be told to the partner
+	Health      health   `json:"health"`       // as this node sees it
+}
+
+// health is whether a partner can be reached.
+type health struct {
+	Down   bool       `json:"down"`
+	Since  *time.Time `json:"since,omitempty"`
+	Reason string     `json:"reason,omitempty"`
+}
+
+func (a *API) shown(s upstream.Settings, source string) shown {
+	out := shown{
+		Settings: settingsOf(s), Credentials: []string{}, Source: source, Disabled: s.Disabled,
+		RedirectURI: a.BaseURL + upstream.CallbackPath(upstream.ID(s.ID)),
+	}
+	for _, c := range []struct{ name, value string }{
+		{"secret", s.OIDC.Secret}, {"private_key", s.OIDC.PrivateKey}, {"decryption_key", s.OIDC.DecryptionKey},
+	} {
+		if c.value != "" {
+			out.Credentials = append(out.Credentials, c.name)
+		}
+	}
+	if h := a.Registry.Health(upstream.ID(s.ID)); h.Down {
+		out.Health = health{Down: true, Since: &h.Since, Reason: h.Reason}
+	}
+	return out
+}
+
+// tag is the entity tag of a partner (RFC 9110, 8.8.3): it changes with its settings,
+// its credentials and whether it is disabled.
+func tag(s upstream.Settings) (string, error) {
+	raw, err := json.Marshal(struct {
+		S settings
+		C credentials
+		D bool
+	}{settingsOf(s), credentials{s.OIDC.Secret, s.OIDC.PrivateKey, s.OIDC.DecryptionKey}, s.Disabled})
+	if err != nil {
+		return "", fmt.Errorf("operatorapi: %w", err)
+	}
+	sum := sha256.Sum256(raw)
+	return `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`, nil
+}
