@@ -47,6 +47,9 @@ type Proof struct {
 	ExpiresAt    time.Time
 }
 
+// Lasts is how long the proof can be used, counted from its message.
+func (p Proof) Lasts() time.Duration { return p.ExpiresAt.Sub(p.CreatedAt) }
+
 // LogValue shows what may be logged of a proof.
 func (p Proof) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("id", string(p.ID)), slog.String("purpose", string(p.Purpose)),
@@ -64,6 +67,7 @@ type ProofDraft struct {
 	Account      id.Account
 	Flow         id.Flow
 	RelyingParty id.RelyingParty
+	Lasts        time.Duration // how long it can be used
 }
 
 // LogValue keeps the secrets out of the log.
@@ -79,7 +83,7 @@ type Proofs struct {
 func (p Proofs) Draft(purpose Purpose, addr Addr) ProofDraft {
 	return ProofDraft{
 		ID: id.New[id.Proof](), Token: secret.NewToken(), Code: secret.NewCode(p.Settings.CodeDigits),
-		Purpose: purpose, Address: addr,
+		Purpose: purpose, Address: addr, Lasts: p.Settings.ProofLifetime,
 	}
 }
 
@@ -95,7 +99,7 @@ func (p Proofs) Issue(tx *db.Tx, d ProofDraft) (Proof, error) {
 			return Proof{}, fmt.Errorf("account: end older proofs: %w", err)
 		}
 	}
-	ends := now.Add(p.Settings.ProofLifetime)
+	ends := now.Add(d.Lasts)
 	err := tx.ExecOne(`INSERT INTO address_proof (id, purpose, token_digest, code_mac, tries, account_id,
 			address, address_index, flow_id, relying_party, created_at, expires_at)
 		VALUES ($1, $2, $3, $4, 0, $5, $6, $7, $8, $9, $10, $11)`,

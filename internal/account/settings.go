@@ -17,6 +17,9 @@ type Settings struct {
 	AttemptsExpire time.Duration `yaml:"attempts_expire"`
 	// ProofLifetime is how long the link and the code of a message can be used (R21).
 	ProofLifetime time.Duration `yaml:"proof_lifetime"`
+	// PartnerProofLifetime is the same for somebody who comes from a sign-in
+	// partner and gives an address: to make an account, or to link one (R44, R47).
+	PartnerProofLifetime time.Duration `yaml:"partner_proof_lifetime"`
 	// CodeDigits is how many digits a typed code has.
 	CodeDigits int `yaml:"code_digits"`
 	// CodeTries is how many codes can be typed for one message.
@@ -34,15 +37,16 @@ type Settings struct {
 // Preset gives the numbers of a named deployment: "parvis", "ontario" or "logingov".
 func Preset(name string) Settings {
 	s := Settings{
-		UnactivatedAfter:    24 * time.Hour,
-		MaxFailures:         5,
-		AttemptsExpire:      30 * 24 * time.Hour,
-		ProofLifetime:       30 * time.Minute,
-		CodeDigits:          6,
-		CodeTries:           5,
-		CodeTriesPerAddress: 20,
-		CodeTriesExpire:     24 * time.Hour,
-		ProofsKept:          30 * 24 * time.Hour,
+		UnactivatedAfter:     24 * time.Hour,
+		MaxFailures:          5,
+		AttemptsExpire:       30 * 24 * time.Hour,
+		ProofLifetime:        30 * time.Minute,
+		PartnerProofLifetime: 5 * time.Minute,
+		CodeDigits:           6,
+		CodeTries:            5,
+		CodeTriesPerAddress:  20,
+		CodeTriesExpire:      24 * time.Hour,
+		ProofsKept:           30 * 24 * time.Hour,
 	}
 	switch name {
 	case "ontario":
@@ -64,6 +68,7 @@ func (s Settings) Problems() []string {
 		{"unactivated_after", s.UnactivatedAfter, s.ProofLifetime, 30 * 24 * time.Hour},
 		{"attempts_expire", s.AttemptsExpire, time.Minute, 10 * 365 * 24 * time.Hour},
 		{"proof_lifetime", s.ProofLifetime, 5 * time.Minute, 24 * time.Hour},
+		{"partner_proof_lifetime", s.PartnerProofLifetime, time.Minute, s.ProofLifetime},
 		{"code_tries_expire", s.CodeTriesExpire, time.Hour, 365 * 24 * time.Hour},
 		{"proofs_kept", s.ProofsKept, s.UnactivatedAfter, 365 * 24 * time.Hour},
 	}

@@ -47,12 +47,12 @@ func (h *House) doors(Options) error {
 	}
 	own.Routes(mux)
 	front := &portal.Portal{
-		Site: h.Site, Settings: c.Public, Registry: h.Registry, DB: h.DB, Outbox: h.Outbox, Limiter: h.Limiter, Audit: h.Audit,
+		Site: h.Site, Settings: c.Public, Registry: h.Registry, Partners: h.Upstreams, DB: h.DB, Outbox: h.Outbox, Limiter: h.Limiter, Audit: h.Audit,
 		Numbers: portal.Numbers{
 			LinkValid: c.Account.ProofLifetime, ResetValid: c.Account.ProofLifetime, ActivateWithin: c.Account.UnactivatedAfter,
 			Attempts: c.Account.MaxFailures, SessionIdle: c.Session.Idle, SessionAbsolute: c.Session.Absolute,
 			ConsentLife: c.OIDC.Connection.ConsentLife, MailFrom: c.Mail.From, PasswordRules: h.passwordRules,
-			Methods: h.Table.Usable(), CodeValid: c.Methods.Code.Lifetime, EmailCodeValid: c.Methods.Code.EmailLifetime,
+			Methods: h.Table.Usable(), CodeValid: c.Methods.Code.Lifetime, EmailCodeValid: c.Methods.Code.EmailLifetime, PartnerValid: c.Account.PartnerProofLifetime,
 			Always: h.Table.Always(), Remember: c.Session.Remember,
 		},
 	}

@@ -49,6 +49,7 @@ type request struct {
 	locale  string
 	service notify.Service
 	why     notify.Why
+	partner bool // who asks comes from a sign-in partner
 	again   bool // only while the flow waits for the answer to an earlier one
 }
 
@@ -78,15 +79,18 @@ func (j *Journey) send(ctx context.Context, looked flow.Flow, r request) (provin
 		if err != nil {
 			return err
 		}
-		d := proof
+		r, d := r, proof
 		d.Account, d.Flow, d.RelyingParty = a.ID, f.ID, f.RelyingParty
+		if r.partner = f.State.Progress.Partner.Known(tx.Now()); r.partner { // R44, R47
+			d.Lasts = j.Proofs.Settings.PartnerProofLifetime
+		}
 		if err := j.mail(tx, r, d, a, created); err != nil {
 			return err
 		}
 		if err := j.record(tx, r, f, a, created); err != nil {
 			return err
 		}
-		return proofs.Wait(tx, f, flow.TaskCreate, r.address, d.ID, r.again)
+		return proofs.Wait(tx, f, flow.TaskCreate, r.address, d, r.again)
 	})
 	if err != nil {
 		return proving.Result{}, fmt.Errorf("enrollment: send: %w", err)
@@ -125,12 +129,12 @@ func (j *Journey) mail(tx *db.Tx, r request, d account.ProofDraft, a account.Acc
 	if _, err := j.Proofs.Issue(tx, d); err != nil {
 		return err
 	}
-	proof := notify.Proof{Token: d.Token, Code: d.Code, Valid: j.Proofs.Settings.ProofLifetime}
+	proof := notify.Proof{Token: d.Token, Code: d.Code, Valid: d.Lasts}
 	asked := notify.AskedBy(r.visitor.UserAgent, tx.Now())
 	m := notify.Message{To: to.Written, Locale: r.locale, Account: a.ID}
 	switch {
 	case created:
-		m.Data = notify.Activate{Service: r.service, Proof: proof, Asked: asked}
+		m.Data = notify.Activate{Service: r.service, Proof: proof, Asked: asked, Partner: r.partner}
 	case a.Status == account.Pending:
 		m.Data = notify.ActivateAgain{Service: r.service, Proof: proof, Asked: asked, Why: r.why, Removal: j.Accounts.Settings.UnactivatedAfter}
 	default:
@@ -183,7 +187,7 @@ func (j *Journey) ResendLink(ctx context.Context, v flow.Visitor, token string) 
 		return err
 	}
 	draft := j.Proofs.Draft(account.ProveActivate, old.Address)
-	draft.Account, draft.Flow, draft.RelyingParty = old.Account, old.Flow, old.RelyingParty
+	draft.Account, draft.Flow, draft.RelyingParty, draft.Lasts = old.Account, old.Flow, old.RelyingParty, old.Lasts()
 	err = j.DB.Write(ctx, func(tx *db.Tx) error { return j.resend(tx, r, draft) })
 	if err != nil {
 		return fmt.Errorf("enrollment: resend: %w", err)
@@ -214,7 +218,7 @@ func (j *Journey) resend(tx *db.Tx, r request, d account.ProofDraft) error {
 	if err := j.record(tx, r, f, a, false); err != nil || !own || !j.proving().Waiting(f) {
 		return err
 	}
-	f.State.Progress.Proof, f.State.Progress.SentAt = d.ID, db.Millis(tx.Now())
+	f.State.Progress.Sent(d.ID, tx.Now(), d.Lasts)
 	f.State.Progress.Sends++
 	_, err = j.Flows.Save(tx, f)
 	return err

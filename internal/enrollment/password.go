@@ -215,6 +215,6 @@ func (j *Journey) open(tx *db.Tx, f flow.Flow, c chosen, a account.Account) erro
 	}
 	return j.Outbox.Queue(tx, notify.Message{
 		To: to.Written, Locale: a.Locale, Account: a.ID,
-		Data: notify.Activated{Service: c.service, Asked: notify.AskedBy(c.visitor.UserAgent, tx.Now())},
+		Data: notify.Activated{Service: c.service, Asked: notify.AskedBy(c.visitor.UserAgent, tx.Now()), Partner: c.verifier == ""},
 	})
 }

@@ -37,6 +37,7 @@ type Progress struct {
 	Address  string     `json:"address,omitempty"`  // address as typed on this branch
 	Proof    id.Proof   `json:"proof,omitempty"`    // message last sent; its code may be typed here
 	SentAt   int64      `json:"sentAt,omitempty"`   // when it was sent
+	Ends     int64      `json:"ends,omitempty"`     // until when its link and code can be used
 	Sends    int        `json:"sends,omitempty"`    // how many were sent on this branch
 	Proven   id.Account `json:"proven,omitempty"`   // account whose address was proven in this browser for the task
 	ProvenAt int64      `json:"provenAt,omitempty"` // when it was proven
@@ -60,6 +61,11 @@ type Progress struct {
 // end; who signed in here and what was agreed to do not.
 func (p Progress) Restart(task Task, address string) Progress {
 	return Progress{Task: task, Address: address, Detached: p.Detached, Partner: p.Partner.Left()}
+}
+
+// Sent notes the message whose answer is waited for.
+func (p *Progress) Sent(proof id.Proof, at time.Time, lasts time.Duration) {
+	p.Proof, p.SentAt, p.Ends = proof, at.UnixMilli(), at.Add(lasts).UnixMilli()
 }
 
 // LogValue keeps addresses out of the log.

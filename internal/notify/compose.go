@@ -20,7 +20,11 @@ const (
 
 func (d Activate) compose(w *writer) {
 	w.open("activate", "duration", w.tr.Duration(d.Proof.Valid))
-	w.named("activate.why", d.Service)
+	if d.Partner {
+		w.named("activate.partner", d.Service)
+	} else {
+		w.named("activate.why", d.Service)
+	}
 	w.proof("activate.button", d.Proof, d.Asked)
 	w.aside("notasked.title", "activate.ignore")
 	w.asked("asked", d.Asked)
@@ -61,7 +65,11 @@ func (d AlreadyRegistered) compose(w *writer) {
 
 func (d Activated) compose(w *writer) {
 	w.open("activated")
-	w.say("activated.one")
+	if d.Partner {
+		w.say("activated.partner")
+	} else {
+		w.say("activated.one")
+	}
 	if label := w.service(d.Service); label != "" {
 		w.say("activated.service", "service", label)
 	}

@@ -68,6 +68,7 @@ type Activate struct {
 	Service Service
 	Proof   Proof
 	Asked   Asked
+	Partner bool // a sign-in partner takes the place of the password (R44)
 }
 
 // Kind is KindActivate.
@@ -112,6 +113,7 @@ func (AlreadyRegistered) Kind() Kind { return KindAlreadyRegistered }
 type Activated struct {
 	Service Service
 	Asked   Asked
+	Partner bool // with a sign-in partner in the place of a password
 }
 
 // Kind is KindActivated.

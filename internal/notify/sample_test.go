@@ -62,6 +62,8 @@ func samples() []sample {
 	return []sample{
 		{"activate", Activate{Service: fishing, Proof: proof, Asked: near}},
 		{"activate-plain", Activate{Proof: proof, Asked: late}},
+		{"activate-partner", Activate{Service: fishing, Proof: Proof{Token: proof.Token, Code: proof.Code, Valid: 5 * time.Minute}, Asked: near, Partner: true}},
+		{"activate-partner-plain", Activate{Proof: proof, Asked: near, Partner: true}},
 		{"activate-again", ActivateAgain{Service: fishing, Proof: proof, Asked: handheld, Removal: 24 * time.Hour}},
 		{"activate-again-reset", ActivateAgain{Proof: proof, Asked: bare, Why: WhyReset, Removal: 24 * time.Hour}},
 		{"activate-again-unlock", ActivateAgain{Proof: proof, Asked: bare, Why: WhyUnlock, Removal: 24 * time.Hour}},
@@ -70,6 +72,7 @@ func samples() []sample {
 		{"already-registered-proof", AlreadyRegistered{Proof: proof, Asked: near}},
 		{"activated", Activated{Service: fishing, Asked: near}},
 		{"activated-plain", Activated{Asked: bare}},
+		{"activated-partner", Activated{Service: fishing, Asked: near, Partner: true}},
 		{"removed", Removed{By: RemovedNotActivated, At: at, Removal: 24 * time.Hour}},
 		{"removed-operator", Removed{By: RemovedByOperator, At: at}},
 		{"removed-owner", Removed{By: RemovedByOwner, At: at}},

@@ -131,9 +131,10 @@ func (p Proving) Note(tx *db.Tx, v flow.Visitor, f flow.Flow, a id.Account, purp
 
 // Wait saves that a flow now waits for the answer to a mail; again adds to those
 // that were sent before.
-func (p Proving) Wait(tx *db.Tx, f flow.Flow, task flow.Task, addr account.Addr, proof id.Proof, again bool) error {
+func (p Proving) Wait(tx *db.Tx, f flow.Flow, task flow.Task, addr account.Addr, d account.ProofDraft, again bool) error {
 	next := f.State.Progress.Restart(task, addr.Written)
-	next.Proof, next.SentAt, next.Sends = proof, db.Millis(tx.Now()), 1
+	next.Sent(d.ID, tx.Now(), d.Lasts)
+	next.Sends = 1
 	if again {
 		next.Sends += f.State.Progress.Sends
 	}

@@ -125,7 +125,7 @@ func (j *Journey) answer(tx *db.Tx, r request, f flow.Flow, draft account.ProofD
 	if err := j.proving().Note(tx, r.visitor, f, a.ID, d.Purpose); err != nil {
 		return "", err
 	}
-	return proving.Sent, j.proving().Wait(tx, f, r.task, r.address, d.ID, r.again)
+	return proving.Sent, j.proving().Wait(tx, f, r.task, r.address, d, r.again)
 }
 
 // proof says what the answer to the mail will prove. An address that the mail
@@ -161,7 +161,7 @@ func (j *Journey) mail(tx *db.Tx, r request, d account.ProofDraft, a account.Acc
 	if _, err := j.Proofs.Issue(tx, d); err != nil {
 		return err
 	}
-	proof := notify.Proof{Token: d.Token, Code: d.Code, Valid: j.Proofs.Settings.ProofLifetime}
+	proof := notify.Proof{Token: d.Token, Code: d.Code, Valid: d.Lasts}
 	asked := notify.AskedBy(r.visitor.UserAgent, tx.Now())
 	m := notify.Message{To: to.Written, Locale: r.visitor.Locale, Account: a.ID}
 	unlock := r.task == flow.TaskUnlock

@@ -26,6 +26,7 @@ type View struct {
 	Reauth         bool             // the person signed in must prove it again: the address is fixed
 	SentAt         time.Time        // when the last mail of this branch went out
 	ResendAt       time.Time        // from when another one may be asked for
+	Ends           time.Time        // until when its link and code can be used
 	Finish         string           // local path that completes the request
 	Cancel         string           // local path that gives the request up
 	ReturnOrigin   string           // for the form-action of this flow's pages
@@ -90,6 +91,7 @@ type Link struct {
 	RelyingParty id.RelyingParty // the service the person came from, "" for none; known in every status but LinkUnknown
 	Address      string          // masked; only while LinkLive
 	Ends         time.Time       // when a live link ends
+	Lasts        time.Duration   // how long it works, counted from its mail; 0 when unknown
 	Here         bool            // this browser holds the flow the mail was asked for in
 	Resend       bool            // another mail can still be asked for
 }

@@ -76,7 +76,7 @@ func Edges() []Edge {
 		{[]Step{StepHandOff}, "partner-return", "not linked yet", []Step{StepPartnerNew, StepPartnerLink, StepSecond}},
 		{[]Step{StepPartnerCreate}, "partner-create", "activated", signedIn},
 		{[]Step{StepPartnerCreate}, "partner-create", "taken or gone", []Step{StepAlready, StepCreate}},
-		{[]Step{StepHandOff, StepPartnerFailed, StepPartnerNew}, "partner-back", "left", []Step{StepSignIn}},
+		{[]Step{StepHandOff, StepPartnerFailed, StepPartnerNew, StepConfirmEmail}, "partner-back", "left", []Step{StepSignIn}},
 		{[]Step{StepPartnerLink}, "partner-link", "linked, or not", bound},
 
 		{[]Step{StepSecond}, "send-code", "sent", []Step{StepSecond}},

@@ -24,7 +24,7 @@ func (j *Journey) OpenLink(ctx context.Context, v flow.Visitor, token string) (L
 		if err != nil {
 			return err
 		}
-		out = Link{Purpose: LinkPurpose(p.Purpose), Status: LinkStatus(p.Status), RelyingParty: p.RelyingParty}
+		out = Link{Purpose: LinkPurpose(p.Purpose), Status: LinkStatus(p.Status), RelyingParty: p.RelyingParty, Lasts: p.Lasts()}
 		if p.Status == account.ProofLive {
 			out.Address, out.Ends = p.Address.Masked(), p.ExpiresAt
 		}

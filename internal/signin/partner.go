@@ -272,9 +272,13 @@ func (j *Journey) PartnerLink(ctx context.Context, v flow.Visitor, fid id.Flow, 
 	})
 }
 
-// PartnerBack leaves a partner: the page of signing in is shown again.
+// PartnerBack leaves a partner: the page of signing in is shown again. From the page
+// that waits for the code of a new account, the sign-in begins anew (R47).
 func (j *Journey) PartnerBack(ctx context.Context, v flow.Visitor, fid id.Flow) error {
-	return j.step(ctx, v, fid, []Step{StepHandOff, StepPartnerFailed, StepPartnerNew}, func(_ *db.Tx, s *scene) error {
+	return j.step(ctx, v, fid, []Step{StepHandOff, StepPartnerFailed, StepPartnerNew, StepConfirmEmail}, func(_ *db.Tx, s *scene) error {
+		if s.due == StepConfirmEmail {
+			s.flow.State.Progress = s.flow.State.Progress.Restart(flow.TaskSignIn, "")
+		}
 		s.flow.State.Progress.Partner = flow.Partner{}
 		return nil
 	})

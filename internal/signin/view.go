@@ -86,6 +86,9 @@ func (j *Journey) view(s scene) View {
 		out.SentAt = db.Time(p.SentAt)
 		out.ResendAt = out.SentAt.Add(j.Settings.ResendAfter)
 	}
+	if p.Ends != 0 {
+		out.Ends = db.Time(p.Ends)
+	}
 	return out
 }
 

@@ -21,6 +21,7 @@ type View struct {
 	Others []Option      // the other ways that are enough, the one used last first
 	Unfit  []Option      // methods of the account that are not enough here
 	Sent   *Sent         // the code on its way; nil: none is, ask for one first
+	Old    *Sent         // without Sent: the code that was on its way, and was not used in time
 	Keeps  time.Duration // for how long this browser may be remembered; 0: it may not
 }
 

@@ -71,6 +71,11 @@ func (j *Journey) view(tx *db.Tx, v flow.Visitor, s scene) (View, error) {
 	if out.Sent, err = j.sent(tx, s, now); err != nil {
 		return View{}, err
 	}
+	if out.Sent == nil {
+		if out.Old, err = j.old(tx, s, now); err != nil {
+			return View{}, err
+		}
+	}
 	switch {
 	case now.Standing.Standing != authenticator.Usable:
 	case now.Sends() && out.Sent == nil:
@@ -100,6 +105,18 @@ func (j *Journey) sent(tx *db.Tx, s scene, w way) (*Sent, error) {
 		return nil, nil //nolint:nilnil // no code is an ordinary answer
 	}
 	return j.pending(tx, s.binding(w.authenticator, otp.SignIn), channel(w.Method))
+}
+
+// old is the newest code of an option when it was not used in time, nil for none.
+func (j *Journey) old(tx *db.Tx, s scene, w way) (*Sent, error) {
+	if !w.Sends() || w.authenticator == "" {
+		return nil, nil //nolint:nilnil // no code is an ordinary answer
+	}
+	p, found, err := j.Codes.Pending(tx, s.binding(w.authenticator, otp.SignIn))
+	if err != nil || !found || p.Used || p.Channel != channel(w.Method) || p.ExpiresAt.After(s.now) {
+		return nil, err
+	}
+	return &Sent{At: p.SentAt, ResendAt: p.ResendAt, Ends: p.ExpiresAt}, nil
 }
 
 // pending is the live code of a binding that went out by a channel.

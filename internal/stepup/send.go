@@ -66,6 +66,10 @@ func (j *Journey) Send(ctx context.Context, v flow.Visitor, fid id.Flow) error {
 				return err
 			}
 		}
+		draft := draft
+		if s.flow.State.Progress.Partner.Known(tx.Now()) { // R45, R47
+			draft.Lasts = j.Accounts.Settings.PartnerProofLifetime
+		}
 		wait, err = j.dispatch(tx, v, s, out{
 			binding: s.binding(w.authenticator, otp.SignIn), draft: draft, method: w.Method, number: w.number,
 			data: notify.OneTimeCode{Purpose: purpose, Service: service.InMail()},

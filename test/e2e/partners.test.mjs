@@ -115,3 +115,55 @@ for (const [lang, script, customer] of [["en", true, "maya-brook"], ["fr", false
     await page.context().close();
   });
 }
+
+for (const kind of [{ lang: "en", width: 1280, script: true }, { lang: "fr", width: 320, script: false }]) {
+  test(`the code of who comes from the bank lives five minutes, and then there are two exits (${kind.lang}, JavaScript ${kind.script ? "on" : "off"})`, async () => {
+    const page = await person(browser, kind);
+    const ask = async (email) => {
+      await openService(page, demo.plain);
+      await toBank(page);
+      await atBank(page, "jules-cliff");
+      await page.click("#create-account-link");
+      await at(page, "create-account");
+      await page.fill("form#create-account [name=email]", email);
+      await page.check("form#create-account [name=terms]");
+      await submit(page, "create-account");
+      await at(page, "confirm-email");
+      assert.match((await page.locator("main").innerText()).replace(/\s/g, " "), / 5 minutes/);
+      return (await demo.mail(email)).codes[0];
+    };
+    const expired = async () => {
+      await at(page, "code-expired");
+      await sound(page);
+      assert.equal(await page.locator("main button, main a[href]").count(), 2);
+    };
+
+    const email = newAddress("bank");
+    const code = await ask(email);
+    await demo.advance("5m");
+    await page.fill("form#confirm-email [name=code]", code);
+    await submit(page, "confirm-email");
+    await expired();
+    const here = page.url();
+    await page.goto(demo.link(await demo.mail(email)));
+    await at(page, "link-expired");
+    await page.goto(here);
+    await expired();
+    const mails = (await demo.mails(email)).length;
+    await submit(page, "resend");
+    await at(page, "confirm-email");
+    await page.fill("form#confirm-email [name=code]", (await demo.mail(email, mails)).codes[0]);
+    await submit(page, "confirm-email");
+    await at(page, "partner-create");
+    await sound(page);
+
+    await page.context().clearCookies();
+    await ask(newAddress("bank"));
+    await demo.advance("5m");
+    await page.goto(page.url());
+    await expired();
+    await page.click("#start-again-button");
+    await toBank(page);
+    await page.context().close();
+  });
+}

@@ -17,6 +17,7 @@ const bound = `account_id = $1 AND authenticator_id = $2 AND purpose = $3 AND fl
 type Pending struct {
 	Channel   Channel
 	Live      bool      // it can be used: neither expired, used, ended nor tried too often
+	Used      bool      // it was used, or ended by other means than its age
 	SentAt    time.Time // when it was sent
 	ExpiresAt time.Time // when it can no longer be used
 	TriesLeft int       // how many more codes can be typed for it
@@ -49,7 +50,8 @@ func (c Codes) scan(r interface{ Scan(dest ...any) error }, now time.Time) (stor
 			s.ResendAt = window
 		}
 	}
-	s.Live = s.redeemed.IsZero() && s.ended.IsZero() && s.ExpiresAt.After(now) && s.TriesLeft > 0
+	s.Used = !s.redeemed.IsZero() || !s.ended.IsZero()
+	s.Live = !s.Used && s.ExpiresAt.After(now) && s.TriesLeft > 0
 	return s, nil
 }
 
@@ -91,7 +93,7 @@ func (c Codes) Issue(tx *db.Tx, b Binding, d Draft, by Channel) (Pending, bool, 
 		WHERE (one_time_code.sent_at <= $12 OR one_time_code.channel <> $8) AND (one_time_code.sends_end_at <= $10 OR one_time_code.sends < $13)
 		RETURNING `+columns,
 		b.args(d.ID, c.Keys.CodeMAC(b.row(d.ID), d.Code), by, db.Millis(now.Add(c.Settings.SendWindow)), db.Millis(now),
-			db.Millis(now.Add(c.lifetime(by))), db.Millis(now.Add(-c.Settings.ResendAfter)), c.Settings.Sends)...), now)
+			db.Millis(now.Add(c.lifetime(d, by))), db.Millis(now.Add(-c.Settings.ResendAfter)), c.Settings.Sends)...), now)
 	if err == nil {
 		return s.Pending, true, nil
 	}

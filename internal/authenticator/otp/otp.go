@@ -83,8 +83,9 @@ func (b Binding) row(code ID) string {
 
 // Draft is a code that is to be sent.
 type Draft struct {
-	ID   ID
-	Code string // digits
+	ID    ID
+	Code  string        // digits
+	Lasts time.Duration // it can be used no longer than this; 0: as long as its channel's codes
 }
 
 // String keeps the code out of formatted texts.
@@ -112,10 +113,14 @@ func (c Codes) Parse(typed string) (string, error) {
 	return authenticator.ParseCode(typed, c.Settings.Digits)
 }
 
-// lifetime is how long a code of a channel can be used.
-func (c Codes) lifetime(by Channel) time.Duration {
+// lifetime is how long a code can be used that goes out by a channel.
+func (c Codes) lifetime(d Draft, by Channel) time.Duration {
+	out := c.Settings.Lifetime
 	if by == Email {
-		return c.Settings.EmailLifetime
+		out = c.Settings.EmailLifetime
 	}
-	return c.Settings.Lifetime
+	if d.Lasts > 0 {
+		out = min(out, d.Lasts)
+	}
+	return out
 }

@@ -11,6 +11,7 @@ import (
 	"parvis/internal/i18n"
 	"parvis/internal/policy"
 	"parvis/internal/relyingparty"
+	"parvis/internal/upstream"
 )
 
 // Content is what the public pages say besides the catalogues' words.
@@ -40,6 +41,7 @@ type Content struct {
 	Phone      bool     // there are codes by text or call
 	Always     bool     // every sign-in asks for a second step
 	EmailCode  string   // how long a code by e-mail works as a second step, in words; "" when it is none
+	PartnerFor string   // how long the code works for who comes from a sign-in partner, in words; "" without partners
 	Remember   string   // for how long a browser is remembered, in words; "" when it cannot be
 }
 
@@ -94,6 +96,13 @@ func (p *Portal) content(r *http.Request) (*Content, error) {
 	}
 	if n.Remember > 0 {
 		c.Remember = tr.Duration(n.Remember)
+	}
+	partners, err := p.Partners.List(r.Context())
+	if err != nil {
+		return nil, fmt.Errorf("portal: sign-in partners: %w", err)
+	}
+	if slices.ContainsFunc(partners, func(u *upstream.Provider) bool { return !u.Disabled }) {
+		c.PartnerFor = tr.Duration(n.PartnerValid)
 	}
 	return c, nil
 }

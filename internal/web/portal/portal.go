@@ -20,6 +20,7 @@ import (
 	"parvis/internal/policy"
 	"parvis/internal/ratelimit"
 	"parvis/internal/relyingparty"
+	"parvis/internal/upstream"
 	"parvis/internal/web/kit"
 )
 
@@ -41,6 +42,7 @@ type Numbers struct {
 	Always          policy.Level               // what every sign-in reaches
 	CodeValid       time.Duration              // code by text or call
 	EmailCodeValid  time.Duration              // code by e-mail, as a second step
+	PartnerValid    time.Duration              // link and code for who comes from a sign-in partner
 	Remember        time.Duration              // for how long the second step is not asked for in a remembered browser; 0: never
 }
 
@@ -50,6 +52,7 @@ type Portal struct {
 	Settings Settings
 	Numbers  Numbers
 	Registry *relyingparty.Registry
+	Partners *upstream.Registry
 	DB       *db.DB
 	Outbox   *notify.Outbox
 	Limiter  *ratelimit.Limiter

@@ -19,6 +19,7 @@ import (
 	"parvis/internal/ratelimit"
 	"parvis/internal/relyingparty"
 	"parvis/internal/secret"
+	"parvis/internal/upstream"
 	"parvis/internal/web/kit"
 	"parvis/internal/web/portal"
 	"parvis/internal/web/webtest"
@@ -78,14 +79,14 @@ func build(t *testing.T, d *db.DB, clock *dbtest.Clock, change ...func(*portal.P
 	h := &house{t: t, clock: clock, box: &mailbox.Box{}}
 	h.worker = &notify.Worker{DB: d, Keys: keys, Transports: h.box.Everyway(), Settings: mail, Bell: bell, Log: log, Audit: log2}
 	p := &portal.Portal{
-		Site: site, Settings: settings, Registry: registry, DB: d, Outbox: outbox, Audit: log2,
+		Site: site, Settings: settings, Registry: registry, Partners: upstreams(t, d, keys, clock.Now), DB: d, Outbox: outbox, Audit: log2,
 		Limiter: &ratelimit.Limiter{DB: d, Keys: keys, Settings: ratelimit.Preset("parvis"), Now: clock.Now},
 		Numbers: portal.Numbers{
 			LinkValid: 31 * time.Minute, ResetValid: 32 * time.Minute, ActivateWithin: 23 * time.Hour, Attempts: 7,
 			SessionIdle: 29 * time.Minute, SessionAbsolute: 11 * time.Hour, ConsentLife: 365 * 24 * time.Hour,
 			PasswordRules: func(tr *i18n.Tr) []string { return []string{"rule in " + string(tr.Lang())} }, MailFrom: mail.From,
 			Methods:   []policy.Method{policy.App, policy.Text, policy.Voice, policy.Email, policy.Backup},
-			CodeValid: 9 * time.Minute, EmailCodeValid: 14 * time.Minute, Remember: 25 * 24 * time.Hour,
+			CodeValid: 9 * time.Minute, EmailCodeValid: 14 * time.Minute, PartnerValid: 6 * time.Minute, Remember: 25 * 24 * time.Hour,
 		},
 	}
 	for _, f := range change {
@@ -97,6 +98,23 @@ func build(t *testing.T, d *db.DB, clock *dbtest.Clock, change ...func(*portal.P
 	}
 	h.handler = site.Wrap(mux)
 	return h
+}
+
+// upstreams is a house with a sign-in partner.
+func upstreams(t *testing.T, d *db.DB, keys *secret.Keys, now func() time.Time) *upstream.Registry {
+	t.Helper()
+	bank, problems := upstream.FromFile([]upstream.Settings{{
+		ID: "bank", Name: i18n.Text{"en": "The bank", "fr": "La banque"}, Issuer: "https://bank.example",
+		OIDC: upstream.OIDCSettings{ClientID: "parvis"},
+	}})
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	out := &upstream.Registry{DB: d, Keys: keys, Now: now, File: bank}
+	if err := out.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
 
 func partner(id, en, fr string, listed bool) relyingparty.Settings {
@@ -183,9 +201,9 @@ func TestTheLanguageSwitchKeepsTheMessageThatIsBeingWritten(t *testing.T) {
 func TestTheNumbersOnThePagesAreTheConfiguredOnes(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		p := webtest.New(t, h.handler, origin, "en-CA")
-		p.Open("/en/help").MustSay("31 minutes", "32 minutes", "23 hours", "7 wrong passwords", "rule in en", "parvis@northland.example")
+		p.Open("/en/help").MustSay("31 minutes", "6 minutes", "32 minutes", "23 hours", "7 wrong passwords", "rule in en", "parvis@northland.example")
 		p.Open("/en/security").MustSay("31 minutes", "29 minutes", "11 hours", "7 wrong passwords", "signin.test")
-		p.Open("/fr/aide").MustSay("31 minutes", "23 heures", "7 mots de passe", "rule in fr")
+		p.Open("/fr/aide").MustSay("31 minutes", "6 minutes", "Partenaires de connexion", "23 heures", "7 mots de passe", "rule in fr")
 		p.Open("/en/").MustSay("fishing for trout", "Government of Northland")
 	})
 }

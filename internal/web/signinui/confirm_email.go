@@ -29,6 +29,9 @@ func (u *UI) mail(c *call, form *kit.Form, valid time.Duration) mailPage {
 		journey: c.journey, Masked: account.Mask(c.view.Address), Valid: valid, Digits: u.Numbers.CodeDigits,
 		Unlock: c.view.Task == flow.TaskUnlock,
 	}
+	if !c.view.Ends.IsZero() {
+		p.Valid = c.view.Ends.Sub(c.view.SentAt)
+	}
 	p.Resent = form == nil && c.r.URL.Query().Has("sent")
 	p.OpenDetails = p.Resent || form.Of("code") != nil
 	return p
@@ -36,6 +39,12 @@ func (u *UI) mail(c *call, form *kit.Form, valid time.Duration) mailPage {
 
 // renderConfirm shows the page confirm-email.
 func (u *UI) renderConfirm(c *call, form *kit.Form, status int) error {
+	if c.view.Partner != "" && !c.view.Ends.IsZero() && !u.Site.Now().Before(c.view.Ends) {
+		return u.renderCodeExpired(c, form, status, codeExpired{
+			Lasts: c.view.Ends.Sub(c.view.SentAt), Masked: account.Mask(c.view.Address),
+			Send: "confirm-email/resend", SendForm: "resend", Again: "confirm-email/again", AgainForm: "partner-back",
+		})
+	}
 	return u.render(c, status, kit.View{Page: "confirm-email", Form: form, Data: u.mail(c, form, u.Numbers.Activation)})
 }
 

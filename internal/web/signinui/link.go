@@ -3,7 +3,6 @@ package signinui
 import (
 	"net/http"
 	"net/url"
-	"time"
 
 	"parvis/internal/id"
 	"parvis/internal/relyingparty"
@@ -87,7 +86,7 @@ func (u *UI) showEnded(w http.ResponseWriter, r *http.Request, link signin.Link,
 	page := "link-" + string(link.Status)
 	switch link.Status {
 	case signin.LinkExpired:
-		data.Lead = tr.T("link.expired."+string(link.Purpose), "duration", tr.Duration(u.linkLife(link.Purpose)))
+		data.Lead = tr.T("link.expired."+string(link.Purpose), "duration", tr.Duration(link.Lasts))
 		u.nextMessage(r, link, &data)
 	case signin.LinkUsed:
 		data.Lead = tr.T("link.used." + string(link.Purpose))
@@ -148,16 +147,4 @@ func startAt(pid id.RelyingParty, page string) string {
 		return "/signin"
 	}
 	return "/signin?" + query.Encode()
-}
-
-// linkLife is how long a link works, by its purpose.
-func (u *UI) linkLife(p signin.LinkPurpose) time.Duration {
-	switch p {
-	case signin.LinkReset:
-		return u.Numbers.Reset
-	case signin.LinkUnlock:
-		return u.Numbers.Unlock
-	default:
-		return u.Numbers.Activation
-	}
 }

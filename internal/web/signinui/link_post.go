@@ -1,6 +1,7 @@
 package signinui
 
 import (
+	"cmp"
 	"net/http"
 
 	"parvis/internal/proving"
@@ -57,6 +58,6 @@ func (u *UI) linkSent(w http.ResponseWriter, r *http.Request) error {
 	}
 	u.dress(r, rp, "signin.lintel.creating")
 	return u.pages.Render(w, r, http.StatusOK, kit.View{
-		Page: "link-sent", Title: u.Site.Tr(r).T("link.sent.title"), Data: u.Numbers.Activation,
+		Page: "link-sent", Title: u.Site.Tr(r).T("link.sent.title"), Data: cmp.Or(link.Lasts, u.Numbers.Activation),
 	})
 }

@@ -22,6 +22,7 @@ func (u *UI) partnerRoutes(mux *http.ServeMux) {
 	mux.Handle("POST /signin/{flow}/partner-problem/back", u.take(signin.StepPartnerFailed, "partner-back", u.partnerBack, u.renderPartnerProblem))
 	mux.Handle("GET /signin/{flow}/partner-account", u.show(signin.StepPartnerNew, u.renderPartnerNew))
 	mux.Handle("POST /signin/{flow}/partner-account/back", u.take(signin.StepPartnerNew, "partner-back", u.partnerBack, u.renderPartnerNew))
+	mux.Handle("POST /signin/{flow}/confirm-email/again", u.take(signin.StepConfirmEmail, "partner-back", u.partnerBack, u.renderConfirm))
 	mux.Handle("GET /signin/{flow}/partner-create", u.show(signin.StepPartnerCreate, u.renderPartnerCreate))
 	mux.Handle("POST /signin/{flow}/partner-create", u.take(signin.StepPartnerCreate, "partner-create", u.partnerCreate, u.renderPartnerCreate))
 	mux.Handle("GET /signin/{flow}/partner-link", u.show(signin.StepPartnerLink, u.renderPartnerLink))

@@ -3,9 +3,11 @@ package signinui_test
 import (
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"parvis/internal/config"
 	"parvis/internal/upstream"
@@ -261,4 +263,82 @@ func TestALogoOfAPartnerComesFromHere(t *testing.T) {
 	if page := p.Open("/partner/nobody/logo"); page.Status != http.StatusNotFound {
 		t.Errorf("%d", page.Status)
 	}
+}
+
+// exits are the buttons and links in the main part of a page.
+func exits(p *webtest.Page) []string {
+	main := p.Body[strings.Index(p.Body, `id="main"`):strings.Index(p.Body, "</main>")]
+	return regexp.MustCompile(`<(?:button|a )[^>]*>`).FindAllString(main, -1)
+}
+
+// R47: an expired code has two exits and no other: a new code, or the sign-in anew.
+func TestAnExpiredCodeOfWhoComesFromAPartnerHasTwoExits(t *testing.T) {
+	eachBank(t, func(t *testing.T, h *webtest.House, bank *webtest.Bank, language string) {
+		p := h.Person(language)
+		p.Open(webtest.Authorize(webtest.Aid))
+		bank.SignIn(p)
+		p.Follow("create-account-link")
+		p.Submit("create-account", "email", email, "terms", "yes").Must("confirm-email", http.StatusOK).MustSay("5 minutes")
+		letter := h.Mail(email)
+		if text := strings.ReplaceAll(letter.Text, "\u00a0", " "); !strings.Contains(text, "5 minutes") || strings.Contains(text, "30 minutes") {
+			t.Errorf("the mail says\n%s", letter.Text)
+		}
+		h.Advance(5 * time.Minute)
+		expired := func(page *webtest.Page, status int) {
+			t.Helper()
+			page.Must("code-expired", status).MustSay("5 minutes", "@example.org")
+			if got := exits(page); len(got) != 2 || !page.Has("resend") || !page.Has("start-again") {
+				t.Errorf("the exits are %q", got)
+			}
+		}
+		late := letter.Codes[0]
+		page := p.Submit("confirm-email", "code", late)
+		expired(page, http.StatusUnprocessableEntity)
+		expired(p.Open(strings.TrimSuffix(page.URL, "/")), http.StatusOK) // and when it is loaded again
+		p.Open(h.Link(email)).Must("link-expired", http.StatusGone).MustSay("5 minutes")
+
+		p.Open(page.URL)
+		p.Submit("resend").Must("confirm-email", http.StatusOK).MustSay(say(language, "We sent the message again", "renvoyé le message"))
+		p.Submit("confirm-email", "code", h.Code(email)).Must("partner-create", http.StatusOK)
+
+		other := h.Person(language)
+		other.Open(webtest.Authorize(webtest.Aid))
+		bank.SignIn(other)
+		other.Follow("create-account-link")
+		at := other.Submit("create-account", "email", "another@example.org", "terms", "yes").URL
+		h.Advance(6 * time.Minute)
+		expired(other.Open(at), http.StatusOK)
+		other.Submit("start-again").Must("sign-in", http.StatusOK)
+		bank.SignIn(other).Must("partner-account", http.StatusOK)
+	})
+}
+
+// R45, R47: the same for the code that proves an existing account.
+func TestAnExpiredCodeBeforeALinkHasTwoExits(t *testing.T) {
+	eachBank(t, func(t *testing.T, h *webtest.House, bank *webtest.Bank, language string) {
+		enrol(h, h.Person(language))
+		toCode := func() *webtest.Person {
+			p := h.Person(language)
+			p.Open(webtest.Authorize(webtest.Fishing))
+			bank.SignIn(p)
+			p.Follow("sign-in-link")
+			signIn(p, good).Must("second-step", http.StatusOK).MustSay("5 minutes")
+			return p
+		}
+		p := toCode()
+		code := sent(h, email)
+		h.Advance(5 * time.Minute)
+		page := p.Submit("second-step", "code", code).Must("code-expired", http.StatusUnprocessableEntity).MustSay("5 minutes")
+		if got := exits(page); len(got) != 2 {
+			t.Errorf("the exits are %q", got)
+		}
+		p.Submit("resend").Must("second-step", http.StatusOK)
+		p.Submit("second-step", "code", sent(h, email)).Must("partner-link", http.StatusOK)
+
+		p = toCode()
+		h.Advance(5 * time.Minute)
+		p.Open(p.Page.URL).Must("code-expired", http.StatusOK)
+		p.Submit("start-again").Must("sign-in", http.StatusOK)
+		bank.SignIn(p).Must("partner-account", http.StatusOK)
+	})
 }

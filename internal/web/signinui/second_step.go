@@ -64,6 +64,12 @@ func (u *UI) renderSecond(c *call, form *kit.Form, status int) error {
 	if look.Way == stepup.WayWait {
 		return u.renderWait(c, status, data)
 	}
+	if look.Old != nil && look.Way == stepup.WaySend && c.view.Partner != "" {
+		return u.renderCodeExpired(c, form, status, codeExpired{
+			Lasts: look.Old.Ends.Sub(look.Old.At), Masked: look.Target,
+			Send: "second-step/send", SendForm: "second-step", Again: "second-step/switch", AgainForm: "switch",
+		})
+	}
 	state := string(look.Method)
 	if look.Way == stepup.WaySend {
 		state = "send"
