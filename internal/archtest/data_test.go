@@ -46,7 +46,7 @@ var statementCallers = map[string]bool{
 	"internal/notify.Purge": true, "internal/notify.claim": true, "internal/notify.finish": true, "internal/notify.again": true,
 	"internal/oidc/authorize.begin": true, "internal/oidc/authorize.load": true, "internal/oidc/token.redeem": true,
 	"internal/oidc/logout.begin": true, "internal/oidc/logout.finish": true,
-	"internal/signin.Start": true, "internal/signin.Password": true, "internal/signin.Extend": true,
+	"internal/signin.Start": true, "internal/signin.PartnerAdd": true, "internal/signin.Password": true, "internal/signin.Extend": true,
 	"internal/proving.Code": true,
 	"internal/stepup.Prove": true, "internal/stepup.compare": true, "internal/stepup.BindPhone": true,
 	"internal/upstream.Take": true, "internal/upstream.Keep": true, "internal/upstream.Purge": true,

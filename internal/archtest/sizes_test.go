@@ -30,8 +30,12 @@ func TestFilesAndPackagesAreSmall(t *testing.T) {
 		}
 	}
 	for p, n := range packages {
-		if n > packageFail {
-			t.Errorf("package %s has %d lines, at most %d are allowed", p, n, packageFail)
+		limit := packageFail
+		if p == "internal/web/signinui" {
+			limit = 4000 // docs/adr/0010-pages-of-journeys.md
+		}
+		if n > limit {
+			t.Errorf("package %s has %d lines, at most %d are allowed", p, n, limit)
 		} else if n > packageWarn {
 			t.Logf("question: package %s has %d lines (over %d)", p, n, packageWarn)
 		}

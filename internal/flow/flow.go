@@ -30,6 +30,7 @@ type Kind string
 const (
 	SignIn  Kind = "sign-in"  // sign in to a service, or to My connected services
 	SignOut Kind = "sign-out" // a service asked to end the session
+	Adding  Kind = "adding"   // add a sign-in partner to the account that is signed in
 )
 
 // Version is the version of State that this program writes. Older ones are
@@ -55,6 +56,8 @@ type State struct {
 	ForceConsent  bool `json:"consent,omitempty"` // ask for the agreement again (prompt=consent)
 
 	SetUp policy.Method `json:"setUp,omitempty"` // method that the person came to set up; AnyMethod to choose; "" for none
+
+	Add Add `json:"add,omitzero"` // for Adding: what is added to whom
 
 	Progress Progress `json:"progress,omitzero"` // what has happened so far
 }

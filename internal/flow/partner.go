@@ -24,6 +24,15 @@ type Partner struct {
 	Until    int64        `json:"until,omitempty"`   // when this can no longer be linked to an account
 }
 
+// Add is a sign-in partner that somebody who is signed in adds to their account. It is
+// good for that account in that session only: an answer that comes back to anybody else
+// is nobody's.
+type Add struct {
+	Provider string     `json:"provider"`
+	Account  id.Account `json:"account"`
+	Session  id.Session `json:"session"`
+}
+
 // LogValue keeps who somebody is, and the secrets of a request, out of the log.
 func (p Partner) LogValue() slog.Value { return slog.StringValue("partner:" + p.Asked) }
 

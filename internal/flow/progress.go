@@ -53,6 +53,7 @@ type Progress struct {
 	Created   bool       `json:"created,omitempty"`   // Account was activated on this flow, by choosing its first password
 	Consented int64      `json:"consented,omitempty"` // when consent was given on this flow
 	Detached  bool       `json:"detached,omitempty"`  // begun by a link of another browser: ends on a page, never at Finish
+	Added     bool       `json:"added,omitempty"`     // the sign-in partner was added to the account
 	Cancelled bool       `json:"cancelled,omitempty"` // declined or given up: leads back to the service
 }
 

@@ -79,6 +79,12 @@ func (b *Browser) ToBank(f id.Flow) upstream.Answer {
 	if err := b.h.Signin.Partner(b.h.T.Context(), b.Visitor, f, BankID); err != nil {
 		b.h.T.Fatal(err)
 	}
+	return b.Answer(f)
+}
+
+// Answer is what the browser will bring back from the bank to which a flow sends it.
+func (b *Browser) Answer(f id.Flow) upstream.Answer {
+	b.h.T.Helper()
 	u := must[*url.URL](b.h.T)(url.Parse(b.View(f).PartnerURL))
 	return upstream.Answer{Params: url.Values{"state": {u.Query().Get("state")}, "code": {"x"}}}
 }

@@ -34,6 +34,7 @@ type View struct {
 	Partner        upstream.ID      // sign-in partner that the person goes to, came from, or signed in at
 	PartnerURL     string           // where the person goes to sign in there
 	PartnerFailure upstream.Failure // why the last sign-in there came to nothing
+	Added          bool             // the sign-in partner was added to the account
 	Person         *Person          // who is signed in in this browser, nil for nobody
 }
 

@@ -79,6 +79,12 @@ func Edges() []Edge {
 		{[]Step{StepHandOff, StepPartnerFailed, StepPartnerNew, StepConfirmEmail}, "partner-back", "left", []Step{StepSignIn}},
 		{[]Step{StepPartnerLink}, "partner-link", "linked, or not", bound},
 
+		{[]Step{StepAddHandOff}, "partner-return", "came to nothing", []Step{StepAddFailed}},
+		{[]Step{StepAddHandOff}, "partner-return", "signed in there", []Step{StepAddLink}},
+		{[]Step{StepAddHandOff, StepAddFailed}, "add-again", "on the way", []Step{StepAddHandOff, StepAddFailed}},
+		{[]Step{StepAddLink}, "add-partner", "added, or not", []Step{StepFinish}},
+		{[]Step{StepAddHandOff, StepAddFailed, StepAddLink}, "add-back", "left", []Step{StepFinish}},
+
 		{[]Step{StepSecond}, "send-code", "sent", []Step{StepSecond}},
 		{[]Step{StepSecond}, "another-way", "chosen", []Step{StepSecond}},
 		{[]Step{StepSecond}, "second-step", "wrong code", []Step{StepSecond}},
@@ -140,7 +146,8 @@ func Document() string {
 		"`/signin/{flow}`, which names the page that is due from what has been proven. A page or a\n" +
 		"request out of turn changes nothing and goes to the dispatcher. The pages where a branch\n" +
 		"begins (`sign-in`, `create-account`, `forgot-password`, `unlock`) stay open until somebody\n" +
-		"has signed in; beginning a branch clears the facts of the steps that follow it. The pages\n" +
+		"has signed in; beginning a branch clears the facts of the steps that follow it. The journey\n" +
+		"that adds a sign-in partner begins in the settings, at `adding-partner`. The pages\n" +
 		"`another-way` and `help-me-choose` only help to choose: they are open while a second step,\n" +
 		"or a set-up, is due. `finish` returns to the service and `services` is My connected services.\n\n")
 	for _, g := range groups() {

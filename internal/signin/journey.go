@@ -145,7 +145,7 @@ func (j *Journey) place(tx *db.Tx, v flow.Visitor, f flow.Flow, service *relying
 	p := Position{
 		Kind: f.State.Kind, Progress: f.State.Progress, RelyingParty: f.RelyingParty, Demand: f.State.Demand,
 		SelectAccount: f.State.SelectAccount, ForceConsent: f.State.ForceConsent, Finish: f.State.Finish, Agreed: true,
-		SetUp: f.State.SetUp,
+		SetUp: f.State.SetUp, Add: f.State.Add,
 	}
 	if live != nil {
 		p.Live = &Live{Session: live.ID, Account: live.Account, Facts: live.Facts}

@@ -14,7 +14,34 @@ func partnerPlaces() []place {
 		b := h.Browser()
 		return &traveller{Browser: b, h: h, flow: b.From(journeytest.Permits), address: address}
 	}
+	adds := func(h *journeytest.House, address string) *traveller {
+		b := h.Active(address)
+		f, err := h.Signin.PartnerAdd(h.T.Context(), b.Visitor, journeytest.BankID)
+		if err != nil {
+			h.T.Fatal(err)
+		}
+		h.Bank.Comes("customer of " + address)
+		w := &traveller{Browser: b, h: h, flow: f, address: address}
+		w.answer = w.Answer(f)
+		return w
+	}
 	return []place{
+		{"adding-partner", signin.StepAddHandOff, adds},
+		{"partner-not-added", signin.StepAddFailed, func(h *journeytest.House, address string) *traveller {
+			w := adds(h, address)
+			h.Bank.Fails(upstream.Cancelled)
+			if _, _, err := w.FromBank(w.answer); err != nil {
+				h.T.Fatal(err)
+			}
+			return w
+		}},
+		{"add-partner", signin.StepAddLink, func(h *journeytest.House, address string) *traveller {
+			w := adds(h, address)
+			if _, _, err := w.FromBank(w.answer); err != nil {
+				h.T.Fatal(err)
+			}
+			return w
+		}},
 		{"partner-hand-off", signin.StepHandOff, func(h *journeytest.House, address string) *traveller {
 			h.Active(address)
 			w := begin(h, address)
@@ -62,6 +89,9 @@ func partnerRequests() []request {
 	link := func(yes bool) func(w *traveller) error {
 		return func(w *traveller) error { return w.h.Signin.PartnerLink(w.h.T.Context(), w.Visitor, w.flow, yes) }
 	}
+	add := func(yes bool) func(w *traveller) error {
+		return func(w *traveller) error { return w.h.Signin.PartnerAddLink(w.h.T.Context(), w.Visitor, w.flow, yes) }
+	}
 	return []request{
 		{"partner", "", func(w *traveller) error {
 			return w.h.Signin.Partner(w.h.T.Context(), w.Visitor, w.flow, journeytest.BankID)
@@ -80,6 +110,10 @@ func partnerRequests() []request {
 			w.Keep(r.Cookies)
 			return err
 		}},
+		{"add-again", "", func(w *traveller) error { return w.h.Signin.PartnerAddAgain(w.h.T.Context(), w.Visitor, w.flow) }},
+		{"add-back", "", func(w *traveller) error { return w.h.Signin.PartnerAddBack(w.h.T.Context(), w.Visitor, w.flow) }},
+		{"add-partner", "yes", add(true)},
+		{"add-partner", "no", add(false)},
 		{"partner-link", "yes", link(true)},
 		{"partner-link", "no", link(false)},
 	}

@@ -52,18 +52,8 @@ func (j *Journey) Partner(ctx context.Context, v flow.Visitor, fid id.Flow, prov
 	if err != nil {
 		return fmt.Errorf("signin: partner: %w", err)
 	}
-	next := flow.Partner{Asked: string(provider)}
-	request, err := j.Upstreams.Begin(ctx, provider, ask)
-	switch failure := upstream.FailureOf(err); {
-	case err == nil:
-		text, err := json.Marshal(request.Pending)
-		if err != nil {
-			return fmt.Errorf("signin: partner: %w", err)
-		}
-		next.URL, next.Pending = request.URL, string(text)
-	case failure != "":
-		next.Failure = string(failure)
-	default:
+	next, err := j.ask(ctx, provider, ask)
+	if err != nil {
 		return fmt.Errorf("signin: partner: %w", err)
 	}
 	err = j.DB.Write(ctx, func(tx *db.Tx) error {
@@ -82,6 +72,25 @@ func (j *Journey) Partner(ctx context.Context, v flow.Visitor, fid id.Flow, prov
 	return nil
 }
 
+// ask makes the request of a partner, or notes why it cannot be asked.
+func (j *Journey) ask(ctx context.Context, provider upstream.ID, ask upstream.Ask) (flow.Partner, error) {
+	next := flow.Partner{Asked: string(provider)}
+	request, err := j.Upstreams.Begin(ctx, provider, ask)
+	switch failure := upstream.FailureOf(err); {
+	case err == nil:
+		text, err := json.Marshal(request.Pending)
+		if err != nil {
+			return flow.Partner{}, fmt.Errorf("pending: %w", err)
+		}
+		next.URL, next.Pending = request.URL, string(text)
+	case failure != "":
+		next.Failure = string(failure)
+	default:
+		return flow.Partner{}, err
+	}
+	return next, nil
+}
+
 // PartnerReturn takes what a browser brought back from a partner: it belongs to the one
 // journey of this browser that waits for it, and is checked once. Fault NotFound when
 // no journey of this browser does: the answer is somebody else's, or a repetition.
@@ -89,7 +98,7 @@ func (j *Journey) PartnerReturn(ctx context.Context, v flow.Visitor, provider up
 	if err := j.Limiter.Allow(ctx, ratelimit.LinkIP, v.IP); err != nil {
 		return "", Result{}, err
 	}
-	fid, pending, err := j.takePending(ctx, v, provider, answer.Params.Get("state"))
+	fid, adding, pending, err := j.takePending(ctx, v, provider, answer.Params.Get("state"))
 	if err != nil {
 		return "", Result{}, err
 	}
@@ -100,17 +109,18 @@ func (j *Journey) PartnerReturn(ctx context.Context, v flow.Visitor, provider up
 	if err != nil {
 		return fid, Result{}, fmt.Errorf("signin: partner: %w", err)
 	}
+	if adding {
+		return fid, Result{}, j.addCame(ctx, v, fid, provider, a)
+	}
 	out, err := j.partnerCame(ctx, v, fid, provider, a)
 	return fid, out, err
 }
 
 // takePending finds the journey that waits for an answer and takes away what it
 // remembers for it: whoever presents the answer a second time finds nothing.
-func (j *Journey) takePending(ctx context.Context, v flow.Visitor, provider upstream.ID, state string) (id.Flow, upstream.Pending, error) {
-	var fid id.Flow
-	var pending upstream.Pending
-	err := j.DB.Write(ctx, func(tx *db.Tx) error {
-		fid, pending = "", upstream.Pending{}
+func (j *Journey) takePending(ctx context.Context, v flow.Visitor, provider upstream.ID, state string) (fid id.Flow, adding bool, pending upstream.Pending, err error) {
+	err = j.DB.Write(ctx, func(tx *db.Tx) error {
+		fid, adding, pending = "", false, upstream.Pending{}
 		open, err := j.Flows.Open(tx, v.Browser)
 		if err != nil {
 			return err
@@ -125,7 +135,7 @@ func (j *Journey) takePending(ctx context.Context, v flow.Visitor, provider upst
 			if !p.Waits() || json.Unmarshal([]byte(p.Pending), &found) != nil || state == "" || found.State != state || found.Provider != provider {
 				continue
 			}
-			fid, pending = f.ID, found
+			fid, adding, pending = f.ID, f.State.Kind == flow.Adding, found
 			p.Pending, p.URL = "", ""
 			_, err = j.Flows.Save(tx, f)
 			return err
@@ -133,12 +143,12 @@ func (j *Journey) takePending(ctx context.Context, v flow.Visitor, provider upst
 		return nil
 	})
 	if err != nil {
-		return "", upstream.Pending{}, fmt.Errorf("signin: partner: %w", err)
+		return "", false, upstream.Pending{}, fmt.Errorf("signin: partner: %w", err)
 	}
 	if fid == "" {
-		return "", upstream.Pending{}, fault.New(fault.NotFound, "error.flow.not-found")
+		return "", false, upstream.Pending{}, fault.New(fault.NotFound, "error.flow.not-found")
 	}
-	return fid, pending, nil
+	return fid, adding, pending, nil
 }
 
 // partnerFailed keeps why a sign-in at a partner came to nothing, for its page.

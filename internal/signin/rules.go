@@ -21,6 +21,7 @@ type Position struct {
 	Live          *Live         // the session of this browser, nil for none
 	Agreed        bool          // what the service asks for was agreed to, and not too long ago
 	SetUp         policy.Method // what the person came to set up, "" for nothing
+	Add           flow.Add      // for flow.Adding
 }
 
 // Live is the session of a browser as far as the rule is concerned.
@@ -47,6 +48,7 @@ const (
 	ReasonEnded     Reason = "ended"     // the flow has expired
 	ReasonCancelled Reason = "cancelled" // declined or given up
 	ReasonSignOut   Reason = "sign-out"  // a service asks to end the session
+	ReasonAdd       Reason = "add"       // a sign-in partner is added to the account
 )
 
 // Next names the one step that is due, from facts alone. It is the only place
@@ -60,6 +62,8 @@ func Next(table policy.Table, p Position, now time.Time) (Step, Reason) {
 			return StepFinish, ReasonDone
 		}
 		return StepSignOut, ReasonSignOut
+	case p.Kind == flow.Adding:
+		return nextAdd(table, p, now)
 	case p.Progress.Cancelled:
 		return StepCancelled, ReasonCancelled
 	}
@@ -142,11 +146,35 @@ func nextFirst(p flow.Partner, now time.Time) Step {
 	return StepSignIn
 }
 
+// nextAdd is what is due while a sign-in partner is added to an account. Nothing is for
+// anybody but its owner, in the session in which it was begun, and with proofs that are
+// new enough for a change: then the settings say that nothing was added.
+func nextAdd(table policy.Table, p Position, now time.Time) (Step, Reason) {
+	if p.Live == nil || p.Live.Account != p.Add.Account || p.Live.Session != p.Add.Session || p.Progress.Added {
+		return StepFinish, ReasonDone
+	}
+	if table.Next(table.Sensitive(p.Live.Has), p.Live.Facts, now).Step != policy.StepNone {
+		return StepFinish, ReasonDone
+	}
+	switch partner := p.Progress.Partner; {
+	case partner.Failure != "":
+		return StepAddFailed, ReasonAdd
+	case partner.Waits():
+		return StepAddHandOff, ReasonAdd
+	case partner.Known(now):
+		return StepAddLink, ReasonAdd
+	}
+	return StepFinish, ReasonDone
+}
+
 // Second reports whether Live.Has decides what is next: a second step is due, or
 // a method was or is to be set up.
 func (p Position) Second(table policy.Table, now time.Time) bool {
-	if p.Live == nil || p.Kind != flow.SignIn {
+	if p.Live == nil || p.Kind == flow.SignOut {
 		return false
+	}
+	if p.Kind == flow.Adding {
+		return true
 	}
 	return p.Demand.Sensitive || p.Progress.Partner.Subject != "" || p.SetUp != "" || p.Progress.Second != flow.Second{} ||
 		table.Next(p.Demand, p.Live.Facts, now).Step == policy.StepSecond

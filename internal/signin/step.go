@@ -29,6 +29,9 @@ const (
 	StepPartnerNew     Step = "partner-account"    // signed in there for the first time: create an account, or sign in to one
 	StepPartnerCreate  Step = "partner-create"     // the address is proven: create the account, without a password
 	StepPartnerLink    Step = "partner-link"       // signed in here: link the partner to this account
+	StepAddHandOff     Step = "adding-partner"     // signed in: on the way to a sign-in partner that is added to the account
+	StepAddFailed      Step = "partner-not-added"  // it came to nothing: what can be done
+	StepAddLink        Step = "add-partner"        // signed in there: add it to this account
 	StepContinue       Step = "continue"           // already signed in as …: continue or switch
 	StepConsent        Step = "consent"            // what is shared with the service
 	StepSignOut        Step = "sign-out"           // a service asked to sign out

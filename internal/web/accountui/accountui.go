@@ -77,6 +77,8 @@ func (u *UI) Routes(mux *http.ServeMux) {
 
 	mux.Handle("GET /settings/partners/{link}/remove", u.Site.Handle(u.signedIn(u.askRemovePartner)))
 	mux.Handle("POST /settings/partners/{link}/remove", u.Site.Handle(u.signedIn(u.removePartner)))
+	mux.Handle("GET /settings/partners/{partner}/add", u.Site.Handle(u.signedIn(u.askAddPartner)))
+	mux.Handle("POST /settings/partners/{partner}/add", u.Site.Handle(u.signedIn(u.addPartner)))
 	mux.Handle("GET /settings/partners/{partner}/block", u.Site.Handle(u.signedIn(u.askBlock)))
 	mux.Handle("POST /settings/partners/{partner}/block", u.Site.Handle(u.signedIn(u.block)))
 	mux.Handle("GET /settings/partners/{partner}/unblock", u.Site.Handle(u.signedIn(u.askUnblock)))

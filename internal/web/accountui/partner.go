@@ -3,6 +3,7 @@ package accountui
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"parvis/internal/fault"
@@ -43,6 +44,8 @@ func partnerDone(tr *i18n.Tr, query url.Values) string {
 	switch {
 	case query.Get("removed") == "partner":
 		return tr.T("settings.partner-removed")
+	case query.Get("added") == "partner":
+		return tr.T("settings.partner-added")
 	case query.Get("blocked") == "partner":
 		return tr.T("settings.partner-blocked")
 	case query.Get("unblocked") == "partner":
@@ -76,6 +79,7 @@ type removePartnerPage struct {
 	partnerRow
 
 	Address string // of the account
+	Others  bool   // there is another partner that can be added
 }
 
 // askRemovePartner shows what it means to be without a partner, or why its removal
@@ -114,8 +118,13 @@ func (u *UI) renderRemovePartner(c *call, status int, row partnerRow) error {
 	if row.Only {
 		title = "remove-partner.title-only"
 	}
+	others, err := u.choiceRows(c)
+	if err != nil {
+		return u.refused(c, err, settingsPath)
+	}
+	addable := slices.ContainsFunc(others, func(r choiceRow) bool { return r.Add != "" })
 	return u.renderSettings(c, status, kit.View{
-		Page: "remove-partner", Title: u.Site.Tr(c.r).T(title, "partner", row.Name), Data: removePartnerPage{partnerRow: row, Address: c.visit.Address},
+		Page: "remove-partner", Title: u.Site.Tr(c.r).T(title, "partner", row.Name), Data: removePartnerPage{partnerRow: row, Address: c.visit.Address, Others: addable},
 	})
 }
 

@@ -16,6 +16,7 @@ type choiceRow struct {
 	Name    string
 	Lang    i18n.Lang // of the name, when it is not the page's
 	Blocked bool
+	Add     string // address of the page that adds it; "" while it is blocked
 	Block   string // address of the page that blocks it
 	Unblock string // address of the page that takes it back
 }
@@ -33,6 +34,9 @@ func rowOf(tr *i18n.Tr, choice signin.PartnerChoice) choiceRow {
 	p := choice.Provider
 	row := choiceRow{
 		Name: p.Name.In(tr.Lang()), Blocked: choice.Blocked, Block: choicePath(p.ID, "block"), Unblock: choicePath(p.ID, "unblock"),
+	}
+	if !choice.Blocked {
+		row.Add = choicePath(p.ID, "add")
 	}
 	if l := p.Name.Lang(tr.Lang()); l != tr.Lang() {
 		row.Lang = l

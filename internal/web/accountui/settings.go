@@ -28,6 +28,7 @@ type settingsPage struct {
 	Idle    time.Duration
 
 	Done     string       // what has just been done
+	NotAdded bool         // a sign-in partner was to be added, and was not
 	Partners []partnerRow // sign-in partners that are linked
 	Others   []choiceRow  // those that are not
 }
@@ -43,6 +44,7 @@ func (u *UI) settings(c *call) error {
 		Address: c.visit.Address, Idle: u.Idle, Ends: c.visit.Session.EndsAt,
 	}
 	data.Done = partnerDone(tr, c.r.URL.Query())
+	data.NotAdded = c.r.URL.Query().Get("added") == "none"
 	if data.Partners, err = u.partnerRows(c); err != nil {
 		return u.refused(c, err, settingsPath)
 	}

@@ -57,6 +57,10 @@ func target(v signin.View) string {
 	switch {
 	case v.Step == signin.StepFinish && v.Bound != "" && v.Finish == methodsPath:
 		return methodsPath + "?" + url.Values{"added": {string(v.Bound)}}.Encode()
+	case v.Step == signin.StepFinish && v.Kind == flow.Adding && v.Added:
+		return v.Finish + "?added=partner"
+	case v.Step == signin.StepFinish && v.Kind == flow.Adding:
+		return v.Finish + "?added=none"
 	case v.Step == signin.StepFinish:
 		return v.Finish
 	case v.Step == signin.StepServices:

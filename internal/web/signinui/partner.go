@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"parvis/internal/fault"
+	"parvis/internal/flow"
 	"parvis/internal/i18n"
 	"parvis/internal/signin"
 	"parvis/internal/upstream"
@@ -27,6 +28,8 @@ func (u *UI) partnerRoutes(mux *http.ServeMux) {
 	mux.Handle("POST /signin/{flow}/partner-create", u.take(signin.StepPartnerCreate, "partner-create", u.partnerCreate, u.renderPartnerCreate))
 	mux.Handle("GET /signin/{flow}/partner-link", u.show(signin.StepPartnerLink, u.renderPartnerLink))
 	mux.Handle("POST /signin/{flow}/partner-link", u.take(signin.StepPartnerLink, "partner-link", u.partnerLink, u.renderPartnerLink))
+
+	u.addRoutes(mux)
 
 	mux.Handle("GET "+callbackPattern, u.Site.Handle(u.partnerReturn))
 	mux.Handle("POST "+callbackPattern, u.Site.Handle(u.partnerPosted))
@@ -133,11 +136,12 @@ type partnerPage struct {
 	Form    string // name of the form for its token
 	URL     string // where the partner is
 	Address string // of the account
+	Adding  bool   // it is added to the account that is signed in: the settings are the way back
 }
 
 // aboutPartner makes the data of a page about the journey's partner.
 func (u *UI) aboutPartner(c *call) (partnerPage, error) {
-	out := partnerPage{journey: c.journey, URL: c.view.PartnerURL, Address: c.view.Address}
+	out := partnerPage{journey: c.journey, URL: c.view.PartnerURL, Address: c.view.Address, Adding: c.view.Kind == flow.Adding}
 	p, err := u.partnerNamed(c.r.Context(), c.view.Partner)
 	if err != nil {
 		return out, err
