@@ -146,6 +146,9 @@ func (s *Signer) Algorithm() Algorithm { return s.alg }
 // KeyID is the kid that its tokens carry.
 func (s *Signer) KeyID() string { return s.kid }
 
+// Key is the private key itself, for signatures that are no tokens.
+func (s *Signer) Key() crypto.Signer { return s.key }
+
 // JWK is the public key as it stands in a key set.
 func (s *Signer) JWK() JWK { return JWK{alg: s.alg, kid: s.kid, key: s.key.Public()} }
 

@@ -178,6 +178,31 @@ func (k *Keyring) List() []Key {
 	return out
 }
 
+// Private is a published key with its private part, for signatures that are no tokens.
+type Private struct {
+	Key
+	Signer *jose.Signer
+}
+
+// Privates are the published keys of an algorithm: the one that signs now, then those
+// to come, then those that were replaced.
+func (k *Keyring) Privates(alg jose.Algorithm) ([]Private, error) {
+	s, err := k.current()
+	if err != nil {
+		return nil, err
+	}
+	var out []Private
+	for _, key := range s.published(k.Now()) {
+		if key.Algorithm == alg {
+			out = append(out, Private{Key: key.Key, Signer: key.signer})
+		}
+	}
+	if s.active[alg] == nil {
+		return nil, fmt.Errorf("keyring: there is no key for %s", alg)
+	}
+	return out, nil
+}
+
 // current is the snapshot, made anew when a key became active or retired since.
 func (k *Keyring) current() (*snapshot, error) {
 	s := k.snapshot.Load()

@@ -173,6 +173,9 @@ func TestANewKeyIsPublishedBeforeItSignsAndTheOldOneAfter(t *testing.T) {
 			if _, kid := sign(t, node, jose.RS256); kid != oldKid {
 				t.Error("the new key signs before it was published long enough")
 			}
+			if got, err := node.Privates(jose.RS256); err != nil || len(got) != 2 || got[0].ID != oldKid || got[0].Signer.KeyID() != oldKid {
+				t.Errorf("the key that signs now is not the first of %d: %v", len(got), err)
+			}
 		}
 		clock.Advance(time.Hour)
 		newToken, newKid := sign(t, other, jose.RS256)
