@@ -35,17 +35,18 @@ func presetOf(text []byte, environ []string) (name string, problems []string) {
 }
 
 // readSecretFiles fills each setting that has a neighbour whose name ends in
-// _file from that file: its first line, without the line's end.
+// _file from that file: its first line, without the line's end; all of it where the
+// setting's tag says file:"whole", or file:"public" for what is no secret.
 func readSecretFiles(v reflect.Value, path string) []string {
 	var problems []string
-	byName, whole := map[string]reflect.Value{}, map[string]bool{}
+	byName, kinds := map[string]reflect.Value{}, map[string]string{}
 	for i := range v.NumField() {
 		name, inline, ok := yamlName(v.Type().Field(i))
 		if !ok {
 			continue
 		}
 		value := v.Field(i)
-		byName[name], whole[name] = value, v.Type().Field(i).Tag.Get("file") == "whole"
+		byName[name], kinds[name] = value, v.Type().Field(i).Tag.Get("file")
 		at := join(path, name)
 		if inline {
 			at = path
@@ -70,8 +71,11 @@ func readSecretFiles(v reflect.Value, path string) []string {
 			continue
 		}
 		read := readSecret
-		if whole[strings.TrimSuffix(name, "_file")] {
+		switch kinds[strings.TrimSuffix(name, "_file")] {
+		case "whole":
 			read = readSecretWhole
+		case "public":
+			read = readPublic
 		}
 		text, err := read(file.String())
 		if err != nil {
@@ -84,8 +88,27 @@ func readSecretFiles(v reflect.Value, path string) []string {
 	return problems
 }
 
-// maxSecret is the longest file of a secret in bytes.
-const maxSecret = 64 << 10
+// maxSecret and maxPublic are the longest files of a secret and of what is none, in bytes.
+const (
+	maxSecret = 64 << 10
+	maxPublic = 512 << 10
+)
+
+// readPublic reads the whole file of what everybody may read, such as certificates.
+func readPublic(path string) (string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", err
+	}
+	if info.Size() > maxPublic || !info.Mode().IsRegular() {
+		return "", fmt.Errorf("%s: no file of at most %d bytes", path, maxPublic)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	return string(text), nil
+}
 
 // readSecretWhole reads the whole file of a secret of several lines, such as a key
 // in PEM, and refuses one that everybody may read.

@@ -42,6 +42,25 @@ func TestASignInPartnersSecretsAreReadFromTheirFiles(t *testing.T) {
 	}
 }
 
+func TestMetadataOfAPartnerIsReadFromAFileThatEverybodyMayRead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "metadata.xml")
+	const text = "<md:EntityDescriptor\n/>\n"
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil { //nolint:gosec // that is what is tested
+		t.Fatal(err)
+	}
+	given := "id: bank\nprotocol: saml\nname: {en: The bank, fr: La banque}\nissuer: urn:bank\nsaml: {metadata_file: " + path + "}\n"
+	s, err := ParseUpstream("bank.yaml", []byte(given))
+	if err != nil || s.SAML.Metadata != text {
+		t.Errorf("%q %v", s.SAML.Metadata, err)
+	}
+	if err := os.WriteFile(path, make([]byte, maxPublic+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ParseUpstream("bank.yaml", []byte(given)); err == nil || !strings.Contains(problemsOf(t, err), "saml.metadata_file") {
+		t.Errorf("a long file: %v", err)
+	}
+}
+
 func TestSignInPartnersOfOneIdOrOneIssuerAreNamed(t *testing.T) {
 	c := Preset("parvis")
 	one := upstream.Settings{

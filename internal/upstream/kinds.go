@@ -21,11 +21,12 @@ const (
 	FranceConnect     Kind = "franceconnect"      // eIDAS low
 	FranceConnectPlus Kind = "franceconnect-plus" // eIDAS substantial and high, encrypted
 	Interac           Kind = "interac"            // the sign-in service of Interac
+	GCKey             Kind = "gckey"              // GCKey and others of the Government of Canada's SAML profile
 )
 
 // Kinds lists the kinds.
 func Kinds() []Kind {
-	return []Kind{Parvis, Google, Entra, Okta, FranceConnect, FranceConnectPlus, Interac}
+	return []Kind{Parvis, Google, Entra, Okta, FranceConnect, FranceConnectPlus, Interac, GCKey}
 }
 
 // UnmarshalText reads a kind; an unknown one is an error that lists those that exist.
@@ -43,7 +44,13 @@ func (k Kind) fill(s Settings) Settings {
 	if !ok {
 		return s
 	}
+	set(&s.Protocol, known.Protocol)
 	set(&s.Issuer, known.Issuer)
+	set(&s.SAML.NameID, known.SAML.NameID)
+	set(&s.SAML.Encryption, known.SAML.Encryption)
+	if len(s.SAML.AuthnContext) == 0 {
+		s.SAML.AuthnContext = known.SAML.AuthnContext
+	}
 	o, from := &s.OIDC, known.OIDC
 	set(&o.Auth, from.Auth)
 	set(&o.ResponseMode, from.ResponseMode)
@@ -65,6 +72,10 @@ func (k Kind) fill(s Settings) Settings {
 	}
 	return s
 }
+
+// assuranceGC begins the levels of assurance of the Government of Canada's profile
+// (Cyber Authentication Technology Solutions, Interface Architecture and Specification).
+const assuranceGC = "urn:gc-ca:cyber-auth:assurance:"
 
 // kinds are the settings that each kind begins with. What a level is worth takes
 // effect only as far as worth.cap is raised.
@@ -97,6 +108,13 @@ func kinds() map[Kind]Settings {
 		FranceConnectPlus: {
 			Worth: Worth{ACR: map[string]policy.Level{"eidas2": policy.AAL2, "eidas3": policy.AAL2}},
 			OIDC:  OIDCSettings{Auth: AuthPost, ACRValues: []string{"eidas2"}, PAR: Off, DPoP: Off, IDTokenAlgs: []string{"ES256", "RS256"}},
+		},
+		GCKey: { // metadata comes with the agreement; a password there is LoA 2 (ITSG-31)
+			Protocol: string(SAML),
+			Worth: Worth{ACR: map[string]policy.Level{
+				assuranceGC + "loa1": policy.OneStep, assuranceGC + "loa2": policy.OneStep, assuranceGC + "loa3": policy.AAL2,
+			}},
+			SAML: SAMLSettings{NameID: "persistent", Encryption: On, AuthnContext: []string{assuranceGC + "loa2"}},
 		},
 		Interac: { // issuer and client_id come with the agreement
 			OIDC: OIDCSettings{Auth: AuthPrivateKeyJWT},

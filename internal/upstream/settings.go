@@ -1,6 +1,11 @@
 package upstream
 
 import (
+	"cmp"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
 	"time"
 
 	"parvis/internal/i18n"
@@ -18,9 +23,9 @@ const (
 type Settings struct {
 	// ID stands in the address that the partner sends people back to: lower-case letters, digits and dashes.
 	ID string `yaml:"id" json:"id"`
-	// Protocol is how we speak with the partner: oidc (the default).
+	// Protocol is how we speak with the partner: oidc (the default) or saml.
 	Protocol string `yaml:"protocol,omitempty" json:"protocol,omitempty"`
-	// Kind fills in what is known of a partner: parvis, google, entra, okta, franceconnect, franceconnect-plus or interac; whatever is written here wins over it.
+	// Kind fills in what is known of a partner: parvis, google, entra, okta, franceconnect, franceconnect-plus, interac or gckey; whatever is written here wins over it.
 	Kind Kind `yaml:"kind,omitempty" json:"kind,omitempty"`
 
 	// Name is what people call the partner, per language.
@@ -42,7 +47,7 @@ type Settings struct {
 	// Disabled keeps the partner but lets nobody sign in with it.
 	Disabled bool `yaml:"disabled,omitempty" json:"-"`
 
-	// Issuer is the partner's own name for itself, an https address. People's links hang on it: it must not change.
+	// Issuer is the partner's own name for itself: an https address, or with saml the entityID of its metadata. People's links hang on it: it must not change.
 	Issuer string `yaml:"issuer" json:"issuer"`
 	// MaxAge is how old the authentication at the partner may be; 0: any age.
 	MaxAge time.Duration `yaml:"max_age,omitempty" json:"max_age,omitempty"`
@@ -56,6 +61,8 @@ type Settings struct {
 	Worth Worth `yaml:"worth,omitempty" json:"worth,omitzero"`
 	// OIDC is how we are known to an OpenID provider.
 	OIDC OIDCSettings `yaml:"oidc,omitempty" json:"oidc,omitzero"`
+	// SAML is how we speak with a SAML 2.0 identity provider.
+	SAML SAMLSettings `yaml:"saml,omitempty" json:"saml,omitzero"`
 }
 
 // Worth says what a sign-in at a partner is worth here. The strongest of what
@@ -78,6 +85,24 @@ func (w Worth) Of(acr string, amr []string) policy.Level {
 		level = max(level, w.AMR[method])
 	}
 	return min(level, w.Cap)
+}
+
+// Enough are the values of acr to ask for: those of the settings, or, when a level is
+// demanded that the strongest of them does not reach, those that do reach it, the
+// weakest of them first.
+func (w Worth) Enough(configured []string, level policy.Level) []string {
+	enough := func(value string) bool { return w.Of(value, nil) >= level }
+	if level == 0 || slices.ContainsFunc(configured, enough) {
+		return configured
+	}
+	values := slices.SortedFunc(maps.Keys(w.ACR), func(a, b string) int {
+		return cmp.Or(cmp.Compare(w.ACR[a], w.ACR[b]), strings.Compare(a, b))
+	})
+	values = slices.DeleteFunc(values, func(value string) bool { return !enough(value) })
+	if len(values) == 0 {
+		return configured
+	}
+	return values
 }
 
 // OIDCSettings are how we are known to an OpenID provider.
@@ -128,6 +153,7 @@ func (s Settings) Problems() []string {
 
 // Build checks the settings and makes the provider. It returns none when there is a problem.
 func (s Settings) Build() (*Provider, []string) {
+	given := s
 	s = s.withDefaults()
 	c := &check{id: s.ID}
 	c.words(s)
@@ -143,10 +169,16 @@ func (s Settings) Build() (*Provider, []string) {
 	case OIDC:
 		c.issuer(s.Issuer)
 		p.Client = c.client(s.OIDC)
+		if !reflect.ValueOf(given.SAML).IsZero() {
+			c.add("saml", "is for protocol: saml only; remove it, or write protocol: saml")
+		}
 	case SAML:
-		c.add("protocol", "saml is not there yet; use oidc")
+		p.SAML = c.saml(s.Issuer, s.SAML)
+		if !reflect.ValueOf(given.OIDC).IsZero() {
+			c.add("oidc", "is for protocol: oidc only; remove it")
+		}
 	default:
-		c.add("protocol", "%q is not known; use oidc", s.Protocol)
+		c.add("protocol", "%q is not known; use oidc or saml", s.Protocol)
 	}
 	if len(c.problems) > 0 {
 		return nil, c.problems
@@ -157,6 +189,7 @@ func (s Settings) Build() (*Provider, []string) {
 // withDefaults fills in what the kind knows, and then what holds for all.
 func (s Settings) withDefaults() Settings {
 	s = s.Kind.fill(s)
+	s.SAML = s.SAML.withDefaults()
 	set(&s.Protocol, string(OIDC))
 	set(&s.ClockSkew, usualSkew)
 	set(&s.Timeout, 5*time.Second)

@@ -93,7 +93,8 @@ func TestEachMistakeInASignInPartnerIsNamedByItsKey(t *testing.T) {
 		"logo svg":                  {func(s *Settings) { s.Logo = "data:image/svg+xml;base64,PHN2Zz4=" }, ".logo:"},
 		"logo that is none":         {func(s *Settings) { s.Logo = "data:image/png;base64," + base64.StdEncoding.EncodeToString([]byte("x")) }, ".logo:"},
 		"protocol":                  {func(s *Settings) { s.Protocol = "ldap" }, ".protocol:"},
-		"protocol to come":          {func(s *Settings) { s.Protocol = "saml" }, ".protocol:"},
+		"oidc beside saml":          {func(s *Settings) { s.Protocol = "saml" }, ".oidc:"},
+		"saml beside oidc":          {func(s *Settings) { s.SAML.Binding = "post" }, ".saml:"},
 		"no issuer":                 {func(s *Settings) { s.Issuer = "" }, ".issuer:"},
 		"issuer without TLS":        {func(s *Settings) { s.Issuer = "http://bank.example" }, ".issuer:"},
 		"issuer with query":         {func(s *Settings) { s.Issuer = "https://bank.example?x" }, ".issuer:"},
@@ -156,6 +157,10 @@ func TestEveryKindIsCompleteButForWhatThePartnerGives(t *testing.T) {
 	}
 	for _, kind := range Kinds() {
 		s := good()
+		if kinds()[kind].Protocol == string(SAML) {
+			s = goodSAML(t)
+			s.Protocol = ""
+		}
 		s.Kind = kind
 		if kind != Google {
 			s.Issuer = "https://partner.example/tenant"
@@ -168,6 +173,12 @@ func TestEveryKindIsCompleteButForWhatThePartnerGives(t *testing.T) {
 		p, problems := s.Build()
 		if len(problems) > 0 {
 			t.Errorf("%s: %v", kind, problems)
+			continue
+		}
+		if p.Protocol == SAML {
+			if p.Worth.Cap != policy.OneStep || p.SAML.Encryption != On || len(p.SAML.Contexts) == 0 {
+				t.Errorf("%s: %+v", kind, p)
+			}
 			continue
 		}
 		if p.Worth.Cap != policy.OneStep || strings.Join(p.Client.Scopes, " ") != "openid" {

@@ -33,14 +33,21 @@ type credentials struct {
 	Secret        string `json:"secret,omitempty"`
 	PrivateKey    string `json:"private_key,omitempty"`
 	DecryptionKey string `json:"decryption_key,omitempty"`
+
+	SAMLPrivateKey    string `json:"saml_private_key,omitempty"`
+	SAMLDecryptionKey string `json:"saml_decryption_key,omitempty"`
 }
 
 func (s Settings) credentials() credentials {
-	return credentials{Secret: s.OIDC.Secret, PrivateKey: s.OIDC.PrivateKey, DecryptionKey: s.OIDC.DecryptionKey}
+	return credentials{
+		Secret: s.OIDC.Secret, PrivateKey: s.OIDC.PrivateKey, DecryptionKey: s.OIDC.DecryptionKey,
+		SAMLPrivateKey: s.SAML.PrivateKey, SAMLDecryptionKey: s.SAML.DecryptionKey,
+	}
 }
 
 func (s *Settings) take(c credentials) {
 	s.OIDC.Secret, s.OIDC.PrivateKey, s.OIDC.DecryptionKey = c.Secret, c.PrivateKey, c.DecryptionKey
+	s.SAML.PrivateKey, s.SAML.DecryptionKey = c.SAMLPrivateKey, c.SAMLDecryptionKey
 }
 
 // decode reads the settings of a row with its credentials.

@@ -7,8 +7,8 @@
 // Providers of the file cannot be changed by commands; the others are rows behind
 // one revision that every node polls (Registry, Store). Registry.Begin makes the
 // request that a browser takes to the partner, and Registry.Finish checks what it
-// brings back, each by the Consumer of the provider's protocol (oidc below this
-// package; SAML beside it). Registry.Health says whether a partner can be reached.
+// brings back, each by the Consumer of the provider's protocol (oidc and
+// saml below this package). Registry.Health says whether a partner can be reached.
 // Links tie a partner's subject to an account.
 //
 // What this package refuses, whatever is configured:
@@ -27,7 +27,7 @@
 //
 // It owns the tables upstream_provider, upstream_revision, upstream_link,
 // upstream_block, upstream_assertion and upstream_answer. Settings.OIDC becomes a
-// Client; a protocol that is added later has a section and a face of its own beside it.
+// Client, Settings.SAML a SAMLClient.
 package upstream
 
 import (
@@ -77,7 +77,8 @@ type Provider struct {
 	CheckEvery time.Duration // how often its health is looked at
 
 	Worth  Worth
-	Client Client // for OIDC
+	Client Client     // for OIDC
+	SAML   SAMLClient // for SAML
 
 	Disabled bool
 	FromFile bool // read only: stands in the configuration file
@@ -216,6 +217,9 @@ type Finding struct {
 	Wrong bool   `json:"wrong"` // nobody can sign in until it is mended
 	Text  string `json:"text"`
 }
+
+// MetadataPath is where a partner that speaks SAML finds our metadata for it.
+func MetadataPath(provider ID) string { return "/partner/" + string(provider) + "/metadata" }
 
 // CallbackPath is where a partner sends people back to: one address for each
 // partner (RFC 9700, 4.4.2.2), the same for every service.

@@ -105,7 +105,7 @@ func (c *Consumer) parameters(p *upstream.Provider, ask upstream.Ask, pending up
 	if p.Client.ResponseMode != "query" {
 		params.Set("response_mode", p.Client.ResponseMode)
 	}
-	if values := acrValues(p, ask); len(values) > 0 {
+	if values := p.Worth.Enough(p.Client.ACRValues, ask.Level); len(values) > 0 {
 		params.Set("acr_values", strings.Join(values, " "))
 	}
 	if len(p.Client.Claims) > 0 {

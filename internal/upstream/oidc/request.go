@@ -1,7 +1,6 @@
 package oidc
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -27,24 +26,6 @@ func challenge(verifier string) string {
 
 // seconds writes a duration as max_age wants it, never longer than demanded.
 func seconds(d time.Duration) string { return strconv.FormatInt(int64(d/time.Second), 10) }
-
-// acrValues are what is asked for: the values of the settings, or, when a level is
-// demanded that the strongest of them does not reach, those that do reach it, the
-// weakest of them first.
-func acrValues(p *upstream.Provider, ask upstream.Ask) []string {
-	enough := func(value string) bool { return p.Worth.Of(value, nil) >= ask.Level }
-	if ask.Level == 0 || slices.ContainsFunc(p.Client.ACRValues, enough) {
-		return p.Client.ACRValues
-	}
-	values := slices.SortedFunc(maps.Keys(p.Worth.ACR), func(a, b string) int {
-		return cmp.Or(cmp.Compare(p.Worth.ACR[a], p.Worth.ACR[b]), strings.Compare(a, b))
-	})
-	values = slices.DeleteFunc(values, func(value string) bool { return !enough(value) })
-	if len(values) == 0 {
-		return p.Client.ACRValues
-	}
-	return values
-}
 
 // claimsParameter asks for claims of the ID token as essential (OpenID Connect Core 1.0, 5.5).
 func claimsParameter(names []string) string {
