@@ -36,6 +36,7 @@ import (
 	"parvis/internal/i18n"
 	"parvis/internal/id"
 	"parvis/internal/job"
+	"parvis/internal/jose"
 	"parvis/internal/keyring"
 	"parvis/internal/lifecycle"
 	"parvis/internal/notify"
@@ -53,6 +54,7 @@ import (
 	"parvis/internal/stepup"
 	"parvis/internal/upstream"
 	"parvis/internal/upstream/oidc"
+	"parvis/internal/upstream/saml"
 	"parvis/internal/web/kit"
 	"parvis/internal/web/visit"
 )
@@ -90,6 +92,7 @@ type House struct {
 	Partners relyingparty.Store
 
 	Upstreams     *upstream.Registry
+	SAML          *saml.Consumer
 	UpstreamStore upstream.Store
 	Links         upstream.Links
 	APIKeys       operator.Keys
@@ -192,10 +195,15 @@ func (h *House) upstreams() error {
 	if len(problems) > 0 {
 		return &config.Error{Problems: problems}
 	}
+	h.SAML = &saml.Consumer{
+		Outbound: h.Outbound, Signing: func() ([]keyring.Private, error) { return h.Keyring.Privates(jose.RS256) },
+		Assertions: upstream.Assertions{DB: h.DB}, BaseURL: h.Config.Server.PublicURL, Cached: h.Keyring.Settings.PublishBefore / 2, Now: h.Now,
+	}
 	h.Upstreams = &upstream.Registry{
 		DB: h.DB, Keys: h.Keys, Now: h.Now, File: fromFile,
 		Consumers: map[upstream.Protocol]upstream.Consumer{
 			upstream.OIDC: &oidc.Consumer{Outbound: h.Outbound, Signer: h.Keyring.Signer, BaseURL: h.Config.Server.PublicURL, Now: h.Now},
+			upstream.SAML: h.SAML,
 		},
 	}
 	h.UpstreamStore = upstream.Store{Registry: h.Upstreams, Audit: h.Audit}

@@ -1,0 +1,172 @@
+package saml
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"sync"
+	"time"
+
+	"parvis/internal/outbound"
+	"parvis/internal/saml/protocol"
+	"parvis/internal/upstream"
+)
+
+// How long a partner's metadata is kept. It is asked for again when it is older than
+// its cacheDuration within these bounds, or usual without one; while that fails, it
+// still serves until stale, and never after its validUntil. It is also asked for
+// again when an answer is signed by none of its keys, but no more often than again.
+const (
+	usual   = time.Hour
+	soonest = time.Minute
+	latest  = 6 * time.Hour
+	stale   = 24 * time.Hour
+	again   = 10 * time.Second
+)
+
+// source is where metadata comes from, and who must have signed it: what is known of
+// one source is not known of another.
+type source struct {
+	issuer, url string
+	signed      [sha256.Size]byte
+}
+
+func sourceOf(p *upstream.Provider) source {
+	h := sha256.New()
+	for _, key := range p.SAML.MetadataKeys {
+		raw, _ := x509.MarshalPKIXPublicKey(key) // cannot fail: it came from a certificate
+		h.Write(raw)
+	}
+	return source{p.Issuer, p.SAML.MetadataURL, [sha256.Size]byte(h.Sum(nil))}
+}
+
+// cache is what is known of one source.
+type cache struct {
+	asking sync.Mutex // held while metadata is fetched, so that many at once ask once
+	mutex  sync.Mutex // of what follows
+	idp    *protocol.IdentityProvider
+	at     time.Time // of idp
+	tried  time.Time // whatever came of it
+	forced time.Time // the last time that an unknown key was the reason
+}
+
+func (c *Consumer) of(p *upstream.Provider) *cache {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if c.caches == nil {
+		c.caches = map[source]*cache{}
+	}
+	s := sourceOf(p)
+	if c.caches[s] == nil {
+		for other := range c.caches {
+			if other.issuer == s.issuer { // the settings changed
+				delete(c.caches, other)
+			}
+		}
+		c.caches[s] = &cache{}
+	}
+	return c.caches[s]
+}
+
+// usable is what is known, as long as it may be used at all.
+func (k *cache) usable(now time.Time) (idp *protocol.IdentityProvider, age time.Duration, lately bool) {
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
+	age, lately = now.Sub(k.at), now.Sub(k.tried) < again && !now.Before(k.tried)
+	if k.idp == nil || age < 0 || age >= stale || !k.idp.ValidUntil.IsZero() && !now.Before(k.idp.ValidUntil) {
+		return nil, 0, lately
+	}
+	return k.idp, age, lately
+}
+
+// fresh is how long metadata is used without asking again.
+func fresh(idp *protocol.IdentityProvider) time.Duration {
+	if idp.CacheDuration == 0 {
+		return usual
+	}
+	return min(max(idp.CacheDuration, soonest), latest)
+}
+
+// partner is what a provider's metadata says, from the settings or the cache.
+func (c *Consumer) partner(ctx context.Context, p *upstream.Provider) (*protocol.IdentityProvider, error) {
+	if known := p.SAML.Known; known != nil {
+		if !known.ValidUntil.IsZero() && !c.Now().Before(known.ValidUntil) {
+			return nil, upstream.Fail(upstream.Invalid, "metadata: expired on %s; give the new one", known.ValidUntil.Format(time.RFC3339))
+		}
+		return known, nil
+	}
+	k := c.of(p)
+	known, age, lately := k.usable(c.Now())
+	if known != nil && (age < fresh(known) || lately) {
+		return known, nil
+	}
+	idp, err := c.fetchOnce(ctx, p, k)
+	if err != nil && known != nil {
+		return known, nil // what it said before serves for a while
+	}
+	return idp, err
+}
+
+// renewed asks a provider for its metadata because an answer was signed by none of the
+// known keys. It reports false when it was asked so only just now, or cannot be asked.
+func (c *Consumer) renewed(ctx context.Context, p *upstream.Provider) (*protocol.IdentityProvider, bool) {
+	if p.SAML.Known != nil {
+		return nil, false
+	}
+	k, now := c.of(p), c.Now()
+	k.mutex.Lock()
+	lately := now.Sub(k.forced) < again && !now.Before(k.forced)
+	if !lately {
+		k.forced = now
+	}
+	k.mutex.Unlock()
+	if lately {
+		return nil, false
+	}
+	idp, err := c.fetch(ctx, p)
+	return idp, err == nil
+}
+
+// fetchOnce asks unless somebody else has just got an answer.
+func (c *Consumer) fetchOnce(ctx context.Context, p *upstream.Provider, k *cache) (*protocol.IdentityProvider, error) {
+	before := c.Now()
+	k.asking.Lock()
+	defer k.asking.Unlock()
+	k.mutex.Lock()
+	known, at := k.idp, k.at
+	k.mutex.Unlock()
+	if known != nil && !at.Before(before) {
+		return known, nil
+	}
+	return c.fetch(ctx, p)
+}
+
+// fetch asks a provider for its metadata and keeps a good answer.
+func (c *Consumer) fetch(ctx context.Context, p *upstream.Provider) (*protocol.IdentityProvider, error) {
+	k := c.of(p)
+	k.mutex.Lock()
+	k.tried = c.Now()
+	k.mutex.Unlock()
+	limited, cancel := context.WithTimeout(ctx, p.Timeout)
+	defer cancel()
+	answer, err := c.Outbound.Do(limited, outbound.Request{
+		Method: "GET", URL: p.SAML.MetadataURL, Header: map[string]string{"Accept": "application/samlmetadata+xml, application/xml, text/xml"},
+	})
+	if err == nil && (answer.Status >= 500 || answer.Status == 429) {
+		err = answer.Err()
+	}
+	if err != nil {
+		return nil, upstream.Called(ctx, "metadata", err)
+	}
+	if answer.Status != 200 {
+		return nil, upstream.Fail(upstream.Invalid, "metadata: status %d", answer.Status)
+	}
+	idp, err := protocol.ReadIdentityProvider(answer.Body, protocol.MetadataTrust{EntityID: p.Issuer, Now: c.Now(), Keys: p.SAML.MetadataKeys})
+	if err != nil {
+		return nil, upstream.Fail(upstream.Invalid, "metadata: %w", err)
+	}
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
+	k.idp, k.at = idp, c.Now()
+	return idp, nil
+}
