@@ -297,6 +297,11 @@ func (h *House) Close() error {
 		h.Mail.Close()
 	}
 	h.Outbound.Close()
+	if f := h.Policy.Breached; f != nil {
+		if err := f.Close(); err != nil {
+			return errors.Join(fmt.Errorf("app: %w", err), h.DB.Close())
+		}
+	}
 	if err := h.DB.Close(); err != nil {
 		return fmt.Errorf("app: %w", err)
 	}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"fmt"
 	"slices"
 
 	"parvis/internal/account"
@@ -8,6 +9,7 @@ import (
 	"parvis/internal/authenticator/backupcode"
 	"parvis/internal/authenticator/otp"
 	"parvis/internal/authenticator/password"
+	"parvis/internal/authenticator/password/breached"
 	"parvis/internal/authenticator/phone"
 	"parvis/internal/authenticator/totp"
 	"parvis/internal/connection"
@@ -38,7 +40,12 @@ func (h *House) domains(Options) error {
 		return err
 	}
 	h.Table = c.TableBy(h.Outbox.Can(notify.Text), h.Outbox.Can(notify.Voice))
-	h.Policy = password.Policy{Settings: c.Password, Blocklist: blocked, SecondStep: h.Table.TwoFactors()}
+	h.Policy = password.Policy{Settings: c.Password, Blocklist: blocked, SecondStep: h.Table.TwoFactors(), Unread: h.breachedUnread}
+	if file := c.Password.BreachedFile; file != "" {
+		if h.Policy.Breached, err = breached.Open(file); err != nil {
+			return fmt.Errorf("app: password.breached_file: %w", err)
+		}
+	}
 	h.Passwords = password.Passwords{Keys: h.Keys}
 	h.Methods = authenticator.Authenticators{Settings: c.Methods.Limits}
 	h.Apps = totp.Apps{Keys: h.Keys, Methods: h.Methods, Settings: c.Methods.App}

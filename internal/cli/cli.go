@@ -36,6 +36,7 @@ type commands struct {
 	Account     accountCmd  `cmd:"" help:"Look after one person's account."`
 	Partner     partnerCmd  `cmd:"" help:"Add and change services that use the sign-in service."`
 	Upstream    upstreamCmd `cmd:"" help:"Add and check sign-in partners: what people sign in here with and have elsewhere."`
+	Breached    breachedCmd `cmd:"" help:"Make and show the file of passwords that are known from leaks."`
 	Key         keyCmd      `cmd:"" help:"List and rotate the signing keys."`
 	APIKey      apiKeyCmd   `cmd:"" name:"api-key" help:"Make, list and revoke keys of the operators' API."`
 	Bench       benchCmd    `cmd:"" help:"Measure this machine: sign-ins, code flows, exchanges, beside what their parts alone cost."`

@@ -7,6 +7,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/ccojocar/zxcvbn-go"
+
+	"parvis/internal/authenticator/password/breached"
 )
 
 // maximumEver is the most characters that any deployment can allow.
@@ -31,6 +33,7 @@ const (
 	RulePersonal  RuleName = "personal"   // not the address or the name of a service
 	RuleRepeated  RuleName = "repeated"   // not one character or one short piece again and again
 	RuleGuessable RuleName = "guessable"  // zxcvbn finds it strong enough
+	RuleBreached  RuleName = "breached"   // not known from a leak
 	RuleCharacter RuleName = "characters" // no control characters, valid Unicode
 )
 
@@ -63,6 +66,10 @@ type Policy struct {
 	// SecondStep says that every sign-in proves a second factor beside the password:
 	// then a shorter one is enough (SP 800-63B-4, 3.1.1.2).
 	SecondStep bool
+	// Breached is the operator's file of passwords from leaks; nil for none. Unread is
+	// told when it cannot be read: then only the other rules judge.
+	Breached *breached.File
+	Unread   func(error)
 }
 
 // Minimum is the least number of characters.
@@ -140,10 +147,26 @@ func (p Policy) Check(typed string, c Context) []Violation {
 	if name := p.blocked(word, c.Words); name != "" {
 		return append(out, violation(name))
 	}
+	if p.Leaked(typed) {
+		return append(out, violation(RuleBreached))
+	}
 	if p.Settings.Strength > 0 && p.score(word, c.Words) < p.Settings.Strength {
 		out = append(out, violation(RuleGuessable))
 	}
 	return out
+}
+
+// Leaked reports whether a password is known from a leak, as it was typed or as it is
+// kept. Without a file none is.
+func (p Policy) Leaked(typed string) bool {
+	if p.Breached == nil {
+		return false
+	}
+	found, err := p.Breached.Contains(typed, Normalize(typed))
+	if err != nil && p.Unread != nil {
+		p.Unread(err)
+	}
+	return found
 }
 
 // blocked names the first reason why a password is too easy to guess, or "".

@@ -1,12 +1,15 @@
 package password_test
 
 import (
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"parvis/internal/authenticator/password"
+	"parvis/internal/authenticator/password/breached"
 )
 
 func policy(t testing.TB, preset string) password.Policy {
@@ -177,4 +180,37 @@ func FuzzCheck(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestAPasswordThatIsKnownFromALeakIsRefusedWithItsReason(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "breached.bin")
+	list := "a password of another site\ncaf\u00e9 noir et tartine au miel\n"
+	if _, err := breached.Build(path, strings.NewReader(list), breached.Source{Plain: true}, time.Unix(0, 0)); err != nil {
+		t.Fatal(err)
+	}
+	file, err := breached.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := policy(t, "parvis")
+	p.Breached = file
+	for typed, refused := range map[string]bool{
+		"a password of another site":             true,
+		"caf\u00e9 noir et tartine au miel":      true,
+		"cafe\u0301 noir et tartine au miel":     true, // as another keyboard types it
+		"a password of this site that is unused": false,
+	} {
+		got := p.Check(typed, password.Context{})
+		if (len(got) == 1 && got[0].Rule == password.RuleBreached) != refused || !refused && len(got) > 0 {
+			t.Errorf("%q: %+v", typed, got)
+		}
+	}
+	var unread error
+	p.Unread = func(err error) { unread = err }
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := p.Check("a password of another site", password.Context{}); len(got) > 0 || unread == nil {
+		t.Errorf("a file that cannot be read keeps people from choosing a password, or is not told: %+v %v", got, unread)
+	}
 }

@@ -24,6 +24,8 @@ type Settings struct {
 	Symbol bool `yaml:"symbol"`
 	// Strength is the least score of zxcvbn, 1 to 4; 0 asks for none.
 	Strength int `yaml:"strength"`
+	// BreachedFile holds passwords that are known from leaks; `parvis breached build` makes it. A new one put in its place is taken within a minute. Without a file, the list that comes with the program is all that is compared.
+	BreachedFile string `yaml:"breached_file"`
 	// Memory is what one argon2id computation uses, in KiB.
 	Memory uint32 `yaml:"memory"`
 	// Passes is how often argon2id goes over its memory.
