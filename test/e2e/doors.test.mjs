@@ -1,0 +1,100 @@
+// The ways in to an account, as its owner sees and changes them: its screens, and the ways through them.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { at, launch, person, sound, submit } from "./lib/browser.mjs";
+import { newAddress, startDemo } from "./lib/demo.mjs";
+import { allow, createByCode } from "./lib/steps.mjs";
+
+let demo;
+let browser;
+before(async () => { [demo, browser] = await Promise.all([startDemo(), launch()]); });
+after(async () => { await browser?.close(); await demo?.stop(); });
+
+const all = process.env.AXE === "all";
+const kinds = [
+  { lang: "en", width: 1280 }, { lang: "fr", width: 320, script: false }, { lang: "fr", width: 320 }, { lang: "en", width: 1280, script: false },
+  ...(all ? [{ lang: "en", width: 320 }, { lang: "fr", width: 1280 }, { lang: "en", width: 1280, dark: true }, { lang: "fr", width: 320, dark: true }] : []),
+];
+
+// The bank has three customers: each kind of browser takes another one's sign-in, and gives it back.
+const customer = "maya-brook";
+
+async function owner(kind) {
+  const page = await person(browser, kind);
+  const email = newAddress("a-rather-long-name-that-somebody-really-has");
+  await createByCode(page, demo, demo.plain, email);
+  await allow(page);
+  return page;
+}
+
+async function add(page) {
+  await page.goto(`${demo.issuer}/settings/partners/northland-bank/add`);
+  await at(page, "add-sign-in-partner");
+  await submit(page, "add-sign-in-partner");
+  await at(page, "partner-hand-off");
+}
+
+for (const kind of kinds) {
+  const how = `${kind.lang}, ${kind.width} px, JavaScript ${kind.script === false ? "off" : "on"}${kind.dark ? ", dark" : ""}`;
+
+  test(`a sign-in partner is blocked, unblocked, added and removed in the settings (${how})`, async () => {
+    const page = await owner(kind);
+    await page.goto(`${demo.issuer}/settings`);
+    await at(page, "settings");
+    await sound(page, "free");
+    await page.locator("#other-partners .row-actions a").nth(1).click();
+    await at(page, "block-partner");
+    await sound(page);
+    await submit(page, "block-partner");
+    await at(page, "settings");
+    await sound(page, "blocked");
+    await page.locator("#other-partners .row-actions a").first().click();
+    await at(page, "unblock-partner");
+    await sound(page);
+    await submit(page, "unblock-partner");
+    await at(page, "settings");
+
+    await page.locator("#other-partners .row-actions a").first().click();
+    await at(page, "add-sign-in-partner");
+    await sound(page);
+    await submit(page, "add-sign-in-partner");
+    await at(page, "partner-hand-off");
+    await sound(page, "adding");
+    await page.click("#submit");
+    await page.click("form#bank-sign-in #cancel");
+    await at(page, "partner-not-added");
+    await sound(page);
+    await page.click("#back-to-settings");
+    await at(page, "settings");
+    await sound(page, "not-added");
+
+    await add(page);
+    await page.click("#submit");
+    await page.check(`#customer-${customer}`);
+    await submit(page, "bank-sign-in");
+    await at(page, "add-partner");
+    await sound(page);
+    await page.click("#yes");
+    await at(page, "settings");
+    await sound(page, "added");
+    assert.equal(await page.locator("#other-partners").count(), 0);
+
+    // What opens this account opens no other: the page says so, and nothing of this one.
+    const second = await owner(kind);
+    await add(second);
+    await second.click("#submit");
+    await second.check(`#customer-${customer}`);
+    await submit(second, "bank-sign-in");
+    await at(second, "partner-not-added");
+    await sound(second, "other");
+    await second.click("#back-to-settings");
+    await at(second, "settings");
+    await second.context().close();
+
+    await page.locator("#partners .row-actions a").first().click();
+    await at(page, "remove-partner");
+    await submit(page, "remove-partner");
+    await at(page, "settings");
+    await page.context().close();
+  });
+}
