@@ -164,7 +164,7 @@ func TestKeysForSAMLAreCredentialsAndStandInNoJSON(t *testing.T) {
 	if err := json.Unmarshal(raw, &back); err != nil {
 		t.Fatal(err)
 	}
-	back.take(s.credentials())
+	back.Take(s.Credentials())
 	if p, problems := back.Build(); len(problems) > 0 || p.SAML.Signing == nil || len(p.SAML.Decryption) != 1 {
 		t.Errorf("%v", problems)
 	}

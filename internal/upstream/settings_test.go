@@ -245,7 +245,7 @@ oidc: {client_id: abc, secret: of the partner, claims: [acr]}
 	if err := json.Unmarshal(raw, &back); err != nil {
 		t.Fatal(err)
 	}
-	back.take(s.credentials())
+	back.Take(s.Credentials())
 	again, problems := back.Build()
 	if len(problems) > 0 || again.Worth.Cap != policy.TwoSteps || again.Worth.ACR["eidas3"] != policy.AAL2 || again.MaxAge != p.MaxAge || again.Kind != FranceConnectPlus {
 		t.Errorf("%v %s", problems, raw)

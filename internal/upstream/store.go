@@ -28,8 +28,8 @@ type record struct {
 	disabledAt  time.Time
 }
 
-// credentials are the parts of settings that are stored sealed only.
-type credentials struct {
+// Credentials are the parts of settings that are stored sealed only, and never shown.
+type Credentials struct {
 	Secret        string `json:"secret,omitempty"`
 	PrivateKey    string `json:"private_key,omitempty"`
 	DecryptionKey string `json:"decryption_key,omitempty"`
@@ -38,14 +38,16 @@ type credentials struct {
 	SAMLDecryptionKey string `json:"saml_decryption_key,omitempty"`
 }
 
-func (s Settings) credentials() credentials {
-	return credentials{
+// Credentials are those of the settings.
+func (s Settings) Credentials() Credentials {
+	return Credentials{
 		Secret: s.OIDC.Secret, PrivateKey: s.OIDC.PrivateKey, DecryptionKey: s.OIDC.DecryptionKey,
 		SAMLPrivateKey: s.SAML.PrivateKey, SAMLDecryptionKey: s.SAML.DecryptionKey,
 	}
 }
 
-func (s *Settings) take(c credentials) {
+// Take puts credentials into the settings, in the place of all that are there.
+func (s *Settings) Take(c Credentials) {
 	s.OIDC.Secret, s.OIDC.PrivateKey, s.OIDC.DecryptionKey = c.Secret, c.PrivateKey, c.DecryptionKey
 	s.SAML.PrivateKey, s.SAML.DecryptionKey = c.SAMLPrivateKey, c.SAMLDecryptionKey
 }
@@ -61,11 +63,11 @@ func (rec record) decode(keys *secret.Keys) (Settings, error) {
 		if err != nil {
 			return s, fmt.Errorf("upstream: credentials of %s: %w", rec.id, err)
 		}
-		var c credentials
+		var c Credentials
 		if err := json.Unmarshal(plain, &c); err != nil {
 			return s, fmt.Errorf("upstream: credentials of %s: not readable", rec.id)
 		}
-		s.take(c)
+		s.Take(c)
 	}
 	s.Disabled = !rec.disabledAt.IsZero()
 	return s, nil
@@ -132,8 +134,8 @@ func (st Store) Update(tx *db.Tx, s Settings) error {
 	if err != nil {
 		return err
 	}
-	if s.credentials() == (credentials{}) {
-		s.take(before.credentials())
+	if s.Credentials() == (Credentials{}) {
+		s.Take(before.Credentials())
 	}
 	p, err := st.checked(tx, s)
 	if err != nil {
@@ -197,10 +199,10 @@ func (st Store) encode(s Settings) (text string, sealed []byte, err error) {
 	if err != nil {
 		return "", nil, fmt.Errorf("upstream: settings: %w", err)
 	}
-	if s.credentials() == (credentials{}) {
+	if s.Credentials() == (Credentials{}) {
 		return string(plain), nil, nil
 	}
-	secrets, err := json.Marshal(s.credentials()) //nolint:gosec // sealed in the next step, and stored nowhere else
+	secrets, err := json.Marshal(s.Credentials()) //nolint:gosec // sealed in the next step, and stored nowhere else
 	if err != nil {
 		return "", nil, fmt.Errorf("upstream: credentials: %w", err)
 	}

@@ -333,7 +333,7 @@ func TestTheDescriptionForProgramsIsWhole(t *testing.T) {
 	if described != len(routes) {
 		t.Errorf("%d addresses are described, %d are there", described, len(routes))
 	}
-	for name, value := range map[string]any{"Settings": settings{}, "Credentials": credentials{}, "Upstream": shown{}, "Write": written{}} {
+	for name, value := range map[string]any{"Settings": settings{}, "Credentials": upstream.Credentials{}, "Upstream": shown{}, "Write": written{}} {
 		compare(t, name, doc.Components.Schemas[name], reflect.TypeOf(value))
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"reflect"
+	"strings"
 	"time"
 
 	"parvis/internal/i18n"
@@ -39,17 +41,10 @@ func settingsOf(s upstream.Settings) settings {
 	}
 }
 
-// credentials are the parts of settings that are only ever written.
-type credentials struct {
-	Secret        string `json:"secret,omitempty"`
-	PrivateKey    string `json:"private_key,omitempty"`
-	DecryptionKey string `json:"decryption_key,omitempty"`
-}
-
 // written is what a program sends of a partner.
 type written struct {
-	Settings    settings    `json:"settings"`
-	Credentials credentials `json:"credentials,omitzero"`
+	Settings    settings             `json:"settings"`
+	Credentials upstream.Credentials `json:"credentials,omitzero"`
 }
 
 // upstream puts settings and credentials together.
@@ -75,7 +70,7 @@ func (w written) upstream(langs []i18n.Lang) (upstream.Settings, error) {
 	if missing := s.Name.Missing(langs); len(s.Name) > 0 && len(missing) > 0 {
 		problems = append(problems, fmt.Sprintf("upstreams[%s].name: also give it in %v", s.ID, missing))
 	}
-	s.OIDC.Secret, s.OIDC.PrivateKey, s.OIDC.DecryptionKey = w.Credentials.Secret, w.Credentials.PrivateKey, w.Credentials.DecryptionKey
+	s.Take(w.Credentials)
 	if len(problems) > 0 {
 		return s, &problem{status: 422, title: "The settings of the sign-in partner have problems.", problems: problems}
 	}
@@ -101,18 +96,23 @@ type health struct {
 
 func (a *API) shown(s upstream.Settings, source string) shown {
 	out := shown{
-		Settings: settingsOf(s), Credentials: []string{}, Source: source, Disabled: s.Disabled,
+		Settings: settingsOf(s), Credentials: named(s.Credentials()), Source: source, Disabled: s.Disabled,
 		RedirectURI: a.BaseURL + upstream.CallbackPath(upstream.ID(s.ID)),
-	}
-	for _, c := range []struct{ name, value string }{
-		{"secret", s.OIDC.Secret}, {"private_key", s.OIDC.PrivateKey}, {"decryption_key", s.OIDC.DecryptionKey},
-	} {
-		if c.value != "" {
-			out.Credentials = append(out.Credentials, c.name)
-		}
 	}
 	if h := a.Registry.Health(upstream.ID(s.ID)); h.Down {
 		out.Health = health{Down: true, Since: &h.Since, Reason: h.Reason}
+	}
+	return out
+}
+
+// named are the names of the credentials that are set, as a program writes them.
+func named(c upstream.Credentials) []string {
+	out := []string{}
+	of := reflect.ValueOf(c)
+	for field, value := range of.Fields() {
+		if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); !value.IsZero() {
+			out = append(out, name)
+		}
 	}
 	return out
 }
@@ -122,9 +122,9 @@ func (a *API) shown(s upstream.Settings, source string) shown {
 func tag(s upstream.Settings) (string, error) {
 	raw, err := json.Marshal(struct {
 		S settings
-		C credentials
+		C upstream.Credentials
 		D bool
-	}{settingsOf(s), credentials{s.OIDC.Secret, s.OIDC.PrivateKey, s.OIDC.DecryptionKey}, s.Disabled})
+	}{settingsOf(s), s.Credentials(), s.Disabled})
 	if err != nil {
 		return "", fmt.Errorf("operatorapi: %w", err)
 	}
