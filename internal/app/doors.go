@@ -28,7 +28,7 @@ func (h *House) doors(Options) error {
 	c := h.Config
 	pages, err := signinui.New(signinui.Config{
 		Site: h.Site, Visitor: h.Visitor, Signin: h.Signin, Enrollment: h.Enrollment, Recovery: h.Recovery, Stepup: h.Stepup,
-		Parties: h.Registry, Upstreams: h.Upstreams, Policy: h.Policy,
+		Parties: h.Registry, Upstreams: h.Upstreams, SAMLMetadata: h.SAML.Metadata, Policy: h.Policy,
 		Numbers: signinui.Numbers{
 			Activation: c.Account.ProofLifetime, Removal: c.Account.UnactivatedAfter, Reset: c.Account.ProofLifetime,
 			Unlock: c.Account.ProofLifetime, Consent: c.OIDC.Connection.ConsentLife, CodeDigits: c.Account.CodeDigits, SentDigits: c.Methods.Code.Digits,

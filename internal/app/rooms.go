@@ -24,6 +24,7 @@ import (
 	"parvis/internal/session"
 	"parvis/internal/signin"
 	"parvis/internal/stepup"
+	"parvis/internal/upstream"
 	"parvis/internal/web/visit"
 )
 
@@ -64,7 +65,7 @@ func (h *House) journeys(Options) error {
 	h.Signin = &signin.Journey{
 		DB: h.DB, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs,
 		Passwords: h.Passwords, Hasher: h.Hasher, Table: h.Table, Sessions: h.Sessions,
-		Connections: h.Connections, Grants: h.Grants, Upstreams: h.Upstreams, Links: h.Links, Registry: h.Registry, Outbox: h.Outbox,
+		Connections: h.Connections, Grants: h.Grants, Upstreams: h.Upstreams, Links: h.Links, Answers: upstream.Answers{DB: h.DB, Keys: h.Keys}, Registry: h.Registry, Outbox: h.Outbox,
 		Audit: h.Audit, Limiter: h.Limiter, Settings: h.Config.Signin,
 	}
 	h.Enrollment = &enrollment.Journey{

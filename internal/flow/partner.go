@@ -13,6 +13,7 @@ import (
 type Partner struct {
 	Asked   string `json:"asked,omitempty"`   // provider that the person goes to, or came from
 	URL     string `json:"url,omitempty"`     // where it is, with the request
+	Form    string `json:"form,omitempty"`    // the request where it is a form to be posted there, as signin packed it
 	Pending string `json:"pending,omitempty"` // what must be remembered until the answer, as upstream wrote it; taken away by its use
 	Failure string `json:"failure,omitempty"` // why the last try came to nothing, as upstream.Failure names it
 
@@ -61,6 +62,6 @@ func (p Partner) Of(signedIn, live id.Session) Partner {
 // Left is what remains when somebody begins another branch: who they are at the
 // partner, so that it can be linked where the branch leads.
 func (p Partner) Left() Partner {
-	p.Asked, p.URL, p.Pending, p.Failure = "", "", "", ""
+	p.Asked, p.URL, p.Form, p.Pending, p.Failure = "", "", "", "", ""
 	return p
 }

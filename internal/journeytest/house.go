@@ -182,7 +182,7 @@ func build(t testing.TB, d *db.DB, clock *dbtest.Clock, p plan) *House {
 	h.Links = upstream.Links{Keys: keys, Audit: h.Audit}
 	h.Signin = &signin.Journey{
 		DB: d, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs, Passwords: passwords,
-		Hasher: h.Hasher, Table: h.Table, Sessions: h.Sessions, Connections: connections, Grants: grants, Upstreams: h.Upstreams, Links: h.Links, Registry: h.Registry,
+		Hasher: h.Hasher, Table: h.Table, Sessions: h.Sessions, Connections: connections, Grants: grants, Upstreams: h.Upstreams, Links: h.Links, Answers: upstream.Answers{DB: d, Keys: h.Keys}, Registry: h.Registry,
 		Outbox: outbox, Audit: h.Audit, Limiter: limiter, Settings: p.signin,
 	}
 	h.Enroll = &enrollment.Journey{

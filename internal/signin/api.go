@@ -1,6 +1,7 @@
 package signin
 
 import (
+	"net/url"
 	"time"
 
 	"parvis/internal/flow"
@@ -33,6 +34,7 @@ type View struct {
 	Locale         string           // language the service asked for: "en", "fr", or "" for none
 	Partner        upstream.ID      // sign-in partner that the person goes to, came from, or signed in at
 	PartnerURL     string           // where the person goes to sign in there
+	PartnerForm    url.Values       // what is posted there; nil: the address is a link
 	PartnerFailure upstream.Failure // why the last sign-in there came to nothing
 	Added          bool             // the sign-in partner was added to the account
 	Person         *Person          // who is signed in in this browser, nil for nobody

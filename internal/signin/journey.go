@@ -38,6 +38,7 @@ type Journey struct {
 	Grants      grant.Grants
 	Upstreams   *upstream.Registry
 	Links       upstream.Links
+	Answers     upstream.Answers
 	Registry    *relyingparty.Registry
 	Outbox      *notify.Outbox
 	Audit       *audit.Log

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"slices"
 	"time"
 
@@ -83,12 +84,49 @@ func (j *Journey) ask(ctx context.Context, provider upstream.ID, ask upstream.As
 			return flow.Partner{}, fmt.Errorf("pending: %w", err)
 		}
 		next.URL, next.Pending = request.URL, string(text)
+		if next.Form, err = pack(request.Form); err != nil {
+			return flow.Partner{}, err
+		}
 	case failure != "":
 		next.Failure = string(failure)
 	default:
 		return flow.Partner{}, err
 	}
 	return next, nil
+}
+
+// PartnerPosted keeps what a page of a partner posted until this browser comes for it
+// with PartnerHanded: a post of another site comes without our cookies, and what SAML
+// posts is too long for an address. Nobody is known here, and nothing is believed.
+// Fault NotFound for a partner that posts nothing.
+func (j *Journey) PartnerPosted(ctx context.Context, v flow.Visitor, provider upstream.ID, fields url.Values) (handle string, err error) {
+	if err := j.Limiter.Allow(ctx, ratelimit.LinkIP, v.IP); err != nil {
+		return "", err
+	}
+	p, err := j.Upstreams.Get(ctx, provider)
+	if err == nil && (p.Disabled || p.Protocol != upstream.SAML) {
+		err = fault.New(fault.NotFound, "error.upstream.unknown")
+	}
+	if err != nil {
+		return "", fmt.Errorf("signin: partner: %w", err)
+	}
+	return j.Answers.Keep(ctx, provider, fields)
+}
+
+// PartnerHanded is PartnerReturn for an answer that PartnerPosted has kept. It is given
+// away once, to whichever browser names it, and is good only in the one that waits for it.
+func (j *Journey) PartnerHanded(ctx context.Context, v flow.Visitor, provider upstream.ID, handle string) (id.Flow, Result, error) {
+	answer, found, err := j.Answers.Take(ctx, provider, handle)
+	if err != nil {
+		return "", Result{}, err
+	}
+	if !found {
+		if err := j.Limiter.Allow(ctx, ratelimit.LinkIP, v.IP); err != nil {
+			return "", Result{}, err
+		}
+		return "", Result{}, fault.New(fault.NotFound, "error.flow.not-found")
+	}
+	return j.partnerReturn(ctx, v, provider, answer)
 }
 
 // PartnerReturn takes what a browser brought back from a partner: it belongs to the one
@@ -98,7 +136,11 @@ func (j *Journey) PartnerReturn(ctx context.Context, v flow.Visitor, provider up
 	if err := j.Limiter.Allow(ctx, ratelimit.LinkIP, v.IP); err != nil {
 		return "", Result{}, err
 	}
-	fid, adding, pending, err := j.takePending(ctx, v, provider, answer.Params.Get("state"))
+	return j.partnerReturn(ctx, v, provider, answer)
+}
+
+func (j *Journey) partnerReturn(ctx context.Context, v flow.Visitor, provider upstream.ID, answer upstream.Answer) (id.Flow, Result, error) {
+	fid, adding, pending, err := j.takePending(ctx, v, provider, answer.State())
 	if err != nil {
 		return "", Result{}, err
 	}
@@ -136,7 +178,7 @@ func (j *Journey) takePending(ctx context.Context, v flow.Visitor, provider upst
 				continue
 			}
 			fid, adding, pending = f.ID, f.State.Kind == flow.Adding, found
-			p.Pending, p.URL = "", ""
+			p.Pending, p.URL, p.Form = "", "", ""
 			_, err = j.Flows.Save(tx, f)
 			return err
 		}

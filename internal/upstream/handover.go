@@ -17,7 +17,7 @@ import (
 // The bounds of answers on their way: how long one is, in bytes of its fields; how
 // long it waits for its browser, which is led on at once; how many wait at all.
 const (
-	MaxAnswer  = 160 << 10
+	MaxAnswer  = 96 << 10
 	answerLife = 2 * time.Minute
 	mostWaits  = 4096
 )

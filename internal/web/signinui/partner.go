@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"parvis/internal/fault"
@@ -33,6 +34,7 @@ func (u *UI) partnerRoutes(mux *http.ServeMux) {
 
 	mux.Handle("GET "+callbackPattern, u.Site.Handle(u.partnerReturn))
 	mux.Handle("POST "+callbackPattern, u.Site.Handle(u.partnerPosted))
+	mux.Handle("GET /partner/{partner}/metadata", u.Site.Handle(u.partnerMetadata))
 	mux.Handle("GET /partner/{partner}/logo", u.Site.Handle(u.partnerLogo))
 }
 
@@ -133,15 +135,16 @@ type partnerPage struct {
 	journey
 	partnerDoor
 
-	Form    string // name of the form for its token
-	URL     string // where the partner is
-	Address string // of the account
-	Adding  bool   // it is added to the account that is signed in: the settings are the way back
+	Form    string     // name of the form for its token
+	URL     string     // where the partner is
+	Fields  url.Values // what is posted there; nil: the address is a link
+	Address string     // of the account
+	Adding  bool       // it is added to the account that is signed in: the settings are the way back
 }
 
 // aboutPartner makes the data of a page about the journey's partner.
 func (u *UI) aboutPartner(c *call) (partnerPage, error) {
-	out := partnerPage{journey: c.journey, URL: c.view.PartnerURL, Address: c.view.Address, Adding: c.view.Kind == flow.Adding}
+	out := partnerPage{journey: c.journey, URL: c.view.PartnerURL, Fields: c.view.PartnerForm, Address: c.view.Address, Adding: c.view.Kind == flow.Adding}
 	p, err := u.partnerNamed(c.r.Context(), c.view.Partner)
 	if err != nil {
 		return out, err
@@ -159,13 +162,18 @@ func (u *UI) renderPartner(c *call, status int, page string, form *kit.Form, dat
 }
 
 // renderHandOff shows the page partner-hand-off: what the partner will and will not
-// learn, before anybody leaves this site (R40 to R42).
+// learn, before anybody leaves this site (R40 to R42). A request that is a form is sent
+// by its button; this page alone names the partner's origin for that.
 func (u *UI) renderHandOff(c *call, form *kit.Form, status int) error {
 	data, err := u.aboutPartner(c)
 	if err != nil {
 		return err
 	}
-	return u.renderPartner(c, status, "partner-hand-off", form, data)
+	view := kit.View{Page: "partner-hand-off", Title: c.tr.T("partner-hand-off.title", "partner", data.Name), Form: form, Data: data}
+	if data.Fields != nil {
+		view.FormOrigins = []string{data.URL}
+	}
+	return u.render(c, status, view)
 }
 
 // renderPartnerNew shows the page partner-account: nobody is linked by an address alone.

@@ -1,11 +1,14 @@
 package signinui
 
 import (
+	"io"
+	"mime"
 	"net/http"
 	"net/url"
 
 	"parvis/internal/fault"
 	"parvis/internal/id"
+	"parvis/internal/signin"
 	"parvis/internal/upstream"
 	"parvis/internal/web/kit"
 )
@@ -13,24 +16,34 @@ import (
 // callbackPattern is upstream.CallbackPath of every partner.
 const callbackPattern = "/partner/{partner}/callback"
 
-// answerCap is the longest answer that a partner may post, in bytes: what becomes an
-// address of ours must be one that every proxy takes.
+// answerCap is the longest answer that a partner may post, in bytes, where it becomes
+// an address of ours: one that every proxy takes.
 const answerCap = 6 << 10
+
+// postedCap is the longest body that a partner may post: an answer that is kept, with
+// the escapes of its base64.
+const postedCap = upstream.MaxAnswer + upstream.MaxAnswer/8
 
 // Doors are the addresses that other sites may POST to.
 func Doors() []string { return []string{"POST " + callbackPattern} }
 
 // partnerPosted takes an answer that a partner lets the browser post (OAuth 2.0 Form
-// Post Response Mode). It comes from another site, so none of our cookies is there:
-// the answer is led to our own GET, which has them, and nothing is read or set here.
+// Post Response Mode; SAML bindings 3.5). It comes from another site, so none of our
+// cookies is there: the answer is led to our own GET, which has them, and nothing is
+// read or set here. What OpenID Connect answers goes along in the address; what SAML
+// answers is too long, and is kept until this browser comes for it.
 func (u *UI) partnerPosted(w http.ResponseWriter, r *http.Request) error {
-	if r.ContentLength > answerCap {
-		return fault.New(fault.Invalid, "error.400.form")
-	}
-	r.Body = http.MaxBytesReader(w, r.Body, answerCap)
-	form, err := kit.ReadForm(w, r)
+	form, size, err := readPosted(r)
 	if err != nil {
 		return err
+	}
+	partner := upstream.ID(r.PathValue("partner"))
+	address := upstream.CallbackPath(upstream.ID(url.PathEscape(string(partner))))
+	if form.Has("SAMLResponse") {
+		return u.partnerKept(w, r, partner, form)
+	}
+	if size > answerCap {
+		return fault.New(fault.Invalid, "error.400.form")
 	}
 	query := url.Values{}
 	for _, name := range []string{"state", "code", "iss", "error", "error_description"} {
@@ -38,8 +51,43 @@ func (u *UI) partnerPosted(w http.ResponseWriter, r *http.Request) error {
 			query.Set(name, form.Get(name))
 		}
 	}
-	address := upstream.CallbackPath(upstream.ID(url.PathEscape(r.PathValue("partner"))))
 	return kit.See(w, r, address+"?"+query.Encode())
+}
+
+// partnerKept keeps an answer and leads to our own page for it. One without a relay
+// state answers nothing that we asked, and is not kept: the page says so.
+func (u *UI) partnerKept(w http.ResponseWriter, r *http.Request, partner upstream.ID, form *kit.Form) error {
+	address := upstream.CallbackPath(upstream.ID(url.PathEscape(string(partner))))
+	state := form.Get("RelayState")
+	if state == "" || len(state) > relayCap {
+		return kit.See(w, r, address)
+	}
+	fields := url.Values{"SAMLResponse": {form.Get("SAMLResponse")}, "RelayState": {state}}
+	handle, err := u.Signin.PartnerPosted(r.Context(), u.Visitor.Of(r), partner, fields)
+	if err != nil {
+		return err
+	}
+	return kit.See(w, r, address+"?"+url.Values{handleParam: {handle}}.Encode())
+}
+
+// relayCap is the longest relay state (SAML bindings 3.5.3), and handleParam names an
+// answer that was kept.
+const (
+	relayCap    = 80
+	handleParam = "answer"
+)
+
+// readPosted reads a form of another site, up to postedCap bytes.
+func readPosted(r *http.Request) (*kit.Form, int, error) {
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/x-www-form-urlencoded" || r.ContentLength > postedCap {
+		return nil, 0, fault.New(fault.Invalid, "error.400.form")
+	}
+	raw, err := io.ReadAll(io.LimitReader(r.Body, postedCap+1))
+	if err != nil || len(raw) > postedCap {
+		return nil, 0, fault.New(fault.Invalid, "error.400.form")
+	}
+	form, err := kit.ParseForm(string(raw))
+	return form, len(raw), err
 }
 
 // partnerReturn takes what the browser brought back from a partner. Whatever came of
@@ -48,11 +96,19 @@ func (u *UI) partnerPosted(w http.ResponseWriter, r *http.Request) error {
 func (u *UI) partnerReturn(w http.ResponseWriter, r *http.Request) error {
 	visitor := u.Visitor.Of(r)
 	query := r.URL.Query()
-	if len(visitor.Browser) == 0 || query.Get("state") == "" || len(r.URL.RawQuery) > answerCap {
+	handle := query.Get(handleParam)
+	if len(visitor.Browser) == 0 || query.Get("state") == "" && handle == "" || len(r.URL.RawQuery) > answerCap {
 		return u.unexpected(w, r)
 	}
-	answer := upstream.Answer{Params: query, RawQuery: r.URL.RawQuery}
-	f, result, err := u.Signin.PartnerReturn(r.Context(), visitor, upstream.ID(r.PathValue("partner")), answer)
+	partner := upstream.ID(r.PathValue("partner"))
+	var f id.Flow
+	var result signin.Result
+	var err error
+	if handle != "" {
+		f, result, err = u.Signin.PartnerHanded(r.Context(), visitor, partner, handle)
+	} else {
+		f, result, err = u.Signin.PartnerReturn(r.Context(), visitor, partner, upstream.Answer{Params: query, RawQuery: r.URL.RawQuery})
+	}
 	switch {
 	case err == nil:
 	case f == "" && fault.Is(err, fault.NotFound):
@@ -86,6 +142,27 @@ func (u *UI) unexpected(w http.ResponseWriter, r *http.Request) error {
 	kit.EnsureBrowser(w, r)
 	u.note(r, "nobody waits for an answer of a sign-in partner")
 	return u.pages.Render(w, r, http.StatusNotFound, kit.View{Page: "partner-unexpected", Title: u.Site.Tr(r).T("partner-unexpected.title")})
+}
+
+// partnerMetadata serves our metadata for a partner that speaks SAML, also while it is
+// disabled: both sides get to know each other before anybody signs in.
+func (u *UI) partnerMetadata(w http.ResponseWriter, r *http.Request) error {
+	p, err := u.partnerNamed(r.Context(), upstream.ID(r.PathValue("partner")))
+	if err != nil {
+		return err
+	}
+	if p == nil || p.Protocol != upstream.SAML {
+		return kit.NotFound()
+	}
+	raw, err := u.SAMLMetadata(p)
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/samlmetadata+xml")
+	h.Set("Cache-Control", "public, max-age=300")
+	_, _ = w.Write(raw) // the client may have gone
+	return nil
 }
 
 // partnerLogo serves a partner's logo, so that pages need no other origin.

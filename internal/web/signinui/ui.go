@@ -52,8 +52,10 @@ type Config struct {
 	Stepup     *stepup.Journey
 	Parties    *relyingparty.Registry
 	Upstreams  *upstream.Registry
-	Policy     password.Policy // its rules are shown before typing
-	Numbers    Numbers
+	// SAMLMetadata is our metadata for a partner that speaks SAML.
+	SAMLMetadata func(*upstream.Provider) ([]byte, error)
+	Policy       password.Policy // its rules are shown before typing
+	Numbers      Numbers
 }
 
 // UI serves the pages. Made by New; safe for concurrent use.
