@@ -93,6 +93,17 @@ type plan struct {
 	password password.Settings
 	signin   signin.Settings
 	once     bool
+	partners []upstream.Settings // beside the bank
+}
+
+// WithUnion adds a second sign-in partner.
+func WithUnion() Option {
+	return func(p *plan) {
+		p.partners = append(p.partners, upstream.Settings{
+			ID: string(UnionID), Name: i18n.Text{"en": "Harbour Credit Union", "fr": "Caisse du Port"}, Issuer: unionIssuer,
+			OIDC: upstream.OIDCSettings{ClientID: "parvis", Secret: "another-secret-of-the-tests"},
+		})
+	}
 }
 
 // WithoutRehearsal runs closures once, as in service: for races and counts.
@@ -166,10 +177,10 @@ func build(t testing.TB, d *db.DB, clock *dbtest.Clock, p plan) *House {
 	}
 	outbox := h.post(keys)
 	h.Bank = &Bank{}
-	bank, problems := upstream.FromFile([]upstream.Settings{{
+	bank, problems := upstream.FromFile(append([]upstream.Settings{{
 		ID: string(BankID), Name: i18n.Text{"en": "Northland Bank", "fr": "Banque du Northland"}, Issuer: bankIssuer,
 		OIDC: upstream.OIDCSettings{ClientID: "parvis", Secret: "a-secret-of-the-tests-own"},
-	}})
+	}}, p.partners...))
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}

@@ -11,7 +11,7 @@ import (
 	"parvis/internal/upstream"
 )
 
-// Bank is the sign-in partner of the houses: what it answers is set by a test.
+// Bank is the sign-in partners of the houses, which answer alike: what is set by a test.
 type Bank struct {
 	mutex sync.Mutex
 	came  upstream.Assertion
@@ -19,17 +19,23 @@ type Bank struct {
 	asked []upstream.Ask
 }
 
-// BankID names the sign-in partner.
-const BankID upstream.ID = "bank"
+// The sign-in partners; the second one exists WithUnion.
+const (
+	BankID  upstream.ID = "bank"
+	UnionID upstream.ID = "union"
+)
 
-// bankIssuer is the partner's own name for itself.
-const bankIssuer = "https://bank.test"
+// The partners' own names for themselves.
+const (
+	bankIssuer  = "https://bank.test"
+	unionIssuer = "https://union.test"
+)
 
 // Comes lets the next sign-in be that of a customer.
 func (b *Bank) Comes(customer string) {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
-	b.came, b.err = upstream.Assertion{Issuer: bankIssuer, Subject: customer}, nil
+	b.came, b.err = upstream.Assertion{Subject: customer}, nil
 }
 
 // Fails lets the next sign-in come to nothing.
@@ -50,21 +56,23 @@ func (b *Bank) Asked() []upstream.Ask {
 type bankConsumer struct{ house *House }
 
 // Begin makes a request.
-func (c bankConsumer) Begin(_ context.Context, _ *upstream.Provider, ask upstream.Ask) (upstream.Request, error) {
+func (c bankConsumer) Begin(_ context.Context, p *upstream.Provider, ask upstream.Ask) (upstream.Request, error) {
 	b := c.house.Bank
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
 	b.asked = append(b.asked, ask)
 	pending := upstream.Pending{State: secret.NewToken(), At: c.house.Clock.Now()}
-	return upstream.Request{URL: bankIssuer + "/authorize?state=" + pending.State, Pending: pending}, nil
+	return upstream.Request{URL: p.Issuer + "/authorize?state=" + pending.State, Pending: pending}, nil
 }
 
-// Finish gives what the test has set.
-func (c bankConsumer) Finish(context.Context, *upstream.Provider, upstream.Pending, upstream.Answer) (upstream.Assertion, error) {
+// Finish gives what the test has set, as the partner that is asked.
+func (c bankConsumer) Finish(_ context.Context, p *upstream.Provider, _ upstream.Pending, _ upstream.Answer) (upstream.Assertion, error) {
 	b := c.house.Bank
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
-	return b.came, b.err
+	came := b.came
+	came.Issuer = p.Issuer
+	return came, b.err
 }
 
 // Probe finds the bank in good health.
@@ -76,7 +84,13 @@ func (bankConsumer) Examine(context.Context, *upstream.Provider) []upstream.Find
 // ToBank sends the browser to the bank and gives what it will bring back.
 func (b *Browser) ToBank(f id.Flow) upstream.Answer {
 	b.h.T.Helper()
-	if err := b.h.Signin.Partner(b.h.T.Context(), b.Visitor, f, BankID); err != nil {
+	return b.To(f, BankID)
+}
+
+// To is ToBank for one of the partners.
+func (b *Browser) To(f id.Flow, partner upstream.ID) upstream.Answer {
+	b.h.T.Helper()
+	if err := b.h.Signin.Partner(b.h.T.Context(), b.Visitor, f, partner); err != nil {
 		b.h.T.Fatal(err)
 	}
 	return b.Answer(f)
@@ -91,7 +105,12 @@ func (b *Browser) Answer(f id.Flow) upstream.Answer {
 
 // FromBank brings an answer back.
 func (b *Browser) FromBank(answer upstream.Answer) (id.Flow, signin.Result, error) {
-	f, r, err := b.h.Signin.PartnerReturn(b.h.T.Context(), b.Visitor, BankID, answer)
+	return b.Back(BankID, answer)
+}
+
+// Back is FromBank for one of the partners.
+func (b *Browser) Back(partner upstream.ID, answer upstream.Answer) (id.Flow, signin.Result, error) {
+	f, r, err := b.h.Signin.PartnerReturn(b.h.T.Context(), b.Visitor, partner, answer)
 	b.Keep(r.Cookies)
 	return f, r, err
 }

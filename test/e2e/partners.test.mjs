@@ -167,3 +167,46 @@ for (const kind of [{ lang: "en", width: 1280, script: true }, { lang: "fr", wid
     await page.context().close();
   });
 }
+
+// R42, in what the browser really sends: addresses, headers and bodies.
+test("the bank hears nothing of the service, the service nothing of the bank, and neither of the sign-out", async () => {
+  const page = await person(browser, {});
+  const requests = [];
+  page.on("request", (r) => requests.push(r));
+  const sent = async (origin) => {
+    const out = [];
+    for (const r of requests.filter((one) => new URL(one.url()).origin === origin)) {
+      const headers = await r.allHeaders();
+      delete headers.cookie; // cookies know no ports: those of the services on this machine go to its bank, too
+      out.push([r.method(), r.url(), JSON.stringify(headers), r.postData() ?? ""].join("\n"));
+    }
+    return out;
+  };
+  await openService(page, demo.plain);
+  await toBank(page);
+  await atBank(page, "lee-shore");
+  await allow(page);
+  await page.waitForURL(`${demo.plain.url}/**`);
+
+  const bank = await sent(new URL(demo.bank.url).origin);
+  assert.ok(bank.length >= 3, `${bank.length} requests to the bank`);
+  const service = new URL(demo.plain.url);
+  for (const text of bank) {
+    for (const word of [service.host, demo.plain.client_id, "ishing", "lee.shore@"]) {
+      assert.ok(!text.includes(word), `the bank is told ${word}: ${text}`);
+    }
+  }
+  assert.ok(!bank[0].includes('"referer"'), bank[0]);
+  for (const text of await sent(service.origin)) {
+    assert.ok(!text.includes(new URL(demo.bank.url).host) && !text.includes("northland-bank"), `the service is told of the bank: ${text}`);
+  }
+
+  await page.goto(`${demo.issuer}/settings`);
+  requests.length = 0;
+  await page.click("#sign-out-link");
+  await at(page, "sign-out");
+  await submit(page, "sign-out");
+  await at(page, "signed-out");
+  assert.deepEqual(await sent(new URL(demo.bank.url).origin), []);
+  await page.context().close();
+});

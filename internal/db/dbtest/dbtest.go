@@ -82,15 +82,21 @@ func Open(tb testing.TB, engine string, options ...Option) *db.DB {
 		o(&s)
 	}
 	settings := db.Preset("parvis")
-	if engine == db.SQLite {
-		settings.URL = "sqlite:" + liteFile(tb)
-	} else {
-		settings.URL = pooled(tb)
-	}
+	settings.URL = URL(tb, engine)
 	if s.settings != nil {
 		s.settings(&settings)
 	}
 	return open(tb, settings, s)
+}
+
+// URL is the address of a fresh migrated database on one engine, for a test that
+// opens it by itself.
+func URL(tb testing.TB, engine string) string {
+	tb.Helper()
+	if engine == db.SQLite {
+		return "sqlite:" + liteFile(tb)
+	}
+	return pooled(tb)
 }
 
 // Second opens a test's database once more, as another node would.

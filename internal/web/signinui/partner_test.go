@@ -10,17 +10,19 @@ import (
 	"time"
 
 	"parvis/internal/config"
+	"parvis/internal/db"
 	"parvis/internal/upstream"
 	"parvis/internal/web/webtest"
 )
 
-// eachBank walks a journey in both languages in a house with a sign-in partner.
+// eachBank walks a journey in both languages in a house with a sign-in partner, and on
+// the other engine, too.
 func eachBank(t *testing.T, test func(t *testing.T, h *webtest.House, bank *webtest.Bank, language string)) {
 	t.Helper()
-	for _, l := range languages {
-		t.Run(l, func(t *testing.T) {
-			h := webtest.Open(t, webtest.WithBank)
-			test(t, h, h.OpenBank(), l)
+	for _, run := range [][2]string{{db.SQLite, languages[0]}, {db.SQLite, languages[1]}, {db.PostgreSQL, languages[1]}} {
+		t.Run(run[0]+" "+run[1], func(t *testing.T) {
+			h := webtest.OpenOn(t, run[0], webtest.WithBank)
+			test(t, h, h.OpenBank(), run[1])
 		})
 	}
 }
@@ -340,5 +342,56 @@ func TestAnExpiredCodeBeforeALinkHasTwoExits(t *testing.T) {
 		p.Open(p.Page.URL).Must("code-expired", http.StatusOK)
 		p.Submit("start-again").Must("sign-in", http.StatusOK)
 		bank.SignIn(p).Must("partner-account", http.StatusOK)
+	})
+}
+
+// R42: on every page of the way there and back, and at the sign-out, the browser is told
+// to say nothing of where it comes from; only the one link leads to the partner, with
+// nothing but what the request needs.
+func TestNothingOfTheServiceLeavesByTheBrowser(t *testing.T) {
+	eachBank(t, func(t *testing.T, h *webtest.House, bank *webtest.Bank, language string) {
+		p := h.Person(language)
+		p.Open(webtest.Authorize(webtest.Aid, "login_hint", "sam.rivers@example.org"))
+		silent := func(page *webtest.Page) {
+			t.Helper()
+			if got := page.Header.Get("Referrer-Policy"); got != "no-referrer" {
+				t.Errorf("%s: Referrer-Policy %q", page.Name(), got)
+			}
+			if csp := page.Header.Get("Content-Security-Policy"); strings.Contains(csp, "bank") {
+				t.Errorf("%s: the policy names the partner: %s", page.Name(), csp)
+			}
+		}
+		silent(p.Page)
+		page := p.Submit("partner-bank").Must("partner-hand-off", http.StatusOK)
+		silent(page)
+		if n := strings.Count(page.Body, webtest.BankOrigin); n != 1 {
+			t.Errorf("%d links lead to the partner", n)
+		}
+		to, err := url.Parse(page.Href("submit"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if q := to.Query(); len(q) != 1 || q.Get("state") == "" || to.Path != "/authorize" || to.Fragment != "" {
+			t.Errorf("the way to the partner is %s", to)
+		}
+		p.Follow("submit")
+		silent(p.Open(bank.Answer(p)).Must("partner-account", http.StatusOK))
+		silent(p.Trail[0]) // the page that the partner's form ends on
+		p.Follow("create-account-link")
+		p.Submit("create-account", "email", email, "terms", "yes")
+		p.Submit("confirm-email", "code", h.Code(email))
+		silent(p.Submit("partner-create").Must("consent", http.StatusOK))
+		p.Submit("consent", "#allow")
+		mustLeave(t, p, callback, "code=")
+		if strings.Contains(p.Left, "bank") {
+			t.Errorf("the service is told %s", p.Left)
+		}
+		asked := len(bank.Asked)
+		silent(p.Open("/settings"))
+		silent(p.Follow("sign-out-link").Must("sign-out", http.StatusOK))
+		silent(p.Submit("sign-out").Must("signed-out", http.StatusOK))
+		if len(bank.Asked) != asked || strings.Contains(p.Page.Body, webtest.BankOrigin) {
+			t.Error("the partner hears of the sign-out")
+		}
 	})
 }

@@ -17,6 +17,7 @@ import (
 	"parvis/internal/app"
 	"parvis/internal/authenticator/password"
 	"parvis/internal/config"
+	"parvis/internal/db"
 	"parvis/internal/db/dbtest"
 	"parvis/internal/i18n"
 	"parvis/internal/id"
@@ -53,8 +54,24 @@ func Open(t testing.TB, change ...func(*config.Config)) *House {
 	fresh, err := ready()
 	must(t, err)
 	must(t, os.WriteFile(file, fresh, 0o600))
+	return open(t, "sqlite:"+file, change...)
+}
+
+// OpenOn composes a House over a fresh database on one engine: slower than Open, for
+// what an engine could change.
+func OpenOn(t testing.TB, engine string, change ...func(*config.Config)) *House {
+	t.Helper()
+	if engine == db.SQLite {
+		return Open(t, change...)
+	}
+	return open(t, dbtest.URL(t, engine), change...)
+}
+
+func open(t testing.TB, database string, change ...func(*config.Config)) *House {
+	t.Helper()
 	h := &House{T: t, Clock: dbtest.NewClock(), Box: &mailbox.Box{}}
-	h.House, err = compose(t.Context(), file, h.Clock.Now, h.Box, slog.New(slog.NewTextHandler(t.Output(), nil)), change...)
+	var err error
+	h.House, err = compose(t.Context(), database, h.Clock.Now, h.Box, slog.New(slog.NewTextHandler(t.Output(), nil)), change...)
 	must(t, err)
 	t.Cleanup(func() { must(t, h.Close()) })
 	ctx := t.Context()
@@ -75,7 +92,7 @@ var ready = sync.OnceValues(func() ([]byte, error) {
 	defer func() { _ = os.RemoveAll(dir) }() // a temporary folder
 	ctx := context.Background()
 	file := dir + "/parvis.db"
-	h, err := compose(ctx, file, dbtest.NewClock().Now, &mailbox.Box{}, slog.New(slog.DiscardHandler))
+	h, err := compose(ctx, "sqlite:"+file, dbtest.NewClock().Now, &mailbox.Box{}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err
 	}
@@ -92,11 +109,11 @@ var ready = sync.OnceValues(func() ([]byte, error) {
 })
 
 // compose builds the service as a deployment would.
-func compose(ctx context.Context, file string, now func() time.Time, box *mailbox.Box, log *slog.Logger, change ...func(*config.Config)) (*app.House, error) {
+func compose(ctx context.Context, database string, now func() time.Time, box *mailbox.Box, log *slog.Logger, change ...func(*config.Config)) (*app.House, error) {
 	c := config.Preset("parvis")
 	c.Server.PublicURL = Origin
 	c.Server.OperationsListen = ""
-	c.Database.URL = "sqlite:" + file
+	c.Database.URL = database
 	c.Deployment.Owner = i18n.Text{"en": "Government of Northland", "fr": "Gouvernement du Northland"}
 	c.Mail.From = "noreply@northland.example"
 	c.Password = password.Cheap(c.Password)
