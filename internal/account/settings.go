@@ -29,6 +29,9 @@ type Settings struct {
 	CodeTriesPerAddress int `yaml:"code_tries_per_address"`
 	// CodeTriesExpire is how long wrong codes are remembered after the newest one.
 	CodeTriesExpire time.Duration `yaml:"code_tries_expire"`
+	// MergeUndo is for how long the merging of two accounts of one person can be undone;
+	// until then nothing of the second account is erased.
+	MergeUndo time.Duration `yaml:"merge_undo"`
 	// ProofsKept is how long the remains of a message, without the address, still
 	// explain an old link.
 	ProofsKept time.Duration `yaml:"proofs_kept"`
@@ -46,6 +49,7 @@ func Preset(name string) Settings {
 		CodeTries:            5,
 		CodeTriesPerAddress:  20,
 		CodeTriesExpire:      24 * time.Hour,
+		MergeUndo:            7 * 24 * time.Hour,
 		ProofsKept:           30 * 24 * time.Hour,
 	}
 	switch name {
@@ -70,6 +74,7 @@ func (s Settings) Problems() []string {
 		{"proof_lifetime", s.ProofLifetime, 5 * time.Minute, 24 * time.Hour},
 		{"partner_proof_lifetime", s.PartnerProofLifetime, time.Minute, s.ProofLifetime},
 		{"code_tries_expire", s.CodeTriesExpire, time.Hour, 365 * 24 * time.Hour},
+		{"merge_undo", s.MergeUndo, time.Hour, 90 * 24 * time.Hour},
 		{"proofs_kept", s.ProofsKept, s.UnactivatedAfter, 365 * 24 * time.Hour},
 	}
 	for _, d := range durations {

@@ -39,6 +39,7 @@ import (
 	"parvis/internal/jose"
 	"parvis/internal/keyring"
 	"parvis/internal/lifecycle"
+	"parvis/internal/merging"
 	"parvis/internal/notify"
 	"parvis/internal/notify/sms"
 	"parvis/internal/notify/smtp"
@@ -119,6 +120,7 @@ type House struct {
 	Recovery   *recovery.Journey
 	Stepup     *stepup.Journey
 	Lifecycle  *lifecycle.Lifecycle
+	Merging    *merging.Journey
 	Visitor    *visit.Visitor
 	Jobs       *job.Runner
 

@@ -19,6 +19,7 @@ import (
 	"parvis/internal/i18n"
 	"parvis/internal/job"
 	"parvis/internal/lifecycle"
+	"parvis/internal/merging"
 	"parvis/internal/notify"
 	"parvis/internal/recovery"
 	"parvis/internal/session"
@@ -86,6 +87,11 @@ func (h *House) journeys(Options) error {
 	h.Lifecycle = &lifecycle.Lifecycle{
 		DB: h.DB, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs, Passwords: h.Passwords,
 		Apps: h.Apps, BackupCodes: h.BackupCodes, Phones: h.Phones, Codes: h.Codes, Sessions: h.Sessions, Connections: h.Connections, Grants: h.Grants, Links: h.Links, Outbox: h.Outbox, Audit: h.Audit,
+	}
+	h.Merging = &merging.Journey{
+		DB: h.DB, Accounts: h.Accounts, Merges: account.Merges{Settings: h.Config.Account}, Sessions: h.Sessions, Connections: h.Connections,
+		Grants: h.Grants, Links: h.Links, Registry: h.Registry, Table: h.Table, Outbox: h.Outbox, Audit: h.Audit, Limiter: h.Limiter,
+		Close: h.Lifecycle.Close,
 	}
 	h.Jobs = &job.Runner{DB: h.DB, Node: node(), Jobs: h.jobs(), Logger: h.Log}
 	h.Visitor = &visit.Visitor{DB: h.DB, Sessions: h.Sessions, Accounts: h.Accounts}

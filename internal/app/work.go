@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"parvis/internal/job"
@@ -76,7 +77,7 @@ func (h *House) jobs() []job.Job {
 		{Name: "grant.purge", Every: time.Minute, Run: func(ctx context.Context) error { return h.Grants.Purge(ctx, h.DB) }},
 		{Name: "upstream.purge", Every: time.Minute, Run: upstream.Assertions{DB: h.DB}.Purge},
 	}
-	return append(all, h.Lifecycle.Jobs()...)
+	return slices.Concat(all, h.Lifecycle.Jobs(), h.Merging.Jobs())
 }
 
 // node names this process among all that share the database.

@@ -27,6 +27,12 @@ const (
 	AccountRemovedUnactivated Name = "account.removed_unactivated"
 	// AccountClosed: an account was closed and its data erased.
 	AccountClosed Name = "account.closed"
+	// AccountMerged: two accounts of one person were merged; recorded on both; data: merge, other.
+	AccountMerged Name = "account.merged"
+	// AccountMergeUndone: the merging of two accounts was undone; recorded on both; data: merge, other.
+	AccountMergeUndone Name = "account.merge_undone"
+	// AccountMergeFinished: the time to undo a merging is over, and the second account is erased; recorded on both; data: merge, other.
+	AccountMergeFinished Name = "account.merge_finished"
 	// AccountLocaleChanged: the language of an account's messages was changed.
 	AccountLocaleChanged Name = "account.locale_changed"
 )

@@ -66,6 +66,6 @@ func (j *Journey) Code(ctx context.Context, v flow.Visitor, fid id.Flow, typed s
 // person learns that the address has an account already (R16).
 func (j *Journey) give(tx *db.Tx, _ flow.Visitor, f flow.Flow, a account.Account, p account.Proof) (proving.Outcome, flow.Progress, error) {
 	next := f.State.Progress.Restart(flow.TaskCreate, p.Address.Written)
-	next.Proven, next.ProvenAt, next.Taken = a.ID, db.Millis(tx.Now()), a.Status == account.Active
+	next.Proven, next.ProvenAt, next.Taken = a.ID, db.Millis(tx.Now()), a.Held()
 	return proving.Proven, next, nil
 }

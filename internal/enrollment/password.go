@@ -141,7 +141,7 @@ func (j *Journey) activate(tx *db.Tx, fid id.Flow, c chosen) (proving.Outcome, e
 	if !active {
 		next := f.State.Progress.Restart(flow.TaskCreate, address)
 		next.Notice = flow.NoticeLinkOld
-		if found && a.Status == account.Active && !late {
+		if found && a.Held() && !late {
 			next.Proven, next.Taken, next.Notice = a.ID, true, ""
 		}
 		f.State.Progress = next

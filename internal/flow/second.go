@@ -109,6 +109,20 @@ func (s State) Turn(table policy.Table, facts policy.Facts, has []policy.Method,
 	return Turn{}
 }
 
+// Restoring is a state as it counts for the owner of a merged account, who can do nothing
+// but undo the merging: the best proof that the account can give is due, as for every
+// change of an account, and nothing is set up or linked on the way.
+func (s State) Restoring(table policy.Table) State {
+	journey := s.Demand.Journey
+	s.Demand, s.SetUp = table.Sensitive(nil), ""
+	s.Demand.Journey = journey
+	s.Progress.Second = Second{Owner: s.Progress.Second.Owner, Way: s.Progress.Second.Way}
+	if s.Progress.Partner.Subject != "" {
+		s.Progress.Partner = Partner{}
+	}
+	return s
+}
+
 func (t Turn) prove(ask []policy.Method, guard bool) Turn {
 	t.Kind, t.Ask, t.Guard = TurnProve, ask, guard
 	return t

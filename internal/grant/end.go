@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"parvis/internal/db"
 	"parvis/internal/id"
@@ -24,6 +26,19 @@ func (g Grants) EndConnection(tx *db.Tx, account id.Account, rp id.RelyingParty)
 // EndAccount revokes everything given for an account: it was closed, or its owner asked for it.
 func (g Grants) EndAccount(tx *db.Tx, account id.Account) error {
 	return g.end(tx, `account = $3`, "account", string(account))
+}
+
+// EndSubjects revokes what services were given for an account under subjects that it
+// answers with no longer.
+func (g Grants) EndSubjects(tx *db.Tx, account id.Account, subjects []string) error {
+	if len(subjects) == 0 {
+		return nil
+	}
+	marks, args := make([]string, len(subjects)), []any{string(account)}
+	for i, s := range subjects {
+		marks[i], args = "$"+strconv.Itoa(4+i), append(args, s)
+	}
+	return g.end(tx, `account = $3 AND subject IN (`+strings.Join(marks, ", ")+`)`, "merged", args...)
 }
 
 // EndParty revokes everything a service was given: it was disabled.

@@ -23,6 +23,9 @@ type Browser string
 // Flow names one browser journey; it stands in the journey's URLs.
 type Flow string
 
+// Merge names one merging of two accounts of one person.
+type Merge string
+
 // Proof names one message that asks for proof of an e-mail address.
 type Proof string
 

@@ -29,6 +29,7 @@ import (
 	"parvis/internal/i18n"
 	"parvis/internal/id"
 	"parvis/internal/lifecycle"
+	"parvis/internal/merging"
 	"parvis/internal/notify"
 	"parvis/internal/notify/mailbox"
 	"parvis/internal/policy"
@@ -81,6 +82,7 @@ type House struct {
 	Upstreams   *upstream.Registry
 	Links       upstream.Links
 	Lifecycle   *lifecycle.Lifecycle
+	Merging     *merging.Journey
 
 	statements *atomic.Int64
 }
@@ -215,6 +217,10 @@ func build(t testing.TB, d *db.DB, clock *dbtest.Clock, p plan) *House {
 		DB: d, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs, Passwords: passwords,
 		Apps: h.Apps, BackupCodes: h.BackupCodes, Phones: h.Phones, Codes: h.Codes, Sessions: h.Sessions, Connections: connections, Grants: grants, Outbox: outbox, Audit: h.Audit,
 		Links: upstream.Links{Keys: keys, Audit: h.Audit},
+	}
+	h.Merging = &merging.Journey{
+		DB: d, Accounts: h.Accounts, Merges: account.Merges{Settings: numbers}, Sessions: h.Sessions, Connections: connections, Grants: grants,
+		Links: h.Links, Registry: h.Registry, Table: h.Table, Outbox: outbox, Audit: h.Audit, Limiter: limiter, Close: h.Lifecycle.Close,
 	}
 	return h
 }

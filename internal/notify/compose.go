@@ -85,6 +85,8 @@ func (d Removed) compose(w *writer) {
 		w.say("removed.operator")
 	case RemovedByOwner:
 		w.say("removed.owner")
+	case RemovedByMerge:
+		w.say("removed.merge")
 	default:
 		w.say("removed.not-activated", "duration", w.tr.Duration(d.Removal))
 	}

@@ -89,6 +89,7 @@ func TestEveryKindHasASample(t *testing.T) {
 		KindContactReceived, KindContactDesk, KindOneTimeCode, KindMethodAdded, KindMethodRemoved, KindMethodWaits, KindMethodDisabled,
 		KindBackupCodesMade, KindBackupCodeUsed, KindBackupCodesUsedUp, KindBrowserRemembered,
 		KindPartnerLinked, KindPartnerUnlinked, KindPartnerBlocked, KindPartnerUnblocked, KindEnrolmentReset,
+		KindAccountsMerged, KindMergeUndone, KindMergeFinished,
 	} {
 		if !have[k] {
 			t.Errorf("%s has no sample", k)

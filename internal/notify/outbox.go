@@ -149,7 +149,7 @@ func priority(k Kind) int {
 	case KindPasswordChanged, KindLocked, KindUnlocked, KindNewSignIn, KindRemoved, KindMethodAdded,
 		KindMethodRemoved, KindMethodWaits, KindMethodDisabled, KindBackupCodesMade, KindBackupCodeUsed, KindBackupCodesUsedUp,
 		KindBrowserRemembered, KindPartnerLinked, KindPartnerUnlinked, KindPartnerBlocked, KindPartnerUnblocked,
-		KindEnrolmentReset:
+		KindEnrolmentReset, KindAccountsMerged, KindMergeUndone, KindMergeFinished:
 		return 1
 	case KindActivated, KindServiceConnected, KindServiceDisconnected, KindContactReceived, KindContactDesk:
 		return 2

@@ -71,7 +71,7 @@ func (j *Journey) give(tx *db.Tx, v flow.Visitor, f flow.Flow, a account.Account
 		}
 		out, next.Task, next.Notice = Unlocked, flow.TaskSignIn, flow.NoticeUnlocked
 	case account.ProveActivate: // the code of a mail that went out instead (R27)
-		next.Task, next.Taken = flow.TaskCreate, a.Status == account.Active
+		next.Task, next.Taken = flow.TaskCreate, a.Held()
 		next.Proven, next.ProvenAt = a.ID, db.Millis(tx.Now())
 	case account.ProveReset:
 		next.Proven, next.ProvenAt = a.ID, db.Millis(tx.Now())

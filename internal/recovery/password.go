@@ -88,7 +88,7 @@ func (j *Journey) change(tx *db.Tx, fid id.Flow, c chosen) (proving.Outcome, err
 	if err != nil {
 		return "", err
 	}
-	if !found || a.Status != account.Active || spent {
+	if !found || !a.Held() || spent {
 		f.State.Progress = f.State.Progress.Restart(flow.TaskReset, address)
 		f.State.Progress.Notice = flow.NoticeLinkOld
 		_, err := j.Flows.Save(tx, f)

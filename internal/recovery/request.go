@@ -101,7 +101,7 @@ func (j *Journey) answer(tx *db.Tx, r request, f flow.Flow, draft account.ProofD
 		name = audit.PasswordUnlockRequested
 	}
 	asked := f.Event(name, r.visitor, a.ID, "")
-	if a.Status == account.Active {
+	if a.Held() {
 		asked.Personal.Address = r.address.Written
 	}
 	if r.task == flow.TaskReset && locked {
@@ -139,7 +139,7 @@ func (j *Journey) proof(r request, f flow.Flow, a account.Account, locked bool, 
 	switch {
 	case a.Status == account.Pending:
 		d.Purpose, d.Account = account.ProveActivate, a.ID
-	case a.Status == account.Active && (r.task == flow.TaskReset || locked):
+	case a.Held() && (r.task == flow.TaskReset || locked):
 		d.Account = a.ID
 	}
 	return d
@@ -172,9 +172,9 @@ func (j *Journey) mail(tx *db.Tx, r request, d account.ProofDraft, a account.Acc
 			why = notify.WhyUnlock
 		}
 		m.Data = notify.ActivateAgain{Service: r.service, Proof: proof, Asked: asked, Why: why, Removal: j.Accounts.Settings.UnactivatedAfter}
-	case a.Status != account.Active && unlock:
+	case !a.Held() && unlock:
 		m.Data = notify.UnlockNoAccount{Service: r.service, Asked: asked}
-	case a.Status != account.Active:
+	case !a.Held():
 		m.Data = notify.ResetNoAccount{Service: r.service, Asked: asked}
 	case unlock && !locked:
 		m.Locale, m.Data = a.Locale, notify.UnlockNotLocked{Service: r.service, Asked: asked}

@@ -38,14 +38,16 @@ func before() []Step {
 }
 
 // open are the steps at which a journey can be given up.
-func open() []Step { return slices.Concat(before(), second(), []Step{StepContinue, StepConsent}) }
+func open() []Step {
+	return slices.Concat(before(), second(), []Step{StepContinue, StepConsent, StepMerged})
+}
 
 // Edges is the whole machine. docs/flows.md is drawn from it, and the tests of
 // this package try every request at every step and find no other way.
 func Edges() []Edge {
 	proven := after()
 	begun := []Step{StepSetUp, StepSetUpApp, StepSetUpPhone, StepSetUpBackup} // a method is to be set up
-	signedIn := slices.Concat(proven, []Step{StepSecond}, begun)
+	signedIn := slices.Concat(proven, []Step{StepSecond, StepMerged}, begun)
 	bound := slices.Concat(proven, []Step{StepSecond, StepAnother})
 	return []Edge{
 		{before(), "sign-in", "signed in", signedIn},
@@ -103,7 +105,8 @@ func Edges() []Edge {
 		{[]Step{StepAnother, StepSetUp, StepSetUpApp, StepSetUpPhone, StepConfirmPhone, StepSetUpBackup}, "another", "not now", proven},
 
 		{[]Step{StepContinue}, "continue", "continued", slices.Concat(signedIn, []Step{StepSignIn})},
-		{slices.Concat([]Step{StepContinue, StepSignIn}, second()), "switch", "signed out", []Step{StepSignIn}},
+		{[]Step{StepMerged}, "undo-merge", "undone", signedIn},
+		{slices.Concat([]Step{StepContinue, StepSignIn, StepMerged}, second()), "switch", "signed out", []Step{StepSignIn}},
 		{[]Step{StepConsent}, "consent", "allowed", []Step{StepFinish}},
 		{[]Step{StepConsent}, "consent", "denied", []Step{StepCancelled}},
 		{open(), "cancel", "given up", []Step{StepCancelled}},

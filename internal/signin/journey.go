@@ -111,21 +111,25 @@ func (j *Journey) serviceOf(ctx context.Context, v flow.Visitor, fid id.Flow) (*
 
 // live is the session of a browser, nil when there is none that counts.
 func (j *Journey) live(tx *db.Tx, v flow.Visitor) (*session.Session, error) {
-	s, err := j.Sessions.FindLive(tx, v.Session)
-	if err != nil {
+	s, merged, err := j.held(tx, v)
+	if err != nil || merged {
 		return nil, err
 	}
-	if s.ID == "" {
-		return nil, nil //nolint:nilnil // nobody is an ordinary answer
+	return s, nil
+}
+
+// held is live for a journey, in which the owner of a merged account proves who they
+// are, too.
+func (j *Journey) held(tx *db.Tx, v flow.Visitor) (s *session.Session, merged bool, err error) {
+	found, err := j.Sessions.FindLive(tx, v.Session)
+	if err != nil || found.ID == "" {
+		return nil, false, err
 	}
-	a, found, err := j.Accounts.ByID(tx, s.Account)
-	if err != nil {
-		return nil, err
+	a, known, err := j.Accounts.ByID(tx, found.Account)
+	if err != nil || !known || !a.Held() {
+		return nil, false, err
 	}
-	if !found || a.Status != account.Active {
-		return nil, nil //nolint:nilnil // nobody is an ordinary answer
-	}
-	return &s, nil
+	return &found, a.Status == account.Merged, nil
 }
 
 // enter loads a flow and finds its place. It changes nothing.
@@ -139,7 +143,7 @@ func (j *Journey) enter(tx *db.Tx, v flow.Visitor, fid id.Flow, service *relying
 
 // place finds the step that is due in a flow.
 func (j *Journey) place(tx *db.Tx, v flow.Visitor, f flow.Flow, service *relyingparty.RelyingParty) (scene, error) {
-	live, err := j.live(tx, v)
+	live, merged, err := j.held(tx, v)
 	if err != nil {
 		return scene{}, err
 	}
@@ -149,7 +153,7 @@ func (j *Journey) place(tx *db.Tx, v flow.Visitor, f flow.Flow, service *relying
 		SetUp: f.State.SetUp, Add: f.State.Add,
 	}
 	if live != nil {
-		p.Live = &Live{Session: live.ID, Account: live.Account, Facts: live.Facts}
+		p.Live = &Live{Session: live.ID, Account: live.Account, Facts: live.Facts, Merged: merged}
 	}
 	if p.Second(j.Table, tx.Now()) {
 		list, err := authenticator.List(tx, live.Account)
@@ -158,7 +162,7 @@ func (j *Journey) place(tx *db.Tx, v flow.Visitor, f flow.Flow, service *relying
 		}
 		p.Live.Has = authenticator.Methods(list)
 	}
-	if live != nil && f.RelyingParty != "" {
+	if live != nil && !merged && f.RelyingParty != "" {
 		reason, err := j.Connections.Needed(tx, asked(f, live.Account, service))
 		if err != nil {
 			return scene{}, err

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"parvis/internal/account"
 	"parvis/internal/authenticator/totp"
 	"parvis/internal/db"
 	"parvis/internal/enrollment"
@@ -148,6 +149,7 @@ func places() []place {
 			}
 			return w
 		}},
+		{"merged", signin.StepMerged, merged},
 		{"account-activated", signin.StepReady, func(h *journeytest.House, a string) *traveller {
 			first, phone := h.Browser(), h.Browser()
 			first.Create(first.From(journeytest.Licences), a)
@@ -179,6 +181,23 @@ func places() []place {
 			return w
 		}},
 	}
+}
+
+// merged is the owner of an account that was merged into another one.
+func merged(h *journeytest.House, address string) *traveller {
+	other, b := h.Active("stays."+address), h.Active(address)
+	err := h.DB.Write(h.T.Context(), func(tx *db.Tx) error {
+		_, err := h.Merging.Merges.Begin(tx, account.NewMerge(), other.Live().Account, b.Live().Account)
+		return err
+	})
+	if err != nil {
+		h.T.Fatal(err)
+	}
+	b = h.Browser()
+	w := &traveller{Browser: b, h: h, flow: b.From(journeytest.Licences), address: address}
+	w.SignIn(w.flow, address, journeytest.Password)
+	w.Enter(w.flow, w.Ask(w.flow, address))
+	return w
 }
 
 // allPlaces are the states of every journey.
@@ -262,6 +281,7 @@ func requests() []request {
 		})},
 		{"continue", "", func(w *traveller) error { return w.h.Signin.Continue(w.h.T.Context(), w.Visitor, w.flow) }},
 		{"switch", "", func(w *traveller) error { return w.h.Signin.Switch(w.h.T.Context(), w.Visitor, w.flow) }},
+		{"undo-merge", "", func(w *traveller) error { return w.h.Merging.Undo(w.h.T.Context(), w.Visitor) }},
 		{"consent", "allow", func(w *traveller) error { return w.h.Signin.Decide(w.h.T.Context(), w.Visitor, w.flow, true) }},
 		{"consent", "deny", func(w *traveller) error { return w.h.Signin.Decide(w.h.T.Context(), w.Visitor, w.flow, false) }},
 		{"cancel", "", func(w *traveller) error { return w.h.Signin.Cancel(w.h.T.Context(), w.Visitor, w.flow) }},
@@ -317,7 +337,7 @@ func TestAForeignFlowTakesNoRequest(t *testing.T) {
 			foreign := &traveller{Browser: h.Browser(), h: h, flow: w.flow, address: "thief@example.org"}
 			forged := &traveller{Browser: w.Browser, h: h, flow: w.flow + "A", address: "thief@example.org"}
 			for _, r := range allRequests() {
-				if r.name == "link" {
+				if r.name == "link" || r.name == "undo-merge" { // they belong to no flow
 					continue
 				}
 				for _, thief := range []*traveller{foreign, forged} {

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"parvis/internal/account"
 	"parvis/internal/audit"
 	"parvis/internal/db"
 	"parvis/internal/fault"
@@ -241,7 +240,7 @@ func (j *Journey) partnerCame(ctx context.Context, v flow.Visitor, fid id.Flow, 
 		if err != nil {
 			return err
 		}
-		if !there || now.Status != account.Active {
+		if !there || !now.Held() {
 			f.State.Progress.Partner.Failure = string(upstream.Refused)
 			return j.save(tx, f, before)
 		}

@@ -31,13 +31,13 @@ type attempt struct {
 }
 
 // can reports whether a right password would sign somebody in.
-func (a attempt) can() bool { return a.account.Status == account.Active && a.password.Verifier != "" }
+func (a attempt) can() bool { return a.account.Held() && a.password.Verifier != "" }
 
 // owned is the address for the audit: what was typed is kept only when it is the
-// address of an active account. Anything else is nobody's business, and an
+// address of an account that somebody holds. Anything else is nobody's business, and an
 // account that is removed unactivated leaves no address behind.
 func (a attempt) owned() string {
-	if a.account.Status != account.Active {
+	if !a.account.Held() {
 		return ""
 	}
 	return a.address.Written
@@ -261,7 +261,7 @@ func (j *Journey) tellLocked(tx *db.Tx, v flow.Visitor, a attempt, event audit.E
 	if err != nil {
 		return err
 	}
-	if a.account.Status != account.Active || !found {
+	if !a.account.Held() || !found {
 		m.Expires = tx.Now() // made, never sent
 		return j.Outbox.Queue(tx, m)
 	}
@@ -344,7 +344,7 @@ func (j *Journey) stale(tx *db.Tx, a attempt) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return !found || now.Status != account.Active || kept.Verifier != a.password.Verifier, nil
+	return !found || !now.Held() || kept.Verifier != a.password.Verifier, nil
 }
 
 // openSession starts the session of a first step that was proven, ends the browser's

@@ -29,6 +29,7 @@ type Live struct {
 	Session id.Session
 	Account id.Account
 	Facts   policy.Facts
+	Merged  bool            // the account was merged into another one: nothing is open but the way to undo that
 	Has     []policy.Method // second steps of the account; only wanted when one is due, see Position.Second
 }
 
@@ -47,6 +48,7 @@ const (
 	ReasonDone      Reason = "done"      // nothing is left to ask
 	ReasonEnded     Reason = "ended"     // the flow has expired
 	ReasonCancelled Reason = "cancelled" // declined or given up
+	ReasonMerged    Reason = "merged"    // the account was merged into another one
 	ReasonSignOut   Reason = "sign-out"  // a service asks to end the session
 	ReasonAdd       Reason = "add"       // a sign-in partner is added to the account
 )
@@ -112,6 +114,9 @@ func nextSignIn(table policy.Table, p Position, now time.Time) (Step, Reason) {
 	if p.Live == nil {
 		return nextFirst(p.Progress.Partner, now), ReasonNobody
 	}
+	if p.Live.Merged {
+		return nextMerged(table, p, now)
+	}
 	// OpenID Connect Core 1.0, 3.1.2.1, prompt=select_account: asked once, and
 	// not of a person who has just signed in on this flow.
 	if p.SelectAccount && !p.Progress.Chose(p.Live.Session) {
@@ -132,6 +137,20 @@ func nextSignIn(table policy.Table, p Position, now time.Time) (Step, Reason) {
 	return nextAgreement(p)
 }
 
+// nextMerged lets the owner of a merged account prove as much as the account can give,
+// and then decide what becomes of the merging.
+func nextMerged(table policy.Table, p Position, now time.Time) (Step, Reason) {
+	p.Progress.Second = p.Progress.Second.Of(p.Live.Account)
+	s := flow.State{Demand: p.Demand, SetUp: p.SetUp, Progress: p.Progress}.Restoring(table)
+	if table.Next(s.Demand, p.Live.Facts, now).Step == policy.StepFirst {
+		return nextFirst(p.Progress.Partner, now), ReasonReauth
+	}
+	if step, why := nextSecond(s.Turn(table, p.Live.Facts, p.Live.Has, now), s.Progress.Second); step != "" {
+		return step, why
+	}
+	return StepMerged, ReasonMerged
+}
+
 // nextFirst is the page of the first step: the password, unless a sign-in partner was
 // chosen in its place.
 func nextFirst(p flow.Partner, now time.Time) Step {
@@ -150,7 +169,7 @@ func nextFirst(p flow.Partner, now time.Time) Step {
 // anybody but its owner, in the session in which it was begun, and with proofs that are
 // new enough for a change: then the settings say that nothing was added.
 func nextAdd(table policy.Table, p Position, now time.Time) (Step, Reason) {
-	if p.Live == nil || p.Live.Account != p.Add.Account || p.Live.Session != p.Add.Session || p.Progress.Added {
+	if p.Live == nil || p.Live.Merged || p.Live.Account != p.Add.Account || p.Live.Session != p.Add.Session || p.Progress.Added {
 		return StepFinish, ReasonDone
 	}
 	if table.Next(table.Sensitive(p.Live.Has), p.Live.Facts, now).Step != policy.StepNone {
@@ -176,7 +195,7 @@ func (p Position) Second(table policy.Table, now time.Time) bool {
 	if p.Kind == flow.Adding {
 		return true
 	}
-	return p.Demand.Sensitive || p.Progress.Partner.Subject != "" || p.SetUp != "" || p.Progress.Second != flow.Second{} ||
+	return p.Live.Merged || p.Demand.Sensitive || p.Progress.Partner.Subject != "" || p.SetUp != "" || p.Progress.Second != flow.Second{} ||
 		table.Next(p.Demand, p.Live.Facts, now).Step == policy.StepSecond
 }
 

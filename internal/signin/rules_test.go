@@ -61,6 +61,7 @@ func TestTheRuleNamesOneStep(t *testing.T) {
 	choose := func(m policy.Method) func(*Position) { return func(p *Position) { p.Progress.Second.SetUp = m } }
 	comes := func(m policy.Method) func(*Position) { return func(p *Position) { p.SetUp = m } }
 	bound := func(p *Position) { p.Progress.Second.Bound = policy.App }
+	merged := func(p *Position) { p.Live.Merged = true }
 	hour := time.Hour
 	second := time.Second
 	cases := []struct {
@@ -98,6 +99,11 @@ func TestTheRuleNamesOneStep(t *testing.T) {
 		{"came to set up something, proves first what is bound", with(signedIn(service), comes(flow.AnyMethod), has(policy.App), proven(policy.Email)), StepSecond},
 		{"came to set up something", with(signedIn(service), comes(flow.AnyMethod), proven(policy.Email)), StepSetUp},
 		{"came to set up something and did", with(signedIn(service), comes(flow.AnyMethod), proven(policy.Email), bound), StepFinish},
+		{"the account was merged", with(signedIn(service), merged), StepSecond},
+		{"the account was merged, and has an app", with(signedIn(service), merged, has(policy.App), proven(policy.Email)), StepSecond},
+		{"the account was merged and proven", with(signedIn(service), merged, has(policy.App), proven(policy.App)), StepMerged},
+		{"the account was merged, whatever else is due", with(signedIn(service), merged, aal2, comes(policy.App), proven(policy.Email), func(p *Position) { p.SelectAccount, p.Agreed = true, false }), StepMerged},
+		{"the account was merged, and proven long ago", with(signedIn(service), merged, func(p *Position) { p.Live.Facts.Password = now.Add(-25 * time.Hour) }), StepSignIn},
 		{"direct", signedIn(Position{Kind: flow.SignIn}), StepServices},
 		{"direct, to a page of ours", signedIn(Position{Kind: flow.SignIn, Finish: "/settings"}), StepFinish},
 		{"detached", signedIn(with(service, func(p *Position) { p.Progress.Detached = true; p.Agreed = false })), StepReady},

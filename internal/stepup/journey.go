@@ -51,6 +51,8 @@ type scene struct {
 	list []authenticator.Authenticator
 	turn flow.Turn
 	now  time.Time
+
+	sensitive bool // the best proof that the account can give is due
 }
 
 // owner is the account that is signed in.
@@ -68,36 +70,47 @@ func (j *Journey) enter(tx *db.Tx, v flow.Visitor, fid id.Flow) (scene, error) {
 	if f.State.Kind != flow.SignIn || p.Cancelled || p.Task != flow.TaskSignIn {
 		return scene{}, flow.OutOfTurn()
 	}
-	live, list, err := j.signedIn(tx, v)
+	live, list, status, err := j.held(tx, v)
 	if err != nil {
 		return scene{}, err
 	}
-	if live.ID == "" || f.State.SelectAccount && !p.Chose(live.ID) {
+	if live.ID == "" || f.State.SelectAccount && !p.Chose(live.ID) && status == account.Active {
 		return scene{}, flow.OutOfTurn()
 	}
 	f.State.Progress.Second = p.Second.Of(live.Account)
 	f.State.Progress.Partner = p.Partner.Of(p.Session, live.ID)
-	s := scene{flow: f, live: live, list: list, now: tx.Now()}
-	s.turn = f.State.Turn(j.Table, live.Facts, authenticator.Methods(list), s.now)
+	s := scene{flow: f, live: live, list: list, now: tx.Now(), sensitive: f.State.Demand.Sensitive}
+	state := f.State
+	if status == account.Merged {
+		state, s.sensitive = state.Restoring(j.Table), true
+	}
+	s.turn = state.Turn(j.Table, live.Facts, authenticator.Methods(list), s.now)
 	return s, nil
 }
 
 // signedIn is the live session of a browser and the methods of its account; a
 // session without an ID when nobody is signed in.
 func (j *Journey) signedIn(tx *db.Tx, v flow.Visitor) (session.Session, []authenticator.Authenticator, error) {
+	live, list, status, err := j.held(tx, v)
+	if err != nil || status != account.Active {
+		return session.Session{}, nil, err
+	}
+	return live, list, nil
+}
+
+// held is signedIn for a journey, in which the owner of a merged account proves who they
+// are, too.
+func (j *Journey) held(tx *db.Tx, v flow.Visitor) (session.Session, []authenticator.Authenticator, account.Status, error) {
 	live, err := j.Sessions.FindLive(tx, v.Session)
 	if err != nil || live.ID == "" {
-		return session.Session{}, nil, err
+		return session.Session{}, nil, "", err
 	}
 	a, found, err := j.Accounts.ByID(tx, live.Account)
-	if err != nil {
-		return session.Session{}, nil, err
-	}
-	if !found || a.Status != account.Active {
-		return session.Session{}, nil, nil
+	if err != nil || !found || !a.Held() {
+		return session.Session{}, nil, "", err
 	}
 	list, err := authenticator.List(tx, live.Account)
-	return live, list, err
+	return live, list, a.Status, err
 }
 
 // at is enter for a request that is in turn in some kinds of turn only.

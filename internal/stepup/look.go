@@ -41,7 +41,7 @@ func (j *Journey) view(tx *db.Tx, v flow.Visitor, s scene) (View, error) {
 		return View{}, err
 	}
 	out := View{
-		Guard:  s.turn.Guard || s.flow.State.Demand.Sensitive,
+		Guard:  s.turn.Guard || s.sensitive,
 		Always: j.always(s),
 		Again:  s.turn.Need.Reason == policy.ReasonTooOld || s.turn.Need.Reason == policy.ReasonForced,
 		Way:    WayWait,
@@ -91,7 +91,7 @@ func (j *Journey) always(s scene) bool { return s.turn.Need.Level <= j.Table.Alw
 
 // keeps reports whether the proof of a turn may be remembered in the browser.
 func (s scene) keeps() bool {
-	return s.turn.Need.Level.Remembers() && !s.turn.Guard && !s.flow.State.Demand.Sensitive
+	return s.turn.Need.Level.Remembers() && !s.turn.Guard && !s.sensitive
 }
 
 // binding is all that a code sent for a second step belongs to.

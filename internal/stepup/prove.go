@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"parvis/internal/account"
 	"parvis/internal/audit"
 	"parvis/internal/authenticator"
 	"parvis/internal/authenticator/backupcode"
@@ -204,7 +203,7 @@ func (j *Journey) fail(ctx context.Context, g guess, outcome Outcome) (Result, e
 			gone = nil
 		}
 		a, found, err := j.Accounts.ByID(tx, g.way.account)
-		if err != nil || !found || a.Status != account.Active {
+		if err != nil || !found || !a.Held() {
 			return err
 		}
 		return j.noteFailure(tx, g, outcome)

@@ -38,7 +38,7 @@ func (j *Journey) Send(ctx context.Context, v flow.Visitor, fid id.Flow) error {
 	}
 	draft, made := j.Codes.Draft(), authenticator.NewID()
 	purpose := notify.PurposeSignIn
-	if s.turn.Guard || s.flow.State.Demand.Sensitive {
+	if s.turn.Guard || s.sensitive {
 		purpose = notify.PurposeChange
 	}
 	var wait time.Duration

@@ -179,6 +179,29 @@ func (l Links) Unlink(tx *db.Tx, account id.Account, link LinkID) (bool, error) 
 	return true, l.record(tx, audit.UpstreamUnlinked, account, issuer)
 }
 
+// Move gives the links of an account to another one of the same person, as many as it
+// may have (MaxLinks), the ones used last first. A partner that the other account's owner
+// blocked stays behind. It tells how many moved.
+func (l Links) Move(tx *db.Tx, from, to id.Account) (int64, error) {
+	has, err := l.Count(tx, to)
+	if err != nil {
+		return 0, err
+	}
+	n, err := tx.Exec(`UPDATE upstream_link SET account_id = $1 WHERE id IN (
+		SELECT id FROM upstream_link u WHERE u.account_id = $2
+		AND NOT EXISTS (SELECT 1 FROM upstream_block b WHERE b.account_id = $1 AND b.issuer = u.issuer)
+		ORDER BY COALESCE(u.used_at, u.linked_at) DESC, u.id LIMIT $3)`, to, from, max(0, MaxLinks-has))
+	if err != nil {
+		return 0, fmt.Errorf("upstream: move links: %w", err)
+	}
+	if n == 0 {
+		return 0, nil
+	}
+	return n, l.Audit.Record(tx, audit.Event{
+		Name: audit.UpstreamLinked, Account: to, Outcome: audit.Success, Reason: "merged", Data: map[string]string{"links": strconv.FormatInt(n, 10)},
+	})
+}
+
 // Erase forgets the links and blocks of an account.
 func (l Links) Erase(tx *db.Tx, account id.Account) error {
 	if _, err := tx.Exec(`DELETE FROM upstream_link WHERE account_id = $1`, account); err != nil {

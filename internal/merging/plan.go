@@ -1,0 +1,276 @@
+package merging
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"parvis/internal/account"
+	"parvis/internal/authenticator"
+	"parvis/internal/connection"
+	"parvis/internal/db"
+	"parvis/internal/fault"
+	"parvis/internal/flow"
+	"parvis/internal/id"
+	"parvis/internal/relyingparty"
+)
+
+// Side is what the page of a merging shows of one account.
+type Side struct {
+	Account   id.Account
+	Addresses []string  // as written, the main one first: both were proven
+	Since     time.Time // when it was activated
+	Password  bool
+	Methods   int // of the second step
+	Partners  int // sign-in partners
+	Services  int // connected services
+}
+
+// Shared is one identifier that services know: those of one sector know it together.
+type Shared struct {
+	Sector   string
+	Services []*relyingparty.RelyingParty // registered services of the sector, those first that either account is connected to
+	LastUsed [2]time.Time                 // at one of them, by the account that stays and by the other; zero: never
+}
+
+// Plan is what a person confirms.
+type Plan struct {
+	First, Second Side
+	Choose        []Shared // sectors that know both accounts: the person says which identifier stays
+	Carried       []Shared // sectors that know the second account only: it is carried over
+	UndoFor       time.Duration
+}
+
+// Keep says which of two identifiers answers from now on.
+type Keep string
+
+// What can be kept.
+const (
+	KeepFirst  Keep = "first"  // that of the account that stays
+	KeepSecond Keep = "second" // that of the other one
+)
+
+// proofs reads both accounts of a browser that holds both sessions. Fault Denied when
+// one of them is nobody's any more or its proofs are not fresh, Conflict when both are
+// one account (error.merge.same), or one is in another merging (error.merge.pending).
+func (j *Journey) proofs(tx *db.Tx, held string, v flow.Visitor) (first, second side, err error) {
+	if held == "" || v.Session == "" {
+		return side{}, side{}, errNobody()
+	}
+	if first, err = j.active(tx, held); err != nil {
+		return side{}, side{}, err
+	}
+	if second, err = j.active(tx, v.Session); err != nil {
+		return side{}, side{}, err
+	}
+	if first.owner.ID == second.owner.ID {
+		return side{}, side{}, fault.New(fault.Conflict, "error.merge.same")
+	}
+	if err := j.free(tx, first.owner.ID); err != nil {
+		return side{}, side{}, err
+	}
+	return first, second, j.free(tx, second.owner.ID)
+}
+
+// Plan shows a browser that holds the sessions of both accounts what merging them would
+// do. held is the session of the account that stays, the visitor's own that of the
+// other. It changes nothing.
+func (j *Journey) Plan(ctx context.Context, held string, v flow.Visitor) (Plan, error) {
+	parties, err := j.Registry.List(ctx)
+	if err != nil {
+		return Plan{}, fmt.Errorf("merging: plan: %w", err)
+	}
+	out := Plan{UndoFor: j.Merges.Settings.MergeUndo}
+	err = j.DB.Read(ctx, func(tx *db.Tx) error {
+		first, second, err := j.proofs(tx, held, v)
+		if err != nil {
+			return err
+		}
+		var used [2][]connection.Connection
+		for i, s := range []side{first, second} {
+			shown, list, err := j.show(tx, s)
+			if err != nil {
+				return err
+			}
+			used[i] = list
+			if i == 0 {
+				out.First = shown
+			} else {
+				out.Second = shown
+			}
+		}
+		choose, carried, err := j.sectors(tx, first.owner.ID, second.owner.ID)
+		out.Choose, out.Carried = named(choose, parties, used), named(carried, parties, used)
+		return err
+	})
+	if err != nil {
+		return Plan{}, fmt.Errorf("merging: plan: %w", err)
+	}
+	return out, nil
+}
+
+// sectors are those that know both accounts, and those that know the second one only.
+func (j *Journey) sectors(tx *db.Tx, first, second id.Account) (choose, carried []string, err error) {
+	ours, err := j.Connections.Subjects(tx, first)
+	if err != nil {
+		return nil, nil, err
+	}
+	theirs, err := j.Connections.Subjects(tx, second)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, k := range theirs {
+		if slices.ContainsFunc(ours, func(o connection.Known) bool { return o.Sector == k.Sector }) {
+			choose = append(choose, k.Sector)
+		} else {
+			carried = append(carried, k.Sector)
+		}
+	}
+	return choose, carried, nil
+}
+
+// show is what the page says of one account.
+func (j *Journey) show(tx *db.Tx, s side) (Side, []connection.Connection, error) {
+	out := Side{Account: s.owner.ID, Since: s.owner.ActivatedAt}
+	addresses, err := j.Accounts.Addresses(tx, s.owner.ID)
+	if err != nil {
+		return Side{}, nil, err
+	}
+	for _, a := range addresses {
+		out.Addresses = append(out.Addresses, a.Address.Written)
+	}
+	out.Password = len(authenticator.Of(s.list, authenticator.Password)) > 0
+	out.Methods = len(authenticator.Of(s.list, authenticator.TOTP, authenticator.Phone, authenticator.Passkey, authenticator.BackupCode))
+	if out.Partners, err = j.Links.Count(tx, s.owner.ID); err != nil {
+		return Side{}, nil, err
+	}
+	list, err := j.Connections.List(tx, s.owner.ID)
+	out.Services = len(list)
+	return out, list, err
+}
+
+// named finds the services of sectors, and when each account used one of them last.
+func named(sectors []string, parties []*relyingparty.RelyingParty, used [2][]connection.Connection) []Shared {
+	var out []Shared
+	for _, sector := range sectors {
+		s := Shared{Sector: sector}
+		var rest []*relyingparty.RelyingParty
+		for _, p := range parties {
+			if p.Sector != sector {
+				continue
+			}
+			connected := false
+			for i, list := range used {
+				for _, c := range list {
+					if c.RelyingParty == p.ID {
+						connected = true
+						if c.LastUsed.After(s.LastUsed[i]) {
+							s.LastUsed[i] = c.LastUsed
+						}
+					}
+				}
+			}
+			if connected {
+				s.Services = append(s.Services, p)
+			} else {
+				rest = append(rest, p)
+			}
+		}
+		if len(s.Services) == 0 {
+			s.Services = rest
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// Merging is a merging as the owner of one of its accounts sees it.
+type Merging struct {
+	Status Status
+	Second bool   // the owner is that of the account that is suspended
+	Other  string // address of the other account, masked; "" when it has none any more
+	At     time.Time
+	Until  time.Time // until when it can be undone
+}
+
+// Status says what became of a merging.
+type Status string
+
+// The statuses.
+const (
+	None     Status = ""         // there is no such merging, or it ended long ago
+	Open     Status = "open"     // it can be undone
+	Undone   Status = "undone"   // it was undone
+	Finished Status = "finished" // its time is over
+)
+
+func statusOf(m account.Merge, now time.Time) Status {
+	switch {
+	case m.Outcome == account.Undone:
+		return Undone
+	case m.Outcome == account.Finished, !now.Before(m.EndsAt):
+		return Finished
+	default:
+		return Open
+	}
+}
+
+// Own is the merging of the account that is signed in, of either side. Fault Denied when
+// nobody is.
+func (j *Journey) Own(ctx context.Context, v flow.Visitor) (Merging, error) {
+	var out Merging
+	err := j.DB.Read(ctx, func(tx *db.Tx) error {
+		out = Merging{}
+		s, found, err := j.side(tx, v.Session)
+		if err != nil {
+			return err
+		}
+		if !found {
+			return errNobody()
+		}
+		m, found, err := j.Merges.Pending(tx, s.owner.ID)
+		if err != nil || !found {
+			return err
+		}
+		out, err = j.merging(tx, m, s.owner.ID)
+		return err
+	})
+	if err != nil {
+		return Merging{}, fmt.Errorf("merging: %w", err)
+	}
+	return out, nil
+}
+
+// merging is a merging as one account sees it.
+func (j *Journey) merging(tx *db.Tx, m account.Merge, own id.Account) (Merging, error) {
+	out := Merging{Status: statusOf(m, tx.Now()), Second: own == m.Second, At: m.At, Until: m.EndsAt}
+	other := m.Second
+	if out.Second {
+		other = m.Survivor
+	}
+	var err error
+	out.Other, err = j.masked(tx, other)
+	return out, err
+}
+
+// Link is what a mailed link says of a merging: no more than the mail did. It changes
+// nothing, and nobody can undo with it alone.
+func (j *Journey) Link(ctx context.Context, v flow.Visitor, token string) (Merging, error) {
+	if err := j.allowLink(ctx, v); err != nil {
+		return Merging{}, err
+	}
+	var out Merging
+	err := j.DB.Read(ctx, func(tx *db.Tx) error {
+		out = Merging{}
+		m, found, err := j.Merges.ByToken(tx, token)
+		if err == nil && found {
+			out = Merging{Status: statusOf(m, tx.Now()), At: m.At, Until: m.EndsAt}
+		}
+		return err
+	})
+	if err != nil {
+		return Merging{}, fmt.Errorf("merging: link: %w", err)
+	}
+	return out, nil
+}

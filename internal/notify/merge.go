@@ -1,0 +1,76 @@
+package notify
+
+import "time"
+
+// The messages about two accounts of one person.
+const (
+	KindAccountsMerged Kind = "accounts-merged"
+	KindMergeUndone    Kind = "merge-undone"
+	KindMergeFinished  Kind = "merge-finished"
+)
+
+// AccountsMerged tells the owner of either of two accounts that they were merged, and how
+// that can be undone. Its link proves nothing and does nothing by itself.
+type AccountsMerged struct {
+	Stays bool          // this mail goes to the account that stays; else to the suspended one
+	Other string        // address of the other account, masked
+	Token string        // secret of the link; goes to <base URL>/merged/<token>
+	Valid time.Duration // for how long it can be undone, counted from Asked.At
+	Asked Asked
+}
+
+// Kind is KindAccountsMerged.
+func (AccountsMerged) Kind() Kind { return KindAccountsMerged }
+
+// MergeUndone tells the owner of either account that both are as they were.
+type MergeUndone struct {
+	Suspended bool // this mail goes to the account that was suspended
+	Asked     Asked
+}
+
+// Kind is KindMergeUndone.
+func (MergeUndone) Kind() Kind { return KindMergeUndone }
+
+// MergeFinished tells the owner of the account that stays that the merging cannot be
+// undone any more.
+type MergeFinished struct{ At time.Time }
+
+// Kind is KindMergeFinished.
+func (MergeFinished) Kind() Kind { return KindMergeFinished }
+
+func (d AccountsMerged) compose(w *writer) {
+	name := "merged-away"
+	if d.Stays {
+		name = "merged-stays"
+	}
+	w.open(name)
+	w.say(name+".what", "other", strong(d.Other))
+	w.say(name + ".now")
+	key, args := w.until("merged.undo", d.Asked.At, d.Valid)
+	w.say(key, args...)
+	w.button("merged.button", "/merged/"+d.Token)
+	w.say("merged.proof")
+	w.steps("merged.notyou-undo", "notyou.password", "notyou.contact")
+	w.asked("done", d.Asked)
+}
+
+func (d MergeUndone) compose(w *writer) {
+	w.open("merge-undone")
+	if d.Suspended {
+		w.say("merge-undone.suspended")
+	} else {
+		w.say("merge-undone.stayed")
+	}
+	w.say("merge-undone.services")
+	w.button("button.signin", pathSignIn)
+	w.steps("notyou.password", "notyou.contact")
+	w.asked("done", d.Asked)
+}
+
+func (d MergeFinished) compose(w *writer) {
+	w.open("merge-finished")
+	w.say("merge-finished.what")
+	w.say("merge-finished.partners")
+	w.button("button.services", pathServices)
+	w.asked("done", Asked{At: d.At})
+}
