@@ -23,6 +23,8 @@ type Partner struct {
 	Level    policy.Level `json:"level,omitzero"`    // what it is worth
 	At       int64        `json:"at,omitempty"`      // when they signed in there
 	Until    int64        `json:"until,omitempty"`   // when this can no longer be linked to an account
+
+	By id.Session `json:"by,omitempty"` // session whose owner goes there once more, to link it to the account; "" before
 }
 
 // Add is a sign-in partner that somebody who is signed in adds to their account. It is
@@ -62,6 +64,6 @@ func (p Partner) Of(signedIn, live id.Session) Partner {
 // Left is what remains when somebody begins another branch: who they are at the
 // partner, so that it can be linked where the branch leads.
 func (p Partner) Left() Partner {
-	p.Asked, p.URL, p.Form, p.Pending, p.Failure = "", "", "", "", ""
+	p.Asked, p.URL, p.Form, p.Pending, p.Failure, p.By = "", "", "", "", "", ""
 	return p
 }

@@ -125,3 +125,15 @@ func (b *Browser) AtBank(f id.Flow, customer string) signin.Result {
 	}
 	return r
 }
+
+// LinkBank links the bank to the account that was proven, by a second sign-in of the customer.
+func (b *Browser) LinkBank(f id.Flow, customer string) {
+	b.h.T.Helper()
+	if err := b.h.Signin.PartnerLink(b.h.T.Context(), b.Visitor, f, true); err != nil {
+		b.h.T.Fatal(err)
+	}
+	b.h.Bank.Comes(customer)
+	if _, _, err := b.FromBank(b.Answer(f)); err != nil {
+		b.h.T.Fatal(err)
+	}
+}

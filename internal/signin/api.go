@@ -37,6 +37,7 @@ type View struct {
 	PartnerForm    url.Values       // what is posted there; nil: the address is a link
 	PartnerFailure upstream.Failure // why the last sign-in there came to nothing
 	Added          bool             // the sign-in partner was added to the account
+	Linking        bool             // the partner is asked once more, to link it to the account of Person
 	Person         *Person          // who is signed in in this browser, nil for nobody
 }
 

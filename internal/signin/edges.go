@@ -79,7 +79,10 @@ func Edges() []Edge {
 		{[]Step{StepPartnerCreate}, "partner-create", "activated", signedIn},
 		{[]Step{StepPartnerCreate}, "partner-create", "taken or gone", []Step{StepAlready, StepCreate}},
 		{[]Step{StepHandOff, StepPartnerFailed, StepPartnerNew, StepConfirmEmail}, "partner-back", "left", []Step{StepSignIn}},
-		{[]Step{StepPartnerLink}, "partner-link", "linked, or not", bound},
+		{[]Step{StepPartnerLink}, "partner-link", "there once more", []Step{StepHandOff, StepPartnerFailed}},
+		{[]Step{StepPartnerLink}, "partner-link", "not linked", bound},
+		{[]Step{StepHandOff}, "partner-return", "linked", bound},
+		{[]Step{StepHandOff, StepPartnerFailed}, "partner-back", "not linked", bound},
 
 		{[]Step{StepAddHandOff}, "partner-return", "came to nothing", []Step{StepAddFailed}},
 		{[]Step{StepAddHandOff}, "partner-return", "signed in there", []Step{StepAddLink}},

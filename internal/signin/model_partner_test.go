@@ -73,6 +73,10 @@ func partnerPlaces() []place {
 			w.Activate(token)
 			return w
 		}},
+		{"partner-hand-off, to link it", signin.StepHandOff, func(h *journeytest.House, address string) *traveller { return linking(h, address, "") }},
+		{"partner-problem, to link it", signin.StepPartnerFailed, func(h *journeytest.House, address string) *traveller {
+			return linking(h, address, upstream.Slow)
+		}},
 		{"partner-link", signin.StepPartnerLink, func(h *journeytest.House, address string) *traveller {
 			h.Active(address)
 			w := begin(h, address)
@@ -82,6 +86,28 @@ func partnerPlaces() []place {
 			return w
 		}},
 	}
+}
+
+// linking is somebody who signs in at the partner once more, to link it.
+func linking(h *journeytest.House, address string, fails upstream.Failure) *traveller {
+	h.Active(address)
+	b := h.Browser()
+	w := &traveller{Browser: b, h: h, flow: b.From(journeytest.Permits), address: address}
+	w.AtBank(w.flow, "customer of "+address)
+	w.SignIn(w.flow, address, journeytest.Password)
+	w.Enter(w.flow, w.Ask(w.flow, address))
+	if err := h.Signin.PartnerLink(h.T.Context(), w.Visitor, w.flow, true); err != nil {
+		h.T.Fatal(err)
+	}
+	w.answer = w.Answer(w.flow)
+	if fails == "" {
+		return w
+	}
+	h.Bank.Fails(fails)
+	if _, _, err := w.FromBank(w.answer); err != nil {
+		h.T.Fatal(err)
+	}
+	return w
 }
 
 // partnerRequests are what a browser can send about a sign-in at a partner.

@@ -14,7 +14,6 @@ import (
 	"parvis/internal/flow"
 	"parvis/internal/i18n"
 	"parvis/internal/id"
-	"parvis/internal/notify"
 	"parvis/internal/ratelimit"
 	"parvis/internal/upstream"
 )
@@ -36,6 +35,7 @@ func (j *Journey) Partner(ctx context.Context, v flow.Visitor, fid id.Flow, prov
 		return err
 	}
 	var ask upstream.Ask
+	var linking bool
 	enter := func(tx *db.Tx) (scene, error) {
 		s, err := j.enter(tx, v, fid, service)
 		if err == nil && !Allowed(s.due, StepSignIn) {
@@ -46,11 +46,15 @@ func (j *Journey) Partner(ctx context.Context, v flow.Visitor, fid id.Flow, prov
 	err = j.DB.Read(ctx, func(tx *db.Tx) error {
 		s, err := enter(tx)
 		d := s.flow.State.Demand
+		linking = s.linking()
 		ask = upstream.Ask{MaxAge: d.MaxAge, Fresh: d.ForceLogin || s.reauth(), Lang: i18n.Lang(v.Locale)}
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("signin: partner: %w", err)
+	}
+	if linking { // it is asked once more
+		return j.linkAgain(ctx, v, fid, StepHandOff, StepPartnerFailed)
 	}
 	next, err := j.ask(ctx, provider, ask)
 	if err != nil {
@@ -139,29 +143,41 @@ func (j *Journey) PartnerReturn(ctx context.Context, v flow.Visitor, provider up
 }
 
 func (j *Journey) partnerReturn(ctx context.Context, v flow.Visitor, provider upstream.ID, answer upstream.Answer) (id.Flow, Result, error) {
-	fid, adding, pending, err := j.takePending(ctx, v, provider, answer.State())
+	taken, err := j.takePending(ctx, v, provider, answer.State())
 	if err != nil {
 		return "", Result{}, err
 	}
-	a, err := j.Upstreams.Finish(ctx, pending, answer)
+	fid := taken.flow
+	a, err := j.Upstreams.Finish(ctx, taken.pending, answer)
 	if failure := upstream.FailureOf(err); err != nil && failure != "" {
 		return fid, Result{}, j.partnerFailed(ctx, v, fid, failure, err)
 	}
 	if err != nil {
 		return fid, Result{}, fmt.Errorf("signin: partner: %w", err)
 	}
-	if adding {
+	switch {
+	case taken.adding:
 		return fid, Result{}, j.addCame(ctx, v, fid, provider, a)
+	case taken.linking:
+		return fid, Result{}, j.linkCame(ctx, v, fid, a)
 	}
 	out, err := j.partnerCame(ctx, v, fid, provider, a)
 	return fid, out, err
 }
 
+// taken is what a journey waited for.
+type taken struct {
+	flow            id.Flow
+	pending         upstream.Pending
+	adding, linking bool // what becomes of it; neither: the person signs in
+}
+
 // takePending finds the journey that waits for an answer and takes away what it
 // remembers for it: whoever presents the answer a second time finds nothing.
-func (j *Journey) takePending(ctx context.Context, v flow.Visitor, provider upstream.ID, state string) (fid id.Flow, adding bool, pending upstream.Pending, err error) {
-	err = j.DB.Write(ctx, func(tx *db.Tx) error {
-		fid, adding, pending = "", false, upstream.Pending{}
+func (j *Journey) takePending(ctx context.Context, v flow.Visitor, provider upstream.ID, state string) (taken, error) {
+	var out taken
+	err := j.DB.Write(ctx, func(tx *db.Tx) error {
+		out = taken{}
 		open, err := j.Flows.Open(tx, v.Browser)
 		if err != nil {
 			return err
@@ -176,7 +192,7 @@ func (j *Journey) takePending(ctx context.Context, v flow.Visitor, provider upst
 			if !p.Waits() || json.Unmarshal([]byte(p.Pending), &found) != nil || state == "" || found.State != state || found.Provider != provider {
 				continue
 			}
-			fid, adding, pending = f.ID, f.State.Kind == flow.Adding, found
+			out = taken{flow: f.ID, pending: found, adding: f.State.Kind == flow.Adding, linking: p.By != ""}
 			p.Pending, p.URL, p.Form = "", "", ""
 			_, err = j.Flows.Save(tx, f)
 			return err
@@ -184,12 +200,12 @@ func (j *Journey) takePending(ctx context.Context, v flow.Visitor, provider upst
 		return nil
 	})
 	if err != nil {
-		return "", false, upstream.Pending{}, fmt.Errorf("signin: partner: %w", err)
+		return taken{}, fmt.Errorf("signin: partner: %w", err)
 	}
-	if fid == "" {
-		return "", false, upstream.Pending{}, fault.New(fault.NotFound, "error.flow.not-found")
+	if out.flow == "" {
+		return taken{}, fault.New(fault.NotFound, "error.flow.not-found")
 	}
-	return fid, adding, pending, nil
+	return out, nil
 }
 
 // partnerFailed keeps why a sign-in at a partner came to nothing, for its page.
@@ -301,30 +317,9 @@ func (j *Journey) linked(ctx context.Context, v flow.Visitor, fid id.Flow, came 
 	return a, link, found, nil
 }
 
-// PartnerLink links the partner at which somebody has signed in to the account that
-// they have proven to be theirs, or leaves it. Fault Conflict when there is nothing to
-// link, or the partner's account is another's already.
-func (j *Journey) PartnerLink(ctx context.Context, v flow.Visitor, fid id.Flow, link bool) error {
-	name, err := j.partnerName(ctx, v, fid)
-	if err != nil {
-		return err
-	}
-	made := upstream.NewLinkID()
-	return j.step(ctx, v, fid, []Step{StepPartnerLink}, func(tx *db.Tx, s *scene) error {
-		p := s.flow.State.Progress.Partner
-		s.flow.State.Progress.Partner = flow.Partner{}
-		if !link {
-			return nil
-		}
-		if err := j.Links.Link(tx, made, s.live.Account, p.Issuer, p.Subject); err != nil {
-			return err
-		}
-		return j.mail(tx, s.live.Account, notify.PartnerLinked{Partner: name, Asked: notify.AskedBy(v.UserAgent, tx.Now())})
-	})
-}
-
 // PartnerBack leaves a partner: the page of signing in is shown again. From the page
-// that waits for the code of a new account, the sign-in begins anew (R47).
+// that waits for the code of a new account, the sign-in begins anew (R47). Who was about
+// to link it goes on without.
 func (j *Journey) PartnerBack(ctx context.Context, v flow.Visitor, fid id.Flow) error {
 	return j.step(ctx, v, fid, []Step{StepHandOff, StepPartnerFailed, StepPartnerNew, StepConfirmEmail}, func(_ *db.Tx, s *scene) error {
 		if s.due == StepConfirmEmail {

@@ -97,9 +97,7 @@ func TestAnExistingAccountIsLinkedOnlyWithItsOwnersProof(t *testing.T) {
 		h.Clock.Advance(totp.Period)
 		b.Enter(f, h.AppCode(seed))
 		b.At(f, signin.StepPartnerLink)
-		if err := h.Signin.PartnerLink(t.Context(), b.Visitor, f, true); err != nil {
-			t.Fatal(err)
-		}
+		b.LinkBank(f, customer)
 		b.At(f, signin.StepConsent)
 		told := 0
 		for _, l := range h.Letters(address) {
@@ -113,6 +111,97 @@ func TestAnExistingAccountIsLinkedOnlyWithItsOwnersProof(t *testing.T) {
 		again := h.Browser()
 		if r := again.AtBank(again.From(journeytest.Permits), customer); r.Outcome != signin.SignedIn {
 			t.Errorf("%+v", r)
+		}
+	})
+}
+
+// The sign-in at the partner comes before the proof of the account: it may be that of
+// somebody who left the browser as it was, on the very page that its owner goes on with.
+func TestAPartnerIsLinkedOnlyWhenWhoOwnsTheAccountSignsInThereToo(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		h.Active(address)
+		h.Clock.Advance(time.Minute)
+		b := h.Browser()
+		f := b.From(journeytest.Permits)
+		b.AtBank(f, "intruder") // signs in, and walks away
+		b.SignIn(f, address, journeytest.Password)
+		b.Enter(f, b.Ask(f, address))
+		b.At(f, signin.StepPartnerLink)
+		links := func() int {
+			t.Helper()
+			list, err := h.Signin.PartnerLinks(t.Context(), b.Visitor)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(list)
+		}
+		if err := h.Signin.PartnerLink(t.Context(), b.Visitor, f, true); err != nil {
+			t.Fatal(err)
+		}
+		if v := b.View(f); v.Step != signin.StepHandOff || !v.Linking || links() != 0 {
+			t.Fatalf("after yes: %s, linking %v, %d links", v.Step, v.Linking, links())
+		}
+		if asked := h.Bank.Asked(); !asked[len(asked)-1].Fresh {
+			t.Error("the bank may answer with the sign-in of who was there before")
+		}
+		// The owner is another customer there, or none.
+		h.Bank.Comes("owner")
+		if _, _, err := b.FromBank(b.Answer(f)); err != nil {
+			t.Fatal(err)
+		}
+		if v := b.View(f); v.Step != signin.StepPartnerFailed || v.PartnerFailure != signin.OtherThere || links() != 0 {
+			t.Errorf("another customer: %s, %q, %d links", v.Step, v.PartnerFailure, links())
+		}
+		h.Bank.Fails(upstream.Cancelled)
+		if _, _, err := b.FromBank(b.ToBank(f)); err != nil { // tried again
+			t.Fatal(err)
+		}
+		if v := b.View(f); v.Step != signin.StepPartnerFailed || !v.Linking || v.PartnerFailure != upstream.Cancelled || links() != 0 {
+			t.Errorf("no customer: %s, %q, %d links", v.Step, v.PartnerFailure, links())
+		}
+		if err := h.Signin.PartnerBack(t.Context(), b.Visitor, f); err != nil {
+			t.Fatal(err)
+		}
+		b.At(f, signin.StepConsent)
+		stranger := h.Browser()
+		g := stranger.From(journeytest.Permits)
+		stranger.AtBank(g, "intruder")
+		stranger.At(g, signin.StepPartnerNew)
+		if stranger.Session != "" || letters(h, notify.KindPartnerLinked) != 0 {
+			t.Error("who was there before has a way in")
+		}
+	})
+}
+
+// Who signs out, or is somebody else by then, links nothing when the answer comes.
+func TestTheSecondSignInLinksOnlyForWhoStartedIt(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		h.Active("eve@example.org")
+		h.Active(address)
+		h.Clock.Advance(time.Minute)
+		b := h.Browser()
+		f := b.From(journeytest.Permits)
+		b.AtBank(f, customer)
+		b.SignIn(f, address, journeytest.Password)
+		b.Enter(f, b.Ask(f, address))
+		if err := h.Signin.PartnerLink(t.Context(), b.Visitor, f, true); err != nil {
+			t.Fatal(err)
+		}
+		answer := b.Answer(f)
+		g := b.From(journeytest.Permits, journeytest.ForceLogin)
+		if err := h.Signin.Switch(t.Context(), b.Visitor, g); err != nil {
+			t.Fatal(err)
+		}
+		b.SignIn(g, "eve@example.org", journeytest.Password)
+		if _, _, err := b.FromBank(answer); !fault.Is(err, fault.Conflict) {
+			t.Errorf("%v", err)
+		}
+		for _, who := range []string{"eve@example.org", address} {
+			c := h.Browser()
+			c.SignIn(c.From(journeytest.Permits), who, journeytest.Password)
+			if list, err := h.Signin.PartnerLinks(t.Context(), c.Visitor); err != nil || len(list) != 0 {
+				t.Errorf("%s: %+v, %v", who, list, err)
+			}
 		}
 	})
 }

@@ -131,7 +131,11 @@ func nextSignIn(table policy.Table, p Position, now time.Time) (Step, Reason) {
 	}
 	p.Progress.Second = p.Progress.Second.Of(p.Live.Account)
 	p.Progress.Partner = p.Progress.Partner.Of(p.Progress.Session, p.Live.Session)
-	if step, why := nextSecond(p.turn(table, now), p.Progress.Second); step != "" {
+	switch step, why := nextSecond(p.turn(table, now), p.Progress.Second); step {
+	case "":
+	case StepPartnerLink:
+		return nextLink(p.Progress.Partner, p.Live.Session), why
+	default:
 		return step, why
 	}
 	return nextAgreement(p)
@@ -184,6 +188,21 @@ func nextAdd(table policy.Table, p Position, now time.Time) (Step, Reason) {
 		return StepAddLink, ReasonAdd
 	}
 	return StepFinish, ReasonDone
+}
+
+// nextLink is the page of linking a sign-in partner: the question, then the way there and
+// back once more. The first sign-in there proves nothing for the account: it may be that
+// of somebody who was in this browser before its owner came.
+func nextLink(p flow.Partner, live id.Session) Step {
+	switch {
+	case p.By != live:
+		return StepPartnerLink
+	case p.Failure != "":
+		return StepPartnerFailed
+	case p.Waits():
+		return StepHandOff
+	}
+	return StepPartnerLink
 }
 
 // Second reports whether Live.Has decides what is next: a second step is due, or

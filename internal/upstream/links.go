@@ -65,6 +65,25 @@ func key(issuer, subject string) string { return strconv.Itoa(len(issuer)) + ":"
 // fault.Denied when the account's owner has blocked the partner. Run it in DB.Write:
 // of racers for one subject exactly one gets it.
 func (l Links) Link(tx *db.Tx, link LinkID, account id.Account, issuer, subject string) error {
+	if err := l.Free(tx, account, issuer, subject); err != nil {
+		return err
+	}
+	sealed := l.Keys.Seal("upstream_link", "subject", string(link), []byte(subject))
+	rows, err := tx.Exec(`INSERT INTO upstream_link (id, account_id, issuer, subject, subject_index, linked_at)
+		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (subject_index) DO NOTHING`,
+		link, account, issuer, sealed, l.Keys.Index(indexPurpose, key(issuer, subject)), db.Millis(tx.Now()))
+	if err != nil {
+		return fmt.Errorf("upstream: link: %w", err)
+	}
+	if rows == 0 {
+		return fault.New(fault.Conflict, "error.upstream.linked")
+	}
+	return l.record(tx, audit.UpstreamLinked, account, issuer)
+}
+
+// Free reports by its fault, which is that of Link, why a subject cannot be tied to an
+// account.
+func (l Links) Free(tx *db.Tx, account id.Account, issuer, subject string) error {
 	if issuer == "" || subject == "" || len(subject) > MaxSubject {
 		return errors.New("upstream: a link needs an issuer and a subject")
 	}
@@ -89,17 +108,7 @@ func (l Links) Link(tx *db.Tx, link LinkID, account id.Account, issuer, subject 
 	if n >= MaxLinks {
 		return fault.New(fault.Conflict, "error.upstream.full")
 	}
-	sealed := l.Keys.Seal("upstream_link", "subject", string(link), []byte(subject))
-	rows, err := tx.Exec(`INSERT INTO upstream_link (id, account_id, issuer, subject, subject_index, linked_at)
-		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (subject_index) DO NOTHING`,
-		link, account, issuer, sealed, l.Keys.Index(indexPurpose, key(issuer, subject)), db.Millis(tx.Now()))
-	if err != nil {
-		return fmt.Errorf("upstream: link: %w", err)
-	}
-	if rows == 0 {
-		return fault.New(fault.Conflict, "error.upstream.linked")
-	}
-	return l.record(tx, audit.UpstreamLinked, account, issuer)
+	return nil
 }
 
 const linkColumns = `id, account_id, issuer, subject, linked_at, used_at`

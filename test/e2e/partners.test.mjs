@@ -70,7 +70,15 @@ for (const kind of kinds) {
     await enterCode(page, await codeTo(demo, email, sent));
     await at(page, "partner-link");
     await sound(page);
-    await page.click("#no");
+    await page.click("#yes");
+    await at(page, "partner-hand-off");
+    await sound(page);
+    await page.click("#submit");
+    await page.locator("form#bank-sign-in").waitFor();
+    await atBank(page, "maya-brook");
+    await at(page, "partner-problem");
+    await sound(page);
+    await page.click("#another-way");
     await at(page, "consent");
     await page.goto(`${demo.issuer}/settings`);
     await sound(page, "partners");
@@ -84,6 +92,36 @@ for (const kind of kinds) {
     await atBank(page, "jules-cliff");
     await askByPartner(page, newAddress("bank"));
     await sound(page);
+    await page.context().close();
+  });
+}
+
+for (const [lang, script] of [["en", false], ["fr", true]]) {
+  test(`a partner is linked by a second sign-in there, and opens the account from then on (${lang}, JavaScript ${script ? "on" : "off"})`, async () => {
+    const page = await person(browser, { lang, script });
+    const email = newAddress("bank");
+    await createByCode(page, demo, demo.plain, email);
+    await page.context().clearCookies();
+    await openService(page, demo.plain);
+    await toBank(page);
+    await atBank(page, "jules-cliff");
+    await at(page, "partner-account");
+    await page.click("#sign-in-link");
+    const sent = await codesTo(demo, email);
+    await signIn(page, email, goodPassword);
+    await enterCode(page, await codeTo(demo, email, sent));
+    await at(page, "partner-link");
+    await page.click("#yes");
+    await at(page, "partner-hand-off");
+    await page.click("#submit");
+    await page.locator("form#bank-sign-in").waitFor();
+    await atBank(page, "jules-cliff");
+    await at(page, "consent");
+
+    await page.goto(`${demo.issuer}/settings`);
+    await page.click("#partners .row-actions a");
+    await at(page, "remove-partner");
+    await submit(page, "remove-partner");
     await page.context().close();
   });
 }

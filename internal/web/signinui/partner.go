@@ -140,11 +140,19 @@ type partnerPage struct {
 	Fields  url.Values // what is posted there; nil: the address is a link
 	Address string     // of the account
 	Adding  bool       // it is added to the account that is signed in: the settings are the way back
+	Linking bool       // it is asked once more, to be linked to the account
+	Leave   string     // words of the button that leaves it
 }
 
 // aboutPartner makes the data of a page about the journey's partner.
 func (u *UI) aboutPartner(c *call) (partnerPage, error) {
-	out := partnerPage{journey: c.journey, URL: c.view.PartnerURL, Fields: c.view.PartnerForm, Address: c.view.Address, Adding: c.view.Kind == flow.Adding}
+	out := partnerPage{
+		journey: c.journey, URL: c.view.PartnerURL, Fields: c.view.PartnerForm, Address: c.view.Address, Adding: c.view.Kind == flow.Adding,
+		Leave: c.tr.T("partner.another-way"),
+	}
+	if c.view.Linking && c.view.Person != nil {
+		out.Linking, out.Address, out.Leave = true, c.view.Person.Address, c.tr.T("partner-link.no")
+	}
 	p, err := u.partnerNamed(c.r.Context(), c.view.Partner)
 	if err != nil {
 		return out, err
@@ -169,7 +177,11 @@ func (u *UI) renderHandOff(c *call, form *kit.Form, status int) error {
 	if err != nil {
 		return err
 	}
-	view := kit.View{Page: "partner-hand-off", Title: c.tr.T("partner-hand-off.title", "partner", data.Name), Form: form, Data: data}
+	title := "partner-hand-off.title"
+	if data.Linking {
+		title = "partner-hand-off.link-title"
+	}
+	view := kit.View{Page: "partner-hand-off", Title: c.tr.T(title, "partner", data.Name), Form: form, Data: data}
 	if data.Fields != nil {
 		view.FormOrigins = []string{data.URL}
 	}

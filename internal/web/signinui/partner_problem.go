@@ -29,7 +29,7 @@ func problems(f upstream.Failure) (steps int, again bool) {
 		return 3, false
 	case upstream.Outage:
 		return 2, false
-	case upstream.Slow, upstream.Replay, upstream.Stale:
+	case upstream.Slow, upstream.Replay, upstream.Stale, signin.OtherThere:
 		return 2, true
 	case upstream.Invalid:
 		return 2, true
@@ -37,6 +37,22 @@ func problems(f upstream.Failure) (steps int, again bool) {
 		return 2, false
 	default:
 		return 0, false
+	}
+}
+
+// stepsToLink are the steps for who is signed in already, and only links the partner:
+// none of them is another way to sign in.
+func stepsToLink(f upstream.Failure, steps []string) []string {
+	const later = "partner-problem.link-later"
+	switch f {
+	case upstream.Cancelled, upstream.Slow:
+		return []string{steps[0], later}
+	case upstream.Outage, upstream.Weaker:
+		return []string{later}
+	case upstream.Invalid:
+		return []string{steps[0], later}
+	default:
+		return append(steps, later)
 	}
 }
 
@@ -59,8 +75,12 @@ func (u *UI) renderPartnerProblem(c *call, form *kit.Form, status int) error {
 	}
 	stem := "partner-problem." + string(data.Failure)
 	data.Lead = c.tr.T(stem+".lead", "partner", data.Name)
-	for _, key := range []string{".do-1", ".do-2", ".do-3"}[:count] {
-		data.Steps = append(data.Steps, c.tr.T(stem+key, "partner", data.Name))
+	steps := []string{stem + ".do-1", stem + ".do-2", stem + ".do-3"}[:count]
+	if data.Linking {
+		steps = stepsToLink(data.Failure, steps)
+	}
+	for _, key := range steps {
+		data.Steps = append(data.Steps, c.tr.T(key, "partner", data.Name))
 	}
 	if p != nil {
 		data.Help, data.HelpURL = p.Help.In(c.tr.Lang()), p.HelpURL.In(c.tr.Lang())

@@ -113,7 +113,7 @@ func (u *UI) partnerReturn(w http.ResponseWriter, r *http.Request) error {
 	case err == nil:
 	case f == "" && fault.Is(err, fault.NotFound):
 		return u.unexpected(w, r)
-	case f != "" && (fault.Is(err, fault.NotFound) || fault.Is(err, fault.Conflict) || fault.Is(err, fault.Expired)):
+	case f != "" && (fault.Is(err, fault.NotFound) || fault.Is(err, fault.Conflict) || fault.Is(err, fault.Denied) || fault.Is(err, fault.Expired)):
 		return u.comeIn(w, r, f) // another tab was faster, or the partner has just been taken away
 	default:
 		return err

@@ -107,7 +107,17 @@ func TestAPartnerIsLinkedByWhoSignsInToTheAccountAndSaysSo(t *testing.T) {
 		p.Follow("sign-in-link")
 		signIn(p, good)
 		p.Submit("second-step", "code", sent(h, email))
-		p.Submit("partner-link", "#yes").Must("consent", http.StatusOK)
+		p.Submit("partner-link", "#yes").Must("partner-hand-off", http.StatusOK).
+			MustSay(say(language, "one more time", "encore une fois"), email, say(language, "Do not link", "Ne pas lier"))
+		bank.Customer = "somebody-else"
+		page = bank.Again(p).Must("partner-problem", http.StatusOK).
+			MustSay(say(language, "we linked nothing", "nous n'avons rien lié"), say(language, "Do not link", "Ne pas lier"))
+		if page.Has("forgot-password-link") || strings.Contains(page.Body, "/forgot-password") {
+			t.Error("who is signed in is offered another way to sign in")
+		}
+		bank.Customer = "customer-1"
+		p.Submit("partner-bank").Must("partner-hand-off", http.StatusOK)
+		bank.Again(p).Must("consent", http.StatusOK)
 		if !strings.Contains(h.Mail(email).Text, say(language, "Northland Bank", "Banque du Northland")) {
 			t.Error("the owner is not told of the link")
 		}
@@ -393,5 +403,26 @@ func TestNothingOfTheServiceLeavesByTheBrowser(t *testing.T) {
 		if len(bank.Asked) != asked || strings.Contains(p.Page.Body, webtest.BankOrigin) {
 			t.Error("the partner hears of the sign-out")
 		}
+	})
+}
+
+// Every failure on the way to linking leaves the person signed in, with a way on that links nothing.
+func TestWhoLinksAPartnerGoesOnWithoutItWhateverHappensThere(t *testing.T) {
+	eachBank(t, func(t *testing.T, h *webtest.House, bank *webtest.Bank, language string) {
+		enrol(h, h.Person(language))
+		p := h.Person(language)
+		p.Open(webtest.Authorize(webtest.Fishing))
+		bank.SignIn(p).Must("partner-account", http.StatusOK)
+		p.Follow("sign-in-link")
+		signIn(p, good)
+		p.Submit("second-step", "code", sent(h, email)).Must("partner-link", http.StatusOK).
+			MustSay(say(language, "one more time", "encore une fois"))
+		p.Submit("partner-link", "#yes")
+		for _, failure := range []upstream.Failure{upstream.Cancelled, upstream.Refused, upstream.Slow, upstream.Invalid, upstream.Stale, upstream.Outage, upstream.Weaker} {
+			bank.Fails = failure
+			bank.Again(p).Must("partner-problem", http.StatusOK).MustSay(say(language, "go on without linking", "continuer sans lier"))
+			p.Submit("partner-bank")
+		}
+		p.Submit("partner-back").Must("consent", http.StatusOK)
 	})
 }

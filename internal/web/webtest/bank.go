@@ -2,6 +2,7 @@ package webtest
 
 import (
 	"context"
+	"net/http"
 	"net/url"
 	"sync"
 	"time"
@@ -102,6 +103,14 @@ func (b *Bank) Answer(p *Person) string {
 	u, err := url.Parse(p.Left)
 	must(p.T, err)
 	return upstream.CallbackPath(BankID) + "?" + url.Values{"state": {u.Query().Get("state")}, "code": {"a-code"}, "iss": {BankOrigin}}.Encode()
+}
+
+// Again comes back from the bank to which the page of linking leads.
+func (b *Bank) Again(p *Person) *Page {
+	p.T.Helper()
+	p.Page.Must("partner-hand-off", http.StatusOK)
+	p.Follow("submit")
+	return p.Open(b.Answer(p))
 }
 
 // SignIn goes to the bank from the page that has its door, and comes back.
