@@ -29,17 +29,19 @@ type upstreamCmd struct {
 // upstreamSource takes a sign-in partner from a file, from flags, or from both.
 type upstreamSource struct {
 	File              string   `help:"YAML file with the partner's settings, as in the section upstreams of the configuration; - reads standard input." placeholder:"FILE"`
-	Kind              string   `help:"What is known beforehand: parvis, google, entra, okta, franceconnect, franceconnect-plus or interac." placeholder:"KIND"`
+	Kind              string   `help:"What is known beforehand: parvis, google, entra, okta, franceconnect, franceconnect-plus, interac or gckey." placeholder:"KIND"`
 	NameEN            string   `help:"Name in English." placeholder:"TEXT" name:"name-en"`
 	NameFR            string   `help:"Name in French." placeholder:"TEXT" name:"name-fr"`
-	Issuer            string   `help:"The partner's issuer." placeholder:"URL"`
+	Issuer            string   `help:"The partner's issuer; with SAML, the entityID of its metadata." placeholder:"URL"`
+	MetadataURL       string   `help:"Address of the partner's SAML metadata; the partner speaks SAML then." placeholder:"URL" name:"metadata-url"`
+	MetadataFile      string   `help:"File with the partner's SAML metadata; the partner speaks SAML then." placeholder:"FILE" name:"metadata-file"`
 	ClientID          string   `help:"The client_id that the partner gave us." placeholder:"ID" name:"client-id"`
 	Auth              string   `help:"private_key_jwt, client_secret_basic or client_secret_post." placeholder:"METHOD"`
 	SecretFile        string   `help:"File with the client secret that the partner gave us." placeholder:"FILE" name:"secret-file"`
-	PrivateKeyFile    string   `help:"File with a key of our own for private_key_jwt (PEM); without it, the deployment's signing key." placeholder:"FILE" name:"private-key-file"`
-	DecryptionKeyFile string   `help:"File with the keys that open encrypted ID tokens (PEM), the newest first." placeholder:"FILE" name:"decryption-key-file"`
+	PrivateKeyFile    string   `help:"File with a key of our own for private_key_jwt, or for SAML requests (PEM); without it, the deployment's signing key." placeholder:"FILE" name:"private-key-file"`
+	DecryptionKeyFile string   `help:"File with the keys that open encrypted ID tokens or assertions (PEM), the newest first." placeholder:"FILE" name:"decryption-key-file"`
 	Cap               string   `help:"The most that a sign-in there can be worth: one-step (default), two-steps, aal2 …" placeholder:"LEVEL"`
-	ACR               []string `help:"Value of acr to ask for; can be repeated." placeholder:"ACR" name:"acr"`
+	ACR               []string `help:"Value of acr, or SAML authentication context, to ask for; can be repeated." placeholder:"ACR" name:"acr"`
 }
 
 // settings puts file and flags together, with the contents of secret files.
@@ -59,13 +61,28 @@ func (src *upstreamSource) settings(c *console, id string) (upstream.Settings, e
 	setText(&s.Issuer, src.Issuer)
 	setText(&s.OIDC.ClientID, src.ClientID)
 	setText(&s.OIDC.Auth, src.Auth)
-	if len(src.ACR) > 0 {
-		s.OIDC.ACRValues = src.ACR
-	}
 	if src.Kind != "" {
 		if err := s.Kind.UnmarshalText([]byte(src.Kind)); err != nil {
 			return s, refuse("--kind: %v", err)
 		}
+	}
+	setText(&s.SAML.MetadataURL, src.MetadataURL)
+	privateKey, decryptionKey, asked := &s.OIDC.PrivateKey, &s.OIDC.DecryptionKey, &s.OIDC.ACRValues
+	if src.MetadataURL != "" || src.MetadataFile != "" || s.Kind == upstream.GCKey {
+		s.Protocol = string(upstream.SAML)
+	}
+	if s.Protocol == string(upstream.SAML) {
+		privateKey, decryptionKey, asked = &s.SAML.PrivateKey, &s.SAML.DecryptionKey, &s.SAML.AuthnContext
+	}
+	if len(src.ACR) > 0 {
+		*asked = src.ACR
+	}
+	if src.MetadataFile != "" {
+		text, err := c.read(src.MetadataFile)
+		if err != nil {
+			return s, err
+		}
+		s.SAML.Metadata = string(text)
 	}
 	if src.Cap != "" {
 		var level policy.Level
@@ -79,8 +96,8 @@ func (src *upstreamSource) settings(c *console, id string) (upstream.Settings, e
 		into       *string
 	}{
 		{"--secret-file", src.SecretFile, &s.OIDC.Secret},
-		{"--private-key-file", src.PrivateKeyFile, &s.OIDC.PrivateKey},
-		{"--decryption-key-file", src.DecryptionKeyFile, &s.OIDC.DecryptionKey},
+		{"--private-key-file", src.PrivateKeyFile, privateKey},
+		{"--decryption-key-file", src.DecryptionKeyFile, decryptionKey},
 	} {
 		if f.path == "" {
 			continue
@@ -129,6 +146,9 @@ func (cmd *upstreamAdd) Run(ctx context.Context, c *console) error {
 			return upstreamError(s.ID, err)
 		}
 		callback := callbackOf(h, upstream.ID(s.ID))
+		if s.Protocol == string(upstream.SAML) {
+			return cmd.addedSAML(c, h, s)
+		}
 		if cmd.JSON {
 			return c.json(map[string]any{"partner": s, "redirect_uri": callback, "applied": cmd.Apply})
 		}
@@ -217,9 +237,10 @@ func (cmd *upstreamList) Run(ctx context.Context, c *console) error {
 }
 
 type upstreamShow struct {
-	ID   string `arg:"" help:"Identifier of the partner."`
-	JSON bool   `help:"Answer as JSON." name:"json"`
-	JWKS bool   `help:"Print only the public keys that the partner needs of us." name:"jwks"`
+	ID       string `arg:"" help:"Identifier of the partner."`
+	JSON     bool   `help:"Answer as JSON." name:"json"`
+	JWKS     bool   `help:"Print only the public keys that the partner needs of us." name:"jwks"`
+	Metadata bool   `help:"Print only our SAML metadata for the partner."`
 }
 
 // Run shows a partner.
@@ -228,6 +249,12 @@ func (cmd *upstreamShow) Run(ctx context.Context, c *console) error {
 		p, err := h.Upstreams.Get(ctx, upstream.ID(cmd.ID))
 		if err != nil {
 			return upstreamError(cmd.ID, err)
+		}
+		if p.Protocol == upstream.SAML {
+			return cmd.saml(ctx, c, h, p)
+		}
+		if cmd.Metadata {
+			return refuse("sign-in partner %q speaks %s; metadata is for SAML", p.ID, p.Protocol)
 		}
 		keys, err := p.Client.JWKS()
 		if err != nil {
