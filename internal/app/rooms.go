@@ -94,7 +94,7 @@ func (h *House) journeys(Options) error {
 		Close: h.Lifecycle.Close,
 	}
 	h.Jobs = &job.Runner{DB: h.DB, Node: node(), Jobs: h.jobs(), Logger: h.Log}
-	h.Visitor = &visit.Visitor{DB: h.DB, Sessions: h.Sessions, Accounts: h.Accounts}
+	h.Visitor = &visit.Visitor{DB: h.DB, Sessions: h.Sessions, Accounts: h.Accounts, Doors: visit.Doors{Keys: h.Keys, Lasts: h.Config.Signin.RememberDoor, Now: h.Now}}
 	return nil
 }
 

@@ -64,7 +64,7 @@ func (j *Journey) Password(ctx context.Context, v flow.Visitor, fid id.Flow, typ
 		return Result{}, fmt.Errorf("enrollment: password: %w", err)
 	}
 	if out.Outcome == Activated {
-		out.Cookies = flow.Cookies{Session: c.session.Token, Device: c.device.Fresh, DeviceLasts: j.Sessions.Settings.DeviceLifetime}
+		out.Cookies = j.cookies(c, f.RelyingParty, policy.DoorPassword)
 	}
 	return out, nil
 }
@@ -96,9 +96,17 @@ func (j *Journey) Partner(ctx context.Context, v flow.Visitor, fid id.Flow) (Res
 		return Result{}, fmt.Errorf("enrollment: partner: %w", err)
 	}
 	if out.Outcome == Activated {
-		out.Cookies = flow.Cookies{Session: c.session.Token, Device: c.device.Fresh, DeviceLasts: j.Sessions.Settings.DeviceLifetime}
+		out.Cookies = j.cookies(c, f.RelyingParty, f.State.Progress.Partner.Provider)
 	}
 	return out, nil
+}
+
+// cookies are what the browser is given by who came in by a door.
+func (j *Journey) cookies(c chosen, service id.RelyingParty, door string) flow.Cookies {
+	return flow.Cookies{
+		Session: c.session.Token, Device: c.device.Fresh, DeviceLasts: j.Sessions.Settings.DeviceLifetime,
+		Door: door, Service: service,
+	}
 }
 
 // chosen is a first password and what was made for it before the transaction.

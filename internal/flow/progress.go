@@ -78,6 +78,9 @@ type Cookies struct {
 	Session     string        // token of the new session; any older one is dead
 	Device      string        // token of the known device, "" when the browser keeps the one it has
 	DeviceLasts time.Duration // how long the known device is remembered
+
+	Door    string          // by which door somebody came in: policy.DoorPassword or a sign-in partner; "" leaves what the browser remembers
+	Service id.RelyingParty // the service that waits, "" for a direct sign-in
 }
 
 // LogValue keeps the secrets out of the log.

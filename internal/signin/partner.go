@@ -277,7 +277,7 @@ func (j *Journey) partnerCame(ctx context.Context, v flow.Visitor, fid id.Flow, 
 	if !found {
 		return Result{}, nil
 	}
-	return Result{Outcome: SignedIn, Cookies: j.cookies(o)}, nil
+	return Result{Outcome: SignedIn, Cookies: j.cookies(o, a, string(provider))}, nil
 }
 
 // signedInAt is when somebody signed in at the partner, as far as it tells.

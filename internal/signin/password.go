@@ -283,9 +283,12 @@ func (j *Journey) prepareSession(v flow.Visitor, a attempt) opened {
 	}
 }
 
-// cookies are what the browser is given.
-func (j *Journey) cookies(o opened) flow.Cookies {
-	c := flow.Cookies{Session: o.session.Token, DeviceLasts: j.Sessions.Settings.DeviceLifetime}
+// cookies are what the browser is given by who came in by a door.
+func (j *Journey) cookies(o opened, a attempt, door string) flow.Cookies {
+	c := flow.Cookies{Session: o.session.Token, DeviceLasts: j.Sessions.Settings.DeviceLifetime, Door: door}
+	if a.service != nil {
+		c.Service = a.service.ID
+	}
 	if o.given {
 		c.Device = o.device.Fresh
 	}
@@ -331,7 +334,7 @@ func (j *Journey) succeed(ctx context.Context, v flow.Visitor, fid id.Flow, a at
 	if stale {
 		return j.wrong(ctx, v, fid, a, key)
 	}
-	return Result{Outcome: SignedIn, Cookies: j.cookies(o)}, nil
+	return Result{Outcome: SignedIn, Cookies: j.cookies(o, a, policy.DoorPassword)}, nil
 }
 
 // stale reports whether what was compared no longer holds.

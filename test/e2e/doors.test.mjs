@@ -1,9 +1,9 @@
 // The ways in to an account, as its owner sees and changes them: its screens, and the ways through them.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { at, launch, person, sound, submit } from "./lib/browser.mjs";
+import { at, dataPage, launch, person, sound, submit } from "./lib/browser.mjs";
 import { newAddress, startDemo } from "./lib/demo.mjs";
-import { allow, createByCode } from "./lib/steps.mjs";
+import { allow, createByCode, openService } from "./lib/steps.mjs";
 
 let demo;
 let browser;
@@ -95,6 +95,49 @@ for (const kind of kinds) {
     await at(page, "remove-partner");
     await submit(page, "remove-partner");
     await at(page, "settings");
+    await page.context().close();
+  });
+}
+
+for (const kind of kinds) {
+  const how = `${kind.lang}, ${kind.width} px, JavaScript ${kind.script === false ? "off" : "on"}${kind.dark ? ", dark" : ""}`;
+
+  test(`the sign-in page says how somebody signed in last time, and forgets it (${how})`, async () => {
+    const page = await owner(kind);
+    const keepDoors = async () => { // the session ends, what the browser remembers of doors does not
+      for (const name of ["session", "device", "browser"]) await page.context().clearCookies({ name: `__Host-parvis_${name}` });
+    };
+    await keepDoors();
+    await openService(page, demo.plain);
+    await at(page, "sign-in");
+    await page.locator("#last-door").waitFor();
+    await sound(page, "last-password");
+
+    await page.click("form[id^=partner-] button");
+    await at(page, "partner-hand-off");
+    await page.click("#submit");
+    await page.check("#customer-jules-cliff");
+    await submit(page, "bank-sign-in");
+    await page.locator("body[data-page=partner-account], body[data-page=consent]").first().waitFor();
+    if (await dataPage(page) === "partner-account") { // the first of these browsers makes the account
+      await page.click("#create-account-link");
+      await at(page, "create-account");
+      const email = newAddress("door");
+      await page.fill("form#create-account [name=email]", email);
+      await page.check("form#create-account [name=terms]");
+      await submit(page, "create-account");
+      await page.fill("form#confirm-email [name=code]", (await demo.mail(email)).codes[0]);
+      await submit(page, "confirm-email");
+      await submit(page, "partner-create");
+    }
+    await at(page, "consent");
+    await keepDoors();
+    await openService(page, demo.plain);
+    await at(page, "sign-in");
+    await sound(page, "last-partner");
+    await page.click("#forget-door-submit");
+    await at(page, "sign-in");
+    assert.equal(await page.locator("#last-door").count(), 0);
     await page.context().close();
   });
 }

@@ -218,7 +218,7 @@ func (e *Endpoint) decide(w http.ResponseWriter, r *http.Request, o order, fid i
 		return fmt.Errorf("logout: %w", err)
 	}
 	if proven {
-		e.Visitor.ClearSession(w)
+		e.Visitor.SignedOut(w, r)
 	}
 	if o.Landing == "" {
 		redirect(w, pathSignedOut)

@@ -111,7 +111,7 @@ func (u *UI) signOut(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !v.SignedIn {
-		u.Visitor.ClearSession(w)
+		u.Visitor.SignedOut(w, r)
 		return kit.See(w, r, "/signed-out")
 	}
 	scene := kit.SceneOf(r)
@@ -122,6 +122,6 @@ func (u *UI) signOut(w http.ResponseWriter, r *http.Request) error {
 	if err := u.Signin.SignOut(r.Context(), u.Visitor.Of(r)); err != nil {
 		return err
 	}
-	u.Visitor.ClearSession(w)
+	u.Visitor.SignedOut(w, r)
 	return kit.See(w, r, "/signed-out")
 }

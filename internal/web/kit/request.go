@@ -18,6 +18,7 @@ const (
 	SessionCookie = "__Host-parvis_session" // the signed-in session
 	BrowserCookie = "__Host-parvis_browser" // binds journeys and form tokens to one browser
 	DeviceCookie  = "__Host-parvis_device"  // a browser that signed in before
+	DoorsCookie   = "__Host-parvis_doors"   // by which door somebody came in last, for each service
 	LangCookie    = "__Host-parvis_lang"    // the chosen language
 )
 

@@ -42,7 +42,7 @@ func (u *UI) choose(c *call, form *kit.Form) error {
 	if err != nil {
 		return err
 	}
-	u.Visitor.Set(c.w, result.Cookies)
+	u.Visitor.Set(c.w, c.r, result.Cookies)
 	if result.Cookies.Session != "" {
 		u.sendFirst(c, result.Flow, result.Cookies)
 	}

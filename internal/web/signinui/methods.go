@@ -146,6 +146,6 @@ func failTyped(form *kit.Form, r stepup.Result) {
 
 // finish ends a step that is done: the session got a new token with the proof.
 func (u *UI) finish(c *call, r stepup.Result) error {
-	u.Visitor.Set(c.w, r.Cookies)
+	u.Visitor.Set(c.w, c.r, r.Cookies)
 	return c.dispatch()
 }

@@ -48,6 +48,7 @@ type partnerDoor struct {
 	Banner string // something to know now
 	Down   bool   // it is known to be out of reach
 	Lang   i18n.Lang
+	Last   bool // somebody came in here by it last time
 }
 
 // doorOf is how a provider is shown in a language.
@@ -213,7 +214,7 @@ func (u *UI) partnerCreate(c *call, form *kit.Form) error {
 	if err != nil {
 		return told(form, err)
 	}
-	u.Visitor.Set(c.w, result.Cookies)
+	u.Visitor.Set(c.w, c.r, result.Cookies)
 	if result.Cookies.Session != "" {
 		u.sendFirst(c, result.Flow, result.Cookies)
 	}

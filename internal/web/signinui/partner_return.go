@@ -118,7 +118,7 @@ func (u *UI) partnerReturn(w http.ResponseWriter, r *http.Request) error {
 	default:
 		return err
 	}
-	u.Visitor.Set(w, result.Cookies)
+	u.Visitor.Set(w, r, result.Cookies)
 	if result.Cookies.Session != "" {
 		u.sendFirst(&call{w: w, r: r, tr: u.Site.Tr(r), visitor: visitor}, f, result.Cookies) //nolint:contextcheck // the call holds the request, and with it the context
 	}

@@ -16,6 +16,8 @@ type signInPage struct {
 
 	Partners []partnerDoor // other doors
 	Coming   string        // the partner that is to be linked to who signs in here; "" for none
+	Last     string        // the door by which somebody came in here last time: policy.DoorPassword or a partner; "" for none
+	LastName string        // of that partner
 }
 
 // renderSignIn shows the page sign-in.
@@ -38,6 +40,7 @@ func (u *UI) renderSignIn(c *call, form *kit.Form, status int) error {
 	if data.Coming, err = u.coming(c); err != nil {
 		return err
 	}
+	u.lastDoor(c, &data)
 	if form == nil {
 		form = kit.NewForm("email", c.view.Address)
 	}
@@ -65,7 +68,7 @@ func (u *UI) signIn(c *call, form *kit.Form) error {
 		form.Fail("password", "sign-in.error.wrong")
 		return nil
 	case signin.SignedIn:
-		u.Visitor.Set(c.w, result.Cookies)
+		u.Visitor.Set(c.w, c.r, result.Cookies)
 		u.sendFirst(c, c.view.Flow, result.Cookies)
 	case signin.Locked:
 	}
@@ -77,6 +80,6 @@ func (u *UI) switchAccount(c *call, _ *kit.Form) error {
 	if err := u.Signin.Switch(c.r.Context(), c.visitor, c.view.Flow); err != nil {
 		return err
 	}
-	u.Visitor.ClearSession(c.w)
+	u.Visitor.SignedOut(c.w, c.r)
 	return c.dispatch()
 }

@@ -24,7 +24,7 @@ func (u *UI) signOut(c *call, form *kit.Form) error {
 	if err := u.Signin.SignOut(c.r.Context(), c.visitor); err != nil {
 		return err
 	}
-	u.Visitor.ClearSession(c.w)
+	u.Visitor.SignedOut(c.w, c.r)
 	return c.dispatch()
 }
 

@@ -81,6 +81,7 @@ func (u *UI) Routes(mux *http.ServeMux) {
 
 	mux.Handle("GET /signin/{flow}/sign-in", u.show(signin.StepSignIn, u.renderSignIn))
 	mux.Handle("POST /signin/{flow}/sign-in", u.take(signin.StepSignIn, "sign-in", u.signIn, u.renderSignIn))
+	mux.Handle("POST /signin/{flow}/sign-in/forget", u.take(signin.StepSignIn, "forget-door", u.forgetDoor, u.renderSignIn))
 	mux.Handle("POST /signin/{flow}/switch", u.take(signin.StepSignIn, "switch", u.switchAccount, u.renderSignIn))
 
 	mux.Handle("GET /signin/{flow}/create-account", u.show(signin.StepCreate, u.renderCreate))

@@ -48,6 +48,7 @@ type Visitor struct {
 	DB       *db.DB
 	Sessions session.Sessions
 	Accounts account.Accounts
+	Doors    Doors
 }
 
 // Of is what the request itself tells: nothing is looked up.
@@ -149,14 +150,25 @@ func (v *Visitor) touch(ctx context.Context, out Visit) (Visit, error) {
 }
 
 // Set gives the browser the cookies that a sign-in made.
-func (v *Visitor) Set(w http.ResponseWriter, c flow.Cookies) {
+func (v *Visitor) Set(w http.ResponseWriter, r *http.Request, c flow.Cookies) {
 	if c.Session != "" {
 		kit.SetCookie(w, kit.SessionCookie, c.Session, 0)
 	}
 	if c.Device != "" {
 		kit.SetCookie(w, kit.DeviceCookie, c.Device, c.DeviceLasts)
 	}
+	if c.Door != "" {
+		v.CameBy(w, r, c.Service, c.Door)
+	}
 }
 
 // ClearSession takes the session's cookie away.
 func (v *Visitor) ClearSession(w http.ResponseWriter) { kit.ClearCookie(w, kit.SessionCookie) }
+
+// SignedOut takes away what the next person at this computer is not to find: the
+// session's cookie, and by which doors the last one came in. A session that ended by
+// itself leaves the doors, since whoever leaves a shared computer signs out there.
+func (v *Visitor) SignedOut(w http.ResponseWriter, r *http.Request) {
+	v.ClearSession(w)
+	v.ForgetDoors(w, r)
+}
