@@ -27,6 +27,7 @@ const (
 	NoticeUnlocked Notice = "unlocked"         // the password works again
 	NoticeLocked   Notice = "locked"           // too many wrong passwords: unlock first
 	NoticeLinkOld  Notice = "link-ended"       // the link or code was used or replaced; ask for another
+	NoticeClosed   Notice = "account-closed"   // the account that a sign-in partner opened has just been closed
 )
 
 // Progress is what has happened in a journey so far. It holds facts only; which

@@ -237,8 +237,9 @@ func (j *Journey) partnerCame(ctx context.Context, v flow.Visitor, fid id.Flow, 
 	if err != nil {
 		return Result{}, err
 	}
-	o := j.prepareSession(v, a)
+	o, gone := j.prepareSession(v, a), false
 	err = j.DB.Write(ctx, func(tx *db.Tx) error {
+		gone = false
 		f, err := j.Flows.Load(tx, fid, v.Browser)
 		if err != nil {
 			return err
@@ -256,8 +257,8 @@ func (j *Journey) partnerCame(ctx context.Context, v flow.Visitor, fid id.Flow, 
 		if err != nil {
 			return err
 		}
-		if !there || !now.Held() {
-			f.State.Progress.Partner.Failure = string(upstream.Refused)
+		if gone = !there || !now.Held(); gone { // closed meanwhile: the link went with it
+			f.State.Progress.Partner, f.State.Progress.Notice = p, flow.NoticeClosed
 			return j.save(tx, f, before)
 		}
 		if err := j.Links.Used(tx, link.ID); err != nil {
@@ -274,7 +275,7 @@ func (j *Journey) partnerCame(ctx context.Context, v flow.Visitor, fid id.Flow, 
 	if err != nil {
 		return Result{}, fmt.Errorf("signin: partner: %w", err)
 	}
-	if !found {
+	if !found || gone {
 		return Result{}, nil
 	}
 	return Result{Outcome: SignedIn, Cookies: j.cookies(o, a, string(provider))}, nil
@@ -304,6 +305,9 @@ func (j *Journey) linked(ctx context.Context, v flow.Visitor, fid id.Flow, came 
 		}
 		if a.account, found, err = j.Accounts.ByID(tx, link.Account); err != nil || !found {
 			return err
+		}
+		if !a.account.Held() { // its address is gone
+			return nil
 		}
 		if a.address, err = j.Accounts.Mailbox(tx, a.account.ID); err != nil {
 			return err

@@ -388,3 +388,66 @@ func TestTheLastWayInIsNotRemoved(t *testing.T) {
 		}
 	})
 }
+
+// R32: the lock is the password's. A partner opens the account all the same, and lifts nothing.
+func TestALockedPasswordDoesNotCloseTheDoorOfAPartner(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		h.Active(address)
+		b := h.Browser()
+		f := b.From(journeytest.Permits)
+		b.AtBank(f, customer)
+		b.SignIn(f, address, journeytest.Password)
+		b.Enter(f, b.Ask(f, address))
+		b.LinkBank(f, customer)
+		h.Lock(address)
+		other := h.Browser()
+		g := other.From(journeytest.Permits)
+		if r := other.SignIn(g, address, journeytest.Password); r.Outcome != signin.Locked {
+			t.Fatalf("%+v", r)
+		}
+		k := other.From(journeytest.Permits)
+		if r := other.AtBank(k, customer); r.Outcome != signin.SignedIn {
+			t.Errorf("%+v", r)
+		}
+		third := h.Browser()
+		if r := third.SignIn(third.From(journeytest.Permits), address, journeytest.Password); r.Outcome != signin.Locked {
+			t.Errorf("the partner lifted the lock: %+v", r)
+		}
+	})
+}
+
+// An account that is closed while its owner is at the partner: it is said, without
+// blaming the partner, and the ways on are there.
+func TestWhoseAccountWasClosedMeanwhileIsToldAndCanCreateAnother(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		b := h.Browser()
+		byBank(t, h, b, address)
+		owner := b.Live().Account
+		h.Clock.Advance(time.Minute)
+		other := h.Browser()
+		f := other.From(journeytest.Permits)
+		h.Bank.Comes(customer)
+		answer := other.ToBank(f)
+		// As it is between the two transactions of an answer: closed, the link still read.
+		err := h.DB.Write(t.Context(), func(tx *db.Tx) error { _, err := h.Accounts.Close(tx, owner); return err })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, r, err := other.FromBank(answer); err != nil || r.Cookies.Session != "" {
+			t.Fatalf("%+v, %v", r, err)
+		}
+		if v := other.View(f); v.Step != signin.StepPartnerNew || v.Notice != flow.NoticeClosed || v.PartnerFailure != "" {
+			t.Errorf("%+v", v)
+		}
+		err = h.DB.Write(t.Context(), func(tx *db.Tx) error { return h.Links.Erase(tx, owner) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		other.Create(f, "new@example.org")
+		other.Activate(journeytest.Token(h.Latest("new@example.org")))
+		r, err := h.Enroll.Partner(t.Context(), other.Visitor, f)
+		if err != nil || r.Outcome != enrollment.Activated {
+			t.Errorf("%+v, %v", r, err)
+		}
+	})
+}

@@ -140,6 +140,7 @@ type partnerPage struct {
 	URL     string     // where the partner is
 	Fields  url.Values // what is posted there; nil: the address is a link
 	Address string     // of the account
+	Closed  bool       // the account that the partner opened has just been closed
 	Adding  bool       // it is added to the account that is signed in: the settings are the way back
 	Linking bool       // it is asked once more, to be linked to the account
 	Leave   string     // words of the button that leaves it
@@ -195,6 +196,7 @@ func (u *UI) renderPartnerNew(c *call, form *kit.Form, status int) error {
 	if err != nil {
 		return err
 	}
+	data.Closed = c.view.Notice == flow.NoticeClosed
 	return u.renderPartner(c, status, "partner-account", form, data)
 }
 

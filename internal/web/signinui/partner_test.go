@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"parvis/internal/account"
 	"parvis/internal/config"
 	"parvis/internal/db"
 	"parvis/internal/upstream"
@@ -424,5 +425,37 @@ func TestWhoLinksAPartnerGoesOnWithoutItWhateverHappensThere(t *testing.T) {
 			p.Submit("partner-bank")
 		}
 		p.Submit("partner-back").Must("consent", http.StatusOK)
+	})
+}
+
+func TestAnAccountThatWasClosedMeanwhileIsNotThePartnersFault(t *testing.T) {
+	eachBank(t, func(t *testing.T, h *webtest.House, bank *webtest.Bank, language string) {
+		p := h.Person(language)
+		p.Open(webtest.Authorize(webtest.Aid))
+		bank.SignIn(p)
+		p.Follow("create-account-link")
+		p.Submit("create-account", "email", email, "terms", "yes")
+		p.Submit("confirm-email", "code", h.Code(email))
+		p.Submit("partner-create")
+		addr, err := account.ParseAddress(email)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = h.DB.Write(t.Context(), func(tx *db.Tx) error {
+			a, _, err := h.Accounts.ByAddress(tx, addr)
+			if err == nil {
+				_, err = h.Accounts.Close(tx, a.ID)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		other := h.Person(language)
+		other.Open(webtest.Authorize(webtest.Aid))
+		page := bank.SignIn(other).Must("partner-account", http.StatusOK).MustSay(say(language, "is closed", "est fermé"))
+		if !page.Has("create-account-link") || !page.Has("sign-in-link") || !page.Has("contact") {
+			t.Errorf("the ways on are missing:\n%s", page.Text())
+		}
 	})
 }
