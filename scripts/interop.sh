@@ -1,9 +1,11 @@
 #!/bin/sh
 # Foreign clients sign in against `parvis serve`: openid-client, oauth4webapi, coreos/go-oidc, Apache mod_auth_openidc.
-# Then people sign in there with foreign sign-in partners: oidc-provider.
+# Then people sign in there with foreign sign-in partners: oidc-provider, and Debian's SimpleSAMLphp, which speaks SAML.
 set -eu
 cd "$(dirname "$0")/.."
-scripts/need.sh /usr/sbin/apache2=apache2 /usr/lib/apache2/modules/mod_auth_openidc.so=libapache2-mod-auth-openidc
+scripts/need.sh /usr/sbin/apache2=apache2 /usr/lib/apache2/modules/mod_auth_openidc.so=libapache2-mod-auth-openidc \
+	/usr/share/simplesamlphp/www=simplesamlphp php=php-cli openssl=openssl \
+	/var/lib/dpkg/info/php-xml.list=php-xml /var/lib/dpkg/info/php-mbstring.list=php-mbstring /var/lib/dpkg/info/php-curl.list=php-curl
 go build -o bin/goclient ./test/interop/goclient
 ln -sfn ../e2e/node_modules test/interop/node_modules
 node test/interop/run.mjs

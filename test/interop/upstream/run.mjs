@@ -2,11 +2,13 @@
 import assert from "node:assert/strict";
 import { freePort, startServe } from "../serve.mjs";
 import { oidcProvider } from "./oidc-provider.mjs";
+import { simpleSAMLphp } from "./simplesamlphp.mjs";
 import { Service, walk } from "./walk.mjs";
 
 const port = await freePort();
 const shop = { id: "a-service-in-front", name: "A service in front", secret: "an-interop-secret-of-more-than-32-characters", redirectUri: `http://127.0.0.1:${await freePort()}/callback` };
-const partners = [await oidcProvider(`http://localhost:${port}`)];
+const parvis = `http://localhost:${port}`;
+const partners = [await oidcProvider(parvis), await simpleSAMLphp(parvis)];
 const serve = await startServe([shop], {}, { port, upstreams: partners.map((p) => p.settings) });
 try {
   const service = new Service(serve, shop);
