@@ -176,7 +176,9 @@ func (j *Journey) bind(tx *db.Tx, f flow.Flow, c chosen, a id.Account) error {
 		return j.Passwords.Set(tx, a, c.bound, c.verifier)
 	}
 	p := f.State.Progress.Partner
-	return j.Links.Link(tx, c.link, a, p.Issuer, p.Subject)
+	by := f.Event(audit.UpstreamLinked, c.visitor, a, "")
+	by.Session = c.session.ID
+	return j.Links.By(by).Link(tx, c.link, a, p.Issuer, p.Subject)
 }
 
 // first are the facts of the first step.

@@ -237,10 +237,15 @@ func (j *Journey) partnerCame(ctx context.Context, v flow.Visitor, fid id.Flow, 
 	if err != nil {
 		return Result{}, err
 	}
-	o, gone := j.prepareSession(v, a), false
+	o := j.prepareSession(v, a)
+	var opened bool
 	err = j.DB.Write(ctx, func(tx *db.Tx) error {
-		gone = false
+		opened = false
 		f, err := j.Flows.Load(tx, fid, v.Browser)
+		if err != nil {
+			return err
+		}
+		still, err := j.stillLinked(tx, link, found)
 		if err != nil {
 			return err
 		}
@@ -249,16 +254,15 @@ func (j *Journey) partnerCame(ctx context.Context, v flow.Visitor, fid id.Flow, 
 			Provider: string(provider), Issuer: came.Issuer, Subject: came.Subject, Level: came.Level,
 			At: db.Millis(signedInAt(came, tx.Now())), Until: db.Millis(tx.Now().Add(linkWithin)),
 		}
-		if !found {
-			f.State.Progress.Partner = p
-			return j.save(tx, f, before)
-		}
 		now, there, err := j.Accounts.ByID(tx, a.account.ID)
 		if err != nil {
 			return err
 		}
-		if gone = !there || !now.Held(); gone { // closed meanwhile: the link went with it
-			f.State.Progress.Partner, f.State.Progress.Notice = p, flow.NoticeClosed
+		if found && (!there || !now.Held()) { // closed meanwhile: the link went with it
+			f.State.Progress.Notice = flow.NoticeClosed
+		}
+		if !still || !there || !now.Held() {
+			f.State.Progress.Partner = p
 			return j.save(tx, f, before)
 		}
 		if err := j.Links.Used(tx, link.ID); err != nil {
@@ -267,6 +271,7 @@ func (j *Journey) partnerCame(ctx context.Context, v flow.Visitor, fid id.Flow, 
 		if o.given, err = j.openSession(tx, v, f, o, a, p.Facts(f)); err != nil {
 			return err
 		}
+		opened = true
 		f.State.Progress = before.Restart(flow.TaskSignIn, a.address.Written)
 		f.State.Progress.Partner = flow.Partner{}
 		f.State.Progress.Account, f.State.Progress.Session = a.account.ID, o.session.ID
@@ -275,10 +280,20 @@ func (j *Journey) partnerCame(ctx context.Context, v flow.Visitor, fid id.Flow, 
 	if err != nil {
 		return Result{}, fmt.Errorf("signin: partner: %w", err)
 	}
-	if !found || gone {
+	if !opened {
 		return Result{}, nil
 	}
 	return Result{Outcome: SignedIn, Cookies: j.cookies(o, a, string(provider))}, nil
+}
+
+// stillLinked reports whether a link that was found before is still there: its owner may
+// have removed it meanwhile.
+func (j *Journey) stillLinked(tx *db.Tx, link upstream.Link, found bool) (bool, error) {
+	if !found {
+		return false, nil
+	}
+	now, there, err := j.Links.Find(tx, link.Issuer, link.Subject)
+	return there && now.ID == link.ID && now.Account == link.Account, err
 }
 
 // signedInAt is when somebody signed in at the partner, as far as it tells.

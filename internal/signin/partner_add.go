@@ -172,7 +172,7 @@ func (j *Journey) PartnerAddLink(ctx context.Context, v flow.Visitor, fid id.Flo
 			return nil
 		}
 		s.flow.State.Progress.Added = true
-		if err := j.Links.Link(tx, made, s.live.Account, p.Issuer, p.Subject); err != nil {
+		if err := j.Links.By(s.event(v)).Link(tx, made, s.live.Account, p.Issuer, p.Subject); err != nil {
 			return err
 		}
 		return j.mail(tx, s.live.Account, notify.PartnerLinked{Partner: name, Asked: notify.AskedBy(v.UserAgent, tx.Now())})

@@ -79,12 +79,12 @@ func (j *Journey) PartnerBlock(ctx context.Context, v flow.Visitor, provider ups
 		}
 		asked := notify.AskedBy(v.UserAgent, tx.Now())
 		if block {
-			if err := j.Links.Block(tx, live.Account, p.Issuer); err != nil {
+			if err := j.Links.By(outside(v, live)).Block(tx, live.Account, p.Issuer); err != nil {
 				return err
 			}
 			return j.mail(tx, live.Account, notify.PartnerBlocked{Partner: p.Name, Asked: asked})
 		}
-		if _, err := j.Links.Unblock(tx, live.Account, p.Issuer); err != nil {
+		if _, err := j.Links.By(outside(v, live)).Unblock(tx, live.Account, p.Issuer); err != nil {
 			return err
 		}
 		return j.mail(tx, live.Account, notify.PartnerUnblocked{Partner: p.Name, Asked: asked})

@@ -26,6 +26,13 @@ func (s scene) linking() bool {
 	return s.live != nil && p.By == s.live.ID && s.why == ReasonSetUp && slices.Contains([]Step{StepPartnerLink, StepHandOff, StepPartnerFailed}, s.due)
 }
 
+// event is what is recorded of a change by who is signed in, in a flow.
+func (s scene) event(v flow.Visitor) audit.Event {
+	e := s.flow.Event(audit.UpstreamLinked, v, s.live.Account, "")
+	e.Session = s.live.ID
+	return e
+}
+
 // PartnerLink begins to link the partner at which somebody has signed in to the account
 // that they have proven to be theirs, or leaves it. The sign-in there came before the
 // proof, and may be that of somebody else who left this browser: the owner signs in there
@@ -117,14 +124,14 @@ func (j *Journey) linkCame(ctx context.Context, v flow.Visitor, fid id.Flow, cam
 		began := before.Partner
 		if came.Issuer != began.Issuer || came.Subject != began.Subject {
 			s.flow.State.Progress.Partner.Failure = string(OtherThere)
-			e := s.flow.Event(audit.UpstreamFailed, v, s.live.Account, "")
-			e.Session, e.Outcome, e.Reason, e.Data = s.live.ID, audit.Failed, string(OtherThere), map[string]string{"provider": began.Asked}
+			e := s.event(v)
+			e.Name, e.Outcome, e.Reason, e.Data = audit.UpstreamFailed, audit.Failed, string(OtherThere), map[string]string{"provider": began.Asked}
 			if err := j.Audit.Record(tx, e); err != nil {
 				return err
 			}
 			return j.save(tx, s.flow, before)
 		}
-		if err := j.Links.Link(tx, made, s.live.Account, came.Issuer, came.Subject); err != nil {
+		if err := j.Links.By(s.event(v)).Link(tx, made, s.live.Account, came.Issuer, came.Subject); err != nil {
 			return err
 		}
 		s.flow.State.Progress.Partner = flow.Partner{}

@@ -3,8 +3,10 @@ package signin
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
+	"parvis/internal/audit"
 	"parvis/internal/authenticator"
 	"parvis/internal/db"
 	"parvis/internal/fault"
@@ -92,7 +94,14 @@ func (j *Journey) fresh(tx *db.Tx, v flow.Visitor) (*session.Session, error) {
 	return live, nil
 }
 
-// PartnerUnlink removes a sign-in partner of the person who is signed in. Fault Denied
+// outside is what is recorded of a change by who is signed in, outside a flow.
+func outside(v flow.Visitor, live *session.Session) audit.Event {
+	return audit.Event{Account: live.Account, Session: live.ID, Outcome: audit.Success, Personal: v.Personal("")}
+}
+
+// PartnerUnlink removes a sign-in partner of the person who is signed in, ends the other
+// sessions that a partner opened, and forgets the browsers in which one may have: a
+// partner is removed when it is in other hands. Fault Denied
 // when nobody is, or the proofs are older than the deployment's window
 // (error.reauthenticate); Conflict when it is the last way into the account; NotFound
 // when the account has no such link.
@@ -127,12 +136,15 @@ func (j *Journey) PartnerUnlink(ctx context.Context, v flow.Visitor, link upstre
 		if last {
 			return fault.New(fault.Conflict, "error.partner.last")
 		}
-		was, err := j.Links.Unlink(tx, live.Account, link)
+		was, err := j.Links.By(outside(v, live)).Unlink(tx, live.Account, link)
 		if err != nil {
 			return err
 		}
 		if !was {
 			return fault.New(fault.NotFound, "error.404")
+		}
+		if err := j.endOpened(tx, v, live); err != nil {
+			return err
 		}
 		return j.mail(tx, live.Account, notify.PartnerUnlinked{Partner: name, Asked: notify.AskedBy(v.UserAgent, tx.Now())})
 	})
@@ -140,4 +152,35 @@ func (j *Journey) PartnerUnlink(ctx context.Context, v flow.Visitor, link upstre
 		return fmt.Errorf("signin: unlink: %w", err)
 	}
 	return nil
+}
+
+// endOpened ends the other sessions of an account that a partner opened, and forgets its
+// remembered browsers. Facts do not tell which partner it was: then somebody signs in
+// once too often.
+func (j *Journey) endOpened(tx *db.Tx, v flow.Visitor, live *session.Session) error {
+	const why = "partner removed"
+	all, err := j.Sessions.List(tx, live.Account)
+	if err != nil {
+		return err
+	}
+	for _, s := range all {
+		if s.ID == live.ID || s.Facts.Partner.At.IsZero() {
+			continue
+		}
+		if _, err := j.Sessions.End(tx, s.ID, session.Revoked); err != nil {
+			return err
+		}
+		e := outside(v, &s)
+		e.Name, e.Reason = audit.SessionEnded, why
+		if err := j.Audit.Record(tx, e); err != nil {
+			return err
+		}
+	}
+	n, err := j.Sessions.ForgetAll(tx, live.Account)
+	if err != nil || n == 0 {
+		return err
+	}
+	e := outside(v, live)
+	e.Name, e.Reason, e.Data = audit.BrowserForgotten, why, map[string]string{"browsers": strconv.FormatInt(n, 10)}
+	return j.Audit.Record(tx, e)
 }

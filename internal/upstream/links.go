@@ -30,6 +30,15 @@ const indexPurpose = "upstream-subject"
 type Links struct {
 	Keys  *secret.Keys
 	Audit *audit.Log
+
+	by audit.Event // who does it, and where
+}
+
+// By are the links in the hands of somebody: the flow, session and personal fields of an
+// event are those of every event that is recorded.
+func (l Links) By(e audit.Event) Links {
+	l.by = e
+	return l
 }
 
 // LinkID names one link.
@@ -279,5 +288,7 @@ func (l Links) Blocks(tx *db.Tx, account id.Account, issuer string) (bool, error
 
 // record audits a change of links: the account and the partner, never the subject.
 func (l Links) record(tx *db.Tx, name audit.Name, account id.Account, issuer string) error {
-	return l.Audit.Record(tx, audit.Event{Name: name, Account: account, Outcome: audit.Success, Data: map[string]string{"issuer": issuer}})
+	e := l.by
+	e.Name, e.Account, e.Outcome, e.Reason, e.Data = name, account, audit.Success, "", map[string]string{"issuer": issuer}
+	return l.Audit.Record(tx, e)
 }

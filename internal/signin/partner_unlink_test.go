@@ -1,0 +1,120 @@
+package signin_test
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"parvis/internal/audit"
+	"parvis/internal/fault"
+	"parvis/internal/id"
+	"parvis/internal/journeytest"
+	"parvis/internal/upstream"
+)
+
+// linkedOwner is the owner of an account with a password, who has linked the bank.
+func linkedOwner(h *journeytest.House) (*journeytest.Browser, upstream.LinkID) {
+	h.T.Helper()
+	h.Active(address)
+	h.Clock.Advance(time.Minute)
+	b := h.Browser()
+	f := b.From(journeytest.Permits)
+	b.AtBank(f, customer)
+	b.SignIn(f, address, journeytest.Password)
+	b.Enter(f, b.Ask(f, address))
+	b.LinkBank(f, customer)
+	list, err := h.Signin.PartnerLinks(h.T.Context(), b.Visitor)
+	if err != nil || len(list) != 1 {
+		h.T.Fatalf("%+v, %v", list, err)
+	}
+	return b, list[0].ID
+}
+
+// somebody reports who is signed in in a browser.
+func somebody(h *journeytest.House, b *journeytest.Browser) id.Account {
+	h.T.Helper()
+	p, err := h.Signin.Person(h.T.Context(), b.Visitor)
+	if err != nil {
+		h.T.Fatal(err)
+	}
+	if p == nil {
+		return ""
+	}
+	return p.Account
+}
+
+// A partner is removed when it is in other hands: whoever came in with it goes with it.
+func TestRemovingAPartnerEndsTheOtherSessionsThatAPartnerOpened(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		owner, link := linkedOwner(h)
+		thief := h.Browser()
+		thief.AtBank(thief.From(journeytest.Permits), customer)
+		other := h.Browser()
+		other.SignIn(other.From(journeytest.Permits), address, journeytest.Password)
+		if somebody(h, thief) != somebody(h, owner) {
+			t.Fatal("the bank does not open the account")
+		}
+		ended := h.Events(audit.SessionEnded)
+		if err := h.Signin.PartnerUnlink(t.Context(), owner.Visitor, link); err != nil {
+			t.Fatal(err)
+		}
+		if somebody(h, thief) != "" {
+			t.Error("who came in with the partner is still signed in")
+		}
+		if somebody(h, owner) == "" || somebody(h, other) == "" {
+			t.Error("a session of the password is ended, too")
+		}
+		if got := h.Events(audit.SessionEnded) - ended; got != 1 {
+			t.Errorf("%d ends of sessions are noted", got)
+		}
+		if list, err := h.Stepup.Overview(t.Context(), owner.Visitor); err != nil || len(list.Browsers) != 0 {
+			t.Errorf("remembered browsers: %+v, %v", list.Browsers, err)
+		}
+		for _, e := range h.Recent() {
+			if e.Name == audit.UpstreamUnlinked && (e.Session == "" || e.Personal.IP == "") || e.Name == audit.UpstreamLinked && (e.Session == "" || e.Flow == "") {
+				t.Errorf("%s says not where: %+v", e.Name, e)
+			}
+		}
+	})
+}
+
+// Whatever the order of a removal and of answers that come back: nobody is left inside.
+func TestAPartnerThatIsRemovedWhileAnswersComeBackOpensNothing(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		owner, link := linkedOwner(h)
+		h.Bank.Comes(customer)
+		thieves := make([]*journeytest.Browser, 12)
+		answers := make([]upstream.Answer, len(thieves))
+		for i := range thieves {
+			thieves[i] = h.Browser()
+			answers[i] = thieves[i].ToBank(thieves[i].From(journeytest.Permits))
+		}
+		var all sync.WaitGroup
+		for i, b := range thieves {
+			all.Go(func() {
+				_, r, err := h.Signin.PartnerReturn(t.Context(), b.Visitor, journeytest.BankID, answers[i])
+				if err != nil && !fault.Is(err, fault.Conflict) && !fault.Is(err, fault.Unavailable) {
+					t.Errorf("thief %d: %v", i, err)
+				}
+				b.Keep(r.Cookies)
+			})
+		}
+		all.Go(func() {
+			var err error
+			for range 20 {
+				if err = h.Signin.PartnerUnlink(t.Context(), owner.Visitor, link); !fault.Is(err, fault.Unavailable) {
+					break
+				}
+			}
+			if err != nil {
+				t.Errorf("unlink: %v", err)
+			}
+		})
+		all.Wait()
+		for i, b := range thieves {
+			if somebody(h, b) != "" {
+				t.Errorf("thief %d is inside", i)
+			}
+		}
+	}, journeytest.WithoutRehearsal())
+}
