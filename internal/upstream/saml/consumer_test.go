@@ -629,3 +629,36 @@ func TestACheckNamesWhatDoesNotFit(t *testing.T) {
 		find("its date ended on", false)
 	})
 }
+
+// Whatever a browser brings, it signs nobody in unless the partner made it.
+func FuzzAnswersOfStrangersSignNobodyIn(f *testing.F) {
+	clock := dbtest.NewClock()
+	idp := idptest.New(f, "https://partner.test", clock.Now)
+	settings := upstream.Settings{
+		ID: "bank", Protocol: "saml", Name: i18n.Text{"en": "The bank", "fr": "La banque"}, Issuer: idp.EntityID,
+		SAML: upstream.SAMLSettings{Metadata: idp.MetadataOf(), DecryptionKey: idptest.PEM(idptest.Key(2)), CBC: true, Encryption: upstream.Offered},
+	}
+	p, problems := settings.Build()
+	if len(problems) > 0 {
+		f.Fatal(problems)
+	}
+	c := &Consumer{BaseURL: "https://sign-in.example.org", Now: clock.Now}
+	r := idptest.Request{ID: "_request", Issuer: c.entityID(p), ACS: c.callback(p), RelayState: "state"}
+	foreign := idp.Good(r, "customer-1")
+	foreign.Signer = idptest.SignerOf(f, idptest.Key(1))
+	f.Add(foreign.XML(f))
+	foreign.Encrypt = &idptest.Key(2).PublicKey
+	f.Add(foreign.XML(f))
+	foreign.SignResponse, foreign.SignAssertion = false, false
+	f.Add(foreign.XML(f))
+	f.Add(idp.Refusal(r, "Responder", "AuthnFailed").XML(f))
+	f.Add(`<samlp:Response xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol"/>`)
+	pending := upstream.Pending{State: "state", Request: "_request", At: clock.Now()}
+	f.Fuzz(func(t *testing.T, text string) {
+		form := url.Values{"RelayState": {"state"}, "SAMLResponse": {base64.StdEncoding.EncodeToString([]byte(text))}}
+		got, err := c.Finish(t.Context(), p, pending, upstream.Answer{Params: form})
+		if err == nil || got.Subject != "" || upstream.FailureOf(err) == "" {
+			t.Errorf("%v: %q", err, text)
+		}
+	})
+}
