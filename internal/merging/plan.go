@@ -2,6 +2,7 @@ package merging
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -51,6 +52,30 @@ const (
 	KeepSecond Keep = "second" // that of the other one
 )
 
+// Why says why two accounts cannot be merged now; "" for another fault.
+type Why string
+
+// The reasons.
+const (
+	HeldEnded Why = "error.merge.held"    // the account that stays is signed out, or was proven too long ago: begin anew
+	Same      Why = "error.merge.same"    // both are one account
+	Busy      Why = "error.merge.pending" // one of them is in another merging
+)
+
+// Cause is the reason in a fault of Plan or Confirm.
+func Cause(err error) Why {
+	e, ok := errors.AsType[*fault.Error](err)
+	if !ok {
+		return ""
+	}
+	switch why := Why(e.Key); why {
+	case HeldEnded, Same, Busy:
+		return why
+	default:
+		return ""
+	}
+}
+
 // proofs reads both accounts of a browser that holds both sessions. Fault Denied when
 // one of them is nobody's any more or its proofs are not fresh, Conflict when both are
 // one account (error.merge.same), or one is in another merging (error.merge.pending).
@@ -58,14 +83,17 @@ func (j *Journey) proofs(tx *db.Tx, held string, v flow.Visitor) (first, second 
 	if held == "" || v.Session == "" {
 		return side{}, side{}, errNobody()
 	}
-	if first, err = j.active(tx, held); err != nil {
+	if first, err = j.active(tx, held); fault.Is(err, fault.Denied) {
+		return side{}, side{}, fault.New(fault.Denied, string(HeldEnded))
+	}
+	if err != nil {
 		return side{}, side{}, err
 	}
 	if second, err = j.active(tx, v.Session); err != nil {
 		return side{}, side{}, err
 	}
 	if first.owner.ID == second.owner.ID {
-		return side{}, side{}, fault.New(fault.Conflict, "error.merge.same")
+		return side{}, side{}, fault.New(fault.Conflict, string(Same))
 	}
 	if err := j.free(tx, first.owner.ID); err != nil {
 		return side{}, side{}, err

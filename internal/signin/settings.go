@@ -5,6 +5,10 @@ import (
 	"time"
 )
 
+// MergePath is where the proof of a second account ends, which is to be merged into the
+// one whose session the browser has set aside (Starts.Next).
+const MergePath = "/settings/merge/both"
+
 // Settings are the numbers of signing in that no other package owns.
 type Settings struct {
 	// ResendAfter is how long a page asks people to wait before another mail can be asked for.

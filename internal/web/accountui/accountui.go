@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"parvis/internal/id"
+	"parvis/internal/merging"
 	"parvis/internal/policy"
 	"parvis/internal/relyingparty"
 	"parvis/internal/signin"
@@ -34,6 +35,7 @@ type Config struct {
 	Visitor   *visit.Visitor
 	Signin    *signin.Journey
 	Stepup    *stepup.Journey
+	Merging   *merging.Journey
 	Parties   *relyingparty.Registry
 	Upstreams *upstream.Registry
 	Table     policy.Table
@@ -83,6 +85,8 @@ func (u *UI) Routes(mux *http.ServeMux) {
 	mux.Handle("POST /settings/partners/{partner}/block", u.Site.Handle(u.signedIn(u.block)))
 	mux.Handle("GET /settings/partners/{partner}/unblock", u.Site.Handle(u.signedIn(u.askUnblock)))
 	mux.Handle("POST /settings/partners/{partner}/unblock", u.Site.Handle(u.signedIn(u.unblock)))
+
+	u.mergeRoutes(mux)
 
 	mux.Handle("GET /session/ending", u.Site.Handle(u.ending))
 	mux.Handle("GET /session/ended", u.Site.Handle(u.ended))

@@ -122,6 +122,9 @@ func (u *UI) signOut(w http.ResponseWriter, r *http.Request) error {
 	if err := u.Signin.SignOut(r.Context(), u.Visitor.Of(r)); err != nil {
 		return err
 	}
+	if err := u.drop(w, r, v); err != nil {
+		return err
+	}
 	u.Visitor.SignedOut(w, r)
 	return kit.See(w, r, "/signed-out")
 }

@@ -6,6 +6,7 @@ import (
 
 	"parvis/internal/authenticator"
 	"parvis/internal/fault"
+	"parvis/internal/merging"
 	"parvis/internal/signin"
 	"parvis/internal/web/kit"
 )
@@ -27,10 +28,11 @@ type settingsPage struct {
 	Ends    time.Time
 	Idle    time.Duration
 
-	Done     string       // what has just been done
-	NotAdded bool         // a sign-in partner was to be added, and was not
-	Partners []partnerRow // sign-in partners that are linked
-	Others   []choiceRow  // those that are not
+	Merge    merging.Merging // of another account into this one, while it can be undone
+	Done     string          // what has just been done
+	NotAdded bool            // a sign-in partner was to be added, and was not
+	Partners []partnerRow    // sign-in partners that are linked
+	Others   []choiceRow     // those that are not
 }
 
 // settings shows what can be seen and changed of the account.
@@ -50,6 +52,15 @@ func (u *UI) settings(c *call) error {
 	}
 	if data.Others, err = u.choiceRows(c); err != nil {
 		return u.refused(c, err, settingsPath)
+	}
+	if data.Merge, err = u.Merging.Own(c.r.Context(), c.visit.Visitor); err != nil {
+		return u.refused(c, err, settingsPath)
+	}
+	switch c.r.URL.Query().Get("merged") {
+	case "yes":
+		data.Done = tr.T("settings.merged")
+	case "undone":
+		data.Done = tr.T("settings.unmerged")
 	}
 	for _, e := range overview.Entries {
 		if e.Type != authenticator.Email {

@@ -19,6 +19,7 @@ const (
 	BrowserCookie = "__Host-parvis_browser" // binds journeys and form tokens to one browser
 	DeviceCookie  = "__Host-parvis_device"  // a browser that signed in before
 	DoorsCookie   = "__Host-parvis_doors"   // by which door somebody came in last, for each service
+	HeldCookie    = "__Host-parvis_held"    // a session set aside while another account is proven, to merge the two
 	LangCookie    = "__Host-parvis_lang"    // the chosen language
 )
 

@@ -15,6 +15,7 @@ type signInPage struct {
 	Again string // why a signed-in person is asked again
 
 	Partners []partnerDoor // other doors
+	Other    bool          // the account that is to be merged into the one set aside
 	Coming   string        // the partner that is to be linked to who signs in here; "" for none
 	Last     string        // the door by which somebody came in here last time: policy.DoorPassword or a partner; "" for none
 	LastName string        // of that partner
@@ -22,7 +23,7 @@ type signInPage struct {
 
 // renderSignIn shows the page sign-in.
 func (u *UI) renderSignIn(c *call, form *kit.Form, status int) error {
-	data := signInPage{journey: c.journey}
+	data := signInPage{journey: c.journey, Other: c.view.Finish == signin.MergePath && c.view.RelyingParty == ""}
 	if c.view.Notice == flow.NoticeReset && form == nil {
 		data.Done = "sign-in.password-changed"
 	}
@@ -44,7 +45,11 @@ func (u *UI) renderSignIn(c *call, form *kit.Form, status int) error {
 	if form == nil {
 		form = kit.NewForm("email", c.view.Address)
 	}
-	return u.render(c, status, kit.View{Page: "sign-in", Keeps: "sign-in", Form: form, Data: data})
+	view := kit.View{Page: "sign-in", Keeps: "sign-in", Form: form, Data: data}
+	if data.Other {
+		view.Title = c.tr.T("sign-in.title-other")
+	}
+	return u.render(c, status, view)
 }
 
 // reauth reports whether somebody is signed in who must prove it again.

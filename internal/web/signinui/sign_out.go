@@ -24,6 +24,9 @@ func (u *UI) signOut(c *call, form *kit.Form) error {
 	if err := u.Signin.SignOut(c.r.Context(), c.visitor); err != nil {
 		return err
 	}
+	if err := u.drop(c); err != nil {
+		return err
+	}
 	u.Visitor.SignedOut(c.w, c.r)
 	return c.dispatch()
 }

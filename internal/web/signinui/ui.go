@@ -19,6 +19,7 @@ import (
 
 	"parvis/internal/authenticator/password"
 	"parvis/internal/enrollment"
+	"parvis/internal/merging"
 	"parvis/internal/recovery"
 	"parvis/internal/relyingparty"
 	"parvis/internal/signin"
@@ -50,6 +51,7 @@ type Config struct {
 	Enrollment *enrollment.Journey
 	Recovery   *recovery.Journey
 	Stepup     *stepup.Journey
+	Merging    *merging.Journey
 	Parties    *relyingparty.Registry
 	Upstreams  *upstream.Registry
 	// SAMLMetadata is our metadata for a partner that speaks SAML.
@@ -108,6 +110,7 @@ func (u *UI) Routes(mux *http.ServeMux) {
 
 	u.partnerRoutes(mux)
 	u.secondRoutes(mux)
+	u.mergedRoutes(mux)
 
 	mux.Handle("GET /signin/{flow}/continue", u.show(signin.StepContinue, u.renderContinue))
 	mux.Handle("POST /signin/{flow}/continue", u.take(signin.StepContinue, "continue-as", u.continueAs, u.renderContinue))

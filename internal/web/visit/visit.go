@@ -162,6 +162,22 @@ func (v *Visitor) Set(w http.ResponseWriter, r *http.Request, c flow.Cookies) {
 	}
 }
 
+// heldFor is how long a browser keeps a session that was set aside.
+const heldFor = time.Hour
+
+// Hold sets the browser's session aside: nobody is signed in there any more, and the
+// session stands beside that of another account which is to be merged.
+func (v *Visitor) Hold(w http.ResponseWriter, session string) {
+	kit.SetCookie(w, kit.HeldCookie, session, heldFor)
+	v.ClearSession(w)
+}
+
+// Held is the token of the session that was set aside; "" for none.
+func (v *Visitor) Held(r *http.Request) string { return cookie(r, kit.HeldCookie) }
+
+// Release takes the cookie of a session that was set aside away.
+func (v *Visitor) Release(w http.ResponseWriter) { kit.ClearCookie(w, kit.HeldCookie) }
+
 // ClearSession takes the session's cookie away.
 func (v *Visitor) ClearSession(w http.ResponseWriter) { kit.ClearCookie(w, kit.SessionCookie) }
 

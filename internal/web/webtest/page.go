@@ -114,6 +114,19 @@ func (p *Page) Field(name, attribute string) string {
 	return out
 }
 
+// Names are the names of the fields of a form.
+func (p *Page) Names(formID string) []string {
+	var out []string
+	if form := p.byID(formID); form != nil {
+		walk(form, func(n *html.Node) {
+			if name := attr(n, "name"); name != "" {
+				out = append(out, name)
+			}
+		})
+	}
+	return out
+}
+
 // Option is the first value of the radio buttons with a name that begins with a text, "" if there is none.
 func (p *Page) Option(name, begins string) string {
 	out := ""
