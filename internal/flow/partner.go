@@ -22,6 +22,7 @@ type Partner struct {
 	Subject  string       `json:"subject,omitempty"` // who they are there, checked
 	Level    policy.Level `json:"level,omitzero"`    // what it is worth
 	At       int64        `json:"at,omitempty"`      // when they signed in there
+	Untimed  bool         `json:"untimed,omitempty"` // the partner does not tell when: At is when it answered
 	Until    int64        `json:"until,omitempty"`   // when this can no longer be linked to an account
 
 	By id.Session `json:"by,omitempty"` // session whose owner goes there once more, to link it to the account; "" before
@@ -48,7 +49,7 @@ func (p Partner) Known(now time.Time) bool { return p.Subject != "" && now.UnixM
 
 // Facts are what the sign-in at the partner proves.
 func (p Partner) Facts(f Flow) policy.Facts {
-	return policy.ByPartner(policy.Partner{At: time.UnixMilli(p.At).UTC(), Worth: p.Level}, f.ID)
+	return policy.ByPartner(policy.Partner{At: time.UnixMilli(p.At).UTC(), Worth: p.Level, Untimed: p.Untimed}, f.ID)
 }
 
 // Of is a sign-in at a partner as far as a session may link it to its account: only

@@ -17,6 +17,8 @@ type Bank struct {
 	came  upstream.Assertion
 	err   error
 	asked []upstream.Ask
+
+	untimed bool
 }
 
 // The sign-in partners; the second one exists WithUnion.
@@ -45,6 +47,13 @@ func (b *Bank) Fails(f upstream.Failure) {
 	b.err = upstream.Fail(f, "as the test wants it")
 }
 
+// Untimed lets the bank keep to itself when people signed in.
+func (b *Bank) Untimed() {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	b.untimed = true
+}
+
 // Asked are the requests so far.
 func (b *Bank) Asked() []upstream.Ask {
 	b.mutex.Lock()
@@ -66,13 +75,19 @@ func (c bankConsumer) Begin(_ context.Context, p *upstream.Provider, ask upstrea
 }
 
 // Finish gives what the test has set, as the partner that is asked.
-func (c bankConsumer) Finish(_ context.Context, p *upstream.Provider, _ upstream.Pending, _ upstream.Answer) (upstream.Assertion, error) {
+func (c bankConsumer) Finish(_ context.Context, p *upstream.Provider, pending upstream.Pending, _ upstream.Answer) (upstream.Assertion, error) {
 	b := c.house.Bank
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
 	came := b.came
 	came.Issuer = p.Issuer
-	return came, b.err
+	if !b.untimed {
+		came.AuthTime = c.house.Clock.Now()
+	}
+	if b.err != nil {
+		return came, b.err
+	}
+	return came, pending.CheckTimes(came.AuthTime, c.house.Clock.Now(), p.Skew)
 }
 
 // Probe finds the bank in good health.

@@ -24,6 +24,9 @@ type Facts struct {
 type Partner struct {
 	At    time.Time `json:"at"`    // when the person signed in there, as far as the partner told; else when it answered
 	Worth Level     `json:"worth"` // what the deployment takes it for, at most
+	// Untimed says that the partner did not tell when: the sign-in may be of any age,
+	// and is never young.
+	Untimed bool `json:"untimed,omitempty"`
 }
 
 // First is when the first step was proven; zero: it was not.
@@ -80,9 +83,12 @@ func (f Facts) Second() Proof {
 }
 
 // AuthenticatedAt is the auth_time of OpenID Connect: the last time the person
-// proved who they are; zero if never.
+// proved who they are; zero if never, or when nobody knows.
 func (f Facts) AuthenticatedAt() time.Time {
 	latest := f.First()
+	if f.Partner.Untimed {
+		latest = f.Password
+	}
 	for _, p := range f.Others {
 		if p.At.After(latest) {
 			latest = p.At
@@ -93,7 +99,8 @@ func (f Facts) AuthenticatedAt() time.Time {
 
 // counting are the facts that count for a demand: those that are as new as it
 // wants. Without this a second step of now would lend its age to a password of
-// this morning. What was proven in the journey of the demand itself is new enough for
+// this morning. A sign-in at a partner whose time nobody knows counts only where no age
+// is asked for. What was proven in the journey of the demand itself is new enough for
 // as long as the window: a journey can be left open for hours.
 func (f Facts) counting(d Demand, now time.Time, window time.Duration) Facts {
 	counts := func(at time.Time, journey id.Flow) bool {
@@ -112,7 +119,7 @@ func (f Facts) counting(d Demand, now time.Time, window time.Duration) Facts {
 	if counts(f.Password, f.Journey) {
 		out.Password = f.Password
 	}
-	if counts(f.Partner.At, f.Journey) {
+	if timeless := d.MaxAge == nil && !d.ForceLogin && !d.Sensitive; counts(f.Partner.At, f.Journey) && (timeless || !f.Partner.Untimed) {
 		out.Partner = f.Partner
 	}
 	for _, p := range f.Others {

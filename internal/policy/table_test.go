@@ -305,6 +305,49 @@ func walk(t *testing.T, table policy.Table, d policy.Demand, f policy.Facts, has
 	t.Fatalf("%+v with %v: never ends", d, has)
 }
 
+// A partner that does not say when somebody signed in there may have let in who was
+// there a year ago: that is enough for what asks for no age, and for nothing else.
+func TestASignInAtAnUnknownTimeIsNeverYoung(t *testing.T) {
+	table := policy.NewTable(policy.Preset("parvis"), policy.Seconds()...)
+	facts := func(untimed bool, more ...policy.Method) policy.Facts {
+		f := policy.ByPartner(policy.Partner{At: noon, Worth: policy.AAL2, Untimed: untimed}, here)
+		for _, m := range more {
+			f = f.With(m, noon, here)
+		}
+		return f
+	}
+	age := func(d time.Duration) *time.Duration { return &d }
+	sensitive := table.Sensitive(nil)
+	sensitive.Journey = here
+	for _, row := range []struct {
+		name           string
+		demand         policy.Demand
+		timed, untimed policy.Step
+	}{
+		{"anything", policy.Demand{Journey: here}, policy.StepNone, policy.StepNone},
+		{"a level", policy.Demand{Level: policy.AAL2, Journey: here}, policy.StepNone, policy.StepNone},
+		{"an age, in its own journey", policy.Demand{MaxAge: age(time.Hour), Journey: here}, policy.StepNone, policy.StepFirst},
+		{"an age, in another journey", policy.Demand{MaxAge: age(24 * time.Hour), Journey: other}, policy.StepNone, policy.StepFirst},
+		{"a new sign-in", policy.Demand{ForceLogin: true, Journey: here}, policy.StepNone, policy.StepFirst},
+		{"a change to the account", sensitive, policy.StepNone, policy.StepFirst},
+	} {
+		for _, more := range [][]policy.Method{nil, {policy.App}} {
+			if got := table.Next(row.demand, facts(false, more...), noon).Step; got != row.timed {
+				t.Errorf("%s, at a known time, with %v: %q", row.name, more, got)
+			}
+			if got := table.Next(row.demand, facts(true, more...), noon).Step; got != row.untimed {
+				t.Errorf("%s, at an unknown time, with %v: %q", row.name, more, got)
+			}
+		}
+	}
+	if at := facts(true).AuthenticatedAt(); !at.IsZero() {
+		t.Errorf("services are told %v, which nobody knows", at)
+	}
+	if at := facts(true, policy.App).AuthenticatedAt(); !at.Equal(noon) {
+		t.Errorf("the second step was at %v", at)
+	}
+}
+
 func checkEnd(t *testing.T, table policy.Table, d policy.Demand, f policy.Facts) {
 	t.Helper()
 	level := table.Level(f)

@@ -251,7 +251,7 @@ func (j *Journey) partnerCame(ctx context.Context, v flow.Visitor, fid id.Flow, 
 		}
 		before := f.State.Progress
 		p := flow.Partner{
-			Provider: string(provider), Issuer: came.Issuer, Subject: came.Subject, Level: came.Level,
+			Provider: string(provider), Issuer: came.Issuer, Subject: came.Subject, Level: came.Level, Untimed: came.AuthTime.IsZero(),
 			At: db.Millis(signedInAt(came, tx.Now())), Until: db.Millis(tx.Now().Add(linkWithin)),
 		}
 		now, there, err := j.Accounts.ByID(tx, a.account.ID)

@@ -451,3 +451,35 @@ func TestWhoseAccountWasClosedMeanwhileIsToldAndCanCreateAnother(t *testing.T) {
 		}
 	})
 }
+
+// A partner that does not say when somebody signed in there is asked, where it matters,
+// and refused when it does not say then; what it has opened is never taken for young.
+func TestAPartnerThatKeepsTheTimeToItselfIsNoFreshProof(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		byBank(t, h, h.Browser(), address)
+		h.Bank.Untimed()
+		h.Clock.Advance(100 * 24 * time.Hour)
+		b := h.Browser()
+		f := b.From(journeytest.Permits)
+		if r := b.AtBank(f, customer); r.Outcome != signin.SignedIn {
+			t.Fatalf("%+v", r)
+		}
+		if at := b.Live().Facts.AuthenticatedAt(); !at.IsZero() {
+			t.Errorf("the service is told %v, which nobody knows", at)
+		}
+		hour := time.Hour
+		for name, demand := range map[string]policy.Demand{"max_age": {MaxAge: &hour}, "prompt=login": {ForceLogin: true}, "a change": h.Table.Sensitive(nil)} {
+			g := b.From(journeytest.Permits, func(s *flow.State) {
+				demand.Journey = s.Demand.Journey
+				s.Demand = demand
+			})
+			b.At(g, signin.StepSignIn)
+			if r := b.AtBank(g, customer); r.Outcome == signin.SignedIn {
+				t.Errorf("%s: an answer without a time is enough", name)
+			}
+			if v := b.View(g); v.Step != signin.StepPartnerFailed || v.PartnerFailure != upstream.Invalid {
+				t.Errorf("%s: %s, %q", name, v.Step, v.PartnerFailure)
+			}
+		}
+	})
+}

@@ -50,7 +50,7 @@ type IDToken struct {
 	Audience    string
 	IssuedAt    time.Time
 	Expires     time.Time
-	AuthTime    time.Time
+	AuthTime    time.Time // zero: nobody knows, and nobody has asked; then there is no such claim
 	Nonce       string
 	ACR         string
 	AMR         []string
@@ -66,8 +66,11 @@ func (t IDToken) Claims() map[string]any {
 	out := map[string]any{}
 	maps.Copy(out, t.Person)
 	out["iss"], out["sub"], out["aud"] = t.Issuer, t.Subject, t.Audience
-	out["iat"], out["exp"], out["auth_time"] = t.IssuedAt.Unix(), t.Expires.Unix(), t.AuthTime.Unix()
-	out["jti"] = t.ID
+	out["iat"], out["exp"], out["jti"] = t.IssuedAt.Unix(), t.Expires.Unix(), t.ID
+	delete(out, "auth_time")
+	if !t.AuthTime.IsZero() {
+		out["auth_time"] = t.AuthTime.Unix()
+	}
 	for name, value := range map[string]string{"nonce": t.Nonce, "acr": t.ACR, "sid": t.SessionID} {
 		delete(out, name)
 		if value != "" {

@@ -232,3 +232,14 @@ func FuzzAnAssertionsClaimsNeverPanic(f *testing.F) {
 		_, _ = ReadHint(payload, "https://id.example")
 	})
 }
+
+func TestAnUnknownTimeIsNoClaim(t *testing.T) {
+	token := IDToken{Issuer: "https://id.example.org", Person: map[string]any{"auth_time": 1}}
+	if got, there := token.Claims()["auth_time"]; there {
+		t.Errorf("auth_time %v", got)
+	}
+	token.AuthTime = time.Unix(1700000000, 0)
+	if got := token.Claims()["auth_time"]; got != int64(1700000000) {
+		t.Errorf("auth_time %v", got)
+	}
+}

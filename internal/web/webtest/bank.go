@@ -63,7 +63,7 @@ func (b *Bank) Finish(_ context.Context, p *upstream.Provider, _ upstream.Pendin
 	if b.Fails != "" {
 		return upstream.Assertion{}, upstream.Fail(b.Fails, "as the test wants it")
 	}
-	return upstream.Assertion{Issuer: p.Issuer, Subject: b.Customer}, nil
+	return upstream.Assertion{Issuer: p.Issuer, Subject: b.Customer, AuthTime: b.h.Clock.Now()}, nil
 }
 
 // Probe finds the bank closed or open.
