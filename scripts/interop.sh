@@ -4,7 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 scripts/need.sh /usr/sbin/apache2=apache2 /usr/lib/apache2/modules/mod_auth_openidc.so=libapache2-mod-auth-openidc \
-	/usr/share/simplesamlphp/www=simplesamlphp php=php-cli openssl=openssl \
+	/usr/share/simplesamlphp/www=simplesamlphp php=php-cli openssl=openssl chromium=chromium \
 	/var/lib/dpkg/info/php-xml.list=php-xml /var/lib/dpkg/info/php-mbstring.list=php-mbstring /var/lib/dpkg/info/php-curl.list=php-curl
 go build -o bin/goclient ./test/interop/goclient
 ln -sfn ../e2e/node_modules test/interop/node_modules

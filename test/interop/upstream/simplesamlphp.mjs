@@ -20,19 +20,20 @@ const php = (value) => (typeof value === "object" && value !== null
   ? `[${Object.entries(value).map(([k, v]) => `${Array.isArray(value) ? "" : `${JSON.stringify(k)} => `}${php(v)}`).join(", ")}]`
   : JSON.stringify(value).replaceAll("$", "\\$"));
 
-export async function simpleSAMLphp(parvis) {
+// It lives at 127.0.0.1 and Parvis at localhost, so that each is another site to the other.
+export async function simpleSAMLphp(parvis, { id = "simplesamlphp", binding = "redirect" } = {}) {
   const [port, folder] = [await freePort(), mkdtempSync(join(tmpdir(), "parvis-simplesamlphp-"))];
-  const issuer = `http://localhost:${port}/`;
+  const issuer = `http://127.0.0.1:${port}/`;
   for (const name of ["config", "metadata", "log", "data", "temp", "sessions", "cert"]) mkdirSync(join(folder, name));
   makeKey(join(folder, "cert"), "first");
   const decryption = join(folder, "decryption.pem");
   execFileSync("openssl", ["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", decryption], { stdio: "ignore" });
   const partner = new SimpleSAMLphp({
-    id: "simplesamlphp", port, issuer, parvis, folder, key: "first",
+    id, port, issuer, parvis, folder, key: "first",
     settings: {
-      id: "simplesamlphp", protocol: "saml", name: { en: "The Ministry", fr: "Le Ministère" }, issuer: `${issuer}saml2/idp/metadata.php`, check_every: "1s",
+      id, protocol: "saml", name: { en: "The Ministry", fr: "Le Ministère" }, issuer: `${issuer}saml2/idp/metadata.php`, check_every: "1s",
       worth: { cap: "two-steps", acr: { [strong]: "two-steps" } },
-      saml: { metadata_url: `${issuer}saml2/idp/metadata.php`, decryption_key_file: decryption, cbc: true, signed_response: true, signed_assertion: true },
+      saml: { metadata_url: `${issuer}saml2/idp/metadata.php`, decryption_key_file: decryption, binding, cbc: true, signed_response: true, signed_assertion: true },
     },
   });
   partner.configure();
@@ -86,7 +87,7 @@ $config = ['people' => ['PartnerLogin']];
   host() {
     writeFileSync(join(this.folder, "metadata", "saml20-idp-hosted.php"), `<?php\n$metadata['__DYNAMIC:1__'] = ${php({
       host: "__DEFAULT__", privatekey: `${this.key}.pem`, certificate: `${this.key}.crt`, auth: "people", "validate.authnrequest": true, "redirect.validate": true,
-      "assertion.encryption": true, "saml20.sign.response": true, "saml20.sign.assertion": true, "sign.logout": true,
+      SingleSignOnServiceBinding: ["urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect", "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"], "assertion.encryption": true, "saml20.sign.response": true, "saml20.sign.assertion": true, "sign.logout": true,
       NameIDFormat: "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent",
       authproc: {
         10: { class: "saml:PersistentNameID", attribute: "uid" },
@@ -107,7 +108,7 @@ $config = ['people' => ['PartnerLogin']];
   }
 
   async start() {
-    this.child = spawn("php", ["-d", "display_errors=0", "-S", `localhost:${this.port}`, "-t", "/usr/share/simplesamlphp/www"], {
+    this.child = spawn("php", ["-d", "display_errors=0", "-S", `127.0.0.1:${this.port}`, "-t", "/usr/share/simplesamlphp/www"], {
       env: { ...process.env, SIMPLESAMLPHP_CONFIG_DIR: join(this.folder, "config") }, stdio: ["ignore", "ignore", "pipe"],
     });
     this.said = "";

@@ -44,7 +44,12 @@ export class Service {
       else on(step, "partner-returned", "consent");
     }
     assert.ok(step.url.href.startsWith(stop), `the way to the service ends at ${step.url}`);
-    return (await client.authorizationCodeGrant(this.config, step.url, this.checks)).claims();
+    return this.redeem(step.url);
+  }
+
+  // The claims of the ID token that a code is exchanged for.
+  async redeem(url) {
+    return (await client.authorizationCodeGrant(this.config, url, this.checks)).claims();
   }
 }
 
