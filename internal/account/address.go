@@ -11,6 +11,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"parvis/internal/fault"
+	"parvis/internal/i18n"
 )
 
 // The sizes of an address, in bytes (RFC 5321, 4.5.3.1).
@@ -102,7 +103,7 @@ func ParseAddress(typed string) (Addr, error) {
 	if !dotAtom(local) || len(local) > localBytes || strings.Contains(domain, "@") {
 		return Addr{}, refuse("error.address.format")
 	}
-	if mixedScripts(local) {
+	if i18n.MixedScripts(local) {
 		return Addr{}, refuse("error.address.mixed-scripts")
 	}
 	key, err := precis.UsernameCaseMapped.String(local)
@@ -176,44 +177,4 @@ func asciiCount(s string) int {
 		}
 	}
 	return n
-}
-
-// mixedScripts reports whether the letters of a local part come from scripts
-// that no one language writes together, as a Cyrillic а among Latin letters.
-// Han goes with the Japanese and Korean scripts and with Bopomofo, and Latin
-// with each of these (UTS 39, "highly restrictive").
-func mixedScripts(local string) bool {
-	var latin, east bool
-	other := ""
-	for _, r := range local {
-		switch script := scriptOf(r); script {
-		case "", "Common", "Inherited":
-		case "Latin":
-			latin = true
-		case "Han", "Hiragana", "Katakana", "Hangul", "Bopomofo":
-			east = true
-		default:
-			if other != "" && other != script {
-				return true
-			}
-			other = script
-		}
-	}
-	return other != "" && (latin || east)
-}
-
-// scriptOf names the script of a letter; "" for ASCII that is no letter.
-func scriptOf(r rune) string {
-	if r < utf8.RuneSelf {
-		if unicode.IsLetter(r) {
-			return "Latin"
-		}
-		return ""
-	}
-	for name, table := range unicode.Scripts {
-		if unicode.Is(table, r) {
-			return name
-		}
-	}
-	return ""
 }

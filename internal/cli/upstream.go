@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -416,6 +417,8 @@ func upstreamError(id string, err error) error {
 	switch {
 	case fault.Is(err, fault.NotFound):
 		return refuse("there is no sign-in partner %q in the database; `parvis upstream list` lists all", id)
+	case alike(err) != "":
+		return refuse("the name or the brand of sign-in partner %q looks like that of %q; choose one that people can tell apart", id, alike(err))
 	case fault.Is(err, fault.Conflict):
 		return refuse("sign-in partner %q stands in the configuration file or exists already, or its issuer belongs to another one or would change", id)
 	case fault.Is(err, fault.Invalid):
@@ -423,4 +426,14 @@ func upstreamError(id string, err error) error {
 	default:
 		return err
 	}
+}
+
+// alike is the partner whose name looks like the one that was refused; "" for another error.
+func alike(err error) string {
+	e, ok := errors.AsType[*fault.Error](err)
+	if !ok || e.Key != "error.upstream.alike" {
+		return ""
+	}
+	name, _ := e.Args[1].(string)
+	return name
 }

@@ -32,6 +32,7 @@ func ReadSecretFile(path string) (string, error) { return readSecretWhole(path) 
 func upstreamProblems(all []upstream.Settings) []string {
 	var out []string
 	ids, issuers := map[string]bool{}, map[string]bool{}
+	var built []*upstream.Provider
 	for _, s := range all {
 		p, problems := s.Build()
 		out = append(out, problems...)
@@ -46,6 +47,12 @@ func upstreamProblems(all []upstream.Settings) []string {
 			out = append(out, fmt.Sprintf("upstreams[%s].issuer: two sign-in partners have this issuer; an issuer belongs to one", s.ID))
 		}
 		issuers[p.Issuer] = true
+		for _, other := range built {
+			if upstream.Alike(p, other) {
+				out = append(out, fmt.Sprintf("upstreams[%s].name: the name or the brand looks like that of upstreams[%s]; give names that people can tell apart", s.ID, other.ID))
+			}
+		}
+		built = append(built, p)
 	}
 	return out
 }

@@ -43,6 +43,13 @@ func (c *check) words(s Settings) {
 	c.text("name", s.Name, 80, true)
 	c.text("brand", s.Brand, 80, false)
 	c.text("button", s.Button, 60, false)
+	for key, text := range map[string]i18n.Text{"name": s.Name, "brand": s.Brand, "button": s.Button} {
+		for lang, value := range text {
+			if word := mixed(value); word != "" {
+				c.add(key+"."+lang, "%q mixes letters of different scripts, which look like others", word)
+			}
+		}
+	}
 	c.text("banner", s.Banner, 400, false)
 	c.text("help", s.Help, 800, false)
 	for lang, address := range s.HelpURL {

@@ -44,12 +44,16 @@ type snapshot struct {
 }
 
 // Start reads the providers for the first time. It refuses identifiers and issuers
-// that stand in the file twice, or in the file and in the database.
+// that stand in the file twice, or in the file and in the database, and names that
+// look like one.
 func (r *Registry) Start(ctx context.Context) error {
 	for i, p := range r.File {
 		for _, other := range r.File[:i] {
 			if clash(p, other) {
 				return fmt.Errorf("upstream: upstreams: %q and %q have one id or one issuer; remove one", p.ID, other.ID)
+			}
+			if Alike(p, other) {
+				return fmt.Errorf("upstream: %s", unlike(p, other))
 			}
 		}
 	}
@@ -61,6 +65,9 @@ func (r *Registry) Start(ctx context.Context) error {
 		for _, p := range r.File {
 			if !stored.FromFile && clash(p, stored) {
 				return fmt.Errorf("upstream: upstreams: %q stands in the configuration and, as %q, in the database; remove it from one of them", p.ID, stored.ID)
+			}
+			if !stored.FromFile && Alike(p, stored) {
+				return fmt.Errorf("upstream: %s", unlike(p, stored))
 			}
 		}
 	}

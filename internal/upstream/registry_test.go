@@ -11,6 +11,7 @@ import (
 	"parvis/internal/db"
 	"parvis/internal/db/dbtest"
 	"parvis/internal/fault"
+	"parvis/internal/i18n"
 	"parvis/internal/jose"
 	"parvis/internal/secret"
 )
@@ -119,7 +120,7 @@ func TestAnIssuerHasOneProviderForGood(t *testing.T) {
 	clock := dbtest.NewClock()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		inFile := good()
-		inFile.ID, inFile.Issuer = "province", "https://sign-in.province.example"
+		inFile.ID, inFile.Issuer, inFile.Name, inFile.Brand = "province", "https://sign-in.province.example", i18n.Text{"en": "The province", "fr": "La province"}, nil
 		file, problems := FromFile([]Settings{inFile})
 		if len(problems) > 0 || !file[0].FromFile {
 			t.Fatal(problems)
@@ -182,7 +183,7 @@ func TestCredentialsOfPartnersAreSealedToTheirRow(t *testing.T) {
 		s.OIDC.DecryptionKey = pemKey(t, jose.ES256)
 		write(t, d, func(tx *db.Tx) error { return st.Create(tx, s) })
 		other := good()
-		other.ID, other.Issuer = "other", "https://other.example"
+		other.ID, other.Issuer, other.Name, other.Brand = "other", "https://other.example", i18n.Text{"en": "Another", "fr": "Une autre"}, nil
 		write(t, d, func(tx *db.Tx) error { return st.Create(tx, other) })
 		write(t, d, func(tx *db.Tx) error {
 			var settings string

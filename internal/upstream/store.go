@@ -106,7 +106,7 @@ func readAll(tx *db.Tx) ([]record, error) {
 }
 
 // Create stores a new provider. fault.Conflict when its identifier or its issuer is
-// taken, fault.Invalid when the settings have problems. Run it in DB.Write.
+// taken, or its name looks like another one's, fault.Invalid when the settings have problems. Run it in DB.Write.
 func (st Store) Create(tx *db.Tx, s Settings) error {
 	p, err := st.checked(tx, s)
 	if err != nil {
@@ -210,7 +210,7 @@ func (st Store) encode(s Settings) (text string, sealed []byte, err error) {
 }
 
 // checked builds settings that are to be stored. No other provider, neither of the
-// file nor of the database, may have the issuer.
+// file nor of the database, may have the issuer, or a name that looks like the new one.
 func (st Store) checked(tx *db.Tx, s Settings) (*Provider, error) {
 	p, problems := s.Build()
 	if len(problems) > 0 {
@@ -232,6 +232,9 @@ func (st Store) checked(tx *db.Tx, s Settings) (*Provider, error) {
 	for _, other := range others {
 		if other.Issuer == p.Issuer {
 			return nil, fault.On("issuer", fault.Conflict, "error.upstream.issuer")
+		}
+		if Alike(p, other) {
+			return nil, fault.On("name", fault.Conflict, "error.upstream.alike", "partner", string(other.ID))
 		}
 	}
 	return p, nil
