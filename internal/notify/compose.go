@@ -14,6 +14,7 @@ const (
 	pathUnlock   = "/signin?start=unlock"
 	pathServices = "/services"
 	pathMethods  = "/settings/methods"
+	pathSettings = "/settings"
 	pathHelp     = "/help"
 	pathContact  = "/contact"
 )
@@ -137,6 +138,10 @@ func (d PasswordChanged) compose(w *writer) {
 	}
 	if d.SessionsEnded {
 		w.say("changed.sessions")
+	}
+	if d.Partners > 0 {
+		w.say("changed.partners", "count", d.Partners)
+		w.button("button.partners", pathSettings)
 	}
 	w.steps("notyou.mailbox", "notyou.password", "notyou.contact")
 	w.asked("done", d.Asked)

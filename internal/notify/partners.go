@@ -43,7 +43,8 @@ func (d PartnerLinked) compose(w *writer) {
 	w.open("linked", "partner", partner)
 	w.say("linked.what", "partner", partner)
 	w.say("linked.never", "partner", partner)
-	w.steps("notyou.password", "notyou.contact")
+	w.button("button.partners", pathSettings)
+	w.steps("notyou.remove-partner", "notyou.password", "notyou.contact")
 	w.asked("done", d.Asked)
 }
 

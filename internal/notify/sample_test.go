@@ -81,6 +81,7 @@ func samples() []sample {
 		{"reset-no-account", ResetNoAccount{Service: fishing, Asked: near}},
 		{"reset-no-account-plain", ResetNoAccount{Asked: near}},
 		{"password-changed", PasswordChanged{Reset: true, SessionsEnded: true, Asked: near}},
+		{"password-changed-partner", PasswordChanged{Reset: true, SessionsEnded: true, Partners: 1, Asked: near}},
 		{"password-changed-signed-in", PasswordChanged{Asked: handheld}},
 		{"locked", Locked{Failures: 5, Asked: near}},
 		{"locked-one", Locked{Failures: 1, Asked: Asked{At: at, Place: "Northport"}}},

@@ -15,6 +15,7 @@ import (
 	"parvis/internal/ratelimit"
 	"parvis/internal/relyingparty"
 	"parvis/internal/session"
+	"parvis/internal/upstream"
 )
 
 // Journey brings people back in. All fields are needed. Safe for concurrent use.
@@ -29,6 +30,7 @@ type Journey struct {
 	Hasher    *password.Hasher
 	Table     policy.Table
 	Sessions  session.Sessions
+	Links     upstream.Links
 	Registry  *relyingparty.Registry
 	Outbox    *notify.Outbox
 	Audit     *audit.Log

@@ -110,9 +110,13 @@ func (j *Journey) change(tx *db.Tx, fid id.Flow, c chosen) (proving.Outcome, err
 	if err != nil {
 		return "", err
 	}
+	partners, err := j.Links.Count(tx, a.ID)
+	if err != nil {
+		return "", err
+	}
 	err = j.Outbox.Queue(tx, notify.Message{
 		To: to.Written, Locale: a.Locale, Account: a.ID,
-		Data: notify.PasswordChanged{Reset: true, SessionsEnded: c.endOthers, Asked: notify.AskedBy(c.visitor.UserAgent, tx.Now())},
+		Data: notify.PasswordChanged{Reset: true, SessionsEnded: c.endOthers, Partners: partners, Asked: notify.AskedBy(c.visitor.UserAgent, tx.Now())},
 	})
 	if err != nil {
 		return "", err

@@ -1,6 +1,7 @@
 package signin_test
 
 import (
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -9,6 +10,10 @@ import (
 	"parvis/internal/fault"
 	"parvis/internal/id"
 	"parvis/internal/journeytest"
+	"parvis/internal/notify"
+	"parvis/internal/policy"
+	"parvis/internal/recovery"
+	"parvis/internal/signin"
 	"parvis/internal/upstream"
 )
 
@@ -117,4 +122,45 @@ func TestAPartnerThatIsRemovedWhileAnswersComeBackOpensNothing(t *testing.T) {
 			}
 		}
 	}, journeytest.WithoutRehearsal())
+}
+
+// Whoever does what the mails say has closed the way in that is not theirs.
+func TestTheMailsAboutAPartnerLeadToItsRemoval(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		owner, link := linkedOwner(h)
+		h.Clock.Advance(time.Hour)
+		b := h.Browser()
+		f := b.Direct()
+		b.Reset(f, address)
+		b.Recover(journeytest.Token(h.Latest(address)))
+		if _, err := h.Recovery.Password(t.Context(), b.Visitor, f, recovery.PasswordForm{Password: journeytest.Other, EndSessions: true}); err != nil {
+			t.Fatal(err)
+		}
+		if somebody(h, owner) != "" {
+			t.Fatal("the reset has not ended the other session")
+		}
+		said := map[notify.Kind]string{notify.KindPartnerLinked: "remove the sign-in partner that is not yours", notify.KindPasswordChanged: "sign-in partner still opens your account"}
+		for _, l := range h.Letters(address) {
+			if words, about := said[l.Kind]; about {
+				if text := strings.Join(strings.Fields(l.Text), " "); !strings.Contains(text, words) || !strings.Contains(text, "/settings?lang=en") {
+					t.Errorf("%s does not say how to remove a partner:\n%s", l.Kind, l.Text)
+				}
+				delete(said, l.Kind)
+			}
+		}
+		if len(said) > 0 {
+			t.Errorf("not mailed: %v", said)
+		}
+		c := h.Browser()
+		g := c.From(journeytest.Permits, journeytest.Demand(policy.TwoSteps))
+		c.SignIn(g, address, journeytest.Other)
+		c.Enter(g, c.Ask(g, address))
+		if err := h.Signin.PartnerUnlink(t.Context(), c.Visitor, link); err != nil {
+			t.Fatal(err)
+		}
+		i := h.Browser()
+		if r := i.AtBank(i.From(journeytest.Permits), customer); r.Outcome == signin.SignedIn {
+			t.Error("the partner still opens the account")
+		}
+	})
 }
