@@ -17,6 +17,7 @@ import (
 	"parvis/internal/config"
 	"parvis/internal/i18n"
 	"parvis/internal/notify/mailbox"
+	"parvis/internal/relyingparty"
 	"parvis/internal/secret"
 )
 
@@ -231,5 +232,21 @@ func TestAnAddressInUseIsSaidWithItsSetting(t *testing.T) {
 	_, err = listen(t.Context(), "server.listen", first.Addr().String())
 	if err == nil || !strings.Contains(err.Error(), "server.listen") || !strings.Contains(err.Error(), "in use") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestAServiceIntoWhichNoDoorLeadsKeepsTheHouseShut(t *testing.T) {
+	h := houseWith(t, func(c *config.Config, _ *Options) {
+		c.Partners = []relyingparty.Settings{{
+			ID: "fishing", Name: i18n.Text{"en": "Fishing", "fr": "Pêche"}, Department: i18n.Text{"en": "Waters", "fr": "Eaux"},
+			RedirectURIs: []string{"https://fishing.example/callback"}, Secret: strings.Repeat("s", 43),
+			Doors: relyingparty.Doors{Allow: []string{"a-bank-that-is-gone"}},
+		}}
+	})
+	if _, err := h.DB.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "partners[fishing].doors: no door is open") {
+		t.Errorf("started: %v", err)
 	}
 }

@@ -39,6 +39,9 @@ func (h *House) Start(ctx context.Context) error {
 	if err := h.Upstreams.Start(ctx); err != nil {
 		return err
 	}
+	if err := h.checkDoors(ctx); err != nil {
+		return err
+	}
 	if err := h.Jobs.Start(ctx); err != nil {
 		return err
 	}

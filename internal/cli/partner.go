@@ -49,6 +49,9 @@ type partnerAdd struct {
 	Listed       bool     `help:"Name the service on the public page of services."`
 	SupportEmail string   `help:"Address of the service's own support." placeholder:"ADDRESS" name:"support-email"`
 	ACR          []string `help:"Class of sign-in that the service demands, such as urn:parvis:acr:aal2; can be repeated: one of them is enough." placeholder:"ACR" name:"acr"`
+	AllowDoor    []string `help:"Door that the service takes, and no other: password, or the id of a sign-in partner; can be repeated." placeholder:"DOOR" name:"allow-door"`
+	ForbidDoor   []string `help:"Door that the service does not take; can be repeated." placeholder:"DOOR" name:"forbid-door"`
+	PreferDoor   string   `help:"Door that the sign-in page shows first." placeholder:"DOOR" name:"prefer-door"`
 	Scope        []string `help:"Scope the service may ask for; can be repeated." placeholder:"SCOPE"`
 }
 
@@ -79,6 +82,7 @@ func (cmd *partnerAdd) settings(c *console) (relyingparty.Settings, error) {
 	if len(cmd.Scope) > 0 {
 		s.Scopes = cmd.Scope
 	}
+	cmd.doors(&s.Doors)
 	setText(&s.StartURL, cmd.StartURL)
 	setText(&s.InitiateLoginURI, cmd.InitiateURI)
 	setText(&s.Auth, cmd.Auth)
@@ -95,6 +99,17 @@ func (cmd *partnerAdd) settings(c *console) (relyingparty.Settings, error) {
 		s.JWKS = string(text)
 	}
 	return s, nil
+}
+
+// doors takes the flags about doors.
+func (cmd *partnerAdd) doors(d *relyingparty.Doors) {
+	if len(cmd.AllowDoor) > 0 {
+		d.Allow = cmd.AllowDoor
+	}
+	if len(cmd.ForbidDoor) > 0 {
+		d.Forbid = cmd.ForbidDoor
+	}
+	setText(&d.Prefer, cmd.PreferDoor)
 }
 
 func setText(field *string, value string) {
@@ -131,7 +146,11 @@ func (cmd *partnerAdd) Run(ctx context.Context, c *console) error {
 		return &config.Error{Path: "the service", Problems: problems}
 	}
 	return c.withHouse(ctx, func(h *app.House) error {
-		if problems := h.Config.Demands(s); len(problems) > 0 {
+		known, err := h.UpstreamIDs(ctx)
+		if err != nil {
+			return err
+		}
+		if problems := append(h.Config.Demands(s), s.DoorProblems(known)...); len(problems) > 0 {
 			return &config.Error{Path: "the service", Problems: problems}
 		}
 		answer := partnerAnswer{Partner: s, Applied: cmd.Apply}
@@ -143,7 +162,7 @@ func (cmd *partnerAdd) Run(ctx context.Context, c *console) error {
 				answer.ClientSecret = plain
 			}
 		}
-		err := cmd.write(ctx, c, h, "partner.add", p.ID, func(tx *db.Tx) error { return h.Partners.Create(tx, s, digest) })
+		err = cmd.write(ctx, c, h, "partner.add", p.ID, func(tx *db.Tx) error { return h.Partners.Create(tx, s, digest) })
 		if err != nil {
 			return partnerError(s.ID, err)
 		}

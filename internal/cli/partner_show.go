@@ -45,6 +45,9 @@ type partnerDetails struct {
 	StartURL               string   `json:"start_url"`
 	InitiateLoginURI       string   `json:"initiate_login_uri"`
 	Scopes                 []string `json:"scopes"`
+	AllowDoors             []string `json:"allow_doors"`
+	ForbidDoors            []string `json:"forbid_doors"`
+	PreferDoor             string   `json:"prefer_door"`
 	ACR                    []string `json:"acr"`
 	MaxAge                 string   `json:"max_age"`
 	IDTokenAlg             string   `json:"id_token_alg"`
@@ -58,7 +61,7 @@ type partnerDetails struct {
 func partnerDetailsOf(p *relyingparty.RelyingParty) partnerDetails {
 	return partnerDetails{
 		partnerLine: lineOf(p), RedirectURIs: p.RedirectURIs, PostLogoutRedirectURIs: p.PostLogoutRedirectURIs,
-		StartURL: p.StartURL, InitiateLoginURI: p.InitiateLoginURI, Scopes: p.Scopes, ACR: p.ACR, MaxAge: maxAgeOf(p),
+		StartURL: p.StartURL, InitiateLoginURI: p.InitiateLoginURI, Scopes: p.Scopes, AllowDoors: p.Doors.Allow, ForbidDoors: p.Doors.Forbid, PreferDoor: p.PreferDoor, ACR: p.ACR, MaxAge: maxAgeOf(p),
 		IDTokenAlg: p.IDTokenAlg, PKCE: pkceOf(p), FormPost: p.FormPost, Listed: p.Listed, SupportEmail: p.Support.Email,
 		Secrets: len(p.Secrets),
 	}
@@ -80,6 +83,7 @@ func partnerRows(p *relyingparty.RelyingParty) [][]string {
 		{"start_url", p.StartURL},
 		{"initiate_login_uri", p.InitiateLoginURI},
 		{"scopes", strings.Join(p.Scopes, " ")},
+		{"doors", p.DoorText()},
 		{"acr", acr},
 		{"max_age", maxAgeOf(p)},
 		{"auth", string(p.AuthMethod)},

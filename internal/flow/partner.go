@@ -49,7 +49,7 @@ func (p Partner) Known(now time.Time) bool { return p.Subject != "" && now.UnixM
 
 // Facts are what the sign-in at the partner proves.
 func (p Partner) Facts(f Flow) policy.Facts {
-	return policy.ByPartner(policy.Partner{At: time.UnixMilli(p.At).UTC(), Worth: p.Level, Untimed: p.Untimed}, f.ID)
+	return policy.ByPartner(policy.Partner{At: time.UnixMilli(p.At).UTC(), Worth: p.Level, Untimed: p.Untimed, Door: p.Provider}, f.ID)
 }
 
 // Of is a sign-in at a partner as far as a session may link it to its account: only

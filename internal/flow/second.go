@@ -69,6 +69,9 @@ func (s State) Turn(table policy.Table, facts policy.Facts, has []policy.Method,
 	if s.Demand.Sensitive { // as much as the account can give, whoever signs in on the way
 		s.Demand.Level = max(s.Demand.Level, table.Sensitive(has).Level)
 	}
+	if s.Progress.Partner.Known(now) { // the account is proven through any door, to link one that the service takes
+		s.Demand.Doors = policy.Doors{}
+	}
 	need := table.Next(s.Demand, facts, now)
 	second := s.Progress.Second
 	switch {

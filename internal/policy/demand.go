@@ -18,6 +18,9 @@ type Demand struct {
 	// whatever the request asks for, since a request passes through the hands of
 	// the person and of everybody who can change an address.
 	Floor []string `json:"floor,omitempty"`
+	// Doors are the ways in that the service takes: what was proven through others
+	// does not count, whenever and for whom it was proven.
+	Doors Doors `json:"doors,omitzero"`
 	// Level is demanded by the deployment itself, for its own pages.
 	Level Level `json:"level,omitempty"`
 	// MaxAge is the greatest age of every proof that is to count; nil: any age.

@@ -22,8 +22,9 @@ type Facts struct {
 
 // Partner is a sign-in at a sign-in partner.
 type Partner struct {
-	At    time.Time `json:"at"`    // when the person signed in there, as far as the partner told; else when it answered
-	Worth Level     `json:"worth"` // what the deployment takes it for, at most
+	At    time.Time `json:"at"`             // when the person signed in there, as far as the partner told; else when it answered
+	Worth Level     `json:"worth"`          // what the deployment takes it for, at most
+	Door  string    `json:"door,omitempty"` // the sign-in partner; "": a session of before doors were told apart
 	// Untimed says that the partner did not tell when: the sign-in may be of any age,
 	// and is never young.
 	Untimed bool `json:"untimed,omitempty"`
@@ -115,6 +116,7 @@ func (f Facts) counting(d Demand, now time.Time, window time.Duration) Facts {
 			return young && !d.ForceLogin
 		}
 	}
+	f = d.Doors.counting(f)
 	out := Facts{Journey: f.Journey}
 	if counts(f.Password, f.Journey) {
 		out.Password = f.Password

@@ -22,6 +22,7 @@ const (
 	ReasonNotSignedIn Reason = "not_signed_in" // nothing was proven yet
 	ReasonForced      Reason = "forced"        // the service wants a new authentication
 	ReasonTooOld      Reason = "too_old"       // a proof is older than MaxAge
+	ReasonDoor        Reason = "door"          // what was proven came through a door that the service does not take
 	ReasonTooWeak     Reason = "too_weak"      // what was proven is worth less than demanded
 	ReasonUnknownACR  Reason = "unknown_acr"   // a class that is demanded does not exist here
 )
@@ -52,6 +53,12 @@ func (t Table) Next(d Demand, f Facts, now time.Time) Need {
 		return need
 	case counts.First().IsZero():
 		need.Step, need.Reason = StepFirst, renewal(d)
+		if every := d; !d.Doors.All() {
+			every.Doors = Doors{}
+			if !f.counting(every, now, t.settings.Reauthenticate).First().IsZero() {
+				need.Reason = ReasonDoor
+			}
+		}
 		return need
 	}
 	need.Step, need.Reason, need.Accept = StepSecond, ReasonTooWeak, goal.accepts(t.usable)

@@ -24,6 +24,7 @@ import (
 	"parvis/internal/id"
 	"parvis/internal/jose"
 	"parvis/internal/notify"
+	"parvis/internal/policy"
 	"parvis/internal/secret"
 )
 
@@ -81,6 +82,8 @@ type RelyingParty struct {
 	Sector         string // of the pairwise subject; empty: the public subject
 	Scopes         []string
 	Purposes       map[string]i18n.Text // why the service needs a claim, by claim name
+	Doors          policy.Doors         // the ways in that the service takes
+	PreferDoor     string               // the one that is shown first; "" for the deployment's order
 	ACR            []string             // demanded of every sign-in: one of them
 	MaxAge         time.Duration        // asked for when the request names none; 0: none
 	ConsentPeriod  time.Duration        // 0: the deployment's

@@ -75,6 +75,8 @@ type Settings struct {
 	Purposes map[string]i18n.Text `yaml:"purposes,omitempty" json:"purposes,omitempty"`
 	// ACR are the classes of sign-in that the service demands; one of them is reached whatever a request asks for.
 	ACR []string `yaml:"acr,omitempty" json:"acr,omitempty"`
+	// Doors are the ways in that the service takes: an e-mail address with a password, and sign-in partners.
+	Doors Doors `yaml:"doors,omitempty" json:"doors,omitzero"`
 	// MaxAge is how old a sign-in may be when a request does not say; 0: any age within the session.
 	MaxAge time.Duration `yaml:"max_age,omitempty" json:"max_age,omitempty"`
 	// ConsentPeriod is how long an agreement to share lasts; 0: the deployment's.
@@ -106,6 +108,7 @@ func (s Settings) Build() (*RelyingParty, []string) {
 	c.words(s)
 	c.addresses(s)
 	c.choices(s)
+	c.doors(s.Doors)
 	p := &RelyingParty{
 		ID: id.RelyingParty(s.ID), Name: s.Name, Department: s.Department, Description: s.Description,
 		LogoPNG: c.logo(s.Logo), RedirectURIs: slices.Clone(s.RedirectURIs),
@@ -114,7 +117,7 @@ func (s Settings) Build() (*RelyingParty, []string) {
 		Native: s.Type == "native", AuthMethod: AuthMethod(s.Auth), Secrets: c.secrets(s), Keys: c.keys(s),
 		RequirePKCE: s.PKCE == "required", FormPost: s.FormPost, IDTokenAlg: s.IDTokenAlg,
 		IDTokenClaims: s.IDTokenClaims, Sector: s.sector(), Scopes: slices.Clone(s.Scopes), Purposes: s.Purposes,
-		ACR: slices.Clone(s.ACR), MaxAge: s.MaxAge, ConsentPeriod: s.ConsentPeriod,
+		Doors: s.Doors.policy(), PreferDoor: s.Doors.Prefer, ACR: slices.Clone(s.ACR), MaxAge: s.MaxAge, ConsentPeriod: s.ConsentPeriod,
 		AccessTokenTTL: s.AccessTokenTTL, Support: s.Support, Listed: s.Listed, Disabled: s.Disabled,
 	}
 	if len(c.problems) > 0 {

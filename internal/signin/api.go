@@ -36,6 +36,9 @@ type View struct {
 	PartnerURL     string           // where the person goes to sign in there
 	PartnerForm    url.Values       // what is posted there; nil: the address is a link
 	PartnerFailure upstream.Failure // why the last sign-in there came to nothing
+	Doors          policy.Doors     // the ways in that the service takes
+	Password       bool             // a password is one of them, or proves the account to which a partner is linked
+	OtherDoor      bool             // who is signed in came through one that it does not take
 	Added          bool             // the sign-in partner was added to the account
 	Linking        bool             // the partner is asked once more, to link it to the account of Person
 	Person         *Person          // who is signed in in this browser, nil for nobody

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"parvis/internal/account"
 	"parvis/internal/audit"
@@ -78,10 +79,20 @@ type scene struct {
 	live *session.Session // nil for nobody
 	due  Step
 	why  Reason
+	now  time.Time
 }
 
 // reauth reports whether the person signed in must prove again who they are.
-func (s scene) reauth() bool { return s.live != nil && s.due == StepSignIn && s.why == ReasonReauth }
+func (s scene) reauth() bool {
+	return s.live != nil && s.due == StepSignIn && (s.why == ReasonReauth || s.why == ReasonDoor)
+}
+
+// password reports whether a password opens the service of a flow, or proves an account
+// to which a partner is linked that does.
+func (s scene) password() bool {
+	doors, partner := s.flow.State.Demand.Doors, s.flow.State.Progress.Partner
+	return doors.Opens(policy.DoorPassword) || partner.Known(s.now) && doors.Opens(partner.Provider)
+}
 
 // find reads a flow and binds it to the browser that asks for it first.
 func (j *Journey) find(ctx context.Context, v flow.Visitor, fid id.Flow) (flow.Flow, error) {
@@ -170,7 +181,7 @@ func (j *Journey) place(tx *db.Tx, v flow.Visitor, f flow.Flow, service *relying
 		p.Agreed = reason == connection.NotNeeded
 	}
 	due, why := Next(j.Table, p, tx.Now())
-	return scene{flow: f, live: live, due: due, why: why}, nil
+	return scene{flow: f, live: live, due: due, why: why, now: tx.Now()}, nil
 }
 
 // step is a request that is allowed at one step only: it loads the flow, refuses

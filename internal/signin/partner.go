@@ -47,7 +47,10 @@ func (j *Journey) Partner(ctx context.Context, v flow.Visitor, fid id.Flow, prov
 		s, err := enter(tx)
 		d := s.flow.State.Demand
 		linking = s.linking()
-		ask = upstream.Ask{MaxAge: d.MaxAge, Fresh: d.ForceLogin || s.reauth(), Lang: i18n.Lang(v.Locale)}
+		if err == nil && !linking && !d.Doors.Opens(string(provider)) {
+			err = flow.OutOfTurn() // the page does not offer it
+		}
+		ask = upstream.Ask{MaxAge: d.MaxAge, Fresh: d.ForceLogin || s.reauth() && s.why == ReasonReauth, Lang: i18n.Lang(v.Locale)}
 		return err
 	})
 	if err != nil {
@@ -159,10 +162,33 @@ func (j *Journey) partnerReturn(ctx context.Context, v flow.Visitor, provider up
 	case taken.adding:
 		return fid, Result{}, j.addCame(ctx, v, fid, provider, a)
 	case taken.linking:
-		return fid, Result{}, j.linkCame(ctx, v, fid, a)
+		if err := j.linkCame(ctx, v, fid, a); err != nil {
+			return fid, Result{}, err
+		}
+		if again, err := j.opens(ctx, v, fid, provider); err != nil || !again {
+			return fid, Result{}, err
+		}
 	}
 	out, err := j.partnerCame(ctx, v, fid, provider, a)
 	return fid, out, err
+}
+
+// opens reports whether who has just linked a partner is signed in through a door that
+// the service does not take, while it takes the partner: then the sign-in there counts.
+func (j *Journey) opens(ctx context.Context, v flow.Visitor, fid id.Flow, provider upstream.ID) (out bool, err error) {
+	service, err := j.serviceOf(ctx, v, fid)
+	if err != nil {
+		return false, err
+	}
+	err = j.DB.Read(ctx, func(tx *db.Tx) error {
+		s, err := j.enter(tx, v, fid, service)
+		out = err == nil && s.due == StepSignIn && s.why == ReasonDoor && s.flow.State.Demand.Doors.Opens(string(provider))
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("signin: partner: %w", err)
+	}
+	return out, nil
 }
 
 // taken is what a journey waited for.

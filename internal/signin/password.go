@@ -92,7 +92,7 @@ func (j *Journey) prepare(ctx context.Context, v flow.Visitor, fid id.Flow, type
 		if err != nil {
 			return err
 		}
-		if !Allowed(s.due, StepSignIn) {
+		if !Allowed(s.due, StepSignIn) || !s.password() {
 			return flow.OutOfTurn()
 		}
 		if a.address, err = j.addressOf(tx, s, typed); err != nil {

@@ -41,6 +41,7 @@ const (
 	ReasonTask      Reason = "task"      // a branch is under way
 	ReasonNobody    Reason = "nobody"    // nobody is signed in
 	ReasonReauth    Reason = "reauth"    // who is signed in must prove it again
+	ReasonDoor      Reason = "door"      // who is signed in came through a door that the service does not take
 	ReasonSecond    Reason = "second"    // more has to be proven than a password
 	ReasonSetUp     Reason = "set-up"    // a method is to be set up
 	ReasonChoose    Reason = "choose"    // the service wants the person to say as whom
@@ -122,12 +123,14 @@ func nextSignIn(table policy.Table, p Position, now time.Time) (Step, Reason) {
 	if p.SelectAccount && !p.Progress.Chose(p.Live.Session) {
 		return StepContinue, ReasonChoose
 	}
-	switch table.Next(p.Demand, p.Live.Facts, now).Step {
-	case policy.StepImpossible:
+	switch need := table.Next(p.Demand, p.Live.Facts, now); {
+	case need.Step == policy.StepImpossible:
 		return StepFinish, ReasonDone // the endpoint that completes the request answers with its protocol's error
-	case policy.StepFirst:
+	case need.Step == policy.StepFirst && need.Reason == policy.ReasonDoor && p.proves(now):
+	case need.Step == policy.StepFirst && need.Reason == policy.ReasonDoor:
+		return nextFirst(p.Progress.Partner, now), ReasonDoor
+	case need.Step == policy.StepFirst:
 		return nextFirst(p.Progress.Partner, now), ReasonReauth
-	case policy.StepSecond, policy.StepNone:
 	}
 	p.Progress.Second = p.Progress.Second.Of(p.Live.Account)
 	p.Progress.Partner = p.Progress.Partner.Of(p.Progress.Session, p.Live.Session)
@@ -139,6 +142,14 @@ func nextSignIn(table policy.Table, p Position, now time.Time) (Step, Reason) {
 		return step, why
 	}
 	return nextAgreement(p)
+}
+
+// proves reports whether who is signed in has proven their account through a door that the
+// service does not take, so that the partner from which they came, which it does take,
+// can be linked to it.
+func (p Position) proves(now time.Time) bool {
+	partner := p.Progress.Partner.Of(p.Progress.Session, p.Live.Session)
+	return partner.Known(now) && p.Demand.Doors.Opens(partner.Provider)
 }
 
 // nextMerged lets the owner of a merged account prove as much as the account can give,

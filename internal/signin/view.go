@@ -82,6 +82,7 @@ func (j *Journey) view(s scene) View {
 	out.Linking = s.linking()
 	out.PartnerFailure = upstream.Failure(p.Partner.Failure)
 	out.Added = p.Added
+	out.Doors, out.Password, out.OtherDoor = s.flow.State.Demand.Doors, s.password(), s.live != nil && s.why == ReasonDoor
 	if s.flow.State.Kind == flow.Adding {
 		out.Partner = upstream.ID(s.flow.State.Add.Provider)
 	}

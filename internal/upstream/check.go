@@ -37,6 +37,9 @@ func (c *check) add(key, format string, args ...any) {
 }
 
 func (c *check) words(s Settings) {
+	if s.ID == "password" || s.ID == "passkey" {
+		c.add("id", "is the name of another way to sign in; choose another one")
+	}
 	if !idPattern.MatchString(s.ID) {
 		c.add("id", "use 1 to 63 lower-case letters, digits and dashes; it stands in the address that the partner sends people back to")
 	}

@@ -230,7 +230,7 @@ func (e *Endpoint) hint(request *protocol.Request) *protocol.Error {
 // the request says beyond that.
 func demand(in incoming) policy.Demand {
 	d := policy.Demand{
-		ACR: in.request.ACR, Essential: in.request.EssentialACR, Floor: in.party.ACR, ForceLogin: in.request.Prompt.Login,
+		ACR: in.request.ACR, Essential: in.request.EssentialACR, Floor: in.party.ACR, Doors: in.party.Doors, ForceLogin: in.request.Prompt.Login,
 	}
 	switch {
 	case in.request.MaxAge != nil:

@@ -6,13 +6,16 @@ import (
 )
 
 // lastDoor marks, among the doors of a page, the one by which somebody came in last
-// from this browser to this service. Who is there to link a partner is not told: it is
-// another question.
+// from this browser to this service. Who is there to link a partner, or to prove another
+// account, is not told: that is another question.
 func (u *UI) lastDoor(c *call, data *signInPage) {
-	if data.Coming != "" {
+	if data.Coming != "" || data.Other {
 		return
 	}
-	among := []string{policy.DoorPassword}
+	var among []string
+	if data.Password {
+		among = append(among, policy.DoorPassword)
+	}
 	for _, p := range data.Partners {
 		among = append(among, string(p.ID))
 	}

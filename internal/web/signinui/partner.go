@@ -79,7 +79,9 @@ func (u *UI) partners(c *call) ([]partnerDoor, error) {
 	}
 	var out []partnerDoor
 	for _, p := range all {
-		out = append(out, u.doorOf(c.tr, p))
+		if c.view.Doors.Opens(string(p.ID)) {
+			out = append(out, u.doorOf(c.tr, p))
+		}
 	}
 	return out, nil
 }

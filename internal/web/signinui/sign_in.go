@@ -17,6 +17,9 @@ type signInPage struct {
 	Partners []partnerDoor // other doors
 	Other    bool          // the account that is to be merged into the one set aside
 	Coming   string        // the partner that is to be linked to who signs in here; "" for none
+	Password bool          // the form of the password is there
+	First    bool          // the partners stand before it: the service prefers one
+	Closed   string        // which doors the service does not take; "" when it takes all
 	Last     string        // the door by which somebody came in here last time: policy.DoorPassword or a partner; "" for none
 	LastName string        // of that partner
 }
@@ -30,7 +33,11 @@ func (u *UI) renderSignIn(c *call, form *kit.Form, status int) error {
 	if c.reauth() {
 		data.Fixed = c.view.Person.Address
 		data.Again = c.tr.T("sign-in.again-direct")
-		if c.journey.Service != "" {
+		switch {
+		case c.journey.Service == "":
+		case c.view.OtherDoor:
+			data.Again = c.tr.T("sign-in.other-door", "service", c.journey.Service)
+		default:
 			data.Again = c.tr.T("sign-in.again", "service", c.journey.Service)
 		}
 	}
@@ -39,6 +46,9 @@ func (u *UI) renderSignIn(c *call, form *kit.Form, status int) error {
 		return err
 	}
 	if data.Coming, err = u.coming(c); err != nil {
+		return err
+	}
+	if err := u.doors(c, &data); err != nil {
 		return err
 	}
 	u.lastDoor(c, &data)

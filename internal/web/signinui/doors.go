@@ -1,0 +1,45 @@
+package signinui
+
+import (
+	"slices"
+
+	"parvis/internal/policy"
+)
+
+// doors says which ways in the service takes, and which one it prefers (R4). What is
+// not there is not only hidden: the journey takes no closed door.
+func (u *UI) doors(c *call, data *signInPage) error {
+	data.Password = c.view.Password
+	prefer := ""
+	if c.party != nil {
+		prefer = c.party.PreferDoor
+	}
+	at := slices.IndexFunc(data.Partners, func(p partnerDoor) bool { return string(p.ID) == prefer })
+	if at >= 0 {
+		first := data.Partners[at]
+		data.Partners = slices.Insert(slices.Delete(data.Partners, at, at+1), 0, first)
+	}
+	data.First = at >= 0 || !data.Password
+	if c.view.Doors.All() || data.Coming != "" {
+		return nil
+	}
+	all, err := u.Signin.Partners(c.r.Context())
+	if err != nil {
+		return err
+	}
+	key := ""
+	switch hidden := len(all) - len(data.Partners); {
+	case !data.Password && len(data.Partners) == 0:
+		key = "sign-in.closed.all"
+	case !c.view.Doors.Opens(policy.DoorPassword):
+		key = "sign-in.closed.password"
+	case hidden > 0 && len(data.Partners) == 0:
+		key = "sign-in.closed.partners"
+	case hidden > 0:
+		key = "sign-in.closed.some"
+	}
+	if key != "" {
+		data.Closed = c.tr.T(key, "service", c.journey.Service)
+	}
+	return nil
+}
