@@ -57,6 +57,8 @@ type SAMLSettings struct {
 	SignedResponse bool `yaml:"signed_response,omitempty" json:"signed_response,omitempty"`
 	// SignedAssertion demands a signature of the assertion. Without it, one of the whole response is enough.
 	SignedAssertion bool `yaml:"signed_assertion,omitempty" json:"signed_assertion,omitempty"`
+	// IdPInitiated lets a sign-in that the partner begins start one of ours there: what it posted is thrown away unread, and the person goes on to the partner. Without it, a page says that nobody waited.
+	IdPInitiated bool `yaml:"idp_initiated,omitempty" json:"idp_initiated,omitempty"`
 	// Probe is whether nodes look if the partner's address for sign-in answers: on (the default) or off, for one that only browsers reach.
 	Probe Use `yaml:"probe,omitempty" json:"probe,omitempty"`
 }
@@ -76,6 +78,7 @@ type SAMLClient struct {
 	CBC             bool
 	SignedResponse  bool
 	SignedAssertion bool
+	IdPInitiated    bool // an answer that nobody asked for starts a sign-in there; it is never taken
 	Probe           bool
 }
 
@@ -115,7 +118,7 @@ func (c *check) saml(issuer string, s SAMLSettings) SAMLClient {
 	}
 	out := SAMLClient{
 		MetadataURL: s.MetadataURL, EntityID: s.EntityID, Contexts: s.AuthnContext, Encryption: s.Encryption, CBC: s.CBC,
-		SignedResponse: s.SignedResponse, SignedAssertion: s.SignedAssertion, Probe: s.Probe != Off,
+		SignedResponse: s.SignedResponse, SignedAssertion: s.SignedAssertion, IdPInitiated: s.IdPInitiated, Probe: s.Probe != Off,
 	}
 	c.visible("saml.authn_context", s.AuthnContext)
 	c.oneOf("saml.probe", string(s.Probe), string(On), string(Off))

@@ -97,10 +97,10 @@ func (u *UI) partnerReturn(w http.ResponseWriter, r *http.Request) error {
 	visitor := u.Visitor.Of(r)
 	query := r.URL.Query()
 	handle := query.Get(handleParam)
-	if len(visitor.Browser) == 0 || query.Get("state") == "" && handle == "" || len(r.URL.RawQuery) > answerCap {
-		return u.unexpected(w, r)
-	}
 	partner := upstream.ID(r.PathValue("partner"))
+	if len(visitor.Browser) == 0 || query.Get("state") == "" && handle == "" || len(r.URL.RawQuery) > answerCap {
+		return u.unasked(w, r, partner)
+	}
 	var f id.Flow
 	var result signin.Result
 	var err error
@@ -112,7 +112,7 @@ func (u *UI) partnerReturn(w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case err == nil:
 	case f == "" && fault.Is(err, fault.NotFound):
-		return u.unexpected(w, r)
+		return u.unasked(w, r, partner)
 	case f != "" && (fault.Is(err, fault.NotFound) || fault.Is(err, fault.Conflict) || fault.Is(err, fault.Denied) || fault.Is(err, fault.Expired)):
 		return u.comeIn(w, r, f) // another tab was faster, or the partner has just been taken away
 	default:
@@ -134,6 +134,31 @@ func (u *UI) comeIn(w http.ResponseWriter, r *http.Request, f id.Flow) error {
 	return u.pages.Render(w, r, http.StatusOK, kit.View{
 		Page: "partner-returned", Title: u.Site.Tr(r).T("partner-returned.title"), Data: journey{Flow: f},
 	})
+}
+
+// unasked answers for what nobody waits for. Where the partner may begin sign-ins (SAML
+// profiles 4.1.5), one of ours is begun at it instead: what it posted is thrown away,
+// because it could be somebody else's (login CSRF), and who has a session there is back
+// at once.
+func (u *UI) unasked(w http.ResponseWriter, r *http.Request, partner upstream.ID) error {
+	p, err := u.partnerNamed(r.Context(), partner)
+	if err != nil {
+		return err
+	}
+	if p == nil || p.Disabled || !p.SAML.IdPInitiated {
+		return u.unexpected(w, r)
+	}
+	kit.EnsureBrowser(w, r)
+	visitor := u.Visitor.Of(r)
+	f, err := u.Signin.Start(r.Context(), visitor, signin.Starts{})
+	if err != nil {
+		return err
+	}
+	err = u.Signin.Partner(r.Context(), visitor, f, partner)
+	if err != nil && !fault.Is(err, fault.Conflict) { // who is signed in here is asked nothing
+		return err
+	}
+	return kit.See(w, r, path(f, ""))
 }
 
 // unexpected answers for what nobody waits for: a page that was opened again, an

@@ -183,6 +183,22 @@ func TestAnAnswerBySAMLIsGoodInItsBrowserAtItsDoorAndOnce(t *testing.T) {
 	})
 }
 
+func TestASignInThatThePartnerBeginsStartsOneOfOursWhereItMay(t *testing.T) {
+	eachSAML(t, func(t *testing.T, h *webtest.House, bank *webtest.SAMLBank) {
+		mallory := h.Person("en-CA")
+		mallory.Open(webtest.Authorize(webtest.Aid))
+		r := bank.GoTo(mallory)
+		for _, state := range []string{"", webtest.Origin + "/settings", r.RelayState} {
+			form := bank.Good(idptest.Request{ACS: r.ACS, Issuer: r.Issuer}, "mallory").Form(t)
+			form.Set("RelayState", state)
+			p := h.Person("en-CA")
+			p.Open(bank.PostForm(p, form)).Must("partner-hand-off", http.StatusOK)
+			p.Follow("submit")
+			p.Open(bank.Post(p, bank.Good(bank.Redirected(p.Left), "customer-1"))).Must("partner-account", http.StatusOK)
+		}
+	}, func(c *config.Config) { c.Upstreams[0].SAML.IdPInitiated = true })
+}
+
 func TestTheDoorForAnswersBySAMLTakesNothingElse(t *testing.T) {
 	h, bank := webtest.OpenSAML(t, func(c *config.Config) {
 		c.Upstreams = append(c.Upstreams, upstream.Settings{
