@@ -1,6 +1,6 @@
 #!/bin/sh
 # Foreign clients sign in against `parvis serve`: openid-client, oauth4webapi, coreos/go-oidc, Apache mod_auth_openidc.
-# Then people sign in there with foreign sign-in partners: oidc-provider, and Debian's SimpleSAMLphp, which speaks SAML.
+# Then people sign in there with foreign sign-in partners: oidc-provider, a second Parvis, and Debian's SimpleSAMLphp, which speaks SAML.
 set -eu
 cd "$(dirname "$0")/.."
 scripts/need.sh /usr/sbin/apache2=apache2 /usr/lib/apache2/modules/mod_auth_openidc.so=libapache2-mod-auth-openidc \

@@ -61,12 +61,12 @@ function linkIn(mail) {
   return plain(mail).match(/https?:\/\/[^\s"<>]+\/link\/[A-Za-z0-9_-]+/)?.[0];
 }
 
-// `more.port` is the port where one must be known beforehand; `more.upstreams` are sign-in partners.
+// `more.port` is the port where one must be known beforehand, `more.host` another name of this machine; `more.upstreams` are sign-in partners.
 export async function startServe(partners, env = {}, more = {}) {
   const folder = mkdtempSync(join(tmpdir(), "parvis-serve-"));
   const [port, operations] = [more.port ?? await freePort(), await freePort()];
   const sink = await mailSink();
-  const issuer = `http://localhost:${port}`;
+  const issuer = `http://${more.host ?? "localhost"}:${port}`;
   execFileSync(binary, ["init", "--dir", folder, "--data", folder, "--public-url", issuer]);
   const file = join(folder, "parvis.yaml");
   let text = readFileSync(file, "utf8")
@@ -75,9 +75,10 @@ export async function startServe(partners, env = {}, more = {}) {
   if (more.upstreams) text += `\noutbound: {allow: ["127.0.0.0/8", "::1/128"]}\nupstreams: ${JSON.stringify(more.upstreams)}\n`;
   text += "\npartners:\n";
   for (const p of partners) {
-    writeFileSync(join(folder, `${p.id}.secret`), p.secret, { mode: 0o600 });
+    if (p.secret) writeFileSync(join(folder, `${p.id}.secret`), p.secret, { mode: 0o600 });
     text += `  - id: ${p.id}\n    name: {en: ${p.name}, fr: ${p.name}}\n    department: {en: Ministry of Tests, fr: Ministère des Essais}\n`;
-    text += `    redirect_uris: ["${p.redirectUri}"]\n    start_url: "${new URL("/", p.redirectUri)}"\n    secret_file: ${join(folder, `${p.id}.secret`)}\n    scopes: [email]\n`;
+    text += `    redirect_uris: ["${p.redirectUri}"]\n    start_url: "${new URL("/", p.redirectUri)}"\n    scopes: [email]\n`;
+    if (p.secret) text += `    secret_file: ${join(folder, `${p.id}.secret`)}\n`;
     for (const [key, value] of Object.entries(p.more ?? {})) text += `    ${key}: ${JSON.stringify(value)}\n`;
   }
   writeFileSync(file, text);
@@ -130,6 +131,24 @@ class Serve {
   async codeTo(address, after = 0) {
     await this.mailTo(address, after);
     return plain(this.sink.mails.findLast((m) => m.includes(address) && linkIn(m))).match(/^\s*(\d{3} ?\d{3})\s*$/m)[1].replace(" ", "");
+  }
+
+  // How many one-time codes came to an address, and the newest once there are more than `after`.
+  codesTo(address) {
+    return this.codes(address).length;
+  }
+
+  codes(address) {
+    return this.sink.mails.filter((m) => m.includes(address) && !linkIn(m)).map((m) => plain(m).match(/^\s*(\d{3} ?\d{3})\s*$/m)?.[1]).filter(Boolean);
+  }
+
+  async oneTimeCodeTo(address, after = 0) {
+    for (let i = 0; i < 100; i++) {
+      const all = this.codes(address);
+      if (all.length > after) return all.at(-1).replace(" ", "");
+      await new Promise((r) => setTimeout(r, 100));
+    }
+    throw new Error(`no code number ${after + 1} to ${address}`);
   }
 
   // Creates and activates an account as a browser without JavaScript does.

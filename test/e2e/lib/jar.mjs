@@ -6,17 +6,19 @@ const agent = new Agent({ keepAlive: true });
 const flat = (headers) => Object.entries(headers).flatMap(([k, v]) => (Array.isArray(v) ? v : [v]).map((one) => [k, one]));
 
 export class Jar {
-  cookies = new Map();
+  cookies = new Map(); // by host and name: cookies know no ports
 
   // One request, as a browser that opens a page sends it (fetch would say that it is no navigation).
   async get(url, { method = "GET", body, headers } = {}) {
     const content = body?.toString();
+    const { hostname } = new URL(url);
+    const mine = [...this.cookies].filter(([key]) => key.startsWith(`${hostname} `));
     const answer = await new Promise((resolve, reject) => {
       const sent = request(url, {
         method, agent, timeout: 30000,
         headers: {
           accept: "text/html,application/xhtml+xml,*/*;q=0.8", "accept-language": "en", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document",
-          ...(this.cookies.size ? { cookie: [...this.cookies].map(([k, v]) => `${k}=${v}`).join("; ") } : {}),
+          ...(mine.length ? { cookie: mine.map(([key, value]) => `${key.slice(hostname.length + 1)}=${value}`).join("; ") } : {}),
           ...(content === undefined ? {} : { "content-type": "application/x-www-form-urlencoded", "content-length": Buffer.byteLength(content) }),
           ...headers,
         },
@@ -33,24 +35,26 @@ export class Jar {
     for (const line of answer.set) {
       const [pair, ...attributes] = line.split(";");
       const at = pair.indexOf("=");
-      const name = pair.slice(0, at).trim();
+      const name = `${hostname} ${pair.slice(0, at).trim()}`;
       if (attributes.some((a) => /max-age=(0|-\d+)/i.test(a.trim()))) this.cookies.delete(name);
       else this.cookies.set(name, pair.slice(at + 1));
     }
     return answer;
   }
 
-  // Follows redirects until a page, or until the address of `stop`.
+  // Follows redirects until a page, or until the address of `stop`; `from` are the addresses that were opened.
   async follow(url, stop, init) {
+    const from = [];
     for (let i = 0; i < 15; i++) {
-      if (stop && url.href.startsWith(stop)) return { url };
+      if (stop && url.href.startsWith(stop)) return { url, from };
+      from.push(url);
       const answer = await this.get(url, init);
       init = undefined;
       if (answer.status >= 300 && answer.status < 400) {
         url = new URL(answer.headers.get("location"), url);
         continue;
       }
-      return { url, answer, html: answer.html };
+      return { url, answer, html: answer.html, from };
     }
     throw new Error(`too many redirects at ${url}`);
   }

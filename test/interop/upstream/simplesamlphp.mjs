@@ -31,7 +31,7 @@ export async function simpleSAMLphp(parvis, { id = "simplesamlphp", binding = "r
   const partner = new SimpleSAMLphp({
     id, port, issuer, parvis, folder, key: "first",
     settings: {
-      id, protocol: "saml", name: { en: "The Ministry", fr: "Le Ministère" }, issuer: `${issuer}saml2/idp/metadata.php`, check_every: "1s",
+      id, protocol: "saml", name: { en: `The Ministry (${id})`, fr: `Le Ministère (${id})` }, issuer: `${issuer}saml2/idp/metadata.php`, check_every: "1s",
       worth: { cap: "two-steps", acr: { [strong]: "two-steps" } },
       saml: { metadata_url: `${issuer}saml2/idp/metadata.php`, decryption_key_file: decryption, binding, cbc: true, signed_response: true, signed_assertion: true },
     },

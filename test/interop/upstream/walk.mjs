@@ -2,6 +2,7 @@
 //
 // A partner is an object:
 //   id, settings        its entry in the section upstreams of the configuration
+//   always              it reaches what is asked of it, and is never weaker
 //   strong              an acr that a service may demand, and only the partner's stronger sign-in reaches; none: not walked
 //   signIn(jar, step, how, stop)
 //                       fills in the partner's pages; how: { person, cancel, strong }; returns the step that comes after
@@ -102,7 +103,8 @@ export async function walk(serve, service, partner) {
     }
   }
 
-  const first = await create("first", `${partner.id}@example.org`);
+  await chooserSays(door, Date.now());
+  const first = await create("first", `first@${partner.id}.example.org`);
   const again = await signIn({ person: "first" });
   assert.equal(again.sub, first.sub, "one person has one subject at the service");
 
@@ -125,8 +127,10 @@ export async function walk(serve, service, partner) {
   if (partner.strong) {
     const demand = { acr_values: partner.strong };
     assert.equal((await signIn({ person: "first", strong: true }, demand)).acr, partner.strong);
-    jar = new Jar();
-    on(await landed(jar, await visit(jar, { person: "first" }, demand)), "second-step", "set-up-method");
+    if (!partner.always) {
+      jar = new Jar();
+      on(await landed(jar, await visit(jar, { person: "first" }, demand)), "second-step", "set-up-method");
+    }
   }
   console.log(`sign-in partner ${partner.id}: created, returned, cancelled, keys rolled, away and back`);
 }
