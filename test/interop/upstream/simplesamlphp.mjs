@@ -31,7 +31,7 @@ export async function simpleSAMLphp(parvis, { id = "simplesamlphp", binding = "r
   const partner = new SimpleSAMLphp({
     id, port, issuer, parvis, folder, key: "first",
     settings: {
-      id, protocol: "saml", name: { en: `The Ministry (${id})`, fr: `Le Ministère (${id})` }, issuer: `${issuer}saml2/idp/metadata.php`, check_every: "1s",
+      id, protocol: "saml", name: { en: `The Ministry (${id})`, fr: `Le Ministère (${id})` }, issuer: `${issuer}saml2/idp/metadata.php`,
       worth: { cap: "two-steps", acr: { [strong]: "two-steps" } },
       saml: { metadata_url: `${issuer}saml2/idp/metadata.php`, decryption_key_file: decryption, binding, cbc: true, signed_response: true, signed_assertion: true },
     },
@@ -49,6 +49,7 @@ class SimpleSAMLphp {
 
   configure() {
     const { folder, issuer } = this;
+    writeFileSync(join(folder, "parvis.xml"), '<EntitiesDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata"/>\n'); // until Parvis is known
     const at = (name) => `${join(folder, name)}/`;
     writeFileSync(join(folder, "config", "config.php"), `<?php\n$config = ${php({
       baseurlpath: issuer, certdir: at("cert"), loggingdir: at("log"), datadir: at("data"), tempdir: at("temp"), metadatadir: at("metadata"),
@@ -108,8 +109,9 @@ $config = ['people' => ['PartnerLogin']];
   }
 
   async start() {
-    this.child = spawn("php", ["-d", "display_errors=0", "-S", `127.0.0.1:${this.port}`, "-t", "/usr/share/simplesamlphp/www"], {
-      env: { ...process.env, SIMPLESAMLPHP_CONFIG_DIR: join(this.folder, "config") }, stdio: ["ignore", "ignore", "pipe"],
+    this.child = spawn("php", ["-d", "display_errors=0", "-d", "opcache.enable=1", "-d", "opcache.enable_cli=1", "-d", "opcache.revalidate_freq=0", "-S", `127.0.0.1:${this.port}`, "-t", "/usr/share/simplesamlphp/www"], {
+      env: { ...process.env, SIMPLESAMLPHP_CONFIG_DIR: join(this.folder, "config"), PHP_CLI_SERVER_WORKERS: "4" }, stdio: ["ignore", "ignore", "pipe"],
+      detached: true, // its workers end with it, as one group
     });
     this.said = "";
     this.child.stderr.on("data", (b) => { this.said += b; });
@@ -122,7 +124,7 @@ $config = ['people' => ['PartnerLogin']];
   }
 
   async stop() {
-    this.child.kill("SIGTERM");
+    process.kill(-this.child.pid, "SIGTERM");
     await this.ended;
   }
 
