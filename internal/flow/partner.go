@@ -11,11 +11,13 @@ import (
 // Partner is a sign-in at a sign-in partner: one that is under way, how the last one
 // failed, or who somebody is there while no account is linked to it.
 type Partner struct {
-	Asked   string `json:"asked,omitempty"`   // provider that the person goes to, or came from
-	URL     string `json:"url,omitempty"`     // where it is, with the request
-	Form    string `json:"form,omitempty"`    // the request where it is a form to be posted there, as signin packed it
-	Pending string `json:"pending,omitempty"` // what must be remembered until the answer, as upstream wrote it; taken away by its use
-	Failure string `json:"failure,omitempty"` // why the last try came to nothing, as upstream.Failure names it
+	Asked   string     `json:"asked,omitempty"`   // provider that the person goes to, or came from
+	URL     string     `json:"url,omitempty"`     // where it is, with the request
+	Form    string     `json:"form,omitempty"`    // the request where it is a form to be posted there, as signin packed it
+	Pending string     `json:"pending,omitempty"` // what must be remembered until the answer, as upstream wrote it; taken away by its use
+	Mark    string     `json:"mark,omitempty"`    // of the answer that is being checked; gone when the journey moved on meanwhile
+	For     id.Account `json:"for,omitempty"`     // who is signed in and goes there to prove it anew; "" for anybody
+	Failure string     `json:"failure,omitempty"` // why the last try came to nothing, as upstream.Failure names it
 
 	Provider string       `json:"provider,omitempty"` // where the person has signed in
 	Issuer   string       `json:"issuer,omitempty"`
@@ -65,6 +67,7 @@ func (p Partner) Of(signedIn, live id.Session) Partner {
 // Left is what remains when somebody begins another branch: who they are at the
 // partner, so that it can be linked where the branch leads.
 func (p Partner) Left() Partner {
-	p.Asked, p.URL, p.Form, p.Pending, p.Failure, p.By = "", "", "", "", "", ""
+	p.Asked, p.URL, p.Form, p.Pending, p.Mark, p.Failure = "", "", "", "", "", ""
+	p.For, p.By = "", ""
 	return p
 }

@@ -83,8 +83,10 @@ type scene struct {
 }
 
 // reauth reports whether the person signed in must prove again who they are.
+// It is true on every page until they have: whichever way they go, they go it as
+// themselves.
 func (s scene) reauth() bool {
-	return s.live != nil && s.due == StepSignIn && (s.why == ReasonReauth || s.why == ReasonDoor)
+	return s.live != nil && (s.why == ReasonReauth || s.why == ReasonDoor && s.due == StepSignIn)
 }
 
 // password reports whether a password opens the service of a flow, or proves an account

@@ -2,6 +2,7 @@ package signin
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -20,6 +21,10 @@ import (
 
 // linkWithin is for how long a sign-in at a partner can be linked to an account.
 const linkWithin = 30 * time.Minute
+
+// OtherAccount is why a sign-in at a partner does not count, beside the failures of the
+// partner itself: it does not open the account of who is signed in, and was to prove it.
+const OtherAccount upstream.Failure = "other-account"
 
 // Partner sends somebody to a sign-in partner. Nothing of the waiting service is told
 // there; what the service demands is, as a level, an age and a wish to sign in anew.
@@ -71,6 +76,9 @@ func (j *Journey) Partner(ctx context.Context, v flow.Visitor, fid id.Flow, prov
 		before := s.flow.State.Progress
 		s.flow.State.Progress = before.Restart(flow.TaskSignIn, "")
 		s.flow.State.Progress.Partner = next
+		if s.reauth() && s.why == ReasonReauth {
+			s.flow.State.Progress.Partner.For = s.live.Account
+		}
 		return j.save(tx, s.flow, before)
 	})
 	if err != nil {
@@ -153,23 +161,23 @@ func (j *Journey) partnerReturn(ctx context.Context, v flow.Visitor, provider up
 	fid := taken.flow
 	a, err := j.Upstreams.Finish(ctx, taken.pending, answer)
 	if failure := upstream.FailureOf(err); err != nil && failure != "" {
-		return fid, Result{}, j.partnerFailed(ctx, v, fid, failure, err)
+		return fid, Result{}, j.partnerFailed(ctx, v, taken, failure, err)
 	}
 	if err != nil {
 		return fid, Result{}, fmt.Errorf("signin: partner: %w", err)
 	}
 	switch {
 	case taken.adding:
-		return fid, Result{}, j.addCame(ctx, v, fid, provider, a)
+		return fid, Result{}, j.addCame(ctx, v, taken, provider, a)
 	case taken.linking:
-		if err := j.linkCame(ctx, v, fid, a); err != nil {
+		if err := j.linkCame(ctx, v, taken, a); err != nil {
 			return fid, Result{}, err
 		}
 		if again, err := j.opens(ctx, v, fid, provider); err != nil || !again {
 			return fid, Result{}, err
 		}
 	}
-	out, err := j.partnerCame(ctx, v, fid, provider, a)
+	out, err := j.partnerCame(ctx, v, taken, provider, a)
 	return fid, out, err
 }
 
@@ -195,13 +203,15 @@ func (j *Journey) opens(ctx context.Context, v flow.Visitor, fid id.Flow, provid
 type taken struct {
 	flow            id.Flow
 	pending         upstream.Pending
-	adding, linking bool // what becomes of it; neither: the person signs in
+	mark            string // left in the journey: its answer counts while it is there
+	adding, linking bool   // what becomes of it; neither: the person signs in
 }
 
 // takePending finds the journey that waits for an answer and takes away what it
 // remembers for it: whoever presents the answer a second time finds nothing.
 func (j *Journey) takePending(ctx context.Context, v flow.Visitor, provider upstream.ID, state string) (taken, error) {
 	var out taken
+	mark := rand.Text()
 	err := j.DB.Write(ctx, func(tx *db.Tx) error {
 		out = taken{}
 		open, err := j.Flows.Open(tx, v.Browser)
@@ -218,8 +228,8 @@ func (j *Journey) takePending(ctx context.Context, v flow.Visitor, provider upst
 			if !p.Waits() || json.Unmarshal([]byte(p.Pending), &found) != nil || state == "" || found.State != state || found.Provider != provider {
 				continue
 			}
-			out = taken{flow: f.ID, pending: found, adding: f.State.Kind == flow.Adding, linking: p.By != ""}
-			p.Pending, p.URL, p.Form = "", "", ""
+			out = taken{flow: f.ID, pending: found, mark: mark, adding: f.State.Kind == flow.Adding, linking: p.By != ""}
+			p.Pending, p.URL, p.Form, p.Mark = "", "", "", mark
 			_, err = j.Flows.Save(tx, f)
 			return err
 		}
@@ -235,16 +245,18 @@ func (j *Journey) takePending(ctx context.Context, v flow.Visitor, provider upst
 }
 
 // partnerFailed keeps why a sign-in at a partner came to nothing, for its page.
-func (j *Journey) partnerFailed(ctx context.Context, v flow.Visitor, fid id.Flow, failure upstream.Failure, cause error) error {
+func (j *Journey) partnerFailed(ctx context.Context, v flow.Visitor, t taken, failure upstream.Failure, cause error) error {
 	err := j.DB.Write(ctx, func(tx *db.Tx) error {
-		f, err := j.Flows.Load(tx, fid, v.Browser)
+		f, err := j.Flows.Load(tx, t.flow, v.Browser)
 		if err != nil {
 			return err
 		}
 		before := f.State.Progress
-		f.State.Progress.Partner.Failure = string(failure)
+		if t.awaited(f) {
+			f.State.Progress.Partner.Mark, f.State.Progress.Partner.Failure = "", string(failure)
+		}
 		e := f.Event(audit.UpstreamFailed, v, "", "")
-		e.Outcome, e.Reason, e.Data = audit.Failed, string(failure), map[string]string{"provider": before.Partner.Asked, "code": upstream.CodeOf(cause)}
+		e.Outcome, e.Reason, e.Data = audit.Failed, string(failure), map[string]string{"provider": string(t.pending.Provider), "code": upstream.CodeOf(cause)}
 		if err := j.Audit.Record(tx, e); err != nil {
 			return err
 		}
@@ -256,10 +268,15 @@ func (j *Journey) partnerFailed(ctx context.Context, v flow.Visitor, fid id.Flow
 	return nil
 }
 
+// awaited reports whether a journey still waits for what comes of an answer: while it was
+// checked, the person may have signed in another way, given up, or gone there again.
+func (t taken) awaited(f flow.Flow) bool { return f.State.Progress.Partner.Mark == t.mark }
+
 // partnerCame goes on with a checked sign-in: as the account that is linked to it, or
-// else as somebody who is asked whether they have one.
-func (j *Journey) partnerCame(ctx context.Context, v flow.Visitor, fid id.Flow, provider upstream.ID, came upstream.Assertion) (Result, error) {
-	a, link, found, err := j.linked(ctx, v, fid, came)
+// else as somebody who is asked whether they have one. Fault Conflict when the journey
+// has moved on.
+func (j *Journey) partnerCame(ctx context.Context, v flow.Visitor, t taken, provider upstream.ID, came upstream.Assertion) (Result, error) {
+	a, link, found, err := j.linked(ctx, v, t.flow, came)
 	if err != nil {
 		return Result{}, err
 	}
@@ -267,15 +284,28 @@ func (j *Journey) partnerCame(ctx context.Context, v flow.Visitor, fid id.Flow, 
 	var opened bool
 	err = j.DB.Write(ctx, func(tx *db.Tx) error {
 		opened = false
-		f, err := j.Flows.Load(tx, fid, v.Browser)
+		s, err := j.enter(tx, v, t.flow, a.service)
 		if err != nil {
 			return err
+		}
+		f := s.flow
+		if !t.awaited(f) || !Allowed(s.due, StepSignIn) {
+			return flow.OutOfTurn()
 		}
 		still, err := j.stillLinked(tx, link, found)
 		if err != nil {
 			return err
 		}
 		before := f.State.Progress
+		if owner := before.Partner.For; owner != "" && (!still || link.Account != owner) {
+			f.State.Progress.Partner.Mark, f.State.Progress.Partner.Failure = "", string(OtherAccount)
+			e := f.Event(audit.UpstreamFailed, v, owner, "")
+			e.Outcome, e.Reason, e.Data = audit.Failed, string(OtherAccount), map[string]string{"provider": string(provider)}
+			if err := j.Audit.Record(tx, e); err != nil {
+				return err
+			}
+			return j.save(tx, f, before)
+		}
 		p := flow.Partner{
 			Provider: string(provider), Issuer: came.Issuer, Subject: came.Subject, Level: came.Level, Untimed: came.AuthTime.IsZero(),
 			At: db.Millis(signedInAt(came, tx.Now())), Until: db.Millis(tx.Now().Add(linkWithin)),

@@ -111,11 +111,14 @@ func (j *Journey) PartnerAddAgain(ctx context.Context, v flow.Visitor, fid id.Fl
 // addCame goes on with a checked sign-in at a partner that is to be added. It belongs to
 // the session and the account that asked for it, which are still here; what it is is
 // never signed in with, and never taken from another account.
-func (j *Journey) addCame(ctx context.Context, v flow.Visitor, fid id.Flow, provider upstream.ID, came upstream.Assertion) error {
+func (j *Journey) addCame(ctx context.Context, v flow.Visitor, t taken, provider upstream.ID, came upstream.Assertion) error {
 	err := j.DB.Write(ctx, func(tx *db.Tx) error {
-		f, err := j.Flows.Load(tx, fid, v.Browser)
+		f, err := j.Flows.Load(tx, t.flow, v.Browser)
 		if err != nil {
 			return err
+		}
+		if !t.awaited(f) {
+			return flow.OutOfTurn()
 		}
 		live, err := j.live(tx, v)
 		if err != nil {

@@ -101,29 +101,29 @@ func (j *Journey) linkAgain(ctx context.Context, v flow.Visitor, fid id.Flow, at
 
 // linkCame links the partner to the account of who is signed in, when they have shown
 // that they are the customer who began there. Fault Conflict when they are signed in no
-// longer, or not with the proofs that it takes.
-func (j *Journey) linkCame(ctx context.Context, v flow.Visitor, fid id.Flow, came upstream.Assertion) error {
+// longer, or not with the proofs that it takes, or the journey has moved on.
+func (j *Journey) linkCame(ctx context.Context, v flow.Visitor, t taken, came upstream.Assertion) error {
 	name, err := j.nameOf(ctx, came.Issuer)
 	if err != nil {
 		return err
 	}
 	made := upstream.NewLinkID()
-	service, err := j.serviceOf(ctx, v, fid)
+	service, err := j.serviceOf(ctx, v, t.flow)
 	if err != nil {
 		return err
 	}
 	err = j.DB.Write(ctx, func(tx *db.Tx) error {
-		s, err := j.enter(tx, v, fid, service)
+		s, err := j.enter(tx, v, t.flow, service)
 		if err != nil {
 			return err
 		}
-		if !s.linking() || s.due != StepPartnerLink {
+		if !t.awaited(s.flow) || !s.linking() || s.due != StepPartnerLink {
 			return flow.OutOfTurn()
 		}
 		before := s.flow.State.Progress
 		began := before.Partner
 		if came.Issuer != began.Issuer || came.Subject != began.Subject {
-			s.flow.State.Progress.Partner.Failure = string(OtherThere)
+			s.flow.State.Progress.Partner.Mark, s.flow.State.Progress.Partner.Failure = "", string(OtherThere)
 			e := s.event(v)
 			e.Name, e.Outcome, e.Reason, e.Data = audit.UpstreamFailed, audit.Failed, string(OtherThere), map[string]string{"provider": began.Asked}
 			if err := j.Audit.Record(tx, e); err != nil {
@@ -134,7 +134,7 @@ func (j *Journey) linkCame(ctx context.Context, v flow.Visitor, fid id.Flow, cam
 		if err := j.Links.By(s.event(v)).Link(tx, made, s.live.Account, came.Issuer, came.Subject); err != nil {
 			return err
 		}
-		s.flow.State.Progress.Partner = flow.Partner{}
+		s.flow.State.Progress.Partner = flow.Partner{Mark: t.mark} // the sign-in there may open the service, too
 		if err := j.save(tx, s.flow, before); err != nil {
 			return err
 		}

@@ -332,7 +332,10 @@ func TestASubjectIsOneAccountsAndAClosedAccountIsNotOpenedByIt(t *testing.T) {
 		byBank(t, h, b, address)
 		owner := b.Live().Account
 		eve := h.Active("eve@example.org")
-		f := eve.From(journeytest.Permits, func(s *flow.State) { s.Demand = policy.Demand{ForceLogin: true} })
+		f := eve.From(journeytest.Permits, journeytest.ForceLogin)
+		if err := h.Signin.Switch(t.Context(), eve.Visitor, f); err != nil {
+			t.Fatal(err)
+		}
 		eve.AtBank(f, customer)
 		if got := eve.Live().Account; got != owner {
 			t.Errorf("somebody else's session goes on under %s", got)

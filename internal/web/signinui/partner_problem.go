@@ -27,6 +27,8 @@ func problems(f upstream.Failure) (steps int, again bool) {
 		return 2, true
 	case upstream.Refused:
 		return 3, false
+	case signin.OtherAccount:
+		return 3, true
 	case upstream.Outage:
 		return 2, false
 	case upstream.Slow, upstream.Replay, upstream.Stale, signin.OtherThere:
@@ -74,7 +76,7 @@ func (u *UI) renderPartnerProblem(c *call, form *kit.Form, status int) error {
 		return err
 	}
 	stem := "partner-problem." + string(data.Failure)
-	data.Lead = c.tr.T(stem+".lead", "partner", data.Name)
+	data.Lead = c.tr.T(stem+".lead", "partner", data.Name, "address", data.Address)
 	steps := []string{stem + ".do-1", stem + ".do-2", stem + ".do-3"}[:count]
 	if data.Linking {
 		steps = stepsToLink(data.Failure, steps)

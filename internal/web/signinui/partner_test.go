@@ -407,6 +407,20 @@ func TestNothingOfTheServiceLeavesByTheBrowser(t *testing.T) {
 	})
 }
 
+// Who is signed in and has to prove it anew cannot do it as somebody else at a partner.
+func TestAnotherAccountsPartnerIsAPageWithWaysOn(t *testing.T) {
+	eachBank(t, func(t *testing.T, h *webtest.House, bank *webtest.Bank, language string) {
+		p := h.Person(language)
+		enrol(h, p)
+		p.Open(webtest.Authorize(webtest.Fishing, "prompt", "login")).Must("sign-in", http.StatusOK)
+		page := bank.SignIn(p).Must("partner-problem", http.StatusOK).MustSay(email, say(language, "You signed in there as somebody else", "Ce n'est pas la connexion de ce compte"))
+		if !page.Has("again") && !page.Has("partner-bank") {
+			t.Error("it cannot be tried again")
+		}
+		p.Submit("partner-back").Must("sign-in", http.StatusOK).MustSay(email, say(language, "Use another account", "Utiliser un autre compte"))
+	})
+}
+
 // Every failure on the way to linking leaves the person signed in, with a way on that links nothing.
 func TestWhoLinksAPartnerGoesOnWithoutItWhateverHappensThere(t *testing.T) {
 	eachBank(t, func(t *testing.T, h *webtest.House, bank *webtest.Bank, language string) {

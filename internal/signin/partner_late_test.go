@@ -1,0 +1,145 @@
+package signin_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"parvis/internal/audit"
+	"parvis/internal/fault"
+	"parvis/internal/id"
+	"parvis/internal/journeytest"
+	"parvis/internal/signin"
+	"parvis/internal/upstream"
+)
+
+// slowly lets something happen while the answer of a partner is checked.
+type slowly struct {
+	upstream.Consumer
+
+	meanwhile func()
+}
+
+func (c *slowly) Finish(ctx context.Context, p *upstream.Provider, pending upstream.Pending, answer upstream.Answer) (upstream.Assertion, error) {
+	came, err := c.Consumer.Finish(ctx, p, pending, answer)
+	if do := c.meanwhile; do != nil {
+		c.meanwhile = nil
+		do()
+	}
+	return came, err
+}
+
+// What comes of an answer counts while the journey waits for it, and not when the person
+// has gone another way while it was checked.
+func TestAnAnswerThatComesTooLateChangesNothing(t *testing.T) {
+	const intruder = "intruder@example.org"
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		byBank(t, h, h.Browser(), intruder)
+		c := &slowly{Consumer: h.Upstreams.Consumers[upstream.OIDC]}
+		h.Upstreams.Consumers[upstream.OIDC] = c
+		h.Active(address)
+		h.Clock.Advance(time.Minute)
+		for name, one := range map[string]struct {
+			comes string           // who signs in at the bank
+			fails upstream.Failure // or how it fails
+			due   signin.Step
+		}{
+			"the owner signs in, a stranger's partner": {comes: "nobody", due: signin.StepConsent},
+			"the owner signs in, an intruder's":        {comes: customer, due: signin.StepConsent},
+			"the owner signs in, and it fails":         {fails: upstream.Invalid, due: signin.StepConsent},
+		} {
+			b := h.Browser()
+			f := b.From(journeytest.Permits)
+			h.Bank.Comes(one.comes)
+			answer := b.ToBank(f)
+			if one.fails != "" {
+				h.Bank.Fails(one.fails)
+			}
+			c.meanwhile = func() { b.SignIn(f, address, journeytest.Password) }
+			before := b.Visitor // as the request of the answer was sent
+			_, r, err := h.Signin.PartnerReturn(t.Context(), before, journeytest.BankID, answer)
+			if one.fails == "" && !fault.Is(err, fault.Conflict) || r.Outcome != "" {
+				t.Errorf("%s: %v, %v", name, r.Outcome, err)
+			}
+			if v := b.View(f); v.Step != one.due || v.PartnerFailure != "" || somebody(h, b) == "" {
+				t.Errorf("%s: %s, %q", name, v.Step, v.PartnerFailure)
+			}
+		}
+		b := h.Browser()
+		f := b.From(journeytest.Permits)
+		h.Bank.Comes(customer)
+		answer := b.ToBank(f)
+		c.meanwhile = func() {
+			if err := h.Signin.Cancel(t.Context(), b.Visitor, f); err != nil {
+				t.Error(err)
+			}
+		}
+		if _, r, err := b.FromBank(answer); !fault.Is(err, fault.Conflict) || r.Outcome != "" || somebody(h, b) != "" {
+			t.Errorf("given up: %v, %v", r.Outcome, err)
+		}
+		b.At(f, signin.StepCancelled)
+
+		b = h.Browser()
+		f = b.From(journeytest.Permits)
+		answer = b.ToBank(f)
+		var second upstream.Answer
+		c.meanwhile = func() { second = b.ToBank(f) }
+		if _, r, err := b.FromBank(answer); !fault.Is(err, fault.Conflict) || r.Outcome != "" {
+			t.Errorf("gone there again: %v, %v", r.Outcome, err)
+		}
+		if _, r, err := b.FromBank(second); err != nil || r.Outcome != signin.SignedIn {
+			t.Errorf("the second answer: %v, %v", r.Outcome, err)
+		}
+		if h.Events(audit.UpstreamFailed) != 1 {
+			t.Errorf("%d failures are noted", h.Events(audit.UpstreamFailed))
+		}
+	})
+}
+
+// Who has to prove anew who they are does it as themselves: whichever door they take,
+// another account behind it proves nothing, and is not slipped under the service.
+func TestWhoMustProveItAnewIsNobodyElseAtAPartner(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		byBank(t, h, h.Browser(), "bank@example.org")
+		h.Active(address)
+		h.Clock.Advance(time.Minute)
+		b := h.Browser()
+		b.SignIn(b.From(journeytest.Permits), address, journeytest.Password)
+		own := b.Live()
+		h.Clock.Advance(h.Table.Window() + time.Second)
+		settings, err := h.Signin.Start(t.Context(), b.Visitor, signin.Starts{Sensitive: true, Next: "/settings"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, f := range map[string]id.Flow{"prompt=login": b.From(journeytest.Permits, journeytest.ForceLogin), "settings": settings} {
+			for _, who := range []string{customer, "linked to nobody"} {
+				if r := b.AtBank(f, who); r.Outcome != "" {
+					t.Errorf("%s: %s is enough: %+v", name, who, r)
+				}
+				if v := b.View(f); v.Step != signin.StepPartnerFailed || v.PartnerFailure != signin.OtherAccount || v.Address != address {
+					t.Errorf("%s, %s: %s, %q, address %q", name, who, v.Step, v.PartnerFailure, v.Address)
+				}
+				if live := b.Live(); live.ID != own.ID || live.Account != own.Account {
+					t.Errorf("%s, %s: the session is another one", name, who)
+				}
+			}
+			// The password that is asked for next is that of this account, whatever is typed.
+			if r := b.SignIn(f, "bank@example.org", journeytest.Password); r.Outcome != signin.SignedIn || b.Live().Account != own.Account {
+				t.Errorf("%s: %+v", name, r)
+			}
+			own = b.Live()
+			h.Clock.Advance(h.Table.Window() + time.Second)
+		}
+		if got := h.Events(audit.UpstreamFailed); got != 4 {
+			t.Errorf("%d are noted", got)
+		}
+		// Who is linked proves it there.
+		c := h.Browser()
+		c.AtBank(c.From(journeytest.Permits), customer)
+		linked := c.Live().Account
+		h.Clock.Advance(time.Minute)
+		if r := c.AtBank(c.From(journeytest.Permits, journeytest.ForceLogin), customer); r.Outcome != signin.SignedIn || c.Live().Account != linked {
+			t.Errorf("its own partner: %+v", r)
+		}
+	})
+}
