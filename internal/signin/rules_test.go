@@ -21,7 +21,7 @@ func TestTheDocumentedJourneyIsTheRealOne(t *testing.T) {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(path, []byte(Document()), 0o644); err != nil {
+		if err := os.WriteFile(path, []byte(document()), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -29,7 +29,7 @@ func TestTheDocumentedJourneyIsTheRealOne(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(got) != Document() {
+	if string(got) != document() {
 		t.Error("docs/flows.md does not show the edges of internal/signin/edges.go; run make generate")
 	}
 }
