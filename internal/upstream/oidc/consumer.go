@@ -129,8 +129,8 @@ func (c *Consumer) parameters(p *upstream.Provider, ask upstream.Ask, pending up
 func locales(l i18n.Lang) string { return l.Locale() + " " + string(l) }
 
 // Probe looks whether metadata can be had, which also keeps the cache fresh;
-// thorough: also whether the token endpoint answers. A request without a client is
-// refused there by every provider and changes nothing.
+// thorough: also whether the keys can be had and the token endpoint answers. A request
+// without a client is refused there by every provider and changes nothing.
 func (c *Consumer) Probe(ctx context.Context, p *upstream.Provider, thorough bool) error {
 	m, err := c.fetchMetadata(ctx, p)
 	if err != nil {
@@ -138,6 +138,9 @@ func (c *Consumer) Probe(ctx context.Context, p *upstream.Provider, thorough boo
 	}
 	if !thorough {
 		return nil
+	}
+	if err := c.probeKeys(ctx, p, m); err != nil {
+		return err
 	}
 	_, err = c.call(ctx, p, "token endpoint", outbound.Request{
 		Method: "POST", URL: m.Token, Body: []byte("grant_type=authorization_code"),

@@ -119,7 +119,7 @@ func TestNothingOfTheServiceReachesAPartnerByteByByte(t *testing.T) {
 	if err := f.c.Probe(t.Context(), p, true); err != nil {
 		t.Fatal(err)
 	}
-	want = fmt.Sprintf(get, "/.well-known/openid-configuration", host) + fmt.Sprintf("POST /token HTTP/1.1\r\nHost: %s\r\nUser-Agent: Parvis\r\n"+
+	want = fmt.Sprintf(get, "/.well-known/openid-configuration", host) + fmt.Sprintf(get, "/jwks", host) + fmt.Sprintf("POST /token HTTP/1.1\r\nHost: %s\r\nUser-Agent: Parvis\r\n"+
 		"Content-Length: 29\r\nAccept: application/json\r\nContent-Type: application/x-www-form-urlencoded\r\n\r\ngrant_type=authorization_code", host)
 	if got := f.wire.take(); got != want {
 		t.Errorf("probe:\n%q\n%q", got, want)

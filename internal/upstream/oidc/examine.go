@@ -35,7 +35,7 @@ func (c *Consumer) Examine(ctx context.Context, p *upstream.Provider) []upstream
 		return e.out
 	}
 	e.m = m
-	if set, err := c.fetchKeys(ctx, p, m); err != nil {
+	if set, err := c.askKeys(ctx, p, m.Keys); err != nil {
 		e.wrong("%s", reason(err))
 	} else {
 		e.note("keys: %d usable for signatures at %s", set.Len(), m.Keys)

@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"parvis/internal/jose"
 	"parvis/internal/outbound"
 	"parvis/internal/upstream"
 )
@@ -54,11 +53,7 @@ type cache struct {
 	at       time.Time // of metadata
 	tried    time.Time // of metadata, whatever came of it
 
-	keysMutex sync.Mutex // of what follows; held while keys are fetched, so that many at once ask once
-	keys      *jose.KeySet
-	keysURL   string
-	keysAt    time.Time
-	keysTry   time.Time
+	keys keyCache
 }
 
 // of is the cache of a provider; a new one when its issuer changed.
@@ -169,45 +164,4 @@ func checkEndpoint(text string, plain bool) error {
 		return fmt.Errorf("must begin with https://")
 	}
 	return nil
-}
-
-// keys are the signing keys of a provider. renew asks again although they are
-// fresh, because a token was signed by none of them; that is granted only so often,
-// and asked tells whether it was.
-func (c *Consumer) keys(ctx context.Context, p *upstream.Provider, m *metadata, renew bool) (set *jose.KeySet, asked bool, err error) {
-	k := c.of(p)
-	k.keysMutex.Lock()
-	defer k.keysMutex.Unlock()
-	now := c.Now()
-	age := now.Sub(k.keysAt)
-	usable := k.keys != nil && k.keysURL == m.Keys && age >= 0 && age < stale
-	lately := now.Sub(k.keysTry) < again
-	if usable && (!renew && age < fresh || lately) {
-		return k.keys, false, nil
-	}
-	k.keysTry = now
-	set, err = c.fetchKeys(ctx, p, m)
-	if err != nil {
-		if usable && !renew {
-			return k.keys, false, nil // the keys before serve for a while
-		}
-		return nil, true, err
-	}
-	k.keys, k.keysURL, k.keysAt = set, m.Keys, now
-	return set, true, nil
-}
-
-func (c *Consumer) fetchKeys(ctx context.Context, p *upstream.Provider, m *metadata) (*jose.KeySet, error) {
-	answer, err := c.call(ctx, p, "keys", outbound.Request{Method: "GET", URL: m.Keys, Header: map[string]string{"Accept": "application/json"}})
-	if err != nil {
-		return nil, err
-	}
-	if answer.Status != 200 {
-		return nil, upstream.Fail(upstream.Invalid, "keys: status %d", answer.Status)
-	}
-	set, err := jose.ParseKeySet(answer.Body)
-	if err != nil {
-		return nil, upstream.Fail(upstream.Invalid, "keys: %w", err)
-	}
-	return set, nil
 }
