@@ -174,6 +174,15 @@ func callbackOf(h *app.House, provider upstream.ID) string {
 	return h.Config.Server.PublicURL + upstream.CallbackPath(provider)
 }
 
+// signedOutOf is where a provider sends people who have signed out there, too; "" when
+// that is off.
+func signedOutOf(h *app.House, p *upstream.Provider) string {
+	if p.Client.Logout == upstream.Off {
+		return ""
+	}
+	return h.Config.Server.PublicURL + upstream.SignedOutPath(p.ID)
+}
+
 // withUpstreams is withHouse with the sign-in partners read.
 func (c *console) withUpstreams(ctx context.Context, do func(*app.House) error) error {
 	return c.withHouse(ctx, func(h *app.House) error {
@@ -269,6 +278,7 @@ func (cmd *upstreamShow) Run(ctx context.Context, c *console) error {
 			return c.json(struct {
 				upstreamLine
 				RedirectURI  string          `json:"redirect_uri"`
+				SignedOutURI string          `json:"post_logout_redirect_uri,omitempty"`
 				ClientID     string          `json:"client_id"`
 				Auth         string          `json:"auth"`
 				Scopes       []string        `json:"scopes"`
@@ -279,7 +289,7 @@ func (cmd *upstreamShow) Run(ctx context.Context, c *console) error {
 				Encrypted    bool            `json:"id_token_encrypted"`
 				Keys         json.RawMessage `json:"jwks"`
 			}{
-				upstreamLineOf(p), callbackOf(h, p.ID), p.Client.ID, p.Client.Auth, p.Client.Scopes, p.Client.ACRValues,
+				upstreamLineOf(p), callbackOf(h, p.ID), signedOutOf(h, p), p.Client.ID, p.Client.Auth, p.Client.Scopes, p.Client.ACRValues,
 				p.Client.ResponseMode, p.Client.PAR, p.Client.DPoP, p.Client.Decrypter != nil, keys,
 			})
 		}
@@ -291,6 +301,7 @@ func (cmd *upstreamShow) Run(ctx context.Context, c *console) error {
 			{"kind", string(l.Kind)},
 			{"issuer", l.Issuer},
 			{"redirect_uri", callbackOf(h, p.ID)},
+			{"post_logout_redirect_uri", signedOutOf(h, p)},
 			{"client_id", p.Client.ID},
 			{"auth", p.Client.Auth},
 			{"scopes", strings.Join(p.Client.Scopes, " ")},

@@ -32,7 +32,7 @@ type Partner struct {
 func (d *demonstration) openBank() (*bank.Bank, error) {
 	return bank.New(bank.Settings{
 		Issuer: d.bankURL, Texts: d.words.bundle, Now: d.clock.Now,
-		Client: bank.Client{ID: bankClient, RedirectURI: d.issuer + upstream.CallbackPath(bankID), KeysURL: d.issuer + protocol.PathJWKS},
+		Client: bank.Client{ID: bankClient, RedirectURI: d.issuer + upstream.CallbackPath(bankID), SignedOutURI: d.issuer + upstream.SignedOutPath(bankID), KeysURL: d.issuer + protocol.PathJWKS},
 	})
 }
 

@@ -148,6 +148,7 @@ func (c *check) client(o OIDCSettings) Client {
 	c.oneOf("oidc.response_mode", o.ResponseMode, "query", "form_post")
 	c.oneOf("oidc.par", string(o.PAR), string(Offered), string(On), string(Off))
 	c.oneOf("oidc.dpop", string(o.DPoP), string(Offered), string(On), string(Off))
+	c.oneOf("oidc.logout", string(o.Logout), string(Offered), string(Off))
 	if o.Scopes[0] != "openid" {
 		c.add("oidc.scopes", "openid must be the first")
 	}
@@ -158,7 +159,7 @@ func (c *check) client(o OIDCSettings) Client {
 	}
 	out := Client{
 		ID: o.ClientID, Auth: o.Auth, Secret: o.Secret, SigningAlg: jose.Algorithm(o.SigningAlg), Scopes: o.Scopes, ACRValues: o.ACRValues,
-		Claims: o.Claims, ResponseMode: o.ResponseMode, PAR: o.PAR, DPoP: o.DPoP, UserInfo: o.UserInfo, RequireIss: o.RequireIss,
+		Claims: o.Claims, ResponseMode: o.ResponseMode, PAR: o.PAR, DPoP: o.DPoP, Logout: o.Logout, UserInfo: o.UserInfo, RequireIss: o.RequireIss,
 	}
 	for _, alg := range o.IDTokenAlgs {
 		if !jose.Known(alg) {

@@ -56,6 +56,7 @@ func (k Kind) fill(s Settings) Settings {
 	set(&o.ResponseMode, from.ResponseMode)
 	set(&o.PAR, from.PAR)
 	set(&o.DPoP, from.DPoP)
+	set(&o.Logout, from.Logout)
 	o.RequireIss = o.RequireIss || from.RequireIss
 	o.UserInfo = o.UserInfo || from.UserInfo
 	if len(o.ACRValues) == 0 {
@@ -99,15 +100,15 @@ func kinds() map[Kind]Settings {
 			Worth: Worth{ACR: map[string]policy.Level{
 				"urn:okta:loa:1fa:any": policy.OneStep, "urn:okta:loa:2fa:any": policy.AAL2, "phr": policy.AAL2PhishingResistant,
 			}},
-			OIDC: OIDCSettings{Auth: AuthBasic, DPoP: Off, IDTokenAlgs: []string{"RS256"}},
+			OIDC: OIDCSettings{Auth: AuthBasic, DPoP: Off, Logout: Off, IDTokenAlgs: []string{"RS256"}},
 		},
 		FranceConnect: {
 			Worth: Worth{ACR: map[string]policy.Level{"eidas1": policy.OneStep}},
-			OIDC:  OIDCSettings{Auth: AuthPost, ACRValues: []string{"eidas1"}, PAR: Off, DPoP: Off, IDTokenAlgs: []string{"ES256", "RS256"}},
+			OIDC:  OIDCSettings{Auth: AuthPost, ACRValues: []string{"eidas1"}, PAR: Off, DPoP: Off, Logout: Off, IDTokenAlgs: []string{"ES256", "RS256"}},
 		},
 		FranceConnectPlus: {
 			Worth: Worth{ACR: map[string]policy.Level{"eidas2": policy.AAL2, "eidas3": policy.AAL2}},
-			OIDC:  OIDCSettings{Auth: AuthPost, ACRValues: []string{"eidas2"}, PAR: Off, DPoP: Off, IDTokenAlgs: []string{"ES256", "RS256"}},
+			OIDC:  OIDCSettings{Auth: AuthPost, ACRValues: []string{"eidas2"}, PAR: Off, DPoP: Off, Logout: Off, IDTokenAlgs: []string{"ES256", "RS256"}},
 		},
 		GCKey: { // metadata comes with the agreement; a password there is LoA 2 (ITSG-31)
 			Protocol: string(SAML),

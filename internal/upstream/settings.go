@@ -137,6 +137,8 @@ type OIDCSettings struct {
 	PAR Use `yaml:"par,omitempty" json:"par,omitempty"`
 	// DPoP is whether tokens are bound to a key (RFC 9449): offered (the default), on or off.
 	DPoP Use `yaml:"dpop,omitempty" json:"dpop,omitempty"`
+	// Logout is whether people who sign out here can choose to sign out at the partner, too (OpenID Connect RP-Initiated Logout 1.0): offered (the default: where the partner offers it) or off.
+	Logout Use `yaml:"logout,omitempty" json:"logout,omitempty"`
 	// IDTokenAlgs are the accepted signature algorithms of ID tokens: RS256, PS256, ES256, EdDSA; all of them without it.
 	IDTokenAlgs []string `yaml:"id_token_algs,omitempty" json:"id_token_algs,omitempty"`
 	// UserInfo calls the userinfo endpoint, too, for partners that count a sign-in as done only then. Its answer must name the same subject and is forgotten.
@@ -204,6 +206,7 @@ func (s Settings) withDefaults() Settings {
 	set(&o.ResponseMode, "query")
 	set(&o.PAR, Offered)
 	set(&o.DPoP, Offered)
+	set(&o.Logout, Offered)
 	if len(o.Scopes) == 0 {
 		o.Scopes = []string{"openid"}
 	}

@@ -106,6 +106,7 @@ type Client struct {
 	Claims       []string        // asked for as essential: acr, amr, auth_time
 	ResponseMode string          // "query" or "form_post"
 	PAR, DPoP    Use
+	Logout       Use              // Offered or Off: whether people can sign out there, too
 	Algorithms   []jose.Algorithm // accepted in ID tokens
 	UserInfo     bool             // ask the userinfo endpoint, too
 	RequireIss   bool             // demand iss in answers, whatever the metadata says
@@ -224,3 +225,6 @@ func MetadataPath(provider ID) string { return "/partner/" + string(provider) + 
 // CallbackPath is where a partner sends people back to: one address for each
 // partner (RFC 9700, 4.4.2.2), the same for every service.
 func CallbackPath(provider ID) string { return "/partner/" + string(provider) + "/callback" }
+
+// SignedOutPath is where a partner sends people back to who have signed out there, too.
+func SignedOutPath(provider ID) string { return "/partner/" + string(provider) + "/signed-out" }

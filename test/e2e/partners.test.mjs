@@ -85,6 +85,9 @@ for (const kind of kinds) {
     await page.goto(`${demo.issuer}/partner/northland-bank/callback?state=unknown`);
     await at(page, "partner-unexpected");
     await sound(page);
+    await page.goto(`${demo.issuer}/signed-out?partner=northland-bank`);
+    await page.locator("#partner-sign-out").waitFor();
+    await sound(page, "partner");
 
     await page.context().clearCookies();
     await openService(page, demo.plain);
@@ -246,5 +249,19 @@ test("the bank hears nothing of the service, the service nothing of the bank, an
   await submit(page, "sign-out");
   await at(page, "signed-out");
   assert.deepEqual(await sent(new URL(demo.bank.url).origin), []);
+
+  // Signing out there, too, is a choice, and tells as little.
+  await sound(page, "partner");
+  await page.click("#partner-sign-out");
+  await page.locator("form#bank-sign-out").waitFor();
+  assert.deepEqual(await page.locator("[data-parameter]").evaluateAll((all) => all.map((one) => one.dataset.parameter)),
+    ["client_id", "post_logout_redirect_uri", "ui_locales", "Referer"]);
+  for (const text of await sent(new URL(demo.bank.url).origin)) {
+    assert.ok(!text.includes(service.host) && !text.includes("ishing") && !text.includes('"referer"'), text);
+  }
+  await submit(page, "bank-sign-out");
+  await at(page, "signed-out");
+  await page.locator("#partner-back").waitFor();
+  await sound(page, "back");
   await page.context().close();
 });

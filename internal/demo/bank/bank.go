@@ -45,10 +45,11 @@ const (
 
 // Client is the one who sends people to the bank.
 type Client struct {
-	ID          string
-	RedirectURI string // where people are sent back to
-	Secret      string // "": it signs assertions
-	KeysURL     string // its key set, for assertions; "": it has a secret
+	ID           string
+	RedirectURI  string // where people are sent back to
+	SignedOutURI string // where they are sent who sign out here, too; "": nowhere
+	Secret       string // "": it signs assertions
+	KeysURL      string // its key set, for assertions; "": it has a secret
 }
 
 // Customer is one customer of the bank.
@@ -96,6 +97,7 @@ type Bank struct {
 
 	pushed  *shelf[url.Values] // by request_uri
 	signins *shelf[signin]     // by the key in the address of the sign-in page
+	leaving *shelf[signin]     // by the key in the address of the sign-out page
 	codes   *shelf[grant]      // by code
 	seen    *shelf[struct{}]   // identifiers of client assertions
 
@@ -117,7 +119,8 @@ func New(s Settings) (*Bank, error) {
 		http: &http.Client{Timeout: 3 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 
 		pushed: newShelf[url.Values](pushedLife, s.Now), signins: newShelf[signin](signinLife, s.Now),
-		codes: newShelf[grant](codeLife, s.Now), seen: newShelf[struct{}](mostAhead+time.Minute, s.Now),
+		leaving: newShelf[signin](signinLife, s.Now),
+		codes:   newShelf[grant](codeLife, s.Now), seen: newShelf[struct{}](mostAhead+time.Minute, s.Now),
 	}
 	var err error
 	if b.templates, err = template.ParseFS(pageFiles, "pages/*.html"); err != nil {
@@ -145,6 +148,8 @@ func (b *Bank) Handler() http.Handler {
 	own.HandleFunc("GET /{$}", b.home)
 	own.HandleFunc("GET /sign-in/{key}", b.signinPage)
 	own.HandleFunc("POST /sign-in/{key}", b.signIn)
+	own.HandleFunc("GET /sign-out/{key}", b.signOutPage)
+	own.HandleFunc("POST /sign-out/{key}", b.signOut)
 	menu := http.NewServeMux() // works whatever the fault is
 	menu.HandleFunc("GET /faults", b.faultsPage)
 	menu.HandleFunc("POST /faults", b.chooseFault)
@@ -155,6 +160,7 @@ func (b *Bank) Handler() http.Handler {
 	foreign.HandleFunc("GET /jwks", b.keySet)
 	foreign.HandleFunc("GET /authorize", b.authorize)
 	foreign.HandleFunc("POST /authorize", b.authorize)
+	foreign.HandleFunc("GET /end-session", b.endSession)
 	foreign.HandleFunc("POST /par", b.push)
 	foreign.HandleFunc("POST /token", b.token)
 	foreign.Handle("/", http.NewCrossOriginProtection().Handler(own))
@@ -177,6 +183,7 @@ func (b *Bank) metadata(w http.ResponseWriter, _ *http.Request) {
 		"authorization_endpoint":                           b.Issuer + "/authorize",
 		"token_endpoint":                                   b.Issuer + "/token",
 		"pushed_authorization_request_endpoint":            b.Issuer + "/par",
+		"end_session_endpoint":                             b.Issuer + "/end-session",
 		"jwks_uri":                                         b.Issuer + "/jwks",
 		"response_types_supported":                         []string{"code"},
 		"response_modes_supported":                         []string{"query"},

@@ -617,3 +617,27 @@ func FuzzTheBankTakesAnything(f *testing.F) {
 		}
 	})
 }
+
+func TestWhoSignsOutOfTheBankComesBackToTheRegisteredAddressOnly(t *testing.T) {
+	const back = "https://sign-in.example/partner/bank/signed-out"
+	d := open(t, dbtest.Open(t, db.SQLite), func(_ *upstream.Settings, c *Client) { c.SignedOutURI = back })
+	end := func(client, address string) string {
+		return "/end-session?" + url.Values{"client_id": {client}, "post_logout_redirect_uri": {address}, "ui_locales": {"fr-CA fr"}}.Encode()
+	}
+	for what, address := range map[string]string{
+		"another client": end("another", back), "another address": end(d.Client.ID, "https://elsewhere.example/"), "nothing": "/end-session",
+	} {
+		if page := d.who.Open(address); page.Name() != "bank-problem" {
+			t.Errorf("%s: %s", what, page.Name())
+		}
+	}
+	page := d.who.Open(end(d.Client.ID, back)).Must("bank-sign-out", http.StatusOK)
+	if page.Lang() != "fr" || !strings.Contains(page.Body, back) {
+		t.Errorf("%s: %s", page.Lang(), page.Text())
+	}
+	d.who.Submit("bank-sign-out")
+	if d.who.Left != back {
+		t.Errorf("led to %q", d.who.Left)
+	}
+	d.who.Open(page.URL).Must("bank-problem", http.StatusGone)
+}

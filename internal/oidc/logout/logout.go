@@ -20,6 +20,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 
 	"parvis/internal/audit"
 	"parvis/internal/db"
@@ -220,11 +221,14 @@ func (e *Endpoint) decide(w http.ResponseWriter, r *http.Request, o order, fid i
 	if proven {
 		e.Visitor.SignedOut(w, r)
 	}
-	if o.Landing == "" {
+	switch door := v.Session.Facts.Partner.Door; {
+	case o.Landing != "":
+		redirect(w, o.Landing)
+	case proven && door != "": // the page offers to sign out at the partner, too
+		redirect(w, pathSignedOut+"?partner="+url.QueryEscape(door))
+	default:
 		redirect(w, pathSignedOut)
-		return nil
 	}
-	redirect(w, o.Landing)
 	return nil
 }
 

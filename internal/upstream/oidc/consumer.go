@@ -44,7 +44,22 @@ type Consumer struct {
 
 // callback is where a provider sends people back to.
 func (c *Consumer) callback(p *upstream.Provider) string {
-	return strings.TrimSuffix(c.BaseURL, "/") + upstream.CallbackPath(p.ID)
+	return c.base() + upstream.CallbackPath(p.ID)
+}
+
+// base is the deployment's public address without a slash at its end.
+func (c *Consumer) base() string { return strings.TrimSuffix(c.BaseURL, "/") }
+
+// withQuery adds parameters to an endpoint, which may have a query of its own.
+func withQuery(address string, params url.Values) string {
+	switch {
+	case strings.HasSuffix(address, "?"):
+	case strings.Contains(address, "?"):
+		address += "&"
+	default:
+		address += "?"
+	}
+	return address + params.Encode()
 }
 
 // call makes one call within the provider's timeout. An answer with a status of 5xx
@@ -79,15 +94,7 @@ func (c *Consumer) Begin(ctx context.Context, p *upstream.Provider, ask upstream
 	case p.Client.PAR == upstream.On:
 		return upstream.Request{}, upstream.Fail(upstream.Invalid, "the provider offers no pushed authorization requests, and par is on")
 	}
-	address := m.Authorization
-	switch {
-	case strings.HasSuffix(address, "?"):
-	case strings.Contains(address, "?"):
-		address += "&"
-	default:
-		address += "?"
-	}
-	return upstream.Request{URL: address + params.Encode(), Pending: pending}, nil
+	return upstream.Request{URL: withQuery(m.Authorization, params), Pending: pending}, nil
 }
 
 // parameters are all that a partner is told of a sign-in.

@@ -50,6 +50,9 @@ func (c *Consumer) Examine(ctx context.Context, p *upstream.Provider) []upstream
 	e.methods()
 	e.options()
 	e.asked()
+	if m.EndSession != "" && p.Client.Logout != upstream.Off {
+		e.note("signing out there, too, is offered; the provider must know the post_logout_redirect_uri %s", c.base()+upstream.SignedOutPath(p.ID))
+	}
 	return e.out
 }
 

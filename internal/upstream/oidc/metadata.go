@@ -31,6 +31,7 @@ type metadata struct {
 	Token               string   `json:"token_endpoint"`
 	Keys                string   `json:"jwks_uri"`
 	UserInfo            string   `json:"userinfo_endpoint"`
+	EndSession          string   `json:"end_session_endpoint"`
 	PushedAuthorization string   `json:"pushed_authorization_request_endpoint"`
 	RequirePushed       bool     `json:"require_pushed_authorization_requests"`
 	SendsIss            bool     `json:"authorization_response_iss_parameter_supported"`
@@ -143,6 +144,9 @@ func parseMetadata(raw []byte, issuer string) (*metadata, error) {
 		if err := checkEndpoint(e.value, plain); err != nil {
 			return nil, upstream.Fail(upstream.Invalid, "metadata: %s %.200q: %v", e.name, e.value, err)
 		}
+	}
+	if m.EndSession != "" && checkEndpoint(m.EndSession, plain) != nil {
+		m.EndSession = "" // nobody's sign-in depends on it: it is not offered
 	}
 	if len(m.ResponseTypes) > 0 && !slices.Contains(m.ResponseTypes, "code") {
 		return nil, upstream.Fail(upstream.Invalid, "metadata: response_types_supported lacks code")

@@ -3,6 +3,7 @@ package accountui
 import (
 	"cmp"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -126,5 +127,8 @@ func (u *UI) signOut(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	u.Visitor.SignedOut(w, r)
+	if door := v.Session.Facts.Partner.Door; door != "" { // signing out there, too, can be chosen
+		return kit.See(w, r, "/signed-out?partner="+url.QueryEscape(door))
+	}
 	return kit.See(w, r, "/signed-out")
 }

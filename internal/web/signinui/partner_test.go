@@ -401,8 +401,8 @@ func TestNothingOfTheServiceLeavesByTheBrowser(t *testing.T) {
 		silent(p.Open("/settings"))
 		silent(p.Follow("sign-out-link").Must("sign-out", http.StatusOK))
 		silent(p.Submit("sign-out").Must("signed-out", http.StatusOK))
-		if len(bank.Asked) != asked || strings.Contains(p.Page.Body, webtest.BankOrigin) {
-			t.Error("the partner hears of the sign-out")
+		if len(bank.Asked) != asked || strings.Count(p.Page.Body, webtest.BankOrigin) != 1 || p.Page.Attr("partner-sign-out", "rel") != "noreferrer" {
+			t.Error("the partner hears of the sign-out, unless it is chosen")
 		}
 	})
 }
@@ -470,6 +470,49 @@ func TestAnAccountThatWasClosedMeanwhileIsNotThePartnersFault(t *testing.T) {
 		page := bank.SignIn(other).Must("partner-account", http.StatusOK).MustSay(say(language, "is closed", "est fermé"))
 		if !page.Has("create-account-link") || !page.Has("sign-in-link") || !page.Has("contact") {
 			t.Errorf("the ways on are missing:\n%s", page.Text())
+		}
+	})
+}
+
+// Whose session a partner opened may sign out there, too, and is not sent there unasked.
+func TestWhoSignsOutMayChooseToSignOutAtThePartnerToo(t *testing.T) {
+	eachBank(t, func(t *testing.T, h *webtest.House, bank *webtest.Bank, language string) {
+		p := h.Person(language)
+		p.Open(webtest.Authorize(webtest.Aid))
+		bank.SignIn(p)
+		p.Follow("create-account-link")
+		p.Submit("create-account", "email", email, "terms", "yes")
+		p.Submit("confirm-email", "code", h.Code(email))
+		p.Submit("partner-create")
+		p.Open("/signout").Must("sign-out", http.StatusOK)
+		page := p.Submit("sign-out").Must("signed-out", http.StatusOK).MustSay(say(language, "Northland Bank", "Banque du Northland"))
+		if page.Attr("partner-sign-out", "rel") != "noreferrer" || page.Href("partner-sign-out") != webtest.BankOrigin+"/end-session?client_id=parvis" {
+			t.Errorf("the way to the partner: %q", page.Href("partner-sign-out"))
+		}
+		page = p.Open("/partner/bank/signed-out").Must("signed-out", http.StatusOK)
+		if page.Has("partner-too") || !page.Has("partner-back") || !page.Has("sign-in-link") {
+			t.Errorf("back from the partner: %s", page.Text())
+		}
+		for _, address := range []string{"/signed-out?partner=nobody", "/partner/nobody/signed-out", "/signed-out?partner=" + strings.Repeat("x", 2000)} {
+			if page := p.Open(address).Must("signed-out", http.StatusOK); page.Has("partner-too") || page.Has("partner-back") {
+				t.Errorf("%.40s names a partner", address)
+			}
+		}
+		bank.Close()
+		if page := p.Open("/signed-out?partner=bank"); page.Has("partner-too") {
+			t.Error("a partner that is out of reach is offered")
+		}
+
+		// Who signed in with a password is not asked about a partner.
+		enrolled := h.Person(language)
+		enrolled.Open("/signin")
+		enrolled.Follow("create-account-link")
+		enrolled.Submit("create-account", "email", "plain@example.org", "terms", "yes")
+		enrolled.Submit("confirm-email", "code", h.Code("plain@example.org"))
+		enrolled.Submit("choose-password", "password", good)
+		enrolled.Open("/signout")
+		if page := enrolled.Submit("sign-out").Must("signed-out", http.StatusOK); page.Has("partner-too") {
+			t.Error("a partner is offered to who never was there")
 		}
 	})
 }

@@ -3,6 +3,7 @@ package signinui
 import (
 	"net/http"
 
+	"parvis/internal/upstream"
 	"parvis/internal/web/kit"
 )
 
@@ -31,7 +32,36 @@ func (u *UI) signOut(c *call, form *kit.Form) error {
 	return c.dispatch()
 }
 
-// signedOut shows the page signed-out.
+// signedOutPage is the data of pages/signed-out.html.
+type signedOutPage struct {
+	Partner string // where the person may still be signed in; "" for nowhere
+	URL     string // where they sign out there, too; "" where it is not offered
+	Back    bool   // they come from there
+}
+
+// signedOut shows the page signed-out. Whose session a sign-in partner opened may choose
+// to sign out there, too (OpenID Connect RP-Initiated Logout 1.0).
 func (u *UI) signedOut(w http.ResponseWriter, r *http.Request) error {
-	return u.pages.Render(w, r, http.StatusOK, kit.View{Page: "signed-out", Title: u.Site.Tr(r).T("signed-out.title")})
+	return u.renderSignedOut(w, r, upstream.ID(r.URL.Query().Get("partner")), false)
+}
+
+// signedOutThere shows the page signed-out to who comes back from a partner. That they
+// have signed out there is not known here, and not said.
+func (u *UI) signedOutThere(w http.ResponseWriter, r *http.Request) error {
+	return u.renderSignedOut(w, r, upstream.ID(r.PathValue("partner")), true)
+}
+
+func (u *UI) renderSignedOut(w http.ResponseWriter, r *http.Request, partner upstream.ID, back bool) error {
+	tr := u.Site.Tr(r)
+	var data signedOutPage
+	if partner != "" {
+		p, address, err := u.Upstreams.SignOut(r.Context(), partner, tr.Lang())
+		if err != nil {
+			return err
+		}
+		if p != nil && address != "" {
+			data = signedOutPage{Partner: p.Name.In(tr.Lang()), URL: address, Back: back}
+		}
+	}
+	return u.pages.Render(w, r, http.StatusOK, kit.View{Page: "signed-out", Title: tr.T("signed-out.title"), Data: data})
 }

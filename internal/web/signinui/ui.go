@@ -121,6 +121,7 @@ func (u *UI) Routes(mux *http.ServeMux) {
 	mux.Handle("GET /signin/{flow}/sign-out", u.show(signin.StepSignOut, u.renderSignOut))
 	mux.Handle("POST /signin/{flow}/sign-out", u.take(signin.StepSignOut, "sign-out", u.signOut, u.renderSignOut))
 	mux.Handle("GET /signed-out", u.Site.Handle(u.signedOut))
+	mux.Handle("GET /partner/{partner}/signed-out", u.Site.Handle(u.signedOutThere))
 
 	mux.Handle("GET /link/{token}", u.Site.Handle(u.openLink))
 	mux.Handle("POST /link/{token}", u.Site.Handle(u.confirmLink))

@@ -123,3 +123,8 @@ func (b *Bank) SignIn(p *Person) *Page {
 	p.Follow("submit")
 	return p.Open(b.Answer(p))
 }
+
+// SignOut is where people sign out of the bank, too.
+func (*Bank) SignOut(*upstream.Provider, i18n.Lang) string {
+	return BankOrigin + "/end-session?client_id=parvis"
+}
