@@ -76,7 +76,7 @@ func (h *House) journeys(Options) error {
 	}
 	h.Recovery = &recovery.Journey{
 		DB: h.DB, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs, Passwords: h.Passwords,
-		Policy: h.Policy, Hasher: h.Hasher, Table: h.Table, Sessions: h.Sessions, Links: h.Links, Registry: h.Registry, Outbox: h.Outbox,
+		Policy: h.Policy, Hasher: h.Hasher, Table: h.Table, Sessions: h.Sessions, Links: h.Links, Upstreams: h.Upstreams, Registry: h.Registry, Outbox: h.Outbox,
 		Audit: h.Audit, Limiter: h.Limiter, Words: h.names(),
 	}
 	h.Stepup = &stepup.Journey{

@@ -61,6 +61,8 @@ const (
 	PasswordUnlocked Name = "password.unlocked"
 	// PasswordResetRequested: somebody asked for a message to reset a password.
 	PasswordResetRequested Name = "password.reset_requested"
+	// SigninWaysRequested: somebody asked for a message about how to sign in to the account of an address.
+	SigninWaysRequested Name = "signin.ways_requested"
 	// PasswordUnlockRequested: somebody asked for a message to unlock a password.
 	PasswordUnlockRequested Name = "password.unlock_requested"
 	// PasswordReset: a new password was chosen after proof of the address.

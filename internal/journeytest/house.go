@@ -205,7 +205,7 @@ func build(t testing.TB, d *db.DB, clock *dbtest.Clock, p plan) *House {
 	}
 	h.Recovery = &recovery.Journey{
 		DB: d, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs, Passwords: passwords,
-		Policy: rules, Hasher: h.Hasher, Table: h.Table, Sessions: h.Sessions, Links: h.Links, Registry: h.Registry, Outbox: outbox, Audit: h.Audit,
+		Policy: rules, Hasher: h.Hasher, Table: h.Table, Sessions: h.Sessions, Links: h.Links, Upstreams: h.Upstreams, Registry: h.Registry, Outbox: outbox, Audit: h.Audit,
 		Limiter: limiter, Words: []string{"Parvis"},
 	}
 	h.Stepup = &stepup.Journey{

@@ -47,6 +47,8 @@ func TestForeignWordsCannotBreakAMail(t *testing.T) {
 			AccountsMerged{Other: evil, Token: "token", Valid: time.Hour, Asked: asked},
 			EnrolmentReset{Service: service, Sharing: []Service{service}, Asked: asked},
 			PartnerBlocked{Partner: text, Asked: asked},
+			WaysIn{Service: service, Password: true, Partners: []i18n.Text{text, text}, Asked: asked},
+			WaysNoAccount{Service: service, Asked: asked},
 			PartnerUnblocked{Partner: text, Asked: asked},
 			ServiceConnected{Service: service, Shared: []i18n.Text{text, text}, Asked: asked},
 			ServiceDisconnected{Service: service, Asked: asked},

@@ -106,6 +106,12 @@ func samples() []sample {
 		{"enrolment-reset", EnrolmentReset{Service: fishing, Asked: bare}},
 		{"enrolment-reset-sharing", EnrolmentReset{Service: fishing, Sharing: []Service{{Name: i18n.Text{"en": "Hunting licences", "fr": "Permis de chasse"}}}, Asked: bare}},
 		{"partner-blocked", PartnerBlocked{Partner: i18n.Text{"en": "Northland Bank", "fr": "Banque du Northland"}, Asked: near}},
+		{"ways-in", WaysIn{Service: fishing, Password: true, Partners: []i18n.Text{{"en": "Northland Bank", "fr": "Banque du Northland"}, {"en": "Province of Northland", "fr": "Province du Northland"}}, Asked: near}},
+		{"ways-in-password", WaysIn{Password: true, Asked: bare}},
+		{"ways-in-partner", WaysIn{Partners: []i18n.Text{{"en": "Northland Bank", "fr": "Banque du Northland"}}, Asked: near}},
+		{"ways-in-none", WaysIn{Asked: near}},
+		{"ways-no-account", WaysNoAccount{Service: fishing, Asked: near}},
+		{"ways-no-account-pending", WaysNoAccount{Pending: true, Asked: near}},
 		{"partner-unblocked", PartnerUnblocked{Partner: i18n.Text{"en": "Northland Bank", "fr": "Banque du Northland"}, Asked: near}},
 		{"service-connected", ServiceConnected{Service: fishing, Asked: near, Shared: []i18n.Text{
 			{"en": "Your e-mail address", "fr": "Votre adresse courriel"},

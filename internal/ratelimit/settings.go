@@ -19,6 +19,8 @@ const (
 	MailAddress       Rule = "mail_address"
 	ResetAddress      Rule = "reset_address"
 	ResetIP           Rule = "reset_ip"
+	WaysAddress       Rule = "ways_address"
+	WaysIP            Rule = "ways_ip"
 	CodeIP            Rule = "code_ip"
 	SendIP            Rule = "send_ip"
 	SendAccount       Rule = "send_account"
@@ -66,6 +68,10 @@ type Settings struct {
 	ResetAddress Limit `yaml:"reset_address"`
 	// ResetIP counts requests to reset or unlock a password from one IP address.
 	ResetIP Limit `yaml:"reset_ip"`
+	// WaysAddress counts questions about how somebody signed in, for one e-mail address.
+	WaysAddress Limit `yaml:"ways_address"`
+	// WaysIP counts questions about how somebody signed in, from one IP address.
+	WaysIP Limit `yaml:"ways_ip"`
 	// CodeIP counts codes typed from one IP address.
 	CodeIP Limit `yaml:"code_ip"`
 	// SendIP counts one-time codes sent at the wish of one IP address.
@@ -113,6 +119,8 @@ func Preset(name string) Settings {
 		MailAddress:       Limit{Count: 10, Window: hour},
 		ResetAddress:      Limit{Count: 10, Window: hour},
 		ResetIP:           Limit{Count: 50, Window: hour},
+		WaysAddress:       Limit{Count: 5, Window: hour},
+		WaysIP:            Limit{Count: 50, Window: hour},
 		CodeIP:            Limit{Count: 100, Window: 10 * minute},
 		SendIP:            Limit{Count: 50, Window: 10 * minute},
 		SendAccount:       Limit{Count: 15, Window: hour},
@@ -146,7 +154,7 @@ func (s Settings) limits() map[Rule]Limit {
 	return map[Rule]Limit{
 		SigninIP: s.SigninIP, SigninAddress: s.SigninAddress, SigninAddressIP: s.SigninAddressIP, SigninBrowser: s.SigninBrowser,
 		EnrollmentIP: s.EnrollmentIP, EnrollmentAddress: s.EnrollmentAddress, MailAddress: s.MailAddress,
-		ResetAddress: s.ResetAddress, ResetIP: s.ResetIP, CodeIP: s.CodeIP, SendIP: s.SendIP, SendAccount: s.SendAccount,
+		ResetAddress: s.ResetAddress, ResetIP: s.ResetIP, WaysAddress: s.WaysAddress, WaysIP: s.WaysIP, CodeIP: s.CodeIP, SendIP: s.SendIP, SendAccount: s.SendAccount,
 		SetUpAccount: s.SetUpAccount, SetUpNumber: s.SetUpNumber,
 		LinkIP: s.LinkIP, ContactIP: s.ContactIP,
 		FlowIP: s.FlowIP, AuthorizeIP: s.AuthorizeIP, TokenIP: s.TokenIP, TokenClient: s.TokenClient, RequestIP: s.RequestIP,
@@ -169,7 +177,7 @@ func (s *Settings) limit(rule Rule) (Limit, bool) {
 // rules are the names in the order of Settings.
 func rules() []Rule {
 	return []Rule{
-		SigninIP, SigninAddress, SigninAddressIP, SigninBrowser, EnrollmentIP, EnrollmentAddress, MailAddress, ResetAddress, ResetIP,
+		SigninIP, SigninAddress, SigninAddressIP, SigninBrowser, EnrollmentIP, EnrollmentAddress, MailAddress, ResetAddress, ResetIP, WaysAddress, WaysIP,
 		CodeIP, SendIP, SendAccount, SetUpAccount, SetUpNumber, LinkIP, ContactIP, FlowIP, AuthorizeIP, TokenIP, TokenClient, RequestIP,
 	}
 }

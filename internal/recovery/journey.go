@@ -30,6 +30,7 @@ type Journey struct {
 	Hasher    *password.Hasher
 	Table     policy.Table
 	Sessions  session.Sessions
+	Upstreams *upstream.Registry
 	Links     upstream.Links
 	Registry  *relyingparty.Registry
 	Outbox    *notify.Outbox

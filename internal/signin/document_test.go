@@ -29,7 +29,7 @@ func document() string {
 	b.WriteString("Each box is a page, `/signin/{flow}/<name>`. A request ends at the dispatcher,\n" +
 		"`/signin/{flow}`, which names the page that is due from what has been proven. A page or a\n" +
 		"request out of turn changes nothing and goes to the dispatcher. The pages where a branch\n" +
-		"begins (`sign-in`, `create-account`, `forgot-password`, `unlock`) stay open until somebody\n" +
+		"begins (`sign-in`, `create-account`, `forgot-password`, `unlock`, `ways-in`) stay open until somebody\n" +
 		"has signed in; beginning a branch clears the facts of the steps that follow it. The journey\n" +
 		"that adds a sign-in partner begins in the settings, at `adding-partner`. The pages\n" +
 		"`another-way` and `help-me-choose` only help to choose: they are open while a second step,\n" +

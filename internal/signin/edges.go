@@ -66,6 +66,8 @@ func Edges() []Edge {
 		{[]Step{StepChoosePassword}, "choose-password", "changed", []Step{StepSignIn}},
 		{[]Step{StepChoosePassword}, "choose-password", "proof ended", []Step{StepForgot}},
 
+		{before(), "ways-in", "sent", []Step{StepSignIn, StepPartnerNew}},
+
 		{before(), "link", "proven", []Step{StepChoosePassword, StepAlready, StepSignIn}},
 
 		{before(), "partner", "on the way", []Step{StepHandOff, StepPartnerFailed}},

@@ -252,6 +252,7 @@ func requests() []request {
 			w.Keep(r.Cookies)
 			return err
 		}},
+		{"ways-in", "", func(w *traveller) error { return w.h.Recovery.Ways(w.h.T.Context(), w.Visitor, w.flow, w.address) }},
 		{"reset-password", "", prove(func(w *traveller) (proving.Result, error) {
 			return w.h.Recovery.Reset(w.h.T.Context(), w.Visitor, w.flow, w.address)
 		})},

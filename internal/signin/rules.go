@@ -284,7 +284,7 @@ func nextAgreement(p Position) (Step, Reason) {
 // They stay open until somebody has signed in: going back is always possible.
 func entrance(s Step) bool {
 	switch s {
-	case StepSignIn, StepCreate, StepForgot, StepUnlock:
+	case StepSignIn, StepCreate, StepForgot, StepUnlock, StepWays:
 		return true
 	default:
 		return false

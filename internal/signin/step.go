@@ -14,6 +14,7 @@ const (
 	StepForgot         Step = "forgot-password"    // address of the account to reset
 	StepUnlock         Step = "unlock"             // address of the account to unlock
 	StepCheckEmail     Step = "check-email"        // reset or unlock mail sent; its code may be typed
+	StepWays           Step = "ways-in"            // address of the account whose ways in are mailed; open while StepSignIn may be
 	StepSecond         Step = "second-step"        // prove a second method
 	StepOtherWay       Step = "another-way"        // choose with which method; open while StepSecond is due
 	StepSetUp          Step = "set-up-method"      // choose a method to set up

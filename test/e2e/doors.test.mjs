@@ -141,3 +141,41 @@ for (const kind of kinds) {
     await page.context().close();
   });
 }
+
+for (const kind of kinds) {
+  const how = `${kind.lang}, ${kind.width} px, JavaScript ${kind.script === false ? "off" : "on"}${kind.dark ? ", dark" : ""}`;
+
+  test(`who does not remember how they signed in is told by mail (${how})`, async () => {
+    const page = await person(browser, kind);
+    const email = newAddress("ways");
+    await createByCode(page, demo, demo.plain, email);
+    await page.context().clearCookies();
+    const ask = async (address) => {
+      await openService(page, demo.plain);
+      await at(page, "sign-in");
+      await page.click("#ways-link");
+      await at(page, "ways-in");
+      await page.fill("form#ways-in [name=email]", address);
+      await submit(page, "ways-in");
+    };
+    await ask("no address");
+    await at(page, "ways-in");
+    await sound(page, "error");
+    for (const address of [email, newAddress("a-rather-long-name-that-nobody-has")]) {
+      await ask(address);
+      await at(page, "ways-sent");
+      await sound(page, address === email ? "known" : "unknown");
+      let mail;
+      for (let i = 0; i < 100; i++) {
+        [mail] = (await demo.mails(address)).filter((m) => /How to sign in|Comment vous connecter|No .* account|Aucun compte/.test(m.subject));
+        if (mail) break;
+        await new Promise((r) => setTimeout(r, 100));
+      }
+      assert.ok(mail, `no answer to ${address}`);
+      assert.equal(/No .* account|Aucun compte/.test(mail.subject), address !== email, mail.subject);
+    }
+    await page.click("#sign-in-link");
+    await at(page, "sign-in");
+    await page.context().close();
+  });
+}

@@ -19,6 +19,7 @@ type signInPage struct {
 	Coming   string        // the partner that is to be linked to who signs in here; "" for none
 	Password bool          // the form of the password is there
 	First    bool          // the partners stand before it: the service prefers one
+	Ways     bool          // there are several doors: a mail can answer which ones open somebody's account
 	Closed   string        // which doors the service does not take; "" when it takes all
 	Last     string        // the door by which somebody came in here last time: policy.DoorPassword or a partner; "" for none
 	LastName string        // of that partner

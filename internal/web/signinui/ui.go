@@ -98,6 +98,9 @@ func (u *UI) Routes(mux *http.ServeMux) {
 
 	mux.Handle("GET /signin/{flow}/forgot-password", u.show(signin.StepForgot, u.renderForgot))
 	mux.Handle("POST /signin/{flow}/forgot-password", u.take(signin.StepForgot, "forgot-password", u.forgot, u.renderForgot))
+	mux.Handle("GET /signin/{flow}/ways-in", u.show(signin.StepWays, u.renderWays))
+	mux.Handle("POST /signin/{flow}/ways-in", u.take(signin.StepWays, "ways-in", u.ways, u.renderWays))
+	mux.Handle("GET /signin/{flow}/ways-sent", u.show(signin.StepWays, u.renderWaysSent))
 	mux.Handle("GET /signin/{flow}/unlock", u.show(signin.StepUnlock, u.renderUnlock))
 	mux.Handle("POST /signin/{flow}/unlock", u.take(signin.StepUnlock, "unlock", u.unlock, u.renderUnlock))
 	mux.Handle("GET /signin/{flow}/locked", u.show(signin.StepUnlock, u.renderLocked))

@@ -1,0 +1,61 @@
+package notify
+
+import "parvis/internal/i18n"
+
+// The messages that answer how somebody can sign in.
+const (
+	KindWaysIn        Kind = "ways-in"
+	KindWaysNoAccount Kind = "ways-no-account"
+)
+
+// WaysIn tells the owner of an address by which doors their account opens.
+type WaysIn struct {
+	Service  Service // that waits; zero for none
+	Password bool
+	Partners []i18n.Text // sign-in partners, the first linked first
+	Asked    Asked
+}
+
+// Kind is KindWaysIn.
+func (WaysIn) Kind() Kind { return KindWaysIn }
+
+// WaysNoAccount tells who reads the mail of an address that there is no account with it,
+// or none that was activated.
+type WaysNoAccount struct {
+	Service Service
+	Pending bool // one was begun and not activated yet
+	Asked   Asked
+}
+
+// Kind is KindWaysNoAccount.
+func (WaysNoAccount) Kind() Kind { return KindWaysNoAccount }
+
+func (d WaysIn) compose(w *writer) {
+	w.open("ways")
+	w.named("ways.why", d.Service)
+	w.say("ways.list")
+	var items [][]span
+	if d.Password {
+		items = append(items, spans(w.t("ways.password")))
+	}
+	for _, p := range d.Partners {
+		items = append(items, spans(w.t("ways.partner", "partner", clean(w.in(p)))))
+	}
+	if len(items) == 0 {
+		items = append(items, spans(w.t("ways.none")))
+	}
+	w.out.Body = append(w.out.Body, block{Items: items})
+	w.say("ways.lost")
+	w.button("button.signin", pathSignIn)
+	w.aside("notasked.title", "ways.ignore")
+	w.asked("asked", d.Asked)
+}
+
+func (d WaysNoAccount) compose(w *writer) {
+	w.open("ways-none")
+	w.named("ways-none.why", d.Service)
+	if d.Pending {
+		w.say("ways-none.pending")
+	}
+	w.none(d.Asked)
+}
