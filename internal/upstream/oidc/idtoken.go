@@ -130,7 +130,7 @@ func (c *Consumer) idToken(ctx context.Context, p *upstream.Provider, m *metadat
 // readClaims reads the payload of a token whose signature was verified.
 func readClaims(payload []byte) (claims, error) {
 	var out claims
-	if err := json.Unmarshal(payload, &out); err != nil {
+	if err := jose.Exact(payload, &out); err != nil {
 		return claims{}, upstream.Fail(upstream.Invalid, "ID token: a claim is not of its type")
 	}
 	return out, nil

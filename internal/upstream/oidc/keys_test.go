@@ -111,3 +111,20 @@ func TestAThoroughProbeSeesThatTheKeysCannotBeHad(t *testing.T) {
 	defer cancel()
 	failed(t, "keys that hang", f.c.Probe(late, p, true), upstream.Slow)
 }
+
+func TestAClaimCountsUnderItsExactNameOnly(t *testing.T) {
+	f := newPartner(t)
+	for name, refused := range map[string]bool{"ſub": true, "SUB": true, "iſs": true, "namé": false} {
+		f.claims = func(m map[string]any) { m[name] = "victim" }
+		if a, err := f.signIn(nil); (err != nil) != refused || err == nil && a.Subject == "victim" {
+			t.Errorf("%q beside the real one: subject %q, %v", name, a.Subject, err)
+		}
+	}
+	f.claims = func(m map[string]any) {
+		m["SUB"] = m["sub"]
+		delete(m, "sub")
+	}
+	if _, err := f.signIn(nil); err == nil {
+		t.Error("SUB was taken for sub")
+	}
+}

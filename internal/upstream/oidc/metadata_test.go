@@ -220,6 +220,8 @@ func FuzzClaims(f *testing.F) {
 	pending := upstream.Pending{Nonce: "n", At: now}
 	f.Add([]byte(`{"iss":"https://b.example","aud":"parvis","sub":"s","nonce":"n","exp":1800000100,"iat":1800000000,"amr":["pwd"]}`))
 	f.Add([]byte(`{"iss":"https://b.example","aud":["parvis"],"sub":"s","nonce":"n","exp":1e9,"iat":-1,"auth_time":null,"amr":"x"}`))
+	f.Add([]byte(`{"iss":"https://b.example","aud":"parvis","sub":"s","\u017fub":"x","nonce":"n","exp":1800000100,"iat":1800000000}`))
+	f.Add([]byte(`{"iss":"https://b.example","aud":"parvis","SUB":"s","nonce":"n","exp":1800000100,"iat":1800000000}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		c, err := readClaims(raw)
 		if err != nil {
