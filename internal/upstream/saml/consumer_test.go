@@ -1,6 +1,7 @@
 package saml
 
 import (
+	"context"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
@@ -450,6 +451,46 @@ func TestMetadataIsKeptAsLongAsItSaysAndNoLongerThanItIsValid(t *testing.T) {
 			t.Errorf("new metadata: %v", err)
 		}
 	})
+}
+
+// Nobody waits behind somebody else for a partner that hangs, and nobody twice for the same.
+func TestMetadataThatHangsKeepsPeopleOnlyForTheirOwnTimeAndIsAskedForOnce(t *testing.T) {
+	clock := dbtest.NewClock()
+	h := open(t, nil, clock)
+	hang, came := make(chan struct{}), make(chan struct{}, 100)
+	h.server.Config.Handler = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		came <- struct{}{}
+		<-hang
+	})
+	defer close(hang)
+	p := h.provider()
+	p.Timeout = 300 * time.Millisecond
+	var all sync.WaitGroup
+	var slow atomic.Int64
+	for range 30 {
+		all.Go(func() {
+			_, err := h.c.Begin(t.Context(), p, upstream.Ask{})
+			if upstream.FailureOf(err) == upstream.Slow {
+				slow.Add(1)
+			}
+		})
+	}
+	impatient, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := h.c.Begin(impatient, p, upstream.Ask{}); err == nil || upstream.FailureOf(err) != "" {
+		t.Errorf("who left: %v", err)
+	}
+	all.Wait()
+	if _, err := h.c.Begin(t.Context(), p, upstream.Ask{}); upstream.FailureOf(err) != upstream.Slow {
+		t.Errorf("who comes next: %v", err)
+	}
+	if slow.Load() != 30 || len(came) != 1 {
+		t.Errorf("%d of 30 were told that it is slow, it was asked %d times", slow.Load(), len(came))
+	}
+	clock.Advance(failedFor)
+	if _, err := h.c.Begin(t.Context(), p, upstream.Ask{}); upstream.FailureOf(err) != upstream.Slow || len(came) != 2 {
+		t.Errorf("after a while: %v, asked %d times", err, len(came))
+	}
 }
 
 func TestMetadataThatIsPinnedMustBeSignedByThatCertificate(t *testing.T) {

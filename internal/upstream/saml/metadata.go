@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
+	"errors"
 	"sync"
 	"time"
 
@@ -42,13 +43,25 @@ func sourceOf(p *upstream.Provider) source {
 
 // cache is what is known of one source.
 type cache struct {
-	asking sync.Mutex // held while metadata is fetched, so that many at once ask once
-	mutex  sync.Mutex // of what follows
-	idp    *protocol.IdentityProvider
-	at     time.Time // of idp
-	tried  time.Time // whatever came of it
-	forced time.Time // the last time that an unknown key was the reason
+	mutex   sync.Mutex // of what follows; never held during a call
+	idp     *protocol.IdentityProvider
+	at      time.Time // when idp was asked for
+	tried   time.Time // the last call, whatever came of it
+	err     error     // of the last call
+	forced  time.Time // the last time that an unknown key was the reason
+	running *call     // nil while nobody asks
 }
+
+// call is one call for metadata that everybody waits for who wants it.
+type call struct {
+	done chan struct{} // closed when what follows is there
+	idp  *protocol.IdentityProvider
+	err  error
+}
+
+// failedFor is for how long a failed call answers for the next ones: whoever comes then
+// is told at once, and does not wait for the same.
+const failedFor = 5 * time.Second
 
 func (c *Consumer) of(p *upstream.Provider) *cache {
 	c.mutex.Lock()
@@ -95,16 +108,29 @@ func (c *Consumer) partner(ctx context.Context, p *upstream.Provider) (*protocol
 		}
 		return known, nil
 	}
-	k := c.of(p)
-	known, age, lately := k.usable(c.Now())
+	k, now := c.of(p), c.Now()
+	known, age, lately := k.usable(now)
 	if known != nil && (age < fresh(known) || lately) {
 		return known, nil
 	}
-	idp, err := c.fetchOnce(ctx, p, k)
+	if err := k.failed(now); known == nil && err != nil {
+		return nil, err
+	}
+	idp, err := c.fetch(ctx, p)
 	if err != nil && known != nil {
 		return known, nil // what it said before serves for a while
 	}
 	return idp, err
+}
+
+// failed is why the last call came to nothing, while that answers for others.
+func (k *cache) failed(now time.Time) error {
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
+	if since := now.Sub(k.tried); k.err == nil || k.running != nil || since < 0 || since >= failedFor {
+		return nil
+	}
+	return k.err
 }
 
 // renewed asks a provider for its metadata because an answer was signed by none of the
@@ -127,26 +153,47 @@ func (c *Consumer) renewed(ctx context.Context, p *upstream.Provider) (*protocol
 	return idp, err == nil
 }
 
-// fetchOnce asks unless somebody else has just got an answer.
-func (c *Consumer) fetchOnce(ctx context.Context, p *upstream.Provider, k *cache) (*protocol.IdentityProvider, error) {
-	before := c.Now()
-	k.asking.Lock()
-	defer k.asking.Unlock()
-	k.mutex.Lock()
-	known, at := k.idp, k.at
-	k.mutex.Unlock()
-	if known != nil && !at.Before(before) {
-		return known, nil
+// fetch asks a provider for its metadata and keeps a good answer. Many at once ask once;
+// each leaves when its own time is over, and the call goes on for the others, within the
+// provider's timeout.
+func (c *Consumer) fetch(ctx context.Context, p *upstream.Provider) (*protocol.IdentityProvider, error) {
+	f := c.join(ctx, p)
+	select {
+	case <-f.done:
+		return f.idp, f.err
+	case <-ctx.Done():
 	}
-	return c.fetch(ctx, p)
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return nil, upstream.Fail(upstream.Slow, "metadata: no answer in time")
+	}
+	return nil, upstream.Called(ctx, "metadata", ctx.Err())
 }
 
-// fetch asks a provider for its metadata and keeps a good answer.
-func (c *Consumer) fetch(ctx context.Context, p *upstream.Provider) (*protocol.IdentityProvider, error) {
+// join joins the call that is under way, or makes one.
+func (c *Consumer) join(ctx context.Context, p *upstream.Provider) *call {
 	k := c.of(p)
 	k.mutex.Lock()
-	k.tried = c.Now()
-	k.mutex.Unlock()
+	defer k.mutex.Unlock()
+	if k.running != nil {
+		return k.running
+	}
+	f, began := &call{done: make(chan struct{})}, c.Now()
+	k.running, k.tried = f, began
+	go func() {
+		f.idp, f.err = c.ask(context.WithoutCancel(ctx), p)
+		k.mutex.Lock()
+		defer k.mutex.Unlock()
+		defer close(f.done)
+		k.running, k.err = nil, f.err
+		if f.err == nil {
+			k.idp, k.at = f.idp, began
+		}
+	}()
+	return f
+}
+
+// ask calls for metadata and reads it.
+func (c *Consumer) ask(ctx context.Context, p *upstream.Provider) (*protocol.IdentityProvider, error) {
 	limited, cancel := context.WithTimeout(ctx, p.Timeout)
 	defer cancel()
 	answer, err := c.Outbound.Do(limited, outbound.Request{
@@ -165,8 +212,5 @@ func (c *Consumer) fetch(ctx context.Context, p *upstream.Provider) (*protocol.I
 	if err != nil {
 		return nil, upstream.Fail(upstream.Invalid, "metadata: %w", err)
 	}
-	k.mutex.Lock()
-	defer k.mutex.Unlock()
-	k.idp, k.at = idp, c.Now()
 	return idp, nil
 }
