@@ -187,7 +187,8 @@ func (r *Registry) probe(ctx context.Context, p *Provider, thorough bool) {
 // none or it is disabled; else the error is an *Error: of the failure Outage at once
 // while the provider is known to be out of reach, Weaker when it can never reach
 // the level.
-func (r *Registry) Begin(ctx context.Context, provider ID, ask Ask) (Request, error) {
+func (r *Registry) Begin(ctx context.Context, provider ID, ask Ask) (_ Request, err error) {
+	defer func() { logged(ctx, provider, err) }()
 	p, err := r.Get(ctx, provider)
 	if err != nil {
 		return Request{}, err
@@ -224,7 +225,8 @@ func (r *Registry) Begin(ctx context.Context, provider ID, ask Ask) (Request, er
 // Finish checks what the browser brought back from a provider. The pending must have
 // been taken away before: a second try with it is the caller's Replay. The error is
 // as of Begin; of the failure Weaker when the sign-in is worth less than was asked for.
-func (r *Registry) Finish(ctx context.Context, pending Pending, answer Answer) (Assertion, error) {
+func (r *Registry) Finish(ctx context.Context, pending Pending, answer Answer) (_ Assertion, err error) {
+	defer func() { logged(ctx, pending.Provider, err) }()
 	p, err := r.Get(ctx, pending.Provider)
 	if err != nil {
 		return Assertion{}, err
@@ -261,5 +263,13 @@ func (r *Registry) note(p *Provider, err error) {
 	e, ok := errors.AsType[*Error](err)
 	if ok && !e.ByBrowser && (e.Failure == Outage || e.Failure == Slow) {
 		r.health.suspect(p.ID)
+	}
+}
+
+// logged tells operators why a sign-in at a provider came to nothing. People are told
+// less, and a reason holds neither secrets nor anything about the person.
+func logged(ctx context.Context, provider ID, err error) {
+	if e, ok := errors.AsType[*Error](err); ok {
+		slog.InfoContext(ctx, "a sign-in at a partner came to nothing", "upstream", provider, "failure", string(e.Failure), "reason", e.Error())
 	}
 }

@@ -1,8 +1,12 @@
 package upstream
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -271,4 +275,32 @@ func TestWhatASignInIsWorthDecidesWhetherItIsEnough(t *testing.T) {
 			t.Errorf("an old request: %v", err)
 		}
 	})
+}
+
+func TestTheLogSaysWhyASignInAtAPartnerCameToNothing(t *testing.T) {
+	var out bytes.Buffer
+	before := slog.Default()
+	defer slog.SetDefault(before)
+	slog.SetDefault(slog.New(slog.NewTextHandler(&out, nil)))
+	synctest.Test(t, func(t *testing.T) {
+		f := &partner{}
+		r := watched(t, f, 1)
+		request, err := r.Begin(t.Context(), "bank-0", Ask{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.set(func(f *partner) { f.finish = Fail(Invalid, "signed by a key of nobody") })
+		if _, err := r.Finish(t.Context(), request.Pending, Answer{Params: url.Values{"code": {"a-secret-code"}}}); FailureOf(err) != Invalid {
+			t.Fatal(err)
+		}
+	})
+	text := out.String()
+	for _, want := range []string{"upstream=bank-0", "failure=invalid", "signed by a key of nobody"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in the log: %s", want, text)
+		}
+	}
+	if strings.Contains(text, "a-secret-code") {
+		t.Error("the answer stands in the log")
+	}
 }

@@ -668,6 +668,8 @@ func TestACheckNamesWhatDoesNotFit(t *testing.T) {
 		find("its date ends on", false)
 		h.clock.Advance(48 * time.Hour)
 		find("its date ended on", false)
+		h.c.BaseURL = "http://sign-in.example.org"
+		find("our metadata: saml: the address for answers: must begin with https://", true)
 	})
 }
 

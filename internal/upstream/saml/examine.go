@@ -39,6 +39,9 @@ func (c *Consumer) Examine(ctx context.Context, p *upstream.Provider) []upstream
 		e.wrong("our signing key: %v", err)
 	} else {
 		e.ours(signing)
+		if _, err := c.Metadata(p); err != nil { // an address of ours that no partner would take
+			e.wrong("our metadata: %v", err)
+		}
 	}
 	idp, err := c.partner(ctx, p)
 	if p.SAML.Known == nil {
