@@ -3,6 +3,7 @@ package signin
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -11,7 +12,6 @@ import (
 	"parvis/internal/db"
 	"parvis/internal/fault"
 	"parvis/internal/flow"
-	"parvis/internal/id"
 	"parvis/internal/notify"
 	"parvis/internal/policy"
 	"parvis/internal/session"
@@ -32,7 +32,11 @@ type PartnerEntry struct {
 // when nobody is.
 func (j *Journey) PartnerLinks(ctx context.Context, v flow.Visitor) ([]PartnerEntry, error) {
 	var out []PartnerEntry
-	err := j.DB.Read(ctx, func(tx *db.Tx) error {
+	partners, err := j.Partners(ctx)
+	if err != nil {
+		return nil, err
+	}
+	err = j.DB.Read(ctx, func(tx *db.Tx) error {
 		out = nil
 		live, err := j.live(tx, v)
 		if err != nil {
@@ -45,8 +49,9 @@ func (j *Journey) PartnerLinks(ctx context.Context, v flow.Visitor) ([]PartnerEn
 		if err != nil {
 			return err
 		}
-		only, err := j.lastWayIn(tx, live.Account, len(links))
+		_, password, err := j.Passwords.Get(tx, live.Account)
 		for _, l := range links {
+			only := !password && lastWayIn(links, l.ID, partners)
 			out = append(out, PartnerEntry{ID: l.ID, Issuer: l.Issuer, Since: l.Since, UsedAt: l.UsedAt, Only: only})
 		}
 		return err
@@ -66,10 +71,12 @@ func (j *Journey) PartnerLinks(ctx context.Context, v flow.Visitor) ([]PartnerEn
 	return out, nil
 }
 
-// lastWayIn reports whether nothing but one partner leads into an account.
-func (j *Journey) lastWayIn(tx *db.Tx, a id.Account, links int) (bool, error) {
-	_, found, err := j.Passwords.Get(tx, a)
-	return links < 2 && !found, err
+// lastWayIn reports whether no other link than one leads to a partner that can be chosen now.
+func lastWayIn(links []upstream.Link, link upstream.LinkID, partners []*upstream.Provider) bool {
+	return !slices.ContainsFunc(links, func(l upstream.Link) bool {
+		opens := func(p *upstream.Provider) bool { return p.Issuer == l.Issuer }
+		return l.ID != link && slices.ContainsFunc(partners, opens)
+	})
 }
 
 // fresh is the session of who is signed in, with proofs that are new enough to change
@@ -116,6 +123,10 @@ func (j *Journey) PartnerUnlink(ctx context.Context, v flow.Visitor, link upstre
 			issuer = l.Issuer
 		}
 	}
+	partners, err := j.Partners(ctx)
+	if err != nil {
+		return err
+	}
 	name, err := j.nameOf(ctx, issuer)
 	if err != nil {
 		return err
@@ -125,15 +136,15 @@ func (j *Journey) PartnerUnlink(ctx context.Context, v flow.Visitor, link upstre
 		if err != nil {
 			return err
 		}
-		count, err := j.Links.Count(tx, live.Account)
+		links, err := j.Links.List(tx, live.Account)
 		if err != nil {
 			return err
 		}
-		last, err := j.lastWayIn(tx, live.Account, count)
+		_, password, err := j.Passwords.Get(tx, live.Account)
 		if err != nil {
 			return err
 		}
-		if last {
+		if !password && lastWayIn(links, link, partners) {
 			return fault.New(fault.Conflict, "error.partner.last")
 		}
 		was, err := j.Links.By(outside(v, live)).Unlink(tx, live.Account, link)

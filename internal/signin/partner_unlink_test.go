@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"parvis/internal/audit"
+	"parvis/internal/db"
 	"parvis/internal/fault"
 	"parvis/internal/id"
 	"parvis/internal/journeytest"
@@ -161,6 +162,40 @@ func TestTheMailsAboutAPartnerLeadToItsRemoval(t *testing.T) {
 		i := h.Browser()
 		if r := i.AtBank(i.From(journeytest.Permits), customer); r.Outcome == signin.SignedIn {
 			t.Error("the partner still opens the account")
+		}
+	})
+}
+
+// A link to a partner that is gone, or out of use, opens nothing: it is no second way in.
+func TestALinkToAPartnerThatIsGoneIsNoWayIn(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		b := h.Browser()
+		byBank(t, h, b, address)
+		owner := b.Live().Account
+		err := h.DB.Write(t.Context(), func(tx *db.Tx) error {
+			return h.Links.Link(tx, "dead-link", owner, "https://gone.test", "somebody")
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, err := h.Signin.PartnerLinks(t.Context(), b.Visitor)
+		if err != nil || len(list) != 2 {
+			t.Fatalf("%+v, %v", list, err)
+		}
+		for _, l := range list {
+			if dead := l.ID == "dead-link"; l.Only == dead {
+				t.Errorf("%s: only %v", l.Issuer, l.Only)
+			} else if !dead {
+				if err := h.Signin.PartnerUnlink(t.Context(), b.Visitor, l.ID); !fault.Is(err, fault.Conflict) {
+					t.Errorf("the last way in is removed: %v", err)
+				}
+			}
+		}
+		if err := h.Signin.PartnerUnlink(t.Context(), b.Visitor, "dead-link"); err != nil {
+			t.Errorf("a dead link stays: %v", err)
+		}
+		if err := h.Signin.PartnerUnlink(t.Context(), b.Visitor, "no link at all"); !fault.Is(err, fault.Conflict) && !fault.Is(err, fault.NotFound) {
+			t.Errorf("a link that is none: %v", err)
 		}
 	})
 }
