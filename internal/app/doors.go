@@ -48,6 +48,7 @@ func (h *House) doors(Options) error {
 	own.Routes(mux)
 	front := &portal.Portal{
 		Site: h.Site, Settings: c.Public, Registry: h.Registry, Partners: h.Upstreams, DB: h.DB, Outbox: h.Outbox, Limiter: h.Limiter, Audit: h.Audit,
+		Lifecycle: h.Lifecycle,
 		Numbers: portal.Numbers{
 			LinkValid: c.Account.ProofLifetime, ResetValid: c.Account.ProofLifetime, ActivateWithin: c.Account.UnactivatedAfter,
 			Attempts: c.Account.MaxFailures, SessionIdle: c.Session.Idle, SessionAbsolute: c.Session.Absolute,

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"parvis/internal/account"
+	"parvis/internal/assist"
 	"parvis/internal/authenticator"
 	"parvis/internal/authenticator/backupcode"
 	"parvis/internal/authenticator/otp"
@@ -87,6 +88,7 @@ func (h *House) journeys(Options) error {
 	h.Lifecycle = &lifecycle.Lifecycle{
 		DB: h.DB, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs, Passwords: h.Passwords,
 		Apps: h.Apps, BackupCodes: h.BackupCodes, Phones: h.Phones, Codes: h.Codes, Sessions: h.Sessions, Connections: h.Connections, Grants: h.Grants, Links: h.Links, Outbox: h.Outbox, Audit: h.Audit,
+		Requests: assist.Requests{Settings: h.Config.Assist},
 	}
 	h.Merging = &merging.Journey{
 		DB: h.DB, Accounts: h.Accounts, Merges: account.Merges{Settings: h.Config.Account}, Sessions: h.Sessions, Connections: h.Connections,

@@ -33,8 +33,9 @@ var owners = map[string]string{
 	"upstream_provider": "internal/upstream", "upstream_revision": "internal/upstream",
 	"upstream_link": "internal/upstream", "upstream_block": "internal/upstream",
 	"upstream_assertion": "internal/upstream", "upstream_answer": "internal/upstream",
-	"api_key": "internal/operator",
-	"outbox":  "internal/notify",
+	"api_key":        "internal/operator",
+	"assist_request": "internal/assist",
+	"outbox":         "internal/notify",
 }
 
 // statementCallers are the functions that may use db.WriteStatement: single

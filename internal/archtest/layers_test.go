@@ -16,7 +16,7 @@ var layers = map[string]int{
 	"internal/keyring": 3, "internal/notify": 3, "internal/flow": 3,
 	"internal/account": 4, "internal/authenticator": 4, "internal/session": 4, "internal/grant": 4,
 	"internal/relyingparty": 4, "internal/connection": 4, "internal/proving": 4,
-	"internal/upstream": 4, "internal/operator": 4,
+	"internal/upstream": 4, "internal/operator": 4, "internal/assist": 4,
 	"internal/enrollment": 5, "internal/signin": 5, "internal/recovery": 5, "internal/stepup": 5, "internal/lifecycle": 5, "internal/merging": 5,
 	"internal/web/visit": 6,
 	"internal/oidc":      7, "internal/web/signinui": 7, "internal/web/accountui": 7, "internal/web/portal": 7, "internal/web/operatorapi": 7,

@@ -177,6 +177,24 @@ const (
 	UpstreamUnblocked Name = "upstream.unblocked"
 )
 
+// What the staff does for somebody who asked for it.
+const (
+	// AssistAsked: somebody asked by the contact form for what they cannot do themselves; data: request, kind.
+	AssistAsked Name = "assist.asked"
+	// AssistConfirmed: the request was confirmed from the account's address; data: request, kind.
+	AssistConfirmed Name = "assist.confirmed"
+	// AssistApproved: a first person of the staff approved the request; data: request, kind.
+	AssistApproved Name = "assist.approved"
+	// AssistDone: a second person of the staff did it; data: request, kind.
+	AssistDone Name = "assist.done"
+	// AssistRefused: the staff refused the request; data: request, kind.
+	AssistRefused Name = "assist.refused"
+	// AssistExpired: nobody did it in time; data: request, kind.
+	AssistExpired Name = "assist.expired"
+	// OperatorAssistShown: an operator looked at a request, and at what its account has; data: operator.
+	OperatorAssistShown Name = "operator.assist_shown"
+)
+
 // The deployment.
 const (
 	// KeyCreated: a signing key was created; data: key, algorithm.

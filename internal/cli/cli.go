@@ -34,6 +34,7 @@ type commands struct {
 	Migrate     migrateCmd  `cmd:"" help:"Bring the database to this version, or show where it is."`
 	Doctor      doctorCmd   `cmd:"" help:"Check everything that serving needs, and say what to do."`
 	Account     accountCmd  `cmd:"" help:"Look after one person's account."`
+	Assist      assistCmd   `cmd:"" help:"Do for people what they asked the staff to do, with two people."`
 	Partner     partnerCmd  `cmd:"" help:"Add and change services that use the sign-in service."`
 	Upstream    upstreamCmd `cmd:"" help:"Add and check sign-in partners: what people sign in here with and have elsewhere."`
 	Breached    breachedCmd `cmd:"" help:"Make and show the file of passwords that are known from leaks."`

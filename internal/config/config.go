@@ -18,6 +18,7 @@ import (
 	"strings"
 
 	"parvis/internal/account"
+	"parvis/internal/assist"
 	"parvis/internal/audit"
 	"parvis/internal/authenticator"
 	"parvis/internal/authenticator/backupcode"
@@ -80,6 +81,8 @@ type Config struct {
 	Flow flow.Settings `yaml:"flow"`
 	// Signin are the numbers of signing in.
 	Signin signin.Settings `yaml:"signin"`
+	// Assist are the numbers of what the staff does for people who ask for it.
+	Assist assist.Settings `yaml:"assist"`
 	// OIDC are the numbers of the OpenID Connect endpoints.
 	OIDC OIDC `yaml:"oidc"`
 	// Keyring is how long signing keys are used.
@@ -137,6 +140,7 @@ func Preset(name string) Config {
 		Policy:     policy.Preset(name),
 		Flow:       flow.Preset(name),
 		Signin:     signin.Preset(name),
+		Assist:     assist.Preset(name),
 		OIDC:       OIDC{Connection: connection.Preset(name), Grant: grant.Preset(name), Token: token.Preset(name)},
 		Keyring:    keyring.Preset(name),
 		Limits:     ratelimit.Preset(name),
@@ -169,6 +173,7 @@ func (c *Config) sections() []section {
 		{"policy", c.Policy.Problems()},
 		{"flow", c.Flow.Problems()},
 		{"signin", c.Signin.Problems()},
+		{"assist", c.Assist.Problems()},
 		{"oidc", slices.Concat(c.OIDC.Connection.Problems(), c.OIDC.Grant.Problems(), c.OIDC.Token.Problems())},
 		{"keyring", c.Keyring.Problems()},
 		{"limits", c.Limits.Problems()},

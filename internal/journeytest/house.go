@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"parvis/internal/account"
+	"parvis/internal/assist"
 	"parvis/internal/audit"
 	"parvis/internal/authenticator"
 	"parvis/internal/authenticator/backupcode"
@@ -216,7 +217,7 @@ func build(t testing.TB, d *db.DB, clock *dbtest.Clock, p plan) *House {
 	h.Lifecycle = &lifecycle.Lifecycle{
 		DB: d, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs, Passwords: passwords,
 		Apps: h.Apps, BackupCodes: h.BackupCodes, Phones: h.Phones, Codes: h.Codes, Sessions: h.Sessions, Connections: connections, Grants: grants, Outbox: outbox, Audit: h.Audit,
-		Links: upstream.Links{Keys: keys, Audit: h.Audit},
+		Links: upstream.Links{Keys: keys, Audit: h.Audit}, Requests: assist.Requests{Settings: assist.Preset("parvis")},
 	}
 	h.Merging = &merging.Journey{
 		DB: d, Accounts: h.Accounts, Merges: account.Merges{Settings: numbers}, Sessions: h.Sessions, Connections: connections, Grants: grants,

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"parvis/internal/account"
+	"parvis/internal/assist"
 	"parvis/internal/audit"
 	"parvis/internal/authenticator"
 	"parvis/internal/authenticator/backupcode"
@@ -52,6 +53,7 @@ type Lifecycle struct {
 	Connections connection.Connections
 	Grants      grant.Grants
 	Links       upstream.Links
+	Requests    assist.Requests
 	Outbox      *notify.Outbox
 	Audit       *audit.Log
 }
@@ -64,6 +66,7 @@ func (l *Lifecycle) Jobs() []job.Job {
 		{Name: "lifecycle.sessions", Every: 5 * time.Minute, Run: l.each(l.Sessions.Purge)},
 		{Name: "lifecycle.proofs", Every: 5 * time.Minute, Run: l.each(l.Proofs.Purge)},
 		{Name: "lifecycle.attempts", Every: 5 * time.Minute, Run: l.each(l.Attempts.Purge)},
+		{Name: "lifecycle.assistance", Every: assistEvery, Run: l.each(l.expireAssistance)},
 		{Name: "lifecycle.codes", Every: 5 * time.Minute, Run: l.each(l.Codes.Purge)},
 	}
 }
@@ -135,7 +138,7 @@ func (l *Lifecycle) forget(tx *db.Tx, a id.Account) error {
 		return err
 	}
 	return each(tx, a, append(l.secondSteps(),
-		authenticator.Erase, l.Links.Erase, l.Sessions.Erase, l.Grants.Forget, l.Connections.Forget, l.Audit.EraseAccount))
+		authenticator.Erase, l.Links.Erase, l.Requests.Erase, l.Sessions.Erase, l.Grants.Forget, l.Connections.Forget, l.Audit.EraseAccount))
 }
 
 // Close ends an account and erases it everywhere, in the caller's transaction,

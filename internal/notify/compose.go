@@ -86,13 +86,15 @@ func (d Removed) compose(w *writer) {
 		w.say("removed.operator")
 	case RemovedByOwner:
 		w.say("removed.owner")
+	case RemovedByRequest:
+		w.say("removed.request")
 	case RemovedByMerge:
 		w.say("removed.merge")
 	default:
 		w.say("removed.not-activated", "duration", w.tr.Duration(d.Removal))
 	}
 	w.say("removed.gone")
-	if d.By == RemovedByOperator {
+	if d.By == RemovedByOperator || d.By == RemovedByRequest {
 		w.aside("unexpected.title", "unexpected.contact")
 	} else {
 		w.say("removed.new")

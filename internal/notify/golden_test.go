@@ -90,6 +90,7 @@ func TestEveryKindHasASample(t *testing.T) {
 		KindBackupCodesMade, KindBackupCodeUsed, KindBackupCodesUsedUp, KindBrowserRemembered,
 		KindPartnerLinked, KindPartnerUnlinked, KindPartnerBlocked, KindPartnerUnblocked, KindWaysIn, KindWaysNoAccount, KindEnrolmentReset,
 		KindAccountsMerged, KindMergeUndone, KindMergeFinished,
+		KindAssistConfirm, KindAssistReceived, KindAssistApproved, KindAssistDone, KindAssistRefused, KindAssistExpired,
 	} {
 		if !have[k] {
 			t.Errorf("%s has no sample", k)

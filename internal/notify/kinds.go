@@ -127,7 +127,8 @@ const (
 	RemovedNotActivated RemovedBy = "not-activated" // nobody activated it in time (R23)
 	RemovedByOperator   RemovedBy = "operator"      // staff removed it, from the command line
 	RemovedByOwner      RemovedBy = "owner"
-	RemovedByMerge      RemovedBy = "merge" // it was merged into another account of its owner, long enough ago
+	RemovedByRequest    RemovedBy = "request" // staff removed it, as its owner had asked and confirmed
+	RemovedByMerge      RemovedBy = "merge"   // it was merged into another account of its owner, long enough ago
 )
 
 // Removed says that the account and its data are gone.

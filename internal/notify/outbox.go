@@ -144,12 +144,14 @@ func (d OneTimeCode) proofEnd() time.Time       { return d.Asked.At.Add(d.Valid)
 func priority(k Kind) int {
 	switch k {
 	case KindActivate, KindActivateAgain, KindAlreadyRegistered, KindResetPassword, KindResetNoAccount,
-		KindUnlock, KindUnlockNoAccount, KindUnlockNotLocked, KindOneTimeCode, KindWaysIn, KindWaysNoAccount:
+		KindUnlock, KindUnlockNoAccount, KindUnlockNotLocked, KindOneTimeCode, KindWaysIn, KindWaysNoAccount,
+		KindAssistConfirm:
 		return 0
 	case KindPasswordChanged, KindLocked, KindUnlocked, KindNewSignIn, KindRemoved, KindMethodAdded,
 		KindMethodRemoved, KindMethodWaits, KindMethodDisabled, KindBackupCodesMade, KindBackupCodeUsed, KindBackupCodesUsedUp,
 		KindBrowserRemembered, KindPartnerLinked, KindPartnerUnlinked, KindPartnerBlocked, KindPartnerUnblocked,
-		KindEnrolmentReset, KindAccountsMerged, KindMergeUndone, KindMergeFinished:
+		KindEnrolmentReset, KindAccountsMerged, KindMergeUndone, KindMergeFinished,
+		KindAssistReceived, KindAssistApproved, KindAssistDone, KindAssistRefused, KindAssistExpired:
 		return 1
 	case KindActivated, KindServiceConnected, KindServiceDisconnected, KindContactReceived, KindContactDesk:
 		return 2

@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"parvis/internal/account"
+	"parvis/internal/assist"
 	"parvis/internal/audit"
 	"parvis/internal/db"
 	"parvis/internal/fault"
@@ -25,17 +27,19 @@ type contactPage struct {
 	*Content
 	Open         bool // there is a desk that messages are sent to
 	Choices      []kit.Choice
-	Service      *Service    // the service the person came from, with its own support
-	Sent         string      // reference of the message that was sent
-	Deployed     kit.Support // the deployment's own desk
-	AnswerWithin int         // working days
+	About        []kit.Choice // what the staff can be asked to do
+	Service      *Service     // the service the person came from, with its own support
+	Sent         string       // reference of the message that was sent
+	Confirm      bool         // a mail asks to confirm what the staff is to do, if there is such an account
+	Deployed     kit.Support  // the deployment's own desk
+	AnswerWithin int          // working days
 }
 
 func (p *Portal) contact(rendered *kit.Pages, pg page) kit.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		q := r.URL.Query()
 		if sent := cleanReference(q.Get("sent")); sent != "" {
-			return p.showSent(w, r, rendered, pg, sent)
+			return p.showSent(w, r, rendered, pg, sent, q.Get("confirm") != "")
 		}
 		kit.EnsureBrowser(w, r)
 		form := kit.NewForm("reference", cleanReference(q.Get("ref")), "service", q.Get("service"))
@@ -57,12 +61,12 @@ func (p *Portal) showContact(w http.ResponseWriter, r *http.Request, rendered *k
 }
 
 // showSent is the page after the form. It says only what its own address holds.
-func (p *Portal) showSent(w http.ResponseWriter, r *http.Request, rendered *kit.Pages, pg page, sent string) error {
+func (p *Portal) showSent(w http.ResponseWriter, r *http.Request, rendered *kit.Pages, pg page, sent string, confirm bool) error {
 	content, err := p.content(r)
 	if err != nil {
 		return err
 	}
-	view := p.view(r, pg, &contactPage{Content: content, Sent: sent})
+	view := p.view(r, pg, &contactPage{Content: content, Sent: sent, Confirm: confirm})
 	view.Page, view.File, view.Addresses = "contact-sent", "contact-sent", nil
 	view.Title = p.Site.Tr(r).T("contact.sent.title")
 	return rendered.Render(w, r, http.StatusOK, view)
@@ -75,6 +79,10 @@ func (p *Portal) contactData(r *http.Request, chosen id.RelyingParty) (*contactP
 	}
 	lang := kit.Lang(r)
 	data := &contactPage{Content: content, Open: p.Settings.ContactDesk != "", Deployed: p.Site.Settings.Support, AnswerWithin: p.Settings.AnswerWithin}
+	data.About = []kit.Choice{{Text: p.Site.Tr(r).T("contact.about.question")}}
+	for _, k := range assist.Kinds() {
+		data.About = append(data.About, kit.Choice{Value: string(k), Text: p.Site.Tr(r).T("contact.about." + string(k))})
+	}
 	data.Choices = []kit.Choice{{Text: p.Site.Tr(r).T("contact.service.none")}}
 	all, err := p.Registry.List(r.Context())
 	if err != nil {
@@ -97,6 +105,7 @@ type message struct {
 	service   *relyingparty.RelyingParty // nil: none chosen
 	reference string
 	body      string
+	about     assist.Kind // what the staff is asked to do; "" for a question
 }
 
 // read checks the form; what is wrong is noted on it.
@@ -111,9 +120,14 @@ func (p *Portal) read(r *http.Request, form *kit.Form) (message, error) {
 	} else {
 		m.from = addr
 	}
+	if about := assist.Kind(form.Get("about")); about != "" && !slices.Contains(assist.Kinds(), about) {
+		form.Fail("about", "contact.error.about")
+	} else {
+		m.about = about
+	}
 	m.body = strings.TrimSpace(strings.ReplaceAll(form.Get("message"), "\r\n", "\n"))
 	switch n := utf8.RuneCountInString(m.body); {
-	case n == 0:
+	case n == 0 && m.about == "":
 		form.Fail("message", "contact.error.message")
 	case n > p.Settings.MessageLength:
 		form.Fail("message", "contact.error.message-long", "count", p.Settings.MessageLength)
@@ -168,7 +182,11 @@ func (p *Portal) sendContact(rendered *kit.Pages, pg page) kit.Handler {
 		if err := p.queue(r, own, m); err != nil {
 			return err
 		}
-		http.Redirect(w, r, pg.slugs[kit.Lang(r)]+"?sent="+url.QueryEscape(own), http.StatusSeeOther)
+		sent := url.Values{"sent": {own}}
+		if m.about != "" {
+			sent.Set("confirm", "mail")
+		}
+		http.Redirect(w, r, pg.slugs[kit.Lang(r)]+"?"+sent.Encode(), http.StatusSeeOther)
 		return nil
 	}
 }
@@ -187,13 +205,24 @@ func (p *Portal) queue(r *http.Request, own string, m message) error {
 		service, party = m.service.InMail(), m.service.ID
 	}
 	lang := kit.Lang(r)
+	draft := assist.New(m.about, own)
+	topic := ""
+	if m.about != "" {
+		topic = p.Site.Texts.Tr(i18n.English).T("contact.about." + string(m.about))
+	}
 	err = p.DB.Write(r.Context(), func(tx *db.Tx) error {
 		asked := notify.AskedBy(r.UserAgent(), tx.Now())
 		err := p.Outbox.Queue(tx, notify.Message{To: p.Settings.ContactDesk, Locale: string(i18n.English), Data: notify.ContactDesk{
-			Reference: own, PageReference: m.reference, From: m.from.Written, FromLocale: string(lang), Service: service, Body: m.body, Asked: asked,
+			Reference: own, PageReference: m.reference, From: m.from.Written, FromLocale: string(lang), Service: service, Topic: topic, Body: m.body, Asked: asked,
 		}})
 		if err != nil {
 			return err
+		}
+		if acknowledge.Allowed && m.about != "" {
+			v := flow.Visitor{IP: kit.ClientIP(r), UserAgent: r.UserAgent(), Locale: string(lang)}
+			if err := p.Lifecycle.AskAssistance(tx, v, m.from, draft); err != nil {
+				return err
+			}
 		}
 		if acknowledge.Allowed {
 			err := p.Outbox.Queue(tx, notify.Message{To: m.from.Written, Locale: string(lang), Data: notify.ContactReceived{Reference: own, Service: service, At: tx.Now()}})

@@ -16,6 +16,7 @@ import (
 	"parvis/internal/audit"
 	"parvis/internal/db"
 	"parvis/internal/i18n"
+	"parvis/internal/lifecycle"
 	"parvis/internal/notify"
 	"parvis/internal/policy"
 	"parvis/internal/ratelimit"
@@ -57,6 +58,8 @@ type Portal struct {
 	Outbox   *notify.Outbox
 	Limiter  *ratelimit.Limiter
 	Audit    *audit.Log
+
+	Lifecycle *lifecycle.Lifecycle // for what people ask the staff to do
 }
 
 // page is one public page: its name and its address in each language.
@@ -108,6 +111,8 @@ func (p *Portal) Routes(mux *http.ServeMux) error {
 			mux.Handle("GET "+pattern, p.Site.Handle(p.in(lang, p.show(rendered, pg))))
 		}
 	}
+	mux.Handle("GET /assist/{token}", p.Site.Handle(p.assistance(rendered)))
+	mux.Handle("POST /assist/{token}", p.Site.Handle(p.confirmAssistance(rendered)))
 	mux.Handle("GET /sitemap.xml", p.Site.Handle(p.sitemap))
 	mux.Handle("GET /robots.txt", p.Site.Handle(p.robots))
 	return nil

@@ -115,7 +115,7 @@ func compose(ctx context.Context, database string, now func() time.Time, box *ma
 	c.Server.OperationsListen = ""
 	c.Database.URL = database
 	c.Deployment.Owner = i18n.Text{"en": "Government of Northland", "fr": "Gouvernement du Northland"}
-	c.Mail.From = "noreply@northland.example"
+	c.Mail.From, c.Public.ContactDesk = "noreply@northland.example", "desk@northland.example"
 	c.Password = password.Cheap(c.Password)
 	c.Partners = []relyingparty.Settings{
 		partner(Fishing, "Fishing licences", "Permis de pêche", "Ministry of Natural Resources", "Ministère des Richesses naturelles", "openid"),
