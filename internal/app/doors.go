@@ -19,6 +19,9 @@ func bypass() []string {
 	return slices.Concat(authorize.Doors(), token.Doors(), logout.Doors(), signinui.Doors())
 }
 
+// bodies are the addresses that take longer bodies than others.
+func bodies() map[string]int64 { return signinui.Bodies() }
+
 // doors builds the pages and endpoints and joins them into one handler.
 func (h *House) doors(Options) error {
 	mux := http.NewServeMux()

@@ -166,7 +166,7 @@ func (h *House) ground(o Options) error {
 	c := h.Config
 	h.Site, err = kit.New(kit.Config{
 		Settings: c.Deployment, Texts: h.Texts, Langs: c.Langs(), Keys: h.Keys, PublicURL: c.Server.PublicURL,
-		TrustedProxies: c.Server.Proxy.Networks(), Bypass: bypass(), Log: h.Log, Now: h.Now,
+		TrustedProxies: c.Server.Proxy.Networks(), Bypass: bypass(), Bodies: bodies(), Log: h.Log, Now: h.Now,
 		Guard: h.guard,
 	})
 	if err != nil {

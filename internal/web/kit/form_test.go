@@ -2,6 +2,7 @@ package kit
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -71,6 +72,39 @@ func TestABodyOverTheCapIs413AndAnotherTypeIs415(t *testing.T) {
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=UTF-8")
 	if got := status(r); got != http.StatusOK {
 		t.Errorf("a form with a charset: %d", got)
+	}
+}
+
+func TestOnlyTheAddressesThatSaySoTakeLongerBodies(t *testing.T) {
+	s := newSite(t, func(c *Config) { c.Bodies = map[string]int64{"POST /long/{name}": 100 << 10} })
+	mux := http.NewServeMux()
+	for _, pattern := range []string{"POST /long/{name}", "POST /short"} {
+		mux.Handle(pattern, s.Handle(func(_ http.ResponseWriter, r *http.Request) error {
+			_, err := io.ReadAll(r.Body)
+			return err
+		}))
+	}
+	for _, c := range []struct {
+		path   string
+		length int
+		want   int
+	}{
+		{"/long/a", 90 << 10, http.StatusOK},
+		{"/long/a", 101 << 10, http.StatusRequestEntityTooLarge},
+		{"/short", 90 << 10, http.StatusRequestEntityTooLarge},
+		{"/short", 60 << 10, http.StatusOK},
+	} {
+		for _, told := range []bool{true, false} {
+			r := post(c.path, strings.Repeat("x", c.length))
+			if !told {
+				r.ContentLength = -1
+			}
+			w := httptest.NewRecorder()
+			s.Wrap(mux).ServeHTTP(w, r)
+			if w.Code != c.want {
+				t.Errorf("%s, %d bytes, length told: %v: %d", c.path, c.length, told, w.Code)
+			}
+		}
 	}
 }
 

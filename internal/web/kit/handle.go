@@ -24,6 +24,16 @@ func (s *Site) Handle(h Handler) http.Handler {
 	})
 }
 
+// longest is how long the body of a request may be, in bytes. The address is looked at
+// only where the body is longer than usual, or does not say.
+func (s *Site) longest(mux *http.ServeMux, r *http.Request) int64 {
+	if len(s.Bodies) == 0 || r.ContentLength >= 0 && r.ContentLength <= s.MaxBody {
+		return s.MaxBody
+	}
+	_, pattern := mux.Handler(r)
+	return max(s.MaxBody, s.Bodies[pattern])
+}
+
 // Wrap stands before the whole mux: it recovers, sets the security headers,
 // learns who asks (language, browser, address), bounds body and time, refuses
 // posts from other sites outside the bypass list, switches the language, and
@@ -40,7 +50,7 @@ func (s *Site) Wrap(mux *http.ServeMux) http.Handler {
 		defer func() { given.Pattern = r.Pattern }()
 		defer s.recover(out, r)
 		if r.Body != nil {
-			r.Body = http.MaxBytesReader(w, r.Body, s.MaxBody)
+			r.Body = http.MaxBytesReader(w, r.Body, s.longest(mux, r))
 		}
 		if err := s.cross.Check(r); err != nil {
 			s.Fail(out, r, &pageFault{page: "other-site", status: http.StatusForbidden, err: err})

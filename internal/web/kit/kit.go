@@ -39,6 +39,7 @@ type Config struct {
 	Bypass         []string                  // ServeMux patterns that other sites may POST to; optional
 	Guard          func(*http.Request) error // asked before each request but those for static files; optional
 	MaxBody        int64                     // cap of a request body in bytes; optional: 64 kB
+	Bodies         map[string]int64          // ServeMux patterns that take longer ones, and how long; optional
 	Timeout        time.Duration             // deadline of a request's context; optional: 30 seconds
 	Log            *slog.Logger              // where errors are told, once
 	Now            func() time.Time          // the process's clock

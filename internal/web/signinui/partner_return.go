@@ -27,6 +27,9 @@ const postedCap = upstream.MaxAnswer + upstream.MaxAnswer/8
 // Doors are the addresses that other sites may POST to.
 func Doors() []string { return []string{"POST " + callbackPattern} }
 
+// Bodies are the addresses that take longer bodies than others, and how long, in bytes.
+func Bodies() map[string]int64 { return map[string]int64{"POST " + callbackPattern: postedCap} }
+
 // partnerPosted takes an answer that a partner lets the browser post (OAuth 2.0 Form
 // Post Response Mode; SAML bindings 3.5). It comes from another site, so none of our
 // cookies is there: the answer is led to our own GET, which has them, and nothing is

@@ -49,6 +49,21 @@ func TestAPersonSignsInBySAMLForTheFirstTimeAndAgain(t *testing.T) {
 	})
 }
 
+// Some products send everything that they know of a person, whether asked or not.
+func TestALongAnswerBySAMLIsTakenAndNothingOfItIsKept(t *testing.T) {
+	eachSAML(t, func(t *testing.T, h *webtest.House, bank *webtest.SAMLBank) {
+		p := h.Person("en-CA")
+		p.Open(webtest.Authorize(webtest.Aid))
+		a := bank.Good(bank.GoTo(p), "customer-1")
+		a.Attributes = map[string]string{"groups": strings.Repeat("cn=somebody,ou=everywhere;", 1500)}
+		form := a.Form(t)
+		if n := len(form.Get("SAMLResponse")); n < 64<<10 || n > upstream.MaxAnswer {
+			t.Fatalf("the answer has %d bytes", n)
+		}
+		p.Open(bank.PostForm(p, form)).Must("partner-account", http.StatusOK)
+	})
+}
+
 // R42: what leaves for the bank is the same whatever service the person is on the way to.
 func TestARequestBySAMLTellsNothingOfTheService(t *testing.T) {
 	h, bank := webtest.OpenSAML(t)
