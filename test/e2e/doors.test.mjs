@@ -1,14 +1,52 @@
 // The ways in to an account, as its owner sees and changes them: its screens, and the ways through them.
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { at, dataPage, launch, person, sound, submit } from "./lib/browser.mjs";
 import { newAddress, startDemo } from "./lib/demo.mjs";
 import { allow, createByCode, openService } from "./lib/steps.mjs";
 
+// Services that do not take every door, or prefer one.
+const services = {
+  "partners-only": "{forbid: [password]}",
+  "password-only": "{allow: [password]}",
+  "bank-first": "{prefer: northland-bank}",
+};
+
 let demo;
 let browser;
-before(async () => { [demo, browser] = await Promise.all([startDemo(), launch()]); });
-after(async () => { await browser?.close(); await demo?.stop(); });
+let folder;
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "parvis-doors-"));
+  const flags = [];
+  for (const [id, doors] of Object.entries(services)) {
+    const file = join(folder, `${id}.yaml`);
+    await writeFile(file, `id: ${id}
+name: {en: Hunting and trapping licences, fr: Permis de chasse et de piégeage}
+department: {en: Ministry of Natural Resources, fr: Ministère des Richesses naturelles}
+redirect_uris: [https://${id}.example.org/callback]
+start_url: https://${id}.example.org/
+auth: none
+doors: ${doors}
+`);
+    flags.push("--partner", file);
+  }
+  [demo, browser] = await Promise.all([startDemo(...flags), launch()]);
+});
+after(async () => { await browser?.close(); await demo?.stop(); await rm(folder, { recursive: true, force: true }); });
+
+// To the sign-in page of one of these services, as the service itself leads there.
+async function openRestricted(page, id, extra = {}) {
+  const challenge = createHash("sha256").update("verifier-".repeat(6)).digest("base64url");
+  const query = new URLSearchParams({
+    client_id: id, redirect_uri: `https://${id}.example.org/callback`, response_type: "code", scope: "openid",
+    state: "state", nonce: "nonce", code_challenge: challenge, code_challenge_method: "S256", ...extra,
+  });
+  await page.goto(`${demo.issuer}/authorize?${query}`);
+}
 
 const all = process.env.AXE === "all";
 const kinds = [
@@ -176,6 +214,42 @@ for (const kind of kinds) {
     }
     await page.click("#sign-in-link");
     await at(page, "sign-in");
+    await page.context().close();
+  });
+}
+
+for (const kind of kinds) {
+  const how = `${kind.lang}, ${kind.width} px, JavaScript ${kind.script === false ? "off" : "on"}${kind.dark ? ", dark" : ""}`;
+
+  test(`a service shows the doors that it takes, and why not others (${how})`, async () => {
+    const page = await person(browser, kind);
+    await openRestricted(page, "partners-only");
+    await at(page, "sign-in");
+    await page.locator("#closed-doors").waitFor();
+    assert.equal(await page.locator("form#sign-in").count(), 0);
+    await sound(page, "partners-only");
+    await openRestricted(page, "password-only");
+    await at(page, "sign-in");
+    await page.locator("#closed-doors").waitFor();
+    assert.equal(await page.locator("#other-ways").count(), 0);
+    await sound(page, "password-only");
+    await openRestricted(page, "bank-first");
+    await at(page, "sign-in");
+    await sound(page, "bank-first");
+    assert.ok(await page.evaluate(() => {
+      const bank = document.querySelector("#other-ways"), password = document.querySelector("form#sign-in");
+      return (bank.compareDocumentPosition(password) & Node.DOCUMENT_POSITION_FOLLOWING) !== 0;
+    }).catch(() => kind.script === false), "the preferred door stands first");
+
+    // A session that came through a closed door is asked for another one.
+    const signedIn = await owner(kind);
+    await openRestricted(signedIn, "partners-only");
+    await at(signedIn, "sign-in");
+    assert.equal(await signedIn.locator("form#sign-in").count(), 0);
+    await sound(signedIn, "other-door");
+    await signedIn.click("form[id^=partner-] button");
+    await at(signedIn, "partner-hand-off");
+    await signedIn.context().close();
     await page.context().close();
   });
 }
