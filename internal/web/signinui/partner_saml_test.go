@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"parvis/internal/config"
+	"parvis/internal/db"
+	"parvis/internal/db/dbtest"
 	"parvis/internal/saml/protocol"
 	"parvis/internal/upstream"
 	"parvis/internal/upstream/saml/idptest"
@@ -196,6 +198,31 @@ func TestAnAnswerBySAMLIsGoodInItsBrowserAtItsDoorAndOnce(t *testing.T) {
 		h.Clock.Advance(3 * time.Minute)
 		victim.Open(handle).Must("partner-unexpected", http.StatusNotFound)
 	})
+}
+
+// Several nodes share one database: each step may come to another one.
+func TestAnAnswerBySAMLIsTakenByWhicheverNodeAndByOneOnly(t *testing.T) {
+	address := dbtest.Open(t, db.PostgreSQL).Settings().URL
+	on := func(c *config.Config) { c.Database.URL = address }
+	one, bank := webtest.OpenSAML(t, on)
+	other, same := webtest.OpenSAML(t, on)
+	if !bank.Partner.Signing[0].Equal(same.Partner.Signing[0]) || bank.Partner.EntityID != same.Partner.EntityID {
+		t.Error("two nodes introduce themselves differently")
+	}
+	p := one.Person("en-CA")
+	at := func(h *webtest.House) {
+		h.Clock.Set(one.Clock.Now())
+		p.Handler = h.Handler()
+	}
+	p.Open(webtest.Authorize(webtest.Aid))
+	answer := bank.Good(bank.GoTo(p), "customer-1")
+	at(other)
+	handle := bank.Post(p, answer)
+	at(one)
+	p.Open(handle).Must("partner-account", http.StatusOK)
+	at(other)
+	p.Open(handle).Must("partner-unexpected", http.StatusNotFound)
+	p.Open(bank.Post(p, answer)).Must("partner-unexpected", http.StatusNotFound)
 }
 
 func TestASignInThatThePartnerBeginsStartsOneOfOursWhereItMay(t *testing.T) {
