@@ -30,7 +30,7 @@ func (h *House) doors(Options) error {
 	mux.Handle("GET /.well-known/change-password", http.RedirectHandler("/signin?start=forgot-password", http.StatusFound))
 	c := h.Config
 	pages, err := signinui.New(signinui.Config{
-		Site: h.Site, Visitor: h.Visitor, Signin: h.Signin, Enrollment: h.Enrollment, Recovery: h.Recovery, Stepup: h.Stepup, Merging: h.Merging,
+		Site: h.Site, Visitor: h.Visitor, Signin: h.Signin, Enrollment: h.Enrollment, Recovery: h.Recovery, Stepup: h.Stepup, Merging: h.Merging, Departure: h.Departure,
 		Parties: h.Registry, Upstreams: h.Upstreams, SAMLMetadata: h.SAML.Metadata, Policy: h.Policy,
 		Numbers: signinui.Numbers{
 			Activation: c.Account.ProofLifetime, Removal: c.Account.UnactivatedAfter, Reset: c.Account.ProofLifetime,

@@ -30,6 +30,7 @@ import (
 	"parvis/internal/config"
 	"parvis/internal/connection"
 	"parvis/internal/db"
+	"parvis/internal/departure"
 	"parvis/internal/enrollment"
 	"parvis/internal/flow"
 	"parvis/internal/grant"
@@ -121,6 +122,7 @@ type House struct {
 	Stepup     *stepup.Journey
 	Lifecycle  *lifecycle.Lifecycle
 	Merging    *merging.Journey
+	Departure  *departure.Journey
 	Visitor    *visit.Visitor
 	Jobs       *job.Runner
 

@@ -14,6 +14,7 @@ import (
 	"parvis/internal/authenticator/phone"
 	"parvis/internal/authenticator/totp"
 	"parvis/internal/connection"
+	"parvis/internal/departure"
 	"parvis/internal/enrollment"
 	"parvis/internal/flow"
 	"parvis/internal/grant"
@@ -94,6 +95,9 @@ func (h *House) journeys(Options) error {
 		DB: h.DB, Accounts: h.Accounts, Merges: account.Merges{Settings: h.Config.Account}, Sessions: h.Sessions, Connections: h.Connections,
 		Grants: h.Grants, Links: h.Links, Registry: h.Registry, Table: h.Table, Outbox: h.Outbox, Audit: h.Audit, Limiter: h.Limiter,
 		Close: h.Lifecycle.Close,
+	}
+	h.Departure = &departure.Journey{
+		DB: h.DB, Upstreams: h.Upstreams, Links: h.Links, Sessions: h.Sessions, Audit: h.Audit, Limiter: h.Limiter,
 	}
 	h.Jobs = &job.Runner{DB: h.DB, Node: node(), Jobs: h.jobs(), Logger: h.Log}
 	h.Visitor = &visit.Visitor{DB: h.DB, Sessions: h.Sessions, Accounts: h.Accounts, Doors: visit.Doors{Keys: h.Keys, Lasts: h.Config.Signin.RememberDoor, Now: h.Now}}

@@ -17,7 +17,7 @@ var layers = map[string]int{
 	"internal/account": 4, "internal/authenticator": 4, "internal/session": 4, "internal/grant": 4,
 	"internal/relyingparty": 4, "internal/connection": 4, "internal/proving": 4,
 	"internal/upstream": 4, "internal/operator": 4, "internal/assist": 4,
-	"internal/enrollment": 5, "internal/signin": 5, "internal/recovery": 5, "internal/stepup": 5, "internal/lifecycle": 5, "internal/merging": 5,
+	"internal/enrollment": 5, "internal/signin": 5, "internal/recovery": 5, "internal/stepup": 5, "internal/lifecycle": 5, "internal/merging": 5, "internal/departure": 5,
 	"internal/web/visit": 6,
 	"internal/oidc":      7, "internal/web/signinui": 7, "internal/web/accountui": 7, "internal/web/portal": 7, "internal/web/operatorapi": 7,
 	"internal/config": 8, "internal/app": 9, "internal/demo": 10, "internal/bench": 10, "internal/cli": 11, "cmd/parvis": 12,

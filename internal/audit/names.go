@@ -115,7 +115,7 @@ const (
 	SessionStarted Name = "session.started"
 	// SessionReauthenticated: a session was given a new identifier after a new proof.
 	SessionReauthenticated Name = "session.reauthenticated"
-	// SessionEnded: a session was ended by its owner, by a password change, by the removal of a method that had opened it, or by an operator; see the reason.
+	// SessionEnded: a session was ended by its owner, by a password change, by the removal of a method that had opened it, by the sign-in partner that had opened it, or by an operator; see the reason.
 	SessionEnded Name = "session.ended"
 	// SessionExpired: a session was found past its idle or absolute end.
 	SessionExpired Name = "session.expired"

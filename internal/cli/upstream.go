@@ -183,6 +183,11 @@ func signedOutOf(h *app.House, p *upstream.Provider) string {
 	return h.Config.Server.PublicURL + upstream.SignedOutPath(p.ID)
 }
 
+// departureOf is where a provider says that somebody has signed out there.
+func departureOf(h *app.House, provider upstream.ID) string {
+	return h.Config.Server.PublicURL + upstream.DeparturePath(provider)
+}
+
 // withUpstreams is withHouse with the sign-in partners read.
 func (c *console) withUpstreams(ctx context.Context, do func(*app.House) error) error {
 	return c.withHouse(ctx, func(h *app.House) error {
@@ -279,6 +284,7 @@ func (cmd *upstreamShow) Run(ctx context.Context, c *console) error {
 				upstreamLine
 				RedirectURI  string          `json:"redirect_uri"`
 				SignedOutURI string          `json:"post_logout_redirect_uri,omitempty"`
+				DepartureURI string          `json:"backchannel_logout_uri"`
 				ClientID     string          `json:"client_id"`
 				Auth         string          `json:"auth"`
 				Scopes       []string        `json:"scopes"`
@@ -289,7 +295,7 @@ func (cmd *upstreamShow) Run(ctx context.Context, c *console) error {
 				Encrypted    bool            `json:"id_token_encrypted"`
 				Keys         json.RawMessage `json:"jwks"`
 			}{
-				upstreamLineOf(p), callbackOf(h, p.ID), signedOutOf(h, p), p.Client.ID, p.Client.Auth, p.Client.Scopes, p.Client.ACRValues,
+				upstreamLineOf(p), callbackOf(h, p.ID), signedOutOf(h, p), departureOf(h, p.ID), p.Client.ID, p.Client.Auth, p.Client.Scopes, p.Client.ACRValues,
 				p.Client.ResponseMode, p.Client.PAR, p.Client.DPoP, p.Client.Decrypter != nil, keys,
 			})
 		}
@@ -302,6 +308,7 @@ func (cmd *upstreamShow) Run(ctx context.Context, c *console) error {
 			{"issuer", l.Issuer},
 			{"redirect_uri", callbackOf(h, p.ID)},
 			{"post_logout_redirect_uri", signedOutOf(h, p)},
+			{"backchannel_logout_uri", departureOf(h, p.ID)},
 			{"client_id", p.Client.ID},
 			{"auth", p.Client.Auth},
 			{"scopes", strings.Join(p.Client.Scopes, " ")},

@@ -24,6 +24,7 @@ import (
 	"parvis/internal/connection"
 	"parvis/internal/db"
 	"parvis/internal/db/dbtest"
+	"parvis/internal/departure"
 	"parvis/internal/enrollment"
 	"parvis/internal/flow"
 	"parvis/internal/grant"
@@ -84,6 +85,7 @@ type House struct {
 	Links       upstream.Links
 	Lifecycle   *lifecycle.Lifecycle
 	Merging     *merging.Journey
+	Departure   *departure.Journey
 
 	statements *atomic.Int64
 }
@@ -219,6 +221,7 @@ func build(t testing.TB, d *db.DB, clock *dbtest.Clock, p plan) *House {
 		Apps: h.Apps, BackupCodes: h.BackupCodes, Phones: h.Phones, Codes: h.Codes, Sessions: h.Sessions, Connections: connections, Grants: grants, Outbox: outbox, Audit: h.Audit,
 		Links: upstream.Links{Keys: keys, Audit: h.Audit}, Requests: assist.Requests{Settings: assist.Preset("parvis")},
 	}
+	h.Departure = &departure.Journey{DB: d, Upstreams: h.Upstreams, Links: h.Links, Sessions: h.Sessions, Audit: h.Audit, Limiter: limiter}
 	h.Merging = &merging.Journey{
 		DB: d, Accounts: h.Accounts, Merges: account.Merges{Settings: numbers}, Sessions: h.Sessions, Connections: connections, Grants: grants,
 		Links: h.Links, Registry: h.Registry, Table: h.Table, Outbox: outbox, Audit: h.Audit, Limiter: limiter, Close: h.Lifecycle.Close,

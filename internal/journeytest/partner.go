@@ -3,7 +3,9 @@ package journeytest
 import (
 	"context"
 	"net/url"
+	"strings"
 	"sync"
+	"time"
 
 	"parvis/internal/id"
 	"parvis/internal/secret"
@@ -151,4 +153,13 @@ func (b *Browser) LinkBank(f id.Flow, customer string) {
 	if _, _, err := b.FromBank(b.Answer(f)); err != nil {
 		b.h.T.Fatal(err)
 	}
+}
+
+// Departure takes "customer jti" as a notice that a customer has signed out.
+func (bankConsumer) Departure(_ context.Context, p *upstream.Provider, token string) (upstream.Departure, error) {
+	customer, notice, ok := strings.Cut(token, " ")
+	if !ok {
+		return upstream.Departure{}, upstream.Fail(upstream.Invalid, "as the test wants it")
+	}
+	return upstream.Departure{Issuer: p.Issuer, Subject: customer, ID: notice, Until: time.Now().Add(time.Hour)}, nil //nolint:forbidigo // long after every test
 }

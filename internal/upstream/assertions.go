@@ -17,15 +17,29 @@ type Assertions struct{ DB *db.DB }
 // too old anyway. It reports false for one that was taken before; of many who come
 // with the same one at once, one gets true.
 func (a Assertions) Take(ctx context.Context, issuer, assertion string, until time.Time) (bool, error) {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%d:%s:%s", len(issuer), issuer, assertion))
 	first := false
-	err := a.DB.WriteStatement(ctx, func(tx *db.Tx) error {
-		n, err := tx.Exec(`INSERT INTO upstream_assertion (id, expires_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING`, sum[:], db.Millis(until))
-		first = n == 1
+	err := a.DB.WriteStatement(ctx, func(tx *db.Tx) (err error) {
+		first, err = take(tx, issuer, assertion, until)
 		return err
 	})
 	if err != nil {
 		return false, fmt.Errorf("upstream: take an assertion: %w", err)
+	}
+	return first, nil
+}
+
+func take(tx *db.Tx, issuer, assertion string, until time.Time) (bool, error) {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d:%s:%s", len(issuer), issuer, assertion))
+	n, err := tx.Exec(`INSERT INTO upstream_assertion (id, expires_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING`, sum[:], db.Millis(until))
+	return n == 1, err
+}
+
+// TakeDeparture notes a notice that somebody signed out at a provider, in the
+// transaction that acts on it; false for one that was taken before.
+func TakeDeparture(tx *db.Tx, d Departure) (bool, error) {
+	first, err := take(tx, d.Issuer, "logout "+d.ID, d.Until)
+	if err != nil {
+		return false, fmt.Errorf("upstream: take a notice: %w", err)
 	}
 	return first, nil
 }

@@ -2,6 +2,8 @@ package upstream
 
 import (
 	"context"
+	"log/slog"
+	"time"
 
 	"parvis/internal/fault"
 	"parvis/internal/i18n"
@@ -29,4 +31,40 @@ func (r *Registry) SignOut(ctx context.Context, provider ID, lang i18n.Lang) (*P
 		return p, "", nil
 	}
 	return p, consumer.SignOut(p, lang), nil
+}
+
+// Departure is a checked notice of a provider that somebody has signed out there.
+type Departure struct {
+	Issuer  string
+	Subject string
+	ID      string    // of the notice: it counts once
+	Until   time.Time // when it would be refused as too old anyway
+}
+
+// LogValue keeps the subject out of the log.
+func (d Departure) LogValue() slog.Value { return slog.StringValue("(notice of " + d.Issuer + ")") }
+
+// notifier is a Consumer whose protocol lets providers say that somebody signed out.
+type notifier interface {
+	// Departure checks such a notice. The error is an *Error.
+	Departure(ctx context.Context, p *Provider, token string) (Departure, error)
+}
+
+// Departure checks a provider's notice that somebody has signed out there. Its identifier
+// is not taken: see TakeDeparture. fault.NotFound for a provider that is not there, is
+// disabled, or gives no notices; else the error is an *Error.
+func (r *Registry) Departure(ctx context.Context, provider ID, token string) (Departure, error) {
+	p, err := r.Get(ctx, provider)
+	if err != nil {
+		return Departure{}, err
+	}
+	consumer, ok := r.Consumers[p.Protocol].(notifier)
+	if !ok || p.Disabled {
+		return Departure{}, fault.New(fault.NotFound, "error.upstream.unknown")
+	}
+	d, err := consumer.Departure(ctx, p, token)
+	if err == nil && (d.Issuer != p.Issuer || d.Subject == "" || d.ID == "") {
+		return Departure{}, Fail(Invalid, "a notice of another issuer, or without a subject")
+	}
+	return d, err
 }

@@ -228,3 +228,8 @@ func CallbackPath(provider ID) string { return "/partner/" + string(provider) + 
 
 // SignedOutPath is where a partner sends people back to who have signed out there, too.
 func SignedOutPath(provider ID) string { return "/partner/" + string(provider) + "/signed-out" }
+
+// DeparturePath is where a partner's machine says that somebody has signed out there.
+func DeparturePath(provider ID) string {
+	return "/partner/" + string(provider) + "/backchannel-logout"
+}

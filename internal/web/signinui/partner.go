@@ -34,6 +34,7 @@ func (u *UI) partnerRoutes(mux *http.ServeMux) {
 
 	mux.Handle("GET "+callbackPattern, u.Site.Handle(u.partnerReturn))
 	mux.Handle("POST "+callbackPattern, u.Site.Handle(u.partnerPosted))
+	mux.Handle("POST "+departurePattern, u.Site.Handle(u.partnerDeparture))
 	mux.Handle("GET /partner/{partner}/metadata", u.Site.Handle(u.partnerMetadata))
 	mux.Handle("GET /partner/{partner}/logo", u.Site.Handle(u.partnerLogo))
 }

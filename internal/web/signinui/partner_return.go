@@ -25,7 +25,7 @@ const answerCap = 6 << 10
 const postedCap = upstream.MaxAnswer + upstream.MaxAnswer/8
 
 // Doors are the addresses that other sites may POST to.
-func Doors() []string { return []string{"POST " + callbackPattern} }
+func Doors() []string { return []string{"POST " + callbackPattern, "POST " + departurePattern} }
 
 // Bodies are the addresses that take longer bodies than others, and how long, in bytes.
 func Bodies() map[string]int64 { return map[string]int64{"POST " + callbackPattern: postedCap} }

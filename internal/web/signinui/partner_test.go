@@ -516,3 +516,58 @@ func TestWhoSignsOutMayChooseToSignOutAtThePartnerToo(t *testing.T) {
 		}
 	})
 }
+
+// OpenID Connect Back-Channel Logout 1.0, 2.8: a machine is answered by status alone, with
+// no cookie and nothing to keep.
+func TestANoticeOfAPartnerEndsTheSessionAndIsAnsweredByItsStatus(t *testing.T) {
+	eachBank(t, func(t *testing.T, h *webtest.House, bank *webtest.Bank, language string) {
+		p := h.Person(language)
+		p.Open(webtest.Authorize(webtest.Aid))
+		bank.SignIn(p)
+		p.Follow("create-account-link")
+		p.Submit("create-account", "email", email, "terms", "yes")
+		p.Submit("confirm-email", "code", h.Code(email))
+		p.Submit("partner-create")
+		p.Open("/services").Must("connected-services", http.StatusOK)
+
+		machine := h.Person(language)
+		machine.Stay = true
+		machine.Header = http.Header{"Origin": {webtest.BankOrigin}, "Sec-Fetch-Site": {"cross-site"}}
+		notice := func(partner, token string) *webtest.Page {
+			page := machine.Send("/partner/"+partner+"/backchannel-logout", url.Values{"logout_token": {token}})
+			if page.Header.Get("Cache-Control") != "no-store" || len(page.Header.Values("Set-Cookie")) > 0 {
+				t.Errorf("%s: %v", token, page.Header)
+			}
+			return page
+		}
+		for what, c := range map[string]struct {
+			partner, token string
+			want           int
+		}{
+			"nothing":             {"bank", "", http.StatusBadRequest},
+			"garbage":             {"bank", "garbage", http.StatusBadRequest},
+			"too much":            {"bank", strings.Repeat("x", 21<<10), http.StatusBadRequest},
+			"no such partner":     {"nobody", "customer-1 n", http.StatusNotFound},
+			"a stranger, unknown": {"bank", "customer-7 n", http.StatusOK},
+		} {
+			if got := notice(c.partner, c.token); got.Status != c.want || c.want == http.StatusBadRequest && !strings.Contains(got.Body, `"invalid_request"`) {
+				t.Errorf("%s: %d %s", what, got.Status, got.Body)
+			}
+		}
+		p.Open("/services").Must("connected-services", http.StatusOK)
+		bank.Closed = upstream.Outage
+		if got := notice("bank", bank.Customer+" n-1"); got.Status != http.StatusServiceUnavailable {
+			t.Errorf("without the partner's keys: %d", got.Status)
+		}
+		bank.Closed = ""
+		if got := notice("bank", bank.Customer+" n-1"); got.Status != http.StatusOK || got.Body != "" {
+			t.Errorf("%d %s", got.Status, got.Body)
+		}
+		if page := p.Open("/services"); page.Name() == "connected-services" {
+			t.Error("the session goes on")
+		}
+		if got := notice("bank", bank.Customer+" n-1"); got.Status != http.StatusBadRequest {
+			t.Errorf("a repetition: %d", got.Status)
+		}
+	})
+}

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"parvis/internal/authenticator/password"
+	"parvis/internal/departure"
 	"parvis/internal/enrollment"
 	"parvis/internal/merging"
 	"parvis/internal/recovery"
@@ -52,6 +53,7 @@ type Config struct {
 	Recovery   *recovery.Journey
 	Stepup     *stepup.Journey
 	Merging    *merging.Journey
+	Departure  *departure.Journey
 	Parties    *relyingparty.Registry
 	Upstreams  *upstream.Registry
 	// SAMLMetadata is our metadata for a partner that speaks SAML.

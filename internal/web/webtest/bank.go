@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -127,4 +128,16 @@ func (b *Bank) SignIn(p *Person) *Page {
 // SignOut is where people sign out of the bank, too.
 func (*Bank) SignOut(*upstream.Provider, i18n.Lang) string {
 	return BankOrigin + "/end-session?client_id=parvis"
+}
+
+// Departure takes "customer jti" as a notice that a customer has signed out.
+func (b *Bank) Departure(_ context.Context, p *upstream.Provider, token string) (upstream.Departure, error) {
+	if b.Closed != "" {
+		return upstream.Departure{}, upstream.Fail(b.Closed, "as the test wants it")
+	}
+	customer, notice, ok := strings.Cut(token, " ")
+	if !ok {
+		return upstream.Departure{}, upstream.Fail(upstream.Invalid, "as the test wants it")
+	}
+	return upstream.Departure{Issuer: p.Issuer, Subject: customer, ID: notice, Until: b.h.Clock.Now().Add(time.Hour)}, nil
 }

@@ -1,0 +1,136 @@
+package departure_test
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"parvis/internal/audit"
+	"parvis/internal/fault"
+	"parvis/internal/id"
+	"parvis/internal/journeytest"
+	"parvis/internal/recovery"
+	"parvis/internal/signin"
+	"parvis/internal/upstream"
+)
+
+const (
+	address  = "sam.fisher@example.org"
+	customer = "customer-1"
+)
+
+// byPartner makes an account with the bank in the place of a password.
+func byPartner(t *testing.T, h *journeytest.House, b *journeytest.Browser, customer, address string) {
+	t.Helper()
+	f := b.From(journeytest.Permits)
+	b.AtBank(f, customer)
+	b.Create(f, address)
+	b.Activate(journeytest.Token(h.Latest(address)))
+	r, err := h.Enroll.Partner(t.Context(), b.Visitor, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Keep(r.Cookies)
+}
+
+// OpenID Connect Back-Channel Logout 1.0: who signs out at the partner is signed out here
+// where the partner had opened the session; nobody else is, and nothing else.
+func TestWhoSignsOutAtThePartnerIsSignedOutWhereItOpenedTheDoor(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		one := h.Browser()
+		byPartner(t, h, one, customer, address)
+		two := h.Browser()
+		two.AtBank(two.From(journeytest.Permits), customer)
+		other := h.Browser()
+		byPartner(t, h, other, "customer-2", "other@example.org")
+		// The same person, by a password: not the partner's session.
+		h.Clock.Advance(time.Minute)
+		lost := h.Browser()
+		g := lost.Direct()
+		lost.Reset(g, address)
+		lost.Recover(journeytest.Token(h.Latest(address)))
+		own := setPassword(t, h, lost, g)
+
+		notice := func(partner upstream.ID, token string) error {
+			return h.Departure.Take(t.Context(), h.Browser().Visitor, partner, token)
+		}
+		for what, token := range map[string]string{"a stranger": "nobody n-0", "at another partner": customer + " n-1"} {
+			partner := journeytest.BankID
+			if what == "at another partner" {
+				partner = journeytest.UnionID
+			}
+			if err := notice(partner, token); err != nil {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		if one.Live().ID == "" || two.Live().ID == "" {
+			t.Fatal("a notice about somebody else ends sessions")
+		}
+		if err := notice(journeytest.BankID, customer+" n-2"); err != nil {
+			t.Fatal(err)
+		}
+		if one.Live().ID != "" || two.Live().ID != "" {
+			t.Error("the partner's sessions go on")
+		}
+		if other.Live().ID == "" || own.Live().ID == "" {
+			t.Error("a session ended that is none of the partner's business")
+		}
+		if n := h.Events(audit.SessionEnded); n != 2 {
+			t.Errorf("%d events", n)
+		}
+		// A repetition ends nothing that began since.
+		again := h.Browser()
+		again.AtBank(again.From(journeytest.Permits), customer)
+		if err := notice(journeytest.BankID, customer+" n-2"); upstream.FailureOf(err) != upstream.Replay || again.Live().ID == "" {
+			t.Errorf("a repetition: %v", err)
+		}
+		if err := notice(journeytest.BankID, "garbage"); upstream.FailureOf(err) != upstream.Invalid {
+			t.Errorf("garbage: %v", err)
+		}
+		if err := notice("nobody", customer+" n-3"); !fault.Is(err, fault.NotFound) {
+			t.Errorf("a partner that is not there: %v", err)
+		}
+	}, journeytest.WithUnion())
+}
+
+// setPassword chooses the first password of a partner's account and signs in with it.
+func setPassword(t *testing.T, h *journeytest.House, b *journeytest.Browser, f id.Flow) *journeytest.Browser {
+	t.Helper()
+	if _, err := h.Recovery.Password(t.Context(), b.Visitor, f, recovery.PasswordForm{Password: journeytest.Other}); err != nil {
+		t.Fatal(err)
+	}
+	if r := b.SignIn(f, address, journeytest.Other); r.Outcome != signin.SignedIn {
+		t.Fatalf("%+v", r)
+	}
+	return b
+}
+
+// Of many machines that bring one notice, one is heard.
+func TestOneNoticeOfAPartnerCountsOnceForHoweverManyBringIt(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		b := h.Browser()
+		byPartner(t, h, b, customer, address)
+		var all sync.WaitGroup
+		var heard, late, busy atomic.Int64
+		for range 50 {
+			all.Go(func() {
+				err := h.Departure.Take(t.Context(), h.Browser().Visitor, journeytest.BankID, customer+" the-notice")
+				switch {
+				case err == nil:
+					heard.Add(1)
+				case upstream.FailureOf(err) == upstream.Replay:
+					late.Add(1)
+				case fault.Is(err, fault.Unavailable):
+					busy.Add(1)
+				default:
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if heard.Load() != 1 || late.Load()+busy.Load() != 49 || b.Live().ID != "" || h.Events(audit.SessionEnded) != 1 {
+			t.Errorf("%d heard, %d late, %d busy, %d events", heard.Load(), late.Load(), busy.Load(), h.Events(audit.SessionEnded))
+		}
+	}, journeytest.WithoutRehearsal())
+}
