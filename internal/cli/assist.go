@@ -83,13 +83,13 @@ func (cmd *assistList) Run(ctx context.Context, c *console) error {
 type assistAnswer struct {
 	assistLine
 
-	Address  string         `json:"address"` // masked
-	State    account.Status `json:"state"`   // of the account
-	Removes  string         `json:"removes,omitempty"`
-	Partners []string       `json:"partners"`           // issuers that are linked
-	LastWay  bool           `json:"last_way_in"`        // only the way by e-mail would be left
-	EndedAt  *time.Time     `json:"ended_at,omitempty"` // done, refused, expired
-	EndedBy  string         `json:"ended_by,omitempty"`
+	Address    string         `json:"address"` // masked
+	State      account.Status `json:"state"`   // of the account
+	Removes    string         `json:"removes,omitempty"`
+	Partners   []string       `json:"partners"`           // issuers that are linked
+	NoPassword bool           `json:"no_password"`        // perhaps only the way by e-mail would be left
+	EndedAt    *time.Time     `json:"ended_at,omitempty"` // done, refused, expired
+	EndedBy    string         `json:"ended_by,omitempty"`
 }
 
 type assistShow struct {
@@ -134,7 +134,7 @@ func findAssistance(tx *db.Tx, h *app.House, request string) (lifecycle.Assistan
 
 func assistAnswerOf(tx *db.Tx, h *app.House, r lifecycle.Assistance) (assistAnswer, error) {
 	out := assistAnswer{
-		assistLine: assistLineOf(r.Request), Partners: []string{}, LastWay: r.LastWay && r.Kind == assist.Unlink,
+		assistLine: assistLineOf(r.Request), Partners: []string{}, NoPassword: r.NoPassword,
 		EndedAt: moment(r.EndedAt), EndedBy: r.EndedBy,
 	}
 	for _, l := range r.Links {
@@ -184,8 +184,8 @@ func (a assistAnswer) print(c *console) {
 		rows = append(rows, []string{"removes", a.Removes}, []string{"partners", strings.Join(a.Partners, ", ")})
 	}
 	c.table(rows)
-	if a.LastWay {
-		c.printf("\nThis is the only way into the account. Afterwards its owner can choose a password by mail; the mail that tells them says so.\n")
+	if a.NoPassword && a.Kind == assist.Unlink {
+		c.printf("\nThe account has no password. Afterwards its owner can choose one by mail; the mail that tells them says so.\n")
 	}
 }
 

@@ -52,8 +52,8 @@ func (l *Lifecycle) AskAssistance(tx *db.Tx, v flow.Visitor, addr account.Addr, 
 type Assistance struct {
 	assist.Request
 
-	Links   []upstream.Link // sign-in partners of the account
-	LastWay bool            // removing the chosen one, or the only one, leaves nothing but the way by e-mail
+	Links      []upstream.Link // sign-in partners of the account
+	NoPassword bool            // without the partner, perhaps nothing but the way by e-mail leads in
 }
 
 // Assistance reads a request; false when there is none.
@@ -67,7 +67,7 @@ func (l *Lifecycle) Assistance(tx *db.Tx, find func(*db.Tx) (assist.Request, boo
 		return Assistance{}, false, err
 	}
 	list, err := authenticator.List(tx, r.Account)
-	out.LastWay = len(out.Links) < 2 && len(authenticator.Of(list, authenticator.Password)) == 0
+	out.NoPassword = len(authenticator.Of(list, authenticator.Password)) == 0
 	return out, true, err
 }
 
@@ -147,8 +147,8 @@ func (l *Lifecycle) assistStep(tx *db.Tx, request assist.ID, name audit.Name, st
 }
 
 // DoAssistance does what was asked for, by a second person of the staff, in the caller's
-// transaction: of many at once it is done once. Removing the last way in leaves the
-// owner the way by e-mail, and the mail says so. partner is what people call the sign-in
+// transaction: of many at once it is done once. Removing what may be the last way in leaves
+// the owner the way by e-mail, and the mail says so. partner is what people call the sign-in
 // partner. Fault NotFound when the request was not approved (any more), Denied when the
 // same person approved it (error.assist.same).
 func (l *Lifecycle) DoAssistance(tx *db.Tx, request assist.ID, by string, partner i18n.Text) error {
@@ -178,7 +178,7 @@ func (l *Lifecycle) DoAssistance(tx *db.Tx, request assist.ID, by string, partne
 		return err
 	}
 	return l.tell(tx, r.Account, notify.AssistStep{
-		Step: notify.AssistDone, What: inAssist(r.Kind), Partner: partner, LastWay: r.LastWay, Asked: notify.Asked{At: tx.Now()},
+		Step: notify.AssistDone, What: inAssist(r.Kind), Partner: partner, NoPassword: r.NoPassword, Asked: notify.Asked{At: tx.Now()},
 	})
 }
 

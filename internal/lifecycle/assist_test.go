@@ -139,15 +139,15 @@ func TestTheLastWayInIsRemovedWithTheWayByMailTold(t *testing.T) {
 		a, _ := find(t, h, address)
 		write(t, h, func(tx *db.Tx) error { _, err := h.Signin.Passwords.Remove(tx, a.ID); return err })
 		id := confirmed(t, h, address, assist.Unlink, "L1")
-		if r, _ := request(t, h, id); !r.LastWay {
-			t.Error("the staff is not told that it is the last way in")
+		if r, _ := request(t, h, id); !r.NoPassword {
+			t.Error("the staff is not told that there is no password")
 		}
 		h.Clock.Advance(time.Minute)
 		write(t, h, func(tx *db.Tx) error { return h.Lifecycle.ApproveAssistance(tx, id, "ann") })
 		h.Clock.Advance(time.Minute)
 		write(t, h, func(tx *db.Tx) error { return h.Lifecycle.DoAssistance(tx, id, "bob", bankName) })
 		l := h.Latest(address)
-		if l.Kind != notify.KindAssistDone || !strings.Contains(l.Text, "your only way to sign in") || !strings.Contains(l.Text, "start=forgot-password") {
+		if l.Kind != notify.KindAssistDone || !strings.Contains(l.Text, "has no password") || !strings.Contains(l.Text, "start=forgot-password") {
 			t.Errorf("the owner is not told how to get in:\n%s", l.Text)
 		}
 		h.Clock.Advance(time.Minute)

@@ -51,12 +51,12 @@ const (
 
 // AssistStep tells the owner of an account how far a request has come.
 type AssistStep struct {
-	Step    AssistStage
-	What    AssistWhat
-	Within  time.Duration // for AssistReceived: after how long it runs out
-	Partner i18n.Text     // for AssistDone: what people call the sign-in partner that was removed
-	LastWay bool          // for AssistDone: it was the only way in; a password opens the account again
-	Asked   Asked
+	Step       AssistStage
+	What       AssistWhat
+	Within     time.Duration // for AssistReceived: after how long it runs out
+	Partner    i18n.Text     // for AssistDone: what people call the sign-in partner that was removed
+	NoPassword bool          // for AssistDone: the account has none; choosing one opens it when there is no other way
+	Asked      Asked
 }
 
 // Kind is the mail of the stage.
@@ -80,8 +80,8 @@ func (d AssistStep) compose(w *writer) {
 		w.say("assist-received.next", "duration", w.tr.Duration(d.Within))
 	case AssistDone:
 		w.say("assist-done.unlink", "partner", clean(w.in(d.Partner)))
-		if d.LastWay {
-			w.say("assist-done.last-way")
+		if d.NoPassword {
+			w.say("assist-done.no-password")
 			w.button("button.reset", pathReset)
 		}
 	default:

@@ -45,7 +45,7 @@ func TestForeignWordsCannotBreakAMail(t *testing.T) {
 			PartnerLinked{Partner: text, Asked: asked},
 			PartnerUnlinked{Partner: text, Asked: asked},
 			AccountsMerged{Other: evil, Token: "token", Valid: time.Hour, Asked: asked},
-			AssistStep{Step: AssistDone, What: AssistUnlink, Partner: text, LastWay: true, Asked: asked},
+			AssistStep{Step: AssistDone, What: AssistUnlink, Partner: text, NoPassword: true, Asked: asked},
 			EnrolmentReset{Service: service, Sharing: []Service{service}, Asked: asked},
 			PartnerBlocked{Partner: text, Asked: asked},
 			WaysIn{Service: service, Password: true, Partners: []i18n.Text{text, text}, Asked: asked},

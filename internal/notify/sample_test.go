@@ -103,7 +103,7 @@ func samples() []sample {
 		{"assist-received", AssistStep{Step: AssistReceived, What: AssistUnlink, Within: 14 * 24 * time.Hour, Asked: near}},
 		{"assist-approved", AssistStep{Step: AssistApproved, What: AssistClose, Asked: bare}},
 		{"assist-done", AssistStep{Step: AssistDone, What: AssistUnlink, Partner: i18n.Text{"en": "Northland Bank", "fr": "Banque du Northland"}, Asked: bare}},
-		{"assist-done-last", AssistStep{Step: AssistDone, What: AssistUnlink, Partner: i18n.Text{"en": "Northland Bank", "fr": "Banque du Northland"}, LastWay: true, Asked: bare}},
+		{"assist-done-no-password", AssistStep{Step: AssistDone, What: AssistUnlink, Partner: i18n.Text{"en": "Northland Bank", "fr": "Banque du Northland"}, NoPassword: true, Asked: bare}},
 		{"assist-refused", AssistStep{Step: AssistRefused, What: AssistUnlink, Asked: bare}},
 		{"assist-expired", AssistStep{Step: AssistExpired, What: AssistClose, Asked: bare}},
 		{"removed-merge", Removed{By: RemovedByMerge, At: at}},
