@@ -117,7 +117,7 @@ func (d *demonstration) start(ctx context.Context) error {
 func manyFromHere(l *ratelimit.Settings) {
 	for _, limit := range []*ratelimit.Limit{
 		&l.SigninIP, &l.SigninAddressIP, &l.SigninBrowser, &l.EnrollmentIP, &l.ResetIP, &l.WaysIP, &l.CodeIP, &l.SendIP, &l.LinkIP,
-		&l.ContactIP, &l.FlowIP, &l.AuthorizeIP, &l.TokenIP, &l.RequestIP,
+		&l.ContactIP, &l.PartnerIP, &l.FlowIP, &l.AuthorizeIP, &l.TokenIP, &l.RequestIP,
 	} {
 		limit.Count *= 100
 	}

@@ -27,6 +27,7 @@ const (
 	SetUpAccount      Rule = "set_up_account"
 	SetUpNumber       Rule = "set_up_number"
 	LinkIP            Rule = "link_ip"
+	PartnerIP         Rule = "partner_ip"
 	ContactIP         Rule = "contact_ip"
 	FlowIP            Rule = "flow_ip"
 	AuthorizeIP       Rule = "authorize_ip"
@@ -86,6 +87,9 @@ type Settings struct {
 	SetUpNumber Limit `yaml:"set_up_number"`
 	// LinkIP counts links of messages opened from one IP address.
 	LinkIP Limit `yaml:"link_ip"`
+	// PartnerIP counts answers of sign-in partners from one IP address that no journey of
+	// their browser waits for, and those that a partner lets a browser post.
+	PartnerIP Limit `yaml:"partner_ip"`
 	// ContactIP counts messages through the contact form from one IP address.
 	ContactIP Limit `yaml:"contact_ip"`
 	// FlowIP counts sign-in journeys begun from one IP address.
@@ -127,6 +131,7 @@ func Preset(name string) Settings {
 		SetUpAccount:      Limit{Count: 30, Window: day},
 		SetUpNumber:       Limit{Count: 10, Window: day},
 		LinkIP:            Limit{Count: 200, Window: 10 * minute},
+		PartnerIP:         Limit{Count: 600, Window: 5 * minute},
 		ContactIP:         Limit{Count: 5, Window: hour},
 		FlowIP:            Limit{Count: 600, Window: 5 * minute},
 		AuthorizeIP:       Limit{Count: 1200, Window: 5 * minute},
@@ -156,7 +161,7 @@ func (s Settings) limits() map[Rule]Limit {
 		EnrollmentIP: s.EnrollmentIP, EnrollmentAddress: s.EnrollmentAddress, MailAddress: s.MailAddress,
 		ResetAddress: s.ResetAddress, ResetIP: s.ResetIP, WaysAddress: s.WaysAddress, WaysIP: s.WaysIP, CodeIP: s.CodeIP, SendIP: s.SendIP, SendAccount: s.SendAccount,
 		SetUpAccount: s.SetUpAccount, SetUpNumber: s.SetUpNumber,
-		LinkIP: s.LinkIP, ContactIP: s.ContactIP,
+		LinkIP: s.LinkIP, PartnerIP: s.PartnerIP, ContactIP: s.ContactIP,
 		FlowIP: s.FlowIP, AuthorizeIP: s.AuthorizeIP, TokenIP: s.TokenIP, TokenClient: s.TokenClient, RequestIP: s.RequestIP,
 	}
 }
@@ -178,7 +183,7 @@ func (s *Settings) limit(rule Rule) (Limit, bool) {
 func rules() []Rule {
 	return []Rule{
 		SigninIP, SigninAddress, SigninAddressIP, SigninBrowser, EnrollmentIP, EnrollmentAddress, MailAddress, ResetAddress, ResetIP, WaysAddress, WaysIP,
-		CodeIP, SendIP, SendAccount, SetUpAccount, SetUpNumber, LinkIP, ContactIP, FlowIP, AuthorizeIP, TokenIP, TokenClient, RequestIP,
+		CodeIP, SendIP, SendAccount, SetUpAccount, SetUpNumber, LinkIP, PartnerIP, ContactIP, FlowIP, AuthorizeIP, TokenIP, TokenClient, RequestIP,
 	}
 }
 

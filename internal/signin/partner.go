@@ -98,7 +98,7 @@ func (j *Journey) ask(ctx context.Context, provider upstream.ID, ask upstream.As
 			return flow.Partner{}, fmt.Errorf("pending: %w", err)
 		}
 		next.URL, next.Pending = request.URL, string(text)
-		if next.Form, err = pack(request.Form); err != nil {
+		if next.Form, err = flow.PackForm(request.Form); err != nil {
 			return flow.Partner{}, err
 		}
 	case failure != "":
@@ -114,7 +114,7 @@ func (j *Journey) ask(ctx context.Context, provider upstream.ID, ask upstream.As
 // posts is too long for an address. Nobody is known here, and nothing is believed.
 // Fault NotFound for a partner that posts nothing.
 func (j *Journey) PartnerPosted(ctx context.Context, v flow.Visitor, provider upstream.ID, fields url.Values) (handle string, err error) {
-	if err := j.Limiter.Allow(ctx, ratelimit.LinkIP, v.IP); err != nil {
+	if err := j.Limiter.Allow(ctx, ratelimit.PartnerIP, v.IP); err != nil {
 		return "", err
 	}
 	p, err := j.Upstreams.Get(ctx, provider)
@@ -135,7 +135,7 @@ func (j *Journey) PartnerHanded(ctx context.Context, v flow.Visitor, provider up
 		return "", Result{}, err
 	}
 	if !found {
-		if err := j.Limiter.Allow(ctx, ratelimit.LinkIP, v.IP); err != nil {
+		if err := j.Limiter.Allow(ctx, ratelimit.PartnerIP, v.IP); err != nil {
 			return "", Result{}, err
 		}
 		return "", Result{}, fault.New(fault.NotFound, "error.flow.not-found")
@@ -147,8 +147,19 @@ func (j *Journey) PartnerHanded(ctx context.Context, v flow.Visitor, provider up
 // journey of this browser that waits for it, and is checked once. Fault NotFound when
 // no journey of this browser does: the answer is somebody else's, or a repetition.
 func (j *Journey) PartnerReturn(ctx context.Context, v flow.Visitor, provider upstream.ID, answer upstream.Answer) (id.Flow, Result, error) {
-	if err := j.Limiter.Allow(ctx, ratelimit.LinkIP, v.IP); err != nil {
-		return "", Result{}, err
+	var waits bool
+	err := j.DB.Read(ctx, func(tx *db.Tx) (err error) {
+		_, _, waits, err = j.waiting(tx, v, provider, answer.State())
+		return err
+	})
+	if err == nil && !waits { // only these count: what strangers bring keeps nobody from coming back
+		err = j.Limiter.Allow(ctx, ratelimit.PartnerIP, v.IP)
+		if err == nil {
+			err = fault.New(fault.NotFound, "error.flow.not-found")
+		}
+	}
+	if err != nil {
+		return "", Result{}, fmt.Errorf("signin: partner: %w", err)
 	}
 	return j.partnerReturn(ctx, v, provider, answer)
 }
@@ -214,26 +225,15 @@ func (j *Journey) takePending(ctx context.Context, v flow.Visitor, provider upst
 	mark := rand.Text()
 	err := j.DB.Write(ctx, func(tx *db.Tx) error {
 		out = taken{}
-		open, err := j.Flows.Open(tx, v.Browser)
-		if err != nil {
+		f, pending, found, err := j.waiting(tx, v, provider, state)
+		if err != nil || !found {
 			return err
 		}
-		for _, known := range open {
-			f, err := j.Flows.Load(tx, known.Flow, v.Browser)
-			if err != nil {
-				return err
-			}
-			p := &f.State.Progress.Partner
-			var found upstream.Pending
-			if !p.Waits() || json.Unmarshal([]byte(p.Pending), &found) != nil || state == "" || found.State != state || found.Provider != provider {
-				continue
-			}
-			out = taken{flow: f.ID, pending: found, mark: mark, adding: f.State.Kind == flow.Adding, linking: p.By != ""}
-			p.Pending, p.URL, p.Form, p.Mark = "", "", "", mark
-			_, err = j.Flows.Save(tx, f)
-			return err
-		}
-		return nil
+		p := &f.State.Progress.Partner
+		out = taken{flow: f.ID, pending: pending, mark: mark, adding: f.State.Kind == flow.Adding, linking: p.By != ""}
+		p.Pending, p.URL, p.Form, p.Mark = "", "", "", mark
+		_, err = j.Flows.Save(tx, f)
+		return err
 	})
 	if err != nil {
 		return taken{}, fmt.Errorf("signin: partner: %w", err)
@@ -266,6 +266,30 @@ func (j *Journey) partnerFailed(ctx context.Context, v flow.Visitor, t taken, fa
 		return fmt.Errorf("signin: partner: %w", err)
 	}
 	return nil
+}
+
+// waiting finds the journey of a browser that waits for an answer, and what it remembers
+// for it.
+func (j *Journey) waiting(tx *db.Tx, v flow.Visitor, provider upstream.ID, state string) (flow.Flow, upstream.Pending, bool, error) {
+	if state == "" {
+		return flow.Flow{}, upstream.Pending{}, false, nil
+	}
+	open, err := j.Flows.Open(tx, v.Browser)
+	if err != nil {
+		return flow.Flow{}, upstream.Pending{}, false, err
+	}
+	for _, known := range open {
+		f, err := j.Flows.Load(tx, known.Flow, v.Browser)
+		if err != nil {
+			return flow.Flow{}, upstream.Pending{}, false, err
+		}
+		var found upstream.Pending
+		p := f.State.Progress.Partner
+		if p.Waits() && json.Unmarshal([]byte(p.Pending), &found) == nil && found.State == state && found.Provider == provider {
+			return f, found, true, nil
+		}
+	}
+	return flow.Flow{}, upstream.Pending{}, false, nil
 }
 
 // awaited reports whether a journey still waits for what comes of an answer: while it was

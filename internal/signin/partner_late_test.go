@@ -9,6 +9,7 @@ import (
 	"parvis/internal/fault"
 	"parvis/internal/id"
 	"parvis/internal/journeytest"
+	"parvis/internal/ratelimit"
 	"parvis/internal/signin"
 	"parvis/internal/upstream"
 )
@@ -142,4 +143,37 @@ func TestWhoMustProveItAnewIsNobodyElseAtAPartner(t *testing.T) {
 			t.Errorf("its own partner: %+v", r)
 		}
 	})
+}
+
+// Many people share an address: what a stranger among them makes up keeps nobody from
+// coming back from a partner, nor from opening a mailed link.
+func TestMadeUpAnswersKeepNobodyFromComingBack(t *testing.T) {
+	limits := ratelimit.Preset("parvis")
+	limits.PartnerIP.Count, limits.LinkIP.Count = 5, 5
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		byBank(t, h, h.Browser(), address)
+		h.Clock.Advance(time.Hour)
+		b := h.Browser()
+		f := b.From(journeytest.Permits)
+		h.Bank.Comes(customer)
+		answer := b.ToBank(f)
+		junk := b.Visitor
+		junk.Browser = []byte("a browser that was made up by somebody")
+		for i := range 20 {
+			_, _, err := h.Signin.PartnerReturn(t.Context(), junk, journeytest.BankID, upstream.Answer{Params: map[string][]string{"state": {"x"}}})
+			want := fault.NotFound
+			if int64(i) >= limits.PartnerIP.Count {
+				want = fault.Throttled
+			}
+			if !fault.Is(err, want) {
+				t.Fatalf("answer %d: %v", i, err)
+			}
+		}
+		if _, r, err := b.FromBank(answer); err != nil || r.Outcome != signin.SignedIn {
+			t.Errorf("who comes back: %v, %v", r.Outcome, err)
+		}
+		if _, err := h.Signin.OpenLink(t.Context(), b.Visitor, "x"); err != nil {
+			t.Errorf("a mailed link: %v", err)
+		}
+	}, journeytest.WithLimits(limits), journeytest.WithoutRehearsal())
 }

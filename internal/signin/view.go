@@ -78,7 +78,7 @@ func (j *Journey) view(s scene) View {
 	}
 	out.Created = p.Created && s.live != nil && s.live.ID == p.Session
 	out.Partner, out.PartnerURL = upstream.ID(cmp.Or(p.Partner.Asked, p.Partner.Provider)), p.Partner.URL
-	out.PartnerForm = unpack(p.Partner.Form)
+	out.PartnerForm = flow.UnpackForm(p.Partner.Form)
 	out.Linking = s.linking()
 	out.PartnerFailure = upstream.Failure(p.Partner.Failure)
 	out.Added = p.Added

@@ -243,6 +243,8 @@ func TestASignInThatThePartnerBeginsStartsOneOfOursWhereItMay(t *testing.T) {
 
 func TestTheDoorForAnswersBySAMLTakesNothingElse(t *testing.T) {
 	h, bank := webtest.OpenSAML(t, func(c *config.Config) {
+		c.Limits.PartnerIP.Count = 200
+		c.Limits.PartnerIP.Window = time.Hour
 		c.Upstreams = append(c.Upstreams, upstream.Settings{
 			ID: "second", Name: c.Upstreams[0].Name, Issuer: "https://second.test", OIDC: upstream.OIDCSettings{ClientID: "parvis", Secret: "a-secret-of-the-tests-own"},
 		})

@@ -1,4 +1,4 @@
-package signin
+package flow
 
 import (
 	"bytes"
@@ -21,9 +21,9 @@ const (
 	decoded = "~"
 )
 
-// pack makes a form short enough for the state of a flow: a signed request is XML that
+// PackForm makes a form short enough for the state of a flow: a signed request is XML that
 // repeats itself, behind base64. "" for no form.
-func pack(form url.Values) (string, error) {
+func PackForm(form url.Values) (string, error) {
 	if form == nil {
 		return "", nil
 	}
@@ -59,8 +59,8 @@ func shorter(value string) string {
 	return decoded + string(text)
 }
 
-// unpack reads what pack wrote; nil for no form.
-func unpack(text string) url.Values {
+// UnpackForm reads what PackForm wrote; nil for no form.
+func UnpackForm(text string) url.Values {
 	packed, err := base64.RawStdEncoding.DecodeString(text)
 	if err != nil || text == "" {
 		return nil

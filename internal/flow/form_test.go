@@ -1,4 +1,4 @@
-package signin
+package flow
 
 import (
 	"crypto/rand"
@@ -41,18 +41,18 @@ func TestAFormOfAPartnerComesBackAsItWasAndIsShort(t *testing.T) {
 		"odd ones":  {"a": {"", "=", "~", "AA==", "AB==", "é", strings.Repeat("/", 400)}, "b": {"QUJD"}},
 		"empty":     {},
 	} {
-		text, err := pack(want)
+		text, err := PackForm(want)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(want, unpack(text)); diff != "" {
+		if diff := cmp.Diff(want, UnpackForm(text)); diff != "" {
 			t.Errorf("%s:\n%s", name, diff)
 		}
 		if len(text) > 3<<10 { // of the 8 kB of a flow's state
 			t.Errorf("%s: %d bytes", name, len(text))
 		}
 	}
-	if text, err := pack(nil); err != nil || text != "" || unpack("") != nil || unpack("!") != nil || unpack("AAAA") != nil {
+	if text, err := PackForm(nil); err != nil || text != "" || UnpackForm("") != nil || UnpackForm("!") != nil || UnpackForm("AAAA") != nil {
 		t.Errorf("no form is %q: %v", text, err)
 	}
 }
