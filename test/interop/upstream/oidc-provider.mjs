@@ -43,6 +43,7 @@ export async function oidcProvider(parvis) {
 
 class OIDCProvider {
   strong = "urn:parvis:acr:2";
+  tells = true;
   seen = []; // the parameters of each request, as it was pushed
 
   constructor(fields) { Object.assign(this, fields); }
@@ -61,14 +62,17 @@ class OIDCProvider {
         client_id: "parvis", redirect_uris: [`${parvis}/partner/${this.id}/callback`], response_types: ["code"], grant_types: ["authorization_code"],
         token_endpoint_auth_method: "private_key_jwt", token_endpoint_auth_signing_alg: "ES256", jwks: this.clientKeys ?? { keys: [] },
         id_token_signed_response_alg: "ES256", id_token_encrypted_response_alg: "ECDH-ES", id_token_encrypted_response_enc: "A256GCM",
+        post_logout_redirect_uris: [`${parvis}/partner/${this.id}/signed-out`], backchannel_logout_uri: `${parvis}/partner/${this.id}/backchannel-logout`,
         require_pushed_authorization_requests: true, dpop_bound_access_tokens: true, default_acr_values: [], require_auth_time: true,
       }],
       acrValues: [strong], claims: { acr: null, auth_time: null, iss: null, openid: ["sub"] },
       enabledJWA: { idTokenEncryptionAlgValues: ["ECDH-ES"], idTokenEncryptionEncValues: ["A256GCM"] },
       features: {
         devInteractions: { enabled: false }, encryption: { enabled: true }, dPoP: { enabled: true },
-        pushedAuthorizationRequests: { enabled: true, requirePushedAuthorizationRequests: true }, claimsParameter: { enabled: true },
+        pushedAuthorizationRequests: { enabled: true, requirePushedAuthorizationRequests: true }, claimsParameter: { enabled: true }, backchannelLogout: { enabled: true },
+        rpInitiatedLogout: { enabled: true, logoutSource: (ctx, form) => { ctx.body = form.replace("</form>", '<input type="hidden" name="logout" value="yes"></form>'); } },
       },
+      fetch: (url, { dispatcher: _, ...options }) => fetch(url, options), // this machine, too, which its own way refuses
       pkce: { required: () => true },
       interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` },
       findAccount: (_, sub) => ({ accountId: sub, claims: () => ({ sub, email: "private@example.org", name: "Never Read" }) }),
@@ -83,6 +87,7 @@ class OIDCProvider {
       ttl: { Session: 3600, Interaction: 600, Grant: 600, AuthorizationCode: 60, AccessToken: 600, IdToken: 600 },
     });
     this.provider.on("server_error", (_, error) => { this.trouble = error; });
+    this.provider.on("backchannel.error", (_, error) => { this.trouble = error; });
     this.handle = this.provider.callback();
   }
 
@@ -119,6 +124,10 @@ class OIDCProvider {
   async signIn(jar, step, how, stop) {
     assert.ok(step.html.includes('id="partner"'), `the partner's page is not there: ${step.html.slice(0, 800)} ${this.trouble?.stack ?? ""}`);
     return jar.post(step.url, step.html, "partner", { person: how.person, ...(how.cancel && { cancel: "1" }), ...(how.strong && { strong: "1" }) }, stop);
+  }
+
+  leave(jar, step, stop) {
+    return jar.post(step.url, step.html, "op.logoutForm", {}, `${stop}/nowhere`);
   }
 
   // What the partner has learned, of all that happened.

@@ -34,7 +34,7 @@ class SecondParvis {
     const jwks = await (await fetch(`${parvis}/jwks.json`)).text();
     this.serve = await startServe([{
       id: "the-first-parvis", name: "The first Parvis", redirectUri: `${parvis}/partner/${id}/callback`,
-      more: { auth: "private_key_jwt", jwks },
+      more: { auth: "private_key_jwt", jwks, post_logout_redirect_uris: [`${parvis}/partner/${id}/signed-out`] },
     }], { PARVIS_KEYRING_PUBLISH_BEFORE: "1s", PARVIS_KEYRING_CACHE_FOR: "1s" }, { port, host: "127.0.0.1" });
     for (const person of ["first", "unwilling"]) await this.serve.createAccount(address(person), password);
     const told = execFileSync(binary, ["upstream", "check", id], { env: serve.environment, encoding: "utf8" });
@@ -56,6 +56,10 @@ class SecondParvis {
       } else throw new Error(`unexpected page ${page} at ${step.url}: ${step.html.slice(0, 800)}`);
     }
     return step;
+  }
+
+  leave(jar, step, stop) {
+    return jar.post(step.url, step.html, "sign-out", { choice: "sign-out" }, `${stop}/nowhere`);
   }
 
   rollKeys() {

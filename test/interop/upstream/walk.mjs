@@ -8,6 +8,9 @@
 //                       fills in the partner's pages; how: { person, cancel, strong }; returns the step that comes after
 //   rollKeys()          its signing keys are others from now on
 //   stop(), start()     it is away, and back
+//   leave(jar, step, stop)
+//                       (optional) says yes on the partner's sign-out page, and comes back
+//   tells               (optional) it says by itself that somebody signed out there
 //   known(serve)        (optional) registers Parvis there, once it runs
 //   check(service)      (optional) what the partner has learned of all that happened
 //   close()             ends it
@@ -103,6 +106,27 @@ export async function walk(serve, service, partner) {
     }
   }
 
+  // Signing out there, too, by choice; and where the partner tells, signing out there alone ends the session here.
+  async function leave() {
+    const jar = new Jar();
+    await service.arrive(jar, await visit(jar, { person: "first" }));
+    const asked = on(await jar.follow(new URL(`${serve.issuer}/signout`)), "sign-out");
+    const out = on(await jar.post(asked.url, asked.html, "sign-out", {}), "signed-out");
+    const there = new URL(out.html.match(/id="partner-sign-out" href="([^"]*)"/)[1].replaceAll("&amp;", "&"));
+    const back = on(await partner.leave(jar, await jar.follow(there), serve.issuer), "signed-out");
+    assert.ok(back.url.pathname === `/partner/${partner.id}/signed-out` && back.html.includes('id="partner-back"'), back.url.href);
+    if (!partner.tells) return;
+    const other = new Jar();
+    await service.arrive(other, await visit(other, { person: "first" }));
+    on(await other.follow(new URL(`${serve.issuer}/services`)), "connected-services");
+    await partner.leave(other, await other.follow(there), serve.issuer);
+    for (let i = 0; ; i++) {
+      if (pageOf(await other.follow(new URL(`${serve.issuer}/services`))) !== "connected-services") return;
+      assert.ok(i < 50, "the session here outlives the partner's notice");
+      await new Promise((r) => setTimeout(r, 100));
+    }
+  }
+
   await chooserSays(door, Date.now());
   const first = await create("first", `first@${partner.id}.example.org`);
   const again = await signIn({ person: "first" });
@@ -123,6 +147,8 @@ export async function walk(serve, service, partner) {
   await partner.start();
   await chooserSays(door, back);
   assert.equal((await signIn({ person: "first" })).sub, first.sub);
+
+  if (partner.leave) await leave();
 
   if (partner.strong) {
     const demand = { acr_values: partner.strong };
