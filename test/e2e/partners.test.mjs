@@ -129,34 +129,7 @@ for (const [lang, script] of [["en", false], ["fr", true]]) {
   });
 }
 
-for (const [lang, script, customer] of [["en", true, "maya-brook"], ["fr", false, "jules-cliff"]]) {
-  test(`an account is created at the bank and opened with it again, and no password is asked for (${lang}, JavaScript ${script ? "on" : "off"})`, async () => {
-    const page = await person(browser, { lang, script });
-    await openService(page, demo.plain);
-    await toBank(page);
-    await atBank(page, customer);
-    await at(page, "partner-account");
-    await askByPartner(page, newAddress("bank"));
-    await submit(page, "partner-create");
-    await allow(page);
-    assert.ok(page.url().startsWith(demo.plain.url), page.url());
-
-    await page.context().clearCookies();
-    await openService(page, demo.plain);
-    await toBank(page);
-    await atBank(page, customer);
-    await page.waitForURL(`${demo.plain.url}/**`);
-
-    // The only way in stays.
-    await page.goto(`${demo.issuer}/settings`);
-    await page.click("#partners .row-actions a");
-    await at(page, "remove-partner");
-    await sound(page);
-    assert.equal(await page.locator("form#remove-partner").count(), 0);
-    await page.context().close();
-  });
-}
-
+// Before an account has the customer of these tests.
 for (const kind of [{ lang: "en", width: 1280, script: true }, { lang: "fr", width: 320, script: false }]) {
   test(`the code of who comes from the bank lives five minutes, and then there are two exits (${kind.lang}, JavaScript ${kind.script ? "on" : "off"})`, async () => {
     const page = await person(browser, kind);
@@ -210,6 +183,34 @@ for (const kind of [{ lang: "en", width: 1280, script: true }, { lang: "fr", wid
 }
 
 // R42, in what the browser really sends: addresses, headers and bodies.
+for (const [lang, script, customer] of [["en", true, "maya-brook"], ["fr", false, "jules-cliff"]]) {
+  test(`an account is created at the bank and opened with it again, and no password is asked for (${lang}, JavaScript ${script ? "on" : "off"})`, async () => {
+    const page = await person(browser, { lang, script });
+    await openService(page, demo.plain);
+    await toBank(page);
+    await atBank(page, customer);
+    await at(page, "partner-account");
+    await askByPartner(page, newAddress("bank"));
+    await submit(page, "partner-create");
+    await allow(page);
+    assert.ok(page.url().startsWith(demo.plain.url), page.url());
+
+    await page.context().clearCookies();
+    await openService(page, demo.plain);
+    await toBank(page);
+    await atBank(page, customer);
+    await page.waitForURL(`${demo.plain.url}/**`);
+
+    // The only way in stays.
+    await page.goto(`${demo.issuer}/settings`);
+    await page.click("#partners .row-actions a");
+    await at(page, "remove-partner");
+    await sound(page);
+    assert.equal(await page.locator("form#remove-partner").count(), 0);
+    await page.context().close();
+  });
+}
+
 test("the bank hears nothing of the service, the service nothing of the bank, and neither of the sign-out", async () => {
   const page = await person(browser, {});
   const requests = [];
