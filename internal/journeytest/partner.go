@@ -21,6 +21,7 @@ type Bank struct {
 	asked []upstream.Ask
 
 	untimed bool
+	closed  upstream.Failure
 }
 
 // The sign-in partners; the second one exists WithUnion.
@@ -56,6 +57,13 @@ func (b *Bank) Untimed() {
 	b.untimed = true
 }
 
+// Closes lets the bank not even be asked.
+func (b *Bank) Closes(f upstream.Failure) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	b.closed = f
+}
+
 // Asked are the requests so far.
 func (b *Bank) Asked() []upstream.Ask {
 	b.mutex.Lock()
@@ -72,6 +80,9 @@ func (c bankConsumer) Begin(_ context.Context, p *upstream.Provider, ask upstrea
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
 	b.asked = append(b.asked, ask)
+	if b.closed != "" {
+		return upstream.Request{}, upstream.Fail(b.closed, "as the test wants it")
+	}
 	pending := upstream.Pending{State: secret.NewToken(), At: c.house.Clock.Now()}
 	return upstream.Request{URL: p.Issuer + "/authorize?state=" + pending.State, Pending: pending}, nil
 }

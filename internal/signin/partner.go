@@ -64,7 +64,7 @@ func (j *Journey) Partner(ctx context.Context, v flow.Visitor, fid id.Flow, prov
 	if linking { // it is asked once more
 		return j.linkAgain(ctx, v, fid, StepHandOff, StepPartnerFailed)
 	}
-	next, err := j.ask(ctx, provider, ask)
+	next, err := j.ask(ctx, v, fid, provider, ask)
 	if err != nil {
 		return fmt.Errorf("signin: partner: %w", err)
 	}
@@ -87,8 +87,9 @@ func (j *Journey) Partner(ctx context.Context, v flow.Visitor, fid id.Flow, prov
 	return nil
 }
 
-// ask makes the request of a partner, or notes why it cannot be asked.
-func (j *Journey) ask(ctx context.Context, provider upstream.ID, ask upstream.Ask) (flow.Partner, error) {
+// ask makes the request of a partner, or notes why it cannot be asked; fid is "" before
+// the journey has begun.
+func (j *Journey) ask(ctx context.Context, v flow.Visitor, fid id.Flow, provider upstream.ID, ask upstream.Ask) (flow.Partner, error) {
 	next := flow.Partner{Asked: string(provider)}
 	request, err := j.Upstreams.Begin(ctx, provider, ask)
 	switch failure := upstream.FailureOf(err); {
@@ -103,6 +104,13 @@ func (j *Journey) ask(ctx context.Context, provider upstream.ID, ask upstream.As
 		}
 	case failure != "":
 		next.Failure = string(failure)
+		e := audit.Event{
+			Name: audit.UpstreamFailed, Flow: fid, Outcome: audit.Failed, Reason: next.Failure, Personal: v.Personal(""),
+			Data: map[string]string{"provider": next.Asked, "code": upstream.CodeOf(err)},
+		}
+		if err := j.DB.Write(ctx, func(tx *db.Tx) error { return j.Audit.Record(tx, e) }); err != nil {
+			return flow.Partner{}, err
+		}
 	default:
 		return flow.Partner{}, err
 	}

@@ -51,7 +51,7 @@ func (j *Journey) PartnerAdd(ctx context.Context, v flow.Visitor, provider upstr
 	if err != nil {
 		return "", fmt.Errorf("signin: add: %w", err)
 	}
-	next, err := j.ask(ctx, provider, upstream.Ask{Fresh: true, Lang: i18n.Lang(v.Locale)})
+	next, err := j.ask(ctx, v, "", provider, upstream.Ask{Fresh: true, Lang: i18n.Lang(v.Locale)})
 	if err != nil {
 		return "", fmt.Errorf("signin: add: %w", err)
 	}
@@ -98,7 +98,7 @@ func (j *Journey) PartnerAddAgain(ctx context.Context, v flow.Visitor, fid id.Fl
 	if f.State.Kind != flow.Adding {
 		return flow.OutOfTurn()
 	}
-	next, err := j.ask(ctx, upstream.ID(f.State.Add.Provider), upstream.Ask{Fresh: true, Lang: i18n.Lang(v.Locale)})
+	next, err := j.ask(ctx, v, fid, upstream.ID(f.State.Add.Provider), upstream.Ask{Fresh: true, Lang: i18n.Lang(v.Locale)})
 	if err != nil {
 		return fmt.Errorf("signin: add: %w", err)
 	}

@@ -177,3 +177,27 @@ func TestMadeUpAnswersKeepNobodyFromComingBack(t *testing.T) {
 		}
 	}, journeytest.WithLimits(limits), journeytest.WithoutRehearsal())
 }
+
+// What keeps people from a partner is found in the audit trail, whether it failed before
+// they left for it or after they came back.
+func TestAPartnerThatCannotEvenBeAskedIsNoted(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		h.Bank.Closes(upstream.Slow)
+		b := h.Browser()
+		f := b.From(journeytest.Permits)
+		if err := h.Signin.Partner(t.Context(), b.Visitor, f, journeytest.BankID); err != nil {
+			t.Fatal(err)
+		}
+		b.At(f, signin.StepPartnerFailed)
+		for _, e := range h.Recent() {
+			if e.Name != audit.UpstreamFailed {
+				continue
+			}
+			if e.Flow != f || e.Reason != string(upstream.Slow) || e.Data["provider"] != string(journeytest.BankID) || e.Personal.IP == "" {
+				t.Errorf("%+v", e)
+			}
+			return
+		}
+		t.Error("nothing is noted")
+	})
+}

@@ -78,7 +78,7 @@ func (j *Journey) linkAgain(ctx context.Context, v flow.Visitor, fid id.Flow, at
 	if err != nil {
 		return fmt.Errorf("signin: link: %w", err)
 	}
-	next, err := j.ask(ctx, upstream.ID(began.Provider), upstream.Ask{Fresh: true, Lang: i18n.Lang(v.Locale)})
+	next, err := j.ask(ctx, v, fid, upstream.ID(began.Provider), upstream.Ask{Fresh: true, Lang: i18n.Lang(v.Locale)})
 	if err != nil {
 		return fmt.Errorf("signin: link: %w", err)
 	}
