@@ -27,7 +27,9 @@ const linkWithin = 30 * time.Minute
 const OtherAccount upstream.Failure = "other-account"
 
 // Partner sends somebody to a sign-in partner. Nothing of the waiting service is told
-// there; what the service demands is, as a level, an age and a wish to sign in anew.
+// there but an age, or a wish to sign in anew, where it demands that. The level that it
+// demands is not: it would say what kind of service it is, and what the sign-in there is
+// worth less, people prove here by a second step.
 // When the partner cannot be asked, the dispatcher names the page that says why.
 // Fault Conflict when the flow no longer asks who the person is, NotFound for a
 // partner that does not exist.

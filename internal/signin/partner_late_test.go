@@ -7,8 +7,10 @@ import (
 
 	"parvis/internal/audit"
 	"parvis/internal/fault"
+	"parvis/internal/flow"
 	"parvis/internal/id"
 	"parvis/internal/journeytest"
+	"parvis/internal/policy"
 	"parvis/internal/ratelimit"
 	"parvis/internal/signin"
 	"parvis/internal/upstream"
@@ -199,5 +201,26 @@ func TestAPartnerThatCannotEvenBeAskedIsNoted(t *testing.T) {
 			return
 		}
 		t.Error("nothing is noted")
+	})
+}
+
+// R42: a partner is asked the same whatever level a service demands; what its sign-in is
+// worth less is proven here.
+func TestAServiceThatWantsMoreIsNotHeardOfAtThePartner(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		byBank(t, h, h.Browser(), address)
+		for _, level := range []policy.Level{0, policy.OneStep, policy.TwoSteps, policy.AAL2} {
+			b := h.Browser()
+			f := b.From(journeytest.Permits, func(s *flow.State) { s.Demand.Level = level })
+			if r := b.AtBank(f, customer); r.Outcome != signin.SignedIn {
+				t.Fatalf("%v: %+v", level, r)
+			}
+			if asked := h.Bank.Asked(); asked[len(asked)-1] != (upstream.Ask{Lang: "en"}) {
+				t.Errorf("%v: the bank is told %+v", level, asked[len(asked)-1])
+			}
+			if v := b.View(f); v.Step.Second() != (level > policy.OneStep) {
+				t.Errorf("%v: then %s", level, v.Step)
+			}
+		}
 	})
 }
