@@ -230,7 +230,8 @@ func (w *Worker) refuse(ctx context.Context, e envelope, to string, why *Deliver
 	}
 }
 
-// again puts a mail back until its next try.
+// again puts a mail back until its next try, or until its end, when that comes first: it
+// is wiped then, not later.
 func (w *Worker) again(ctx context.Context, e envelope, why *DeliveryError) {
 	pause := backoff(w.Settings.RetryFirst, w.Settings.RetryMost, e.attempt)
 	if why.Down {
@@ -239,7 +240,8 @@ func (w *Worker) again(ctx context.Context, e envelope, why *DeliveryError) {
 	pause = max(jitter(pause), min(why.After, mostAfter))
 	w.lane(e.channel).retried.Add(1)
 	err := w.DB.WriteStatement(ctx, func(tx *db.Tx) error {
-		_, err := tx.Exec(`UPDATE outbox SET due_at = $1, result = $2 WHERE id = $3 AND status IN ('waiting', 'ready') AND attempts = $4`,
+		_, err := tx.Exec(`UPDATE outbox SET due_at = CASE WHEN expires_at < $1 THEN expires_at ELSE $1 END, result = $2
+			WHERE id = $3 AND status IN ('waiting', 'ready') AND attempts = $4`,
 			db.Millis(tx.Now().Add(pause)), why.Code, e.id, e.attempt)
 		return err
 	})
