@@ -177,6 +177,9 @@ func (l *Lifecycle) DoAssistance(tx *db.Tx, request assist.ID, by string, partne
 	if _, err := l.Links.Unlink(tx, r.Account, upstream.LinkID(r.Link)); err != nil {
 		return err
 	}
+	if err := l.signOut(tx, r.Account, "partner removed"); err != nil { // it may be in other hands
+		return err
+	}
 	return l.tell(tx, r.Account, notify.AssistStep{
 		Step: notify.AssistDone, What: inAssist(r.Kind), Partner: partner, NoPassword: r.NoPassword, Asked: notify.Asked{At: tx.Now()},
 	})

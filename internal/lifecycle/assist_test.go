@@ -106,8 +106,15 @@ func TestTwoPeopleOfTheStaffRemoveASignInPartner(t *testing.T) {
 		if r, _ := request(t, h, d.ID); len(r.Links) != 2 {
 			t.Error("something was removed")
 		}
+		thief := h.Browser()
+		if r := thief.AtBank(thief.From(journeytest.Permits), "customer L1"); r.Cookies.Session == "" {
+			t.Fatalf("%+v", r)
+		}
 		if err := do("bob"); err != nil {
 			t.Fatal(err)
+		}
+		if p, err := h.Signin.Person(t.Context(), thief.Visitor); err != nil || p != nil {
+			t.Errorf("who came in with the partner is still signed in: %v", err)
 		}
 		if r, _ := request(t, h, d.ID); len(r.Links) != 1 || r.Links[0].ID != "L2" || r.Status != assist.Done || r.ApprovedBy != "ann" || r.EndedBy != "bob" {
 			t.Errorf("%+v", r)
