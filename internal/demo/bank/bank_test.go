@@ -57,14 +57,14 @@ func open(t *testing.T, d *db.DB, change func(*upstream.Settings, *Client)) *dea
 	issuer := "http://" + server.Listener.Addr().String()
 	client := Client{ID: "government-sign-in", RedirectURI: home + upstream.CallbackPath("bank"), KeysURL: published.URL}
 	settings := upstream.Settings{
-		ID: "bank", Name: i18n.Text{"en": "Bank"}, Issuer: issuer, MaxAge: time.Hour, Timeout: 500 * time.Millisecond,
+		ID: "bank", Name: i18n.Text{"en": "Bank"}, Issuer: issuer, MaxAge: time.Hour, Timeout: 3 * time.Second,
 		Worth: upstream.Worth{Cap: policy.AAL2, ACR: map[string]policy.Level{ACRApp: policy.AAL2}},
 		OIDC:  upstream.OIDCSettings{ClientID: client.ID, Claims: []string{"acr", "auth_time"}, ACRValues: []string{ACRApp}, RequireIss: true},
 	}
 	if change != nil {
 		change(&settings, &client)
 	}
-	b, err := New(Settings{Issuer: issuer, Client: client, Texts: texts, Now: clock.Now, Delay: 2 * time.Second})
+	b, err := New(Settings{Issuer: issuer, Client: client, Texts: texts, Now: clock.Now, Delay: 5 * time.Second})
 	must(t, err)
 	server.Config.Handler = b.Handler()
 	server.Start()

@@ -632,7 +632,7 @@ func TestTheAgeOfAnAuthenticationIsWhatWasDemanded(t *testing.T) {
 
 func TestATokenEndpointThatMisbehavesIsToldApart(t *testing.T) {
 	f := newPartner(t)
-	f.settings.Timeout = 500 * time.Millisecond
+	f.settings.Timeout = 3 * time.Second
 	if _, err := f.signIn(nil); err != nil {
 		t.Fatal(err)
 	}
