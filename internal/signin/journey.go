@@ -82,12 +82,13 @@ type scene struct {
 	now  time.Time
 }
 
-// reauth reports whether the person signed in must prove again who they are.
-// It is true on every page until they have: whichever way they go, they go it as
-// themselves.
-func (s scene) reauth() bool {
-	return s.live != nil && (s.why == ReasonReauth || s.why == ReasonDoor && s.due == StepSignIn)
-}
+// again reports whether somebody is signed in, and must prove again who they are.
+func (s scene) again() bool { return s.live != nil && (s.why == ReasonReauth || s.why == ReasonDoor) }
+
+// reauth reports whether somebody signed in must prove again who they are, and whichever
+// way they go, they go it as themselves: but for who came from a partner that is not
+// linked yet, and says to which account it belongs.
+func (s scene) reauth() bool { return s.again() && s.due != StepPartnerNew }
 
 // password reports whether a password opens the service of a flow, or proves an account
 // to which a partner is linked that does.

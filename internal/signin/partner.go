@@ -57,7 +57,7 @@ func (j *Journey) Partner(ctx context.Context, v flow.Visitor, fid id.Flow, prov
 		if err == nil && !linking && !d.Doors.Opens(string(provider)) {
 			err = flow.OutOfTurn() // the page does not offer it
 		}
-		ask = upstream.Ask{MaxAge: d.MaxAge, Fresh: d.ForceLogin || s.reauth() && s.why == ReasonReauth, Lang: i18n.Lang(v.Locale)}
+		ask = upstream.Ask{MaxAge: d.MaxAge, Fresh: d.ForceLogin || s.again(), Lang: i18n.Lang(v.Locale)}
 		return err
 	})
 	if err != nil {
@@ -78,7 +78,7 @@ func (j *Journey) Partner(ctx context.Context, v flow.Visitor, fid id.Flow, prov
 		before := s.flow.State.Progress
 		s.flow.State.Progress = before.Restart(flow.TaskSignIn, "")
 		s.flow.State.Progress.Partner = next
-		if s.reauth() && s.why == ReasonReauth {
+		if s.again() {
 			s.flow.State.Progress.Partner.For = s.live.Account
 		}
 		return j.save(tx, s.flow, before)
@@ -331,7 +331,8 @@ func (j *Journey) partnerCame(ctx context.Context, v flow.Visitor, t taken, prov
 			return err
 		}
 		before := f.State.Progress
-		if owner := before.Partner.For; owner != "" && (!still || link.Account != owner) {
+		// Who came through a door that the service does not take may link a new partner.
+		if owner := before.Partner.For; owner != "" && (still && link.Account != owner || !still && s.why != ReasonDoor) {
 			f.State.Progress.Partner.Mark, f.State.Progress.Partner.Failure = "", string(OtherAccount)
 			e := f.Event(audit.UpstreamFailed, v, owner, "")
 			e.Outcome, e.Reason, e.Data = audit.Failed, string(OtherAccount), map[string]string{"provider": string(provider)}

@@ -147,6 +147,65 @@ func TestWhoMustProveItAnewIsNobodyElseAtAPartner(t *testing.T) {
 	})
 }
 
+// A closed door makes nobody another person: who is signed in through it, and finds somebody
+// else still signed in at the partner, is told so and stays who they are.
+func TestAClosedDoorAndSomebodyElsesPartnerMakeNobodyAnotherPerson(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		byBank(t, h, h.Browser(), "bank@example.org")
+		h.Active(address)
+		h.Clock.Advance(time.Minute)
+		b := h.Browser()
+		b.SignIn(b.From(journeytest.Permits), address, journeytest.Password)
+		own := b.Live()
+		f := b.From(journeytest.Permits, allow(string(journeytest.BankID)))
+		if v := b.View(f); v.Step != signin.StepSignIn || !v.Reauth || !v.OtherDoor {
+			t.Fatalf("%+v", v)
+		}
+		for range 2 { // the button that tries again is no way around
+			if r := b.AtBank(f, customer); r.Outcome != "" {
+				t.Errorf("%+v", r)
+			}
+			if v := b.View(f); v.Step != signin.StepPartnerFailed || v.PartnerFailure != signin.OtherAccount || v.Address != address {
+				t.Errorf("%s, %q, address %q", v.Step, v.PartnerFailure, v.Address)
+			}
+			if live := b.Live(); live.ID != own.ID || live.Account != own.Account {
+				t.Error("the session is another one")
+			}
+		}
+		if got := h.Events(audit.UpstreamFailed); got != 2 {
+			t.Errorf("%d are noted", got)
+		}
+		asked := h.Bank.Asked()
+		if last := asked[len(asked)-1]; !last.Fresh {
+			t.Errorf("whoever is still signed in there is taken: %+v", last)
+		}
+
+		// What is linked to nobody can be linked to the account, by its password.
+		b.AtBank(f, "linked to nobody")
+		b.At(f, signin.StepPartnerNew)
+		if r := b.AtBank(f, customer); r.Outcome != "" || b.Live().ID != own.ID {
+			t.Errorf("from the page of a new one: %+v", r)
+		}
+		b.AtBank(f, "linked to nobody")
+		h.Clock.Advance(time.Minute)
+		b.SignIn(f, address, journeytest.Password)
+		b.Enter(f, b.Ask(f, address))
+		b.At(f, signin.StepPartnerLink)
+		b.LinkBank(f, "linked to nobody")
+		if live := b.Live(); live.Account != own.Account || live.Facts.Partner.Door != string(journeytest.BankID) {
+			t.Errorf("%+v", live)
+		}
+		b.At(f, signin.StepConsent)
+		// And from then on, it opens the service to who is signed in by the password.
+		c := h.Browser()
+		c.SignIn(c.From(journeytest.Licences), address, journeytest.Password)
+		g := c.From(journeytest.Permits, allow(string(journeytest.BankID)))
+		if r := c.AtBank(g, "linked to nobody"); r.Outcome != signin.SignedIn || c.Live().Account != own.Account {
+			t.Errorf("its own partner: %+v", r)
+		}
+	})
+}
+
 // Many people share an address: what a stranger among them makes up keeps nobody from
 // coming back from a partner, nor from opening a mailed link.
 func TestMadeUpAnswersKeepNobodyFromComingBack(t *testing.T) {
