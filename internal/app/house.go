@@ -201,7 +201,7 @@ func (h *House) upstreams() error {
 	}
 	h.SAML = &saml.Consumer{
 		Outbound: h.Outbound, Signing: func() ([]keyring.Private, error) { return h.Keyring.Privates(jose.RS256) },
-		Assertions: upstream.Assertions{DB: h.DB}, BaseURL: h.Config.Server.PublicURL, Cached: h.Keyring.Settings.PublishBefore / 2, Now: h.Now,
+		Assertions: upstream.Assertions{DB: h.DB}, Relays: upstream.Relays{Keys: h.Keys}, BaseURL: h.Config.Server.PublicURL, Cached: h.Keyring.Settings.PublishBefore / 2, Now: h.Now,
 	}
 	h.Upstreams = &upstream.Registry{
 		DB: h.DB, Keys: h.Keys, Now: h.Now, File: fromFile,

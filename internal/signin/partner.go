@@ -122,7 +122,8 @@ func (j *Journey) ask(ctx context.Context, v flow.Visitor, fid id.Flow, provider
 // PartnerPosted keeps what a page of a partner posted until this browser comes for it
 // with PartnerHanded: a post of another site comes without our cookies, and what SAML
 // posts is too long for an address. Nobody is known here, and nothing is believed.
-// Fault NotFound for a partner that posts nothing.
+// Fault NotFound for a partner that posts nothing, Expired for an answer to nothing that
+// was asked, or too long ago.
 func (j *Journey) PartnerPosted(ctx context.Context, v flow.Visitor, provider upstream.ID, fields url.Values) (handle string, err error) {
 	if err := j.Limiter.Allow(ctx, ratelimit.PartnerIP, v.IP); err != nil {
 		return "", err
@@ -134,7 +135,7 @@ func (j *Journey) PartnerPosted(ctx context.Context, v flow.Visitor, provider up
 	if err != nil {
 		return "", fmt.Errorf("signin: partner: %w", err)
 	}
-	return j.Answers.Keep(ctx, provider, fields)
+	return j.Answers.Keep(ctx, provider, v.IP, fields)
 }
 
 // PartnerHanded is PartnerReturn for an answer that PartnerPosted has kept. It is given

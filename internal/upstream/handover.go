@@ -17,9 +17,10 @@ import (
 // The bounds of answers on their way: how long one is, in bytes of its fields; how
 // long it waits for its browser, which is led on at once; how many wait at all.
 const (
-	MaxAnswer  = 96 << 10
-	answerLife = 2 * time.Minute
-	mostWaits  = 4096
+	MaxAnswer   = 96 << 10
+	answerLife  = 2 * time.Minute
+	mostWaits   = 4096
+	mostNetwork = 64 // of one network (networkOf): honest ones wait for a moment
 )
 
 // Answers keeps what a partner's page posted until the same browser comes for it
@@ -31,10 +32,12 @@ type Answers struct {
 	Keys *secret.Keys
 }
 
-// Keep stores the fields of an answer, sealed, and returns what stands in the address
-// of our own page. fault.Invalid for more than MaxAnswer bytes, fault.Unavailable
-// when too many wait already.
-func (a Answers) Keep(ctx context.Context, provider ID, fields url.Values) (handle string, err error) {
+// Keep stores the fields of an answer that came from a network address, sealed, and
+// returns what stands in the address of our own page. Of answers with one relay state
+// the last one is kept. fault.Expired for an answer to nothing that was asked of the
+// provider (Relays), Invalid for more than MaxAnswer bytes, Unavailable when too many
+// wait already, of this network or of all.
+func (a Answers) Keep(ctx context.Context, provider ID, ip string, fields url.Values) (handle string, err error) {
 	size := 0
 	for name, values := range fields {
 		for _, value := range values {
@@ -48,21 +51,30 @@ func (a Answers) Keep(ctx context.Context, provider ID, fields url.Values) (hand
 	if err != nil {
 		return "", fmt.Errorf("upstream: keep an answer: %w", err)
 	}
-	handle = secret.NewToken()
+	handle = fields.Get("RelayState")
 	row := digestOf(handle)
+	network := a.Keys.Index("upstream-network", networkOf(ip))
 	sealed := a.Keys.Seal("upstream_answer", "answer", row, plain)
-	kept := false
+	ours, kept := false, false
 	err = a.DB.WriteStatement(ctx, func(tx *db.Tx) error {
 		now := tx.Now()
-		n, err := tx.Exec(`INSERT INTO upstream_answer (id, provider, answer, expires_at)
-			SELECT $1, $2, $3, $4
-			WHERE (SELECT COUNT(*) FROM upstream_answer WHERE expires_at > $5) < $6`,
-			row, provider, sealed, db.Millis(now.Add(answerLife)), db.Millis(now), mostWaits)
+		if ours = (Relays{Keys: a.Keys}).Ours(provider, handle, now); !ours {
+			return nil
+		}
+		n, err := tx.Exec(`INSERT INTO upstream_answer (id, provider, network, answer, expires_at)
+			SELECT $1, $2, $3, $4, $5
+			WHERE (SELECT COUNT(*) FROM upstream_answer WHERE expires_at > $6) < $7
+				AND (SELECT COUNT(*) FROM upstream_answer WHERE network = $3 AND expires_at > $6) < $8
+			ON CONFLICT (id) DO UPDATE SET answer = excluded.answer, network = excluded.network, expires_at = excluded.expires_at`,
+			row, provider, network, sealed, db.Millis(now.Add(answerLife)), db.Millis(now), mostWaits, mostNetwork)
 		kept = n == 1
 		return err
 	})
 	if err != nil {
 		return "", fmt.Errorf("upstream: keep an answer: %w", err)
+	}
+	if !ours {
+		return "", fault.New(fault.Expired, "error.flow.not-found")
 	}
 	if !kept {
 		return "", &fault.Error{Kind: fault.Unavailable, Key: "error.unavailable", RetryAfter: answerLife, Err: errors.New("upstream: too many answers wait for their browsers")}

@@ -152,7 +152,7 @@ type Pending struct {
 	Provider ID             `json:"provider"`
 	Issuer   string         `json:"issuer"`
 	Protocol Protocol       `json:"protocol"`
-	State    string         `json:"state"`              // of 256 bits; comes back with the answer
+	State    string         `json:"state"`              // at least 128 random bits; comes back with the answer
 	Nonce    string         `json:"nonce,omitempty"`    // OIDC: in the ID token
 	Verifier string         `json:"verifier,omitempty"` // OIDC: of PKCE
 	Request  string         `json:"request,omitempty"`  // SAML: the ID of the AuthnRequest

@@ -13,7 +13,9 @@ CREATE INDEX upstream_assertion_expires ON upstream_assertion (expires_at);
 CREATE TABLE upstream_answer (
     id          TEXT NOT NULL PRIMARY KEY, -- secret
     provider    TEXT NOT NULL,             -- public
+    network     TEXT NOT NULL,             -- personal
     answer      BYTEA NOT NULL,            -- secret
     expires_at  BIGINT NOT NULL            -- public
 );
 CREATE INDEX upstream_answer_expires ON upstream_answer (expires_at);
+CREATE INDEX upstream_answer_network ON upstream_answer (network);

@@ -38,7 +38,6 @@ import (
 	"parvis/internal/keyring"
 	"parvis/internal/outbound"
 	"parvis/internal/saml/protocol"
-	"parvis/internal/secret"
 	"parvis/internal/upstream"
 )
 
@@ -47,6 +46,7 @@ type Consumer struct {
 	Outbound   *outbound.Client
 	Signing    func() ([]keyring.Private, error) // the deployment's RSA keys, the one that signs now first
 	Assertions upstream.Assertions
+	Relays     upstream.Relays
 	BaseURL    string        // the deployment's public address
 	Cached     time.Duration // how long partners may keep our metadata
 	Now        func() time.Time
@@ -85,7 +85,7 @@ func (c *Consumer) Begin(ctx context.Context, p *upstream.Provider, ask upstream
 	if err != nil {
 		return none, err
 	}
-	pending := upstream.Pending{State: secret.NewToken(), Request: protocol.NewID(), At: c.Now()}
+	pending := upstream.Pending{State: c.Relays.New(p.ID, c.Now()), Request: protocol.NewID(), At: c.Now()}
 	request := protocol.AuthnRequest{
 		ID: pending.Request, IssueInstant: pending.At, Destination: to.Location, Issuer: c.entityID(p), ACS: c.callback(p),
 		// SAML cannot ask for an age: where one is demanded, the person signs in anew.

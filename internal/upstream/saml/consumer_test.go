@@ -1,6 +1,7 @@
 package saml
 
 import (
+	"bytes"
 	"context"
 	"crypto/rsa"
 	"crypto/x509"
@@ -26,6 +27,7 @@ import (
 	"parvis/internal/outbound"
 	"parvis/internal/policy"
 	"parvis/internal/saml/protocol"
+	"parvis/internal/secret"
 	"parvis/internal/upstream"
 	"parvis/internal/upstream/saml/idptest"
 )
@@ -84,7 +86,7 @@ func open(t *testing.T, d *db.DB, clock *dbtest.Clock) *house {
 	h.keys = []keyring.Private{private(t, 1, "k1", clock.Now())}
 	h.c = &Consumer{
 		Outbound: client, BaseURL: "https://sign-in.example.org", Now: clock.Now, Cached: 12 * time.Hour,
-		Assertions: upstream.Assertions{DB: d}, Signing: func() ([]keyring.Private, error) { return h.keys, nil },
+		Assertions: upstream.Assertions{DB: d}, Relays: upstream.Relays{Keys: relayKeys(t)}, Signing: func() ([]keyring.Private, error) { return h.keys, nil },
 	}
 	h.settings = upstream.Settings{
 		ID: "bank", Protocol: "saml", Name: i18n.Text{"en": "The bank", "fr": "La banque"}, Issuer: h.idp.EntityID,
@@ -704,4 +706,14 @@ func FuzzAnswersOfStrangersSignNobodyIn(f *testing.F) {
 			t.Errorf("%v: %q", err, text)
 		}
 	})
+}
+
+// relayKeys are the keys of a deployment.
+func relayKeys(t *testing.T) *secret.Keys {
+	t.Helper()
+	k, err := secret.NewKeys(make([]byte, secret.RootBytes), bytes.Repeat([]byte{1}, secret.RootBytes))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
 }

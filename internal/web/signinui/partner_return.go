@@ -58,7 +58,7 @@ func (u *UI) partnerPosted(w http.ResponseWriter, r *http.Request) error {
 }
 
 // partnerKept keeps an answer and leads to our own page for it. One without a relay
-// state answers nothing that we asked, and is not kept: the page says so.
+// state of ours answers nothing that we asked, and is not kept: the page says so.
 func (u *UI) partnerKept(w http.ResponseWriter, r *http.Request, partner upstream.ID, form *kit.Form) error {
 	address := upstream.CallbackPath(upstream.ID(url.PathEscape(string(partner))))
 	state := form.Get("RelayState")
@@ -67,6 +67,9 @@ func (u *UI) partnerKept(w http.ResponseWriter, r *http.Request, partner upstrea
 	}
 	fields := url.Values{"SAMLResponse": {form.Get("SAMLResponse")}, "RelayState": {state}}
 	handle, err := u.Signin.PartnerPosted(r.Context(), u.Visitor.Of(r), partner, fields)
+	if fault.Is(err, fault.Expired) {
+		return kit.See(w, r, address)
+	}
 	if err != nil {
 		return err
 	}
