@@ -35,12 +35,9 @@ type Journey struct {
 // *upstream.Error for a notice that does not count; a subject that nobody here has is
 // none. Fault NotFound for a partner that gives no notice.
 func (j *Journey) Take(ctx context.Context, v flow.Visitor, provider upstream.ID, token string) error {
-	if err := j.Limiter.Allow(ctx, ratelimit.TokenIP, v.IP); err != nil {
-		return err
-	}
 	d, err := j.Upstreams.Departure(ctx, provider, token)
 	if err != nil {
-		return fmt.Errorf("departure: %w", err)
+		return j.refused(ctx, v, err)
 	}
 	first := false
 	err = j.DB.Write(ctx, func(tx *db.Tx) error {
@@ -70,9 +67,18 @@ func (j *Journey) Take(ctx context.Context, v flow.Visitor, provider upstream.ID
 		return fmt.Errorf("departure: %w", err)
 	}
 	if !first {
-		return upstream.Fail(upstream.Replay, "the notice was given before")
+		return j.refused(ctx, v, upstream.Fail(upstream.Replay, "the notice was given before"))
 	}
 	return nil
+}
+
+// refused counts a notice that does not count. Those that do are not counted: a partner
+// sends them all from few addresses, and who is signed out must not stay signed in.
+func (j *Journey) refused(ctx context.Context, v flow.Visitor, err error) error {
+	if limit := j.Limiter.Allow(ctx, ratelimit.PartnerIP, v.IP); limit != nil {
+		return limit
+	}
+	return fmt.Errorf("departure: %w", err)
 }
 
 // end ends one session, and notes why.

@@ -1,6 +1,7 @@
 package departure_test
 
 import (
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"parvis/internal/fault"
 	"parvis/internal/id"
 	"parvis/internal/journeytest"
+	"parvis/internal/ratelimit"
 	"parvis/internal/recovery"
 	"parvis/internal/signin"
 	"parvis/internal/upstream"
@@ -133,4 +135,28 @@ func TestOneNoticeOfAPartnerCountsOnceForHoweverManyBringIt(t *testing.T) {
 			t.Errorf("%d heard, %d late, %d busy, %d events", heard.Load(), late.Load(), busy.Load(), h.Events(audit.SessionEnded))
 		}
 	}, journeytest.WithoutRehearsal())
+}
+
+// A partner sends all its notices from few addresses: those that count are never refused
+// for their number, those that do not are.
+func TestOnlyNoticesThatDoNotCountAreCounted(t *testing.T) {
+	limits := ratelimit.Settings{PartnerIP: ratelimit.Limit{Count: 3, Window: time.Minute}, TokenIP: ratelimit.Limit{Count: 3, Window: time.Minute}}
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		machine := h.Browser().Visitor
+		notice := func(token string) error { return h.Departure.Take(t.Context(), machine, journeytest.BankID, token) }
+		for i := range 12 {
+			if err := notice(fmt.Sprintf("customer-%d n-%d", i, i)); err != nil {
+				t.Fatalf("notice %d: %v", i, err)
+			}
+		}
+		for i := range 5 {
+			err := notice("garbage")
+			if throttled := fault.Is(err, fault.Throttled); throttled != (i >= 3) || !throttled && upstream.FailureOf(err) != upstream.Invalid {
+				t.Errorf("garbage %d: %v", i, err)
+			}
+		}
+		if err := notice("customer-99 n-99"); err != nil {
+			t.Errorf("a good one after garbage: %v", err)
+		}
+	}, journeytest.WithLimits(limits))
 }

@@ -87,8 +87,9 @@ type Settings struct {
 	SetUpNumber Limit `yaml:"set_up_number"`
 	// LinkIP counts links of messages opened from one IP address.
 	LinkIP Limit `yaml:"link_ip"`
-	// PartnerIP counts answers of sign-in partners from one IP address that no journey of
-	// their browser waits for, and those that a partner lets a browser post.
+	// PartnerIP counts, for one IP address, answers of sign-in partners that no journey of
+	// their browser waits for, those that a partner lets a browser post, and notices of
+	// partners that are refused.
 	PartnerIP Limit `yaml:"partner_ip"`
 	// ContactIP counts messages through the contact form from one IP address.
 	ContactIP Limit `yaml:"contact_ip"`
