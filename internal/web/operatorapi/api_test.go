@@ -198,6 +198,34 @@ func TestASignInPartnerIsAddedChangedDisabledAndEnabled(t *testing.T) {
 	})
 }
 
+// Who may only read must not be able to try secrets against an answer.
+func TestAnEntityTagTellsNothingOfASecret(t *testing.T) {
+	each(t, func(d *desk) {
+		d.ask(d.write, "POST", "/api/v1/upstreams", bank)
+		mark := d.ask(d.read, "GET", "/api/v1/upstreams/bank", "").header.Get("ETag")
+		var s upstream.Settings
+		err := d.db.Read(d.Context(), func(tx *db.Tx) (err error) {
+			s, err = d.api.Store.Settings(tx, "bank")
+			return err
+		})
+		if err != nil {
+			d.Fatal(err)
+		}
+		own, err := d.api.tag(s)
+		if err != nil || own != mark {
+			d.Fatalf("%s %s %v", own, mark, err)
+		}
+		other, err := secret.NewKeys(make([]byte, secret.RootBytes), bytes.Repeat([]byte{2}, secret.RootBytes))
+		if err != nil {
+			d.Fatal(err)
+		}
+		guess, err := (&API{Registry: &upstream.Registry{Keys: other}}).tag(s)
+		if err != nil || guess == mark {
+			d.Errorf("the tag of settings and secrets is the same under other keys: %s %v", guess, err)
+		}
+	})
+}
+
 func TestEachChangeIsRecordedUnderTheKeysName(t *testing.T) {
 	each(t, func(d *desk) {
 		d.ask(d.write, "POST", "/api/v1/upstreams", bank)

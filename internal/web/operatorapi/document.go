@@ -1,8 +1,6 @@
 package operatorapi
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"reflect"
@@ -118,8 +116,9 @@ func named(c upstream.Credentials) []string {
 }
 
 // tag is the entity tag of a partner (RFC 9110, 8.8.3): it changes with its settings,
-// its credentials and whether it is disabled.
-func tag(s upstream.Settings) (string, error) {
+// its credentials and whether it is disabled. It is made with a key of the deployment, so
+// that no secret can be guessed by it.
+func (a *API) tag(s upstream.Settings) (string, error) {
 	raw, err := json.Marshal(struct {
 		S settings
 		C upstream.Credentials
@@ -128,6 +127,5 @@ func tag(s upstream.Settings) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("operatorapi: %w", err)
 	}
-	sum := sha256.Sum256(raw)
-	return `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`, nil
+	return `"` + a.Registry.Keys.Index("operatorapi-etag", string(raw))[:32] + `"`, nil
 }

@@ -74,7 +74,7 @@ func (a *API) showAs(q *request, status int) error {
 	if err != nil {
 		return err
 	}
-	mark, err := tag(s)
+	mark, err := a.tag(s)
 	if err != nil {
 		return err
 	}
@@ -125,7 +125,7 @@ func (a *API) replace(q *request) error {
 			if err != nil {
 				return err
 			}
-			mark, err := tag(before)
+			mark, err := a.tag(before)
 			if err != nil {
 				return err
 			}
