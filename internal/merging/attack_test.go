@@ -229,6 +229,40 @@ func TestGivingUpReturnsTheBrowserToTheFirstAccount(t *testing.T) {
 	})
 }
 
+func TestASessionSetAsideIsNotGivenBackLater(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		accounts(t, h)
+		b := h.Browser()
+		proof(t, h, b, stays, nil)
+		h.Clock.Advance(3 * time.Minute) // what counts is when it was set aside
+		if err := h.Merging.Begin(t.Context(), b.Visitor); err != nil {
+			t.Fatal(err)
+		}
+		held := b.Session
+		b.Session = ""
+		h.Clock.Advance(merging.AsideFor)
+		if masked, err := h.Merging.Aside(t.Context(), held); err != nil || masked == "" || strings.Contains(masked, stays) {
+			t.Errorf("in time: %q %v", masked, err)
+		}
+		proof(t, h, b, second, nil)
+		if _, err := h.Merging.Plan(t.Context(), held, b.Visitor); err != nil {
+			t.Errorf("in time: %v", err)
+		}
+		h.Clock.Advance(time.Millisecond)
+		if masked, err := h.Merging.Aside(t.Context(), held); err != nil || masked != "" {
+			t.Errorf("too late: %q %v", masked, err)
+		}
+		refused(t, h, "too late", held, b, fault.Denied)
+		b.Session = "" // nobody is signed in: the pages say so
+		if c, err := h.Merging.Abandon(t.Context(), held, b.Visitor); err != nil || c.Session != "" {
+			t.Errorf("given back without a proof: %v", err)
+		}
+		if with(b, held).View(b.Direct()).Person != nil {
+			t.Error("the session did not end")
+		}
+	})
+}
+
 func TestOfRacingMergingsOneMerges(t *testing.T) {
 	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
 		accounts(t, h)

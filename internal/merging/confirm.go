@@ -143,8 +143,9 @@ func (j *Journey) tell(tx *db.Tx, v flow.Visitor, d account.MergeDraft, m accoun
 }
 
 // Abandon gives a merging up before it was confirmed: the session of the other account
-// ends, if one was begun, and the browser goes on as before, with a new token. Without
-// a held session that counts the cookies are empty.
+// ends, if one was begun, and the browser goes on as before, with a new token. A session
+// that was set aside for longer than AsideFor ends instead: whoever gives up then may be
+// somebody else. Without a held session that counts the cookies are empty.
 func (j *Journey) Abandon(ctx context.Context, held string, v flow.Visitor) (flow.Cookies, error) {
 	token := secret.NewToken()
 	var out flow.Cookies
@@ -163,8 +164,15 @@ func (j *Journey) Abandon(ctx context.Context, held string, v flow.Visitor) (flo
 				return err
 			}
 		}
-		if !found || first.owner.Status != account.Active {
+		if !found {
 			return nil
+		}
+		_, waits, err := j.aside(tx, held)
+		if err != nil {
+			return err
+		}
+		if !waits || first.owner.Status != account.Active {
+			return j.leave(tx, v, first.live)
 		}
 		ok, err := j.Sessions.Elevate(tx, first.live.ID, held, token, first.live.Facts)
 		if ok {

@@ -4,7 +4,10 @@
 // aside (Begin) and signs in to the other account in the same browser, by the best that
 // it has. Both sessions then stand side by side, each with its own secret: one without
 // the other merges nothing, and neither do two browsers, a session that has ended, or a
-// link of a mail. The person sees what each account has, chooses by which identifier
+// link of a mail. A session is set aside for AsideFor only, by the database's clock: after
+// that it is neither merged nor given back, and giving up ends it. Until then the page
+// sign-in says whose it is and offers to end it, and signing out ends it always: here, by
+// switching accounts, or from a service. The person sees what each account has, chooses by which identifier
 // services that know both shall know them, and confirms.
 //
 // Confirm suspends the second account: nothing of it is deleted or sealed anew, its

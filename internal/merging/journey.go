@@ -42,6 +42,10 @@ type Journey struct {
 	Close func(tx *db.Tx, a id.Account, by notify.RemovedBy) error
 }
 
+// AsideFor is how long a session may be set aside. Whoever comes to a shared computer
+// later finds nobody there.
+const AsideFor = 10 * time.Minute
+
 // errNobody is the answer to somebody who is not signed in.
 func errNobody() error { return fault.New(fault.Denied, "error.session.none") }
 
@@ -89,19 +93,58 @@ func (j *Journey) active(tx *db.Tx, token string) (side, error) {
 	return s, nil
 }
 
-// Begin reports whether the person who is signed in may merge another account into
-// theirs now. Fault Denied when nobody is signed in or the proofs are not fresh, Conflict
+// aside is the side of a session that was set aside; false for nobody's, and for one that
+// waits for longer than AsideFor: Begin noted its last use, and nothing uses it since.
+func (j *Journey) aside(tx *db.Tx, held string) (side, bool, error) {
+	s, found, err := j.side(tx, held)
+	if err != nil || !found || tx.Now().Sub(s.live.TouchedAt) > AsideFor {
+		return side{}, false, err
+	}
+	return s, true, nil
+}
+
+// Aside is the main address, masked, of the account whose session is set aside in a
+// browser; "" when there is none that counts.
+func (j *Journey) Aside(ctx context.Context, held string) (string, error) {
+	if held == "" {
+		return "", nil
+	}
+	var out string
+	err := j.DB.Read(ctx, func(tx *db.Tx) error {
+		out = ""
+		s, found, err := j.aside(tx, held)
+		if err != nil || !found {
+			return err
+		}
+		out, err = j.masked(tx, s.owner.ID)
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("merging: aside: %w", err)
+	}
+	return out, nil
+}
+
+// Begin sets the session of the person who is signed in aside, to merge another account
+// into theirs: it notes the time, and the caller moves the cookie. Fault Denied when nobody is signed in or the proofs are not fresh, Conflict
 // while another merging with the account can still be undone.
 func (j *Journey) Begin(ctx context.Context, v flow.Visitor) error {
 	if err := j.Limiter.Allow(ctx, ratelimit.FlowIP, v.IP); err != nil {
 		return err
 	}
-	err := j.DB.Read(ctx, func(tx *db.Tx) error {
+	err := j.DB.Write(ctx, func(tx *db.Tx) error {
 		s, err := j.active(tx, v.Session)
 		if err != nil {
 			return err
 		}
-		return j.free(tx, s.owner.ID)
+		if err := j.free(tx, s.owner.ID); err != nil {
+			return err
+		}
+		alive, err := j.Sessions.Touch(tx, s.live.ID)
+		if err == nil && !alive {
+			err = errNobody()
+		}
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("merging: begin: %w", err)

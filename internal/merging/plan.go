@@ -57,7 +57,7 @@ type Why string
 
 // The reasons.
 const (
-	HeldEnded Why = "error.merge.held"    // the account that stays is signed out, or was proven too long ago: begin anew
+	HeldEnded Why = "error.merge.held"    // the account that stays is signed out, or was proven or set aside too long ago: begin anew
 	Same      Why = "error.merge.same"    // both are one account
 	Busy      Why = "error.merge.pending" // one of them is in another merging
 )
@@ -83,11 +83,12 @@ func (j *Journey) proofs(tx *db.Tx, held string, v flow.Visitor) (first, second 
 	if held == "" || v.Session == "" {
 		return side{}, side{}, errNobody()
 	}
-	if first, err = j.active(tx, held); fault.Is(err, fault.Denied) {
-		return side{}, side{}, fault.New(fault.Denied, string(HeldEnded))
-	}
+	first, waits, err := j.aside(tx, held)
 	if err != nil {
 		return side{}, side{}, err
+	}
+	if !waits || first.owner.Status != account.Active || !j.fresh(first, tx.Now()) {
+		return side{}, side{}, fault.New(fault.Denied, string(HeldEnded))
 	}
 	if second, err = j.active(tx, v.Session); err != nil {
 		return side{}, side{}, err

@@ -141,3 +141,54 @@ func TestABadSignOutRequestEndsNothingAndLeadsNowhere(t *testing.T) {
 		}
 	})
 }
+
+func TestAServiceSignsOutWhatWasSetAside(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		alive := func(token string) bool {
+			live := false
+			h.write(func(tx *tx) error {
+				s, err := h.sessions.Find(tx, token)
+				live = s.Live()
+				return err
+			})
+			return live
+		}
+		_, a := h.agreed("service")
+		// aside is a browser whose session was set aside to merge another account.
+		aside := func() (b *browser, held, hint string) {
+			b = h.browser()
+			b.signIn(a, "")
+			hint = h.asClient("service", exchange(b.code("service"))).ID
+			held = b.cookies[kit.SessionCookie]
+			b.cookies[kit.HeldCookie] = held
+			delete(b.cookies, kit.SessionCookie)
+			return b, held, hint
+		}
+		ended := func(name string, b *browser, held, to, want string) {
+			t.Helper()
+			if to != want || alive(held) || b.cookies[kit.HeldCookie] != "" || b.cookies[kit.SessionCookie] != "" {
+				t.Errorf("%s: to %s, held live %v, cookies %v", name, to, alive(held), b.cookies)
+			}
+		}
+
+		b, held, hint := aside()
+		to := b.logout("id_token_hint", hint, "post_logout_redirect_uri", landing).Header.Get("Location")
+		ended("alone", b, held, to, landing)
+
+		b, held, _ = aside()
+		ended("alone, without a hint", b, held, b.logout().Header.Get("Location"), "/signed-out")
+
+		b, held, hint = aside()
+		other := h.person("second@example.org")
+		b.signIn(other, "")
+		own := b.cookies[kit.SessionCookie]
+		if b.logout("client_id", "service").flow(t); !alive(held) || !alive(own) {
+			t.Error("signed out without a question")
+		}
+		to = b.logout("id_token_hint", hint, "post_logout_redirect_uri", landing).Header.Get("Location")
+		ended("beside another one", b, held, to, landing)
+		if alive(own) {
+			t.Error("the other account is still signed in")
+		}
+	})
+}

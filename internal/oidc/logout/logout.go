@@ -10,11 +10,15 @@
 //
 // People are sent only to registered post_logout_redirect_uris, compared byte by
 // byte; a request with any other is a page, never a redirect, and ends nothing.
-// Signing out ends the session of this browser; what services were given stays,
+// Signing out ends the session of this browser, and with it one that was set aside to
+// merge two accounts (package merging): a service of either may ask. When only that one
+// is there it ends without a question, since the pages say that nobody is signed in, and
+// the worst that a stranger's link does is that the person begins anew. What services were given stays,
 // because they have sessions of their own.
 package logout
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -192,8 +196,11 @@ func (e *Endpoint) decide(w http.ResponseWriter, r *http.Request, o order, fid i
 	if err != nil {
 		return fmt.Errorf("logout: %w", err)
 	}
-	proven := v.SignedIn && o.SessionID != "" &&
-		secret.Equal([]byte(o.SessionID), []byte(protocol.SessionID(string(v.Session.ID), o.Client)))
+	aside, err := e.aside(r)
+	if err != nil {
+		return err
+	}
+	proven := o.of(v.Session) || o.of(aside)
 	if v.SignedIn && !proven {
 		if fid == "" {
 			if fid, err = e.begin(r, o, false); err != nil {
@@ -204,8 +211,8 @@ func (e *Endpoint) decide(w http.ResponseWriter, r *http.Request, o order, fid i
 		return nil
 	}
 	err = e.DB.Write(r.Context(), func(tx *db.Tx) error {
-		if proven {
-			if err := e.end(tx, r, v, o); err != nil {
+		for _, live := range []session.Session{v.Session, aside} {
+			if err := e.end(tx, r, live, o); err != nil {
 				return err
 			}
 		}
@@ -218,13 +225,14 @@ func (e *Endpoint) decide(w http.ResponseWriter, r *http.Request, o order, fid i
 	if err != nil {
 		return fmt.Errorf("logout: %w", err)
 	}
-	if proven {
+	ended := proven || aside.ID != ""
+	if ended {
 		e.Visitor.SignedOut(w, r)
 	}
-	switch door := v.Session.Facts.Partner.Door; {
+	switch door := cmp.Or(v.Session.Facts.Partner.Door, aside.Facts.Partner.Door); {
 	case o.Landing != "":
 		redirect(w, o.Landing)
-	case proven && door != "": // the page offers to sign out at the partner, too
+	case ended && door != "": // the page offers to sign out at the partner, too
 		redirect(w, pathSignedOut+"?partner="+url.QueryEscape(door))
 	default:
 		redirect(w, pathSignedOut)
@@ -232,14 +240,41 @@ func (e *Endpoint) decide(w http.ResponseWriter, r *http.Request, o order, fid i
 	return nil
 }
 
-func (e *Endpoint) end(tx *db.Tx, r *http.Request, v visit.Visit, o order) error {
-	ended, err := e.Visitor.Sessions.End(tx, v.Session.ID, session.SignedOut)
+// of reports whether the request comes from a service of a live session, as its
+// id_token_hint proves.
+func (o order) of(live session.Session) bool {
+	return live.ID != "" && o.SessionID != "" &&
+		secret.Equal([]byte(o.SessionID), []byte(protocol.SessionID(string(live.ID), o.Client)))
+}
+
+// aside is the live session that was set aside in this browser; the zero one for none.
+func (e *Endpoint) aside(r *http.Request) (session.Session, error) {
+	var out session.Session
+	held := e.Visitor.Held(r)
+	if held == "" {
+		return out, nil
+	}
+	err := e.DB.Read(r.Context(), func(tx *db.Tx) (err error) {
+		out, err = e.Visitor.Sessions.FindLive(tx, held)
+		return err
+	})
+	if err != nil {
+		return session.Session{}, fmt.Errorf("logout: %w", err)
+	}
+	return out, nil
+}
+
+func (e *Endpoint) end(tx *db.Tx, r *http.Request, live session.Session, o order) error {
+	if live.ID == "" {
+		return nil
+	}
+	ended, err := e.Visitor.Sessions.End(tx, live.ID, session.SignedOut)
 	if err != nil || !ended {
 		return err
 	}
 	return e.Audit.Record(tx, audit.Event{
-		Name: audit.Signout, Account: v.Account.ID, RelyingParty: id.RelyingParty(o.Client), Session: v.Session.ID, Outcome: audit.Success,
-		Personal: audit.Personal{IP: kit.ClientIP(r), UserAgent: v.UserAgent}, Data: map[string]string{"from": o.Client},
+		Name: audit.Signout, Account: live.Account, RelyingParty: id.RelyingParty(o.Client), Session: live.ID, Outcome: audit.Success,
+		Personal: audit.Personal{IP: kit.ClientIP(r), UserAgent: e.Visitor.Of(r).UserAgent}, Data: map[string]string{"from": o.Client},
 	})
 }
 

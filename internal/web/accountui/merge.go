@@ -35,7 +35,8 @@ func (u *UI) mergeRoutes(mux *http.ServeMux) {
 
 // mergePage is the data of pages/merge.html.
 type mergePage struct {
-	Address string // of the account that stays
+	Address string        // of the account that stays
+	Within  time.Duration // to sign in to the other account and to confirm
 	UndoFor time.Duration
 }
 
@@ -58,7 +59,7 @@ func (u *UI) askMerge(c *call) error {
 	}
 	return u.renderSettings(c, http.StatusOK, kit.View{
 		Page: "merge", Title: u.Site.Tr(c.r).T("merge.title"),
-		Data: mergePage{Address: c.visit.Address, UndoFor: u.Merging.Merges.Settings.MergeUndo},
+		Data: mergePage{Address: c.visit.Address, Within: merging.AsideFor, UndoFor: u.Merging.Merges.Settings.MergeUndo},
 	})
 }
 
@@ -74,7 +75,7 @@ func (u *UI) beginMerge(c *call) error {
 	if err != nil {
 		return u.refused(c, err, mergePath)
 	}
-	u.Visitor.Hold(c.w, c.visit.Visitor.Session)
+	u.Visitor.Hold(c.w, c.visit.Visitor.Session, merging.AsideFor)
 	return u.begin(c.w, c.r, signin.Starts{Sensitive: true, Next: mergeBothPath})
 }
 
@@ -317,7 +318,7 @@ func (u *UI) mergeLink(w http.ResponseWriter, r *http.Request) error {
 	return u.pages.Render(w, r, status, kit.View{Page: "merge-link", Title: u.Site.Tr(r).T(title), Data: mergeLinkPage{m}})
 }
 
-// drop ends a session that was set aside, with the one that is signed out.
+// drop ends a session that was set aside, with the one that is signed out or without.
 func (u *UI) drop(w http.ResponseWriter, r *http.Request, v visit.Visit) error {
 	held := u.Visitor.Held(r)
 	if held == "" {

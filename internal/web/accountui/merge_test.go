@@ -168,6 +168,45 @@ func TestAMergingIsGivenUpOrStopped(t *testing.T) {
 	})
 }
 
+func TestASessionSetAsideEndsWithSigningOut(t *testing.T) {
+	eachOwner(t, func(t *testing.T, o owner) {
+		aside := func() string {
+			t.Helper()
+			o.proves(policy.Email)
+			o.Open("/settings/merge").Must("merge", http.StatusOK).MustSay("10 minutes")
+			o.Submit("merge").Must("sign-in", http.StatusOK)
+			return o.Cookie(heldCookie)
+		}
+		gone := func(how, held string) {
+			t.Helper()
+			if o.Cookie(heldCookie) != "" {
+				t.Errorf("%s: the browser still holds a session", how)
+			}
+			o.SetCookie(heldCookie, held)
+			o.Open("/signin").Must("sign-in", http.StatusOK).MustNotSay(o.say("is still signed in here", "est encore connecté ici"))
+			o.SetCookie("__Host-parvis_session", held)
+			if page := o.Open("/settings"); page.Name() == "settings" {
+				t.Errorf("%s: the session is still live", how)
+			}
+			o.Submit("sign-in", "email", email, "password", good)
+		}
+		// Every page that asks to sign in says who still is, and ends it.
+		held := aside()
+		o.Page.MustSay(o.say("is still signed in here", "est encore connecté ici")).MustNotSay(email)
+		o.Open(webtest.Authorize(webtest.Aid)).Must("sign-in", http.StatusOK).MustSay(o.say("is still signed in here", "est encore connecté ici"))
+		o.Submit("aside", "#aside-end").Must("signed-out", http.StatusOK)
+		gone("on our page", held)
+		// Too late to go back without a proof.
+		held = aside()
+		o.h.Clock.Advance(10*time.Minute + time.Second)
+		o.SetCookie(heldCookie, held) // a browser that keeps it longer
+		if page := o.Submit("merge-cancel", "#cancel-merge"); page.Name() != "sign-in" {
+			t.Errorf("given back without a proof: %s", page.Name())
+		}
+		gone("late", held)
+	})
+}
+
 func TestAMergingIsNotConfirmedFromAnotherBrowser(t *testing.T) {
 	eachOwner(t, func(t *testing.T, o owner) {
 		q := o.create(rose, alsoGood)

@@ -105,13 +105,16 @@ func (u *UI) askSignOut(w http.ResponseWriter, r *http.Request) error {
 }
 
 // signOut ends the session of this browser: that of the person whom the page showed.
-// Without one there is nothing to end.
+// Without one there is nothing to end but a session that was set aside.
 func (u *UI) signOut(w http.ResponseWriter, r *http.Request) error {
 	v, err := u.Visitor.Peek(r)
 	if err != nil {
 		return err
 	}
 	if !v.SignedIn {
+		if err := u.drop(w, r, v); err != nil {
+			return err
+		}
 		u.Visitor.SignedOut(w, r)
 		return kit.See(w, r, "/signed-out")
 	}

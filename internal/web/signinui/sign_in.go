@@ -23,11 +23,12 @@ type signInPage struct {
 	Closed   string        // which doors the service does not take; "" when it takes all
 	Last     string        // the door by which somebody came in here last time: policy.DoorPassword or a partner; "" for none
 	LastName string        // of that partner
+	Aside    string        // masked address of an account that is still signed in here, set aside to be merged with; "" for none
 }
 
 // renderSignIn shows the page sign-in.
 func (u *UI) renderSignIn(c *call, form *kit.Form, status int) error {
-	data := signInPage{journey: c.journey, Other: c.view.Finish == signin.MergePath && c.view.RelyingParty == ""}
+	data := signInPage{journey: c.journey, Other: c.merging()}
 	if c.view.Notice == flow.NoticeReset && form == nil {
 		data.Done = "sign-in.password-changed"
 	}
@@ -43,6 +44,11 @@ func (u *UI) renderSignIn(c *call, form *kit.Form, status int) error {
 		}
 	}
 	var err error
+	if c.view.Person == nil {
+		if data.Aside, err = u.Merging.Aside(c.r.Context(), u.Visitor.Held(c.r)); err != nil {
+			return err
+		}
+	}
 	if data.Partners, err = u.partners(c); err != nil {
 		return err
 	}
@@ -62,6 +68,9 @@ func (u *UI) renderSignIn(c *call, form *kit.Form, status int) error {
 	}
 	return u.render(c, status, view)
 }
+
+// merging reports whether this is the sign-in to an account that is merged into another.
+func (c *call) merging() bool { return c.view.Finish == signin.MergePath && c.view.RelyingParty == "" }
 
 // reauth reports whether somebody is signed in who must prove it again.
 func (c *call) reauth() bool { return c.view.Reauth && c.view.Person != nil }
@@ -91,9 +100,18 @@ func (u *UI) signIn(c *call, form *kit.Form) error {
 	return c.dispatch()
 }
 
-// switchAccount signs out who is signed in here, to go on as somebody else.
+// switchAccount signs out who is signed in here, to go on as somebody else. A session that
+// was set aside ends, too, unless this is the sign-in to the account that is merged.
 func (u *UI) switchAccount(c *call, _ *kit.Form) error {
 	if err := u.Signin.Switch(c.r.Context(), c.visitor, c.view.Flow); err != nil {
+		return err
+	}
+	if c.merging() {
+		u.Visitor.ClearSession(c.w)
+		u.Visitor.ForgetDoors(c.w, c.r)
+		return c.dispatch()
+	}
+	if err := u.drop(c); err != nil {
 		return err
 	}
 	u.Visitor.SignedOut(c.w, c.r)

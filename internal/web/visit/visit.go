@@ -162,13 +162,10 @@ func (v *Visitor) Set(w http.ResponseWriter, r *http.Request, c flow.Cookies) {
 	}
 }
 
-// heldFor is how long a browser keeps a session that was set aside.
-const heldFor = time.Hour
-
-// Hold sets the browser's session aside: nobody is signed in there any more, and the
-// session stands beside that of another account which is to be merged.
-func (v *Visitor) Hold(w http.ResponseWriter, session string) {
-	kit.SetCookie(w, kit.HeldCookie, session, heldFor)
+// Hold sets the browser's session aside for a time: nobody is signed in there any more, and
+// the session stands beside that of another account which is to be merged.
+func (v *Visitor) Hold(w http.ResponseWriter, session string, lasts time.Duration) {
+	kit.SetCookie(w, kit.HeldCookie, session, lasts)
 	v.ClearSession(w)
 }
 
@@ -182,9 +179,11 @@ func (v *Visitor) Release(w http.ResponseWriter) { kit.ClearCookie(w, kit.HeldCo
 func (v *Visitor) ClearSession(w http.ResponseWriter) { kit.ClearCookie(w, kit.SessionCookie) }
 
 // SignedOut takes away what the next person at this computer is not to find: the
-// session's cookie, and by which doors the last one came in. A session that ended by
+// session's cookie, that of one set aside, and by which doors the last one came in. The
+// caller ends the sessions. A session that ended by
 // itself leaves the doors, since whoever leaves a shared computer signs out there.
 func (v *Visitor) SignedOut(w http.ResponseWriter, r *http.Request) {
 	v.ClearSession(w)
+	v.Release(w)
 	v.ForgetDoors(w, r)
 }
