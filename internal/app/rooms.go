@@ -93,7 +93,7 @@ func (h *House) journeys(Options) error {
 	}
 	h.Merging = &merging.Journey{
 		DB: h.DB, Accounts: h.Accounts, Merges: account.Merges{Settings: h.Config.Account}, Sessions: h.Sessions, Connections: h.Connections,
-		Grants: h.Grants, Links: h.Links, Registry: h.Registry, Table: h.Table, Outbox: h.Outbox, Audit: h.Audit, Limiter: h.Limiter,
+		Grants: h.Grants, Links: h.Links, Upstreams: h.Upstreams, Registry: h.Registry, Table: h.Table, Outbox: h.Outbox, Audit: h.Audit, Limiter: h.Limiter,
 		Close: h.Lifecycle.Close,
 	}
 	h.Departure = &departure.Journey{

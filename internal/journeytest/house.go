@@ -224,7 +224,7 @@ func build(t testing.TB, d *db.DB, clock *dbtest.Clock, p plan) *House {
 	h.Departure = &departure.Journey{DB: d, Upstreams: h.Upstreams, Links: h.Links, Sessions: h.Sessions, Audit: h.Audit, Limiter: limiter}
 	h.Merging = &merging.Journey{
 		DB: d, Accounts: h.Accounts, Merges: account.Merges{Settings: numbers}, Sessions: h.Sessions, Connections: connections, Grants: grants,
-		Links: h.Links, Registry: h.Registry, Table: h.Table, Outbox: outbox, Audit: h.Audit, Limiter: limiter, Close: h.Lifecycle.Close,
+		Links: h.Links, Upstreams: h.Upstreams, Registry: h.Registry, Table: h.Table, Outbox: outbox, Audit: h.Audit, Limiter: limiter, Close: h.Lifecycle.Close,
 	}
 	return h
 }

@@ -27,7 +27,11 @@ func (j *Journey) allowLink(ctx context.Context, v flow.Visitor) error {
 // with a new token. Other faults are those of Plan. Of racers one merges.
 func (j *Journey) Confirm(ctx context.Context, held string, v flow.Visitor, keep map[string]Keep) (flow.Cookies, error) {
 	d, token := account.NewMerge(), secret.NewToken()
-	err := j.DB.Write(ctx, func(tx *db.Tx) error {
+	named, err := j.names(ctx)
+	if err != nil {
+		return flow.Cookies{}, fmt.Errorf("merging: confirm: %w", err)
+	}
+	err = j.DB.Write(ctx, func(tx *db.Tx) error {
 		first, second, err := j.proofs(tx, held, v)
 		if err != nil {
 			return err
@@ -57,7 +61,7 @@ func (j *Journey) Confirm(ctx context.Context, held string, v flow.Visitor, keep
 		if err := j.both(tx, audit.AccountMerged, v, first.live.ID, m); err != nil {
 			return err
 		}
-		return j.tell(tx, v, d, m)
+		return j.tell(tx, named, v, d, m)
 	})
 	if err != nil {
 		return flow.Cookies{}, fmt.Errorf("merging: confirm: %w", err)
@@ -121,9 +125,13 @@ func (j *Journey) shut(tx *db.Tx, v flow.Visitor, m account.Merge) error {
 	return j.Audit.Record(tx, e)
 }
 
-// tell mails both addresses, each with a link of its own.
-func (j *Journey) tell(tx *db.Tx, v flow.Visitor, d account.MergeDraft, m account.Merge) error {
+// tell mails both addresses, each with a link of its own and the sign-in partners that move.
+func (j *Journey) tell(tx *db.Tx, named names, v flow.Visitor, d account.MergeDraft, m account.Merge) error {
 	valid, asked := m.EndsAt.Sub(m.At), notify.AskedBy(v.UserAgent, tx.Now())
+	partners, err := j.moving(tx, named, m.Second, m.Survivor)
+	if err != nil {
+		return err
+	}
 	for _, one := range []struct {
 		to, other id.Account
 		token     string
@@ -133,7 +141,7 @@ func (j *Journey) tell(tx *db.Tx, v flow.Visitor, d account.MergeDraft, m accoun
 			return err
 		}
 		err = j.mail(tx, one.to, notify.AccountsMerged{
-			Stays: one.to == m.Survivor, Other: other, Token: one.token, Valid: valid, Asked: asked,
+			Stays: one.to == m.Survivor, Other: other, Token: one.token, Valid: valid, Partners: mailed(partners), Asked: asked,
 		})
 		if err != nil {
 			return err

@@ -31,6 +31,7 @@ type Journey struct {
 	Connections connection.Connections
 	Grants      grant.Grants
 	Links       upstream.Links
+	Upstreams   *upstream.Registry
 	Registry    *relyingparty.Registry
 	Table       policy.Table
 	Outbox      *notify.Outbox

@@ -2,6 +2,7 @@ package merging_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -298,9 +299,38 @@ func TestAfterItsTimeTheSecondAccountIsErased(t *testing.T) {
 		subject, _ := visited(t, h, w.second, journeytest.Permits)
 		write(t, h, func(tx *db.Tx) error { return h.Links.Link(tx, "L", w.second, "https://bank.test", "customer") })
 		w = w.prove(t)
-		if _, err := h.Merging.Confirm(t.Context(), w.held, w.Visitor, nil); err != nil {
+		named := func(where string, got []merging.Partner) {
+			t.Helper()
+			if len(got) != 1 || got[0].Name["en"] != "Northland Bank" || got[0].Since.IsZero() {
+				t.Errorf("%s names the partners %+v", where, got)
+			}
+		}
+		plan, err := h.Merging.Plan(t.Context(), w.held, w.Visitor)
+		if err != nil || len(plan.First.Partners) > 0 {
+			t.Fatalf("%+v %v", plan.First, err)
+		}
+		named("the page", plan.Second.Partners)
+		named("the page, of those that move,", plan.Moving)
+		c, err := h.Merging.Confirm(t.Context(), w.held, w.Visitor, nil)
+		if err != nil {
 			t.Fatal(err)
 		}
+		for _, to := range []string{stays, second} {
+			if l := h.Latest(to); l.Kind != notify.KindAccountsMerged || !strings.Contains(l.Text, "Northland Bank (linked") {
+				t.Errorf("%s is told:\n%s", to, l.Text)
+			}
+		}
+		w.Keep(c)
+		own, err := h.Merging.Own(t.Context(), w.Visitor)
+		if err != nil {
+			t.Fatal(err)
+		}
+		named("the settings", own.Partners)
+		write(t, h, func(tx *db.Tx) error { return h.Links.Block(tx, w.first, "https://bank.test") })
+		if own, err = h.Merging.Own(t.Context(), w.Visitor); err != nil || len(own.Partners) > 0 {
+			t.Errorf("a partner that is blocked is named among those that move: %+v %v", own, err)
+		}
+		write(t, h, func(tx *db.Tx) error { _, err := h.Links.Unblock(tx, w.first, "https://bank.test"); return err })
 		h.Clock.Advance(7*24*time.Hour - 2*time.Minute)
 		if err := h.Merging.Finish(t.Context()); err != nil {
 			t.Fatal(err)
@@ -320,7 +350,7 @@ func TestAfterItsTimeTheSecondAccountIsErased(t *testing.T) {
 		if got := subjects(t, h, w.first); got[permits] != subject {
 			t.Errorf("the carried identifier went: %v", got)
 		}
-		if h.Latest(second).Kind != notify.KindRemoved || h.Latest(stays).Kind != notify.KindMergeFinished {
+		if h.Latest(second).Kind != notify.KindRemoved || h.Latest(stays).Kind != notify.KindMergeFinished || !strings.Contains(h.Latest(stays).Text, "Northland Bank (linked") {
 			t.Error("somebody is not told")
 		}
 		b := h.Browser()

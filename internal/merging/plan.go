@@ -23,9 +23,9 @@ type Side struct {
 	Addresses []string  // as written, the main one first: both were proven
 	Since     time.Time // when it was activated
 	Password  bool
-	Methods   int // of the second step
-	Partners  int // sign-in partners
-	Services  int // connected services
+	Methods   int       // of the second step
+	Services  int       // connected services
+	Partners  []Partner // sign-in partners that are linked
 }
 
 // Shared is one identifier that services know: those of one sector know it together.
@@ -38,8 +38,9 @@ type Shared struct {
 // Plan is what a person confirms.
 type Plan struct {
 	First, Second Side
-	Choose        []Shared // sectors that know both accounts: the person says which identifier stays
-	Carried       []Shared // sectors that know the second account only: it is carried over
+	Choose        []Shared  // sectors that know both accounts: the person says which identifier stays
+	Carried       []Shared  // sectors that know the second account only: it is carried over
+	Moving        []Partner // sign-in partners of the second account that lead to the first one when the time to undo is over
 	UndoFor       time.Duration
 }
 
@@ -110,6 +111,10 @@ func (j *Journey) Plan(ctx context.Context, held string, v flow.Visitor) (Plan, 
 	if err != nil {
 		return Plan{}, fmt.Errorf("merging: plan: %w", err)
 	}
+	named, err := j.names(ctx)
+	if err != nil {
+		return Plan{}, fmt.Errorf("merging: plan: %w", err)
+	}
 	out := Plan{UndoFor: j.Merges.Settings.MergeUndo}
 	err = j.DB.Read(ctx, func(tx *db.Tx) error {
 		first, second, err := j.proofs(tx, held, v)
@@ -118,7 +123,7 @@ func (j *Journey) Plan(ctx context.Context, held string, v flow.Visitor) (Plan, 
 		}
 		var used [2][]connection.Connection
 		for i, s := range []side{first, second} {
-			shown, list, err := j.show(tx, s)
+			shown, list, err := j.show(tx, named, s)
 			if err != nil {
 				return err
 			}
@@ -130,7 +135,11 @@ func (j *Journey) Plan(ctx context.Context, held string, v flow.Visitor) (Plan, 
 			}
 		}
 		choose, carried, err := j.sectors(tx, first.owner.ID, second.owner.ID)
-		out.Choose, out.Carried = named(choose, parties, used), named(carried, parties, used)
+		if err != nil {
+			return err
+		}
+		out.Choose, out.Carried = shared(choose, parties, used), shared(carried, parties, used)
+		out.Moving, err = j.moving(tx, named, second.owner.ID, first.owner.ID)
 		return err
 	})
 	if err != nil {
@@ -160,7 +169,7 @@ func (j *Journey) sectors(tx *db.Tx, first, second id.Account) (choose, carried 
 }
 
 // show is what the page says of one account.
-func (j *Journey) show(tx *db.Tx, s side) (Side, []connection.Connection, error) {
+func (j *Journey) show(tx *db.Tx, named names, s side) (Side, []connection.Connection, error) {
 	out := Side{Account: s.owner.ID, Since: s.owner.ActivatedAt}
 	addresses, err := j.Accounts.Addresses(tx, s.owner.ID)
 	if err != nil {
@@ -171,16 +180,18 @@ func (j *Journey) show(tx *db.Tx, s side) (Side, []connection.Connection, error)
 	}
 	out.Password = len(authenticator.Of(s.list, authenticator.Password)) > 0
 	out.Methods = len(authenticator.Of(s.list, authenticator.TOTP, authenticator.Phone, authenticator.Passkey, authenticator.BackupCode))
-	if out.Partners, err = j.Links.Count(tx, s.owner.ID); err != nil {
+	links, err := j.Links.List(tx, s.owner.ID)
+	if err != nil {
 		return Side{}, nil, err
 	}
+	out.Partners = named.of(links)
 	list, err := j.Connections.List(tx, s.owner.ID)
 	out.Services = len(list)
 	return out, list, err
 }
 
-// named finds the services of sectors, and when each account used one of them last.
-func named(sectors []string, parties []*relyingparty.RelyingParty, used [2][]connection.Connection) []Shared {
+// shared finds the services of sectors, and when each account used one of them last.
+func shared(sectors []string, parties []*relyingparty.RelyingParty, used [2][]connection.Connection) []Shared {
 	var out []Shared
 	for _, sector := range sectors {
 		s := Shared{Sector: sector}
@@ -221,6 +232,8 @@ type Merging struct {
 	Other  string // address of the other account, masked; "" when it has none any more
 	At     time.Time
 	Until  time.Time // until when it can be undone
+
+	Partners []Partner // sign-in partners of the suspended account that lead to the other one after that; of Own only
 }
 
 // Status says what became of a merging.
@@ -249,7 +262,11 @@ func statusOf(m account.Merge, now time.Time) Status {
 // nobody is.
 func (j *Journey) Own(ctx context.Context, v flow.Visitor) (Merging, error) {
 	var out Merging
-	err := j.DB.Read(ctx, func(tx *db.Tx) error {
+	named, err := j.names(ctx)
+	if err != nil {
+		return Merging{}, fmt.Errorf("merging: %w", err)
+	}
+	err = j.DB.Read(ctx, func(tx *db.Tx) error {
 		out = Merging{}
 		s, found, err := j.side(tx, v.Session)
 		if err != nil {
@@ -262,7 +279,10 @@ func (j *Journey) Own(ctx context.Context, v flow.Visitor) (Merging, error) {
 		if err != nil || !found {
 			return err
 		}
-		out, err = j.merging(tx, m, s.owner.ID)
+		if out, err = j.merging(tx, m, s.owner.ID); err != nil {
+			return err
+		}
+		out.Partners, err = j.moving(tx, named, m.Second, m.Survivor)
 		return err
 	})
 	if err != nil {

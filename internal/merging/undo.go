@@ -102,12 +102,16 @@ func (j *Journey) Finish(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("merging: finish: %w", err)
 	}
+	named, err := j.names(ctx)
+	if err != nil {
+		return fmt.Errorf("merging: finish: %w", err)
+	}
 	var failed error
 	erased := false
 	for _, m := range due {
 		did := false
 		err := j.DB.Write(ctx, func(tx *db.Tx) (err error) {
-			did, err = j.finish(tx, m)
+			did, err = j.finish(tx, named, m)
 			return err
 		})
 		failed, erased = errors.Join(failed, err), erased || did
@@ -123,7 +127,7 @@ func (j *Journey) Finish(ctx context.Context) error {
 }
 
 // finish ends one merging; it reports whether the second account was erased.
-func (j *Journey) finish(tx *db.Tx, m account.Merge) (bool, error) {
+func (j *Journey) finish(tx *db.Tx, named names, m account.Merge) (bool, error) {
 	survivor, _, err := j.Accounts.ByID(tx, m.Survivor)
 	if err != nil {
 		return false, err
@@ -150,6 +154,10 @@ func (j *Journey) finish(tx *db.Tx, m account.Merge) (bool, error) {
 	if err != nil || !ok {
 		return false, err // undone, or finished on another node
 	}
+	partners, err := j.moving(tx, named, m.Second, m.Survivor)
+	if err != nil {
+		return false, err
+	}
 	if _, err := j.Links.Move(tx, m.Second, m.Survivor); err != nil {
 		return false, err
 	}
@@ -159,7 +167,7 @@ func (j *Journey) finish(tx *db.Tx, m account.Merge) (bool, error) {
 	if err := j.both(tx, audit.AccountMergeFinished, flow.Visitor{}, "", m); err != nil {
 		return false, err
 	}
-	if err := j.mail(tx, m.Survivor, notify.MergeFinished{At: tx.Now()}); err != nil {
+	if err := j.mail(tx, m.Survivor, notify.MergeFinished{Partners: mailed(partners), At: tx.Now()}); err != nil {
 		return false, err
 	}
 	return true, j.Close(tx, m.Second, notify.RemovedByMerge)

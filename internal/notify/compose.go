@@ -211,14 +211,7 @@ func (w *writer) facts(a Asked) {
 func (d ServiceConnected) compose(w *writer) {
 	w.open("connected", "service", clean(w.in(d.Service.Name)))
 	w.say("connected.what", "service", w.service(d.Service))
-	items := make([][]span, 0, len(d.Shared))
-	for _, shared := range d.Shared {
-		items = append(items, []span{{Text: clean(w.in(shared))}})
-	}
-	if len(items) > 0 {
-		w.say("connected.shared")
-		w.out.Body = append(w.out.Body, block{Items: items})
-	}
+	list(w, "connected.shared", d.Shared, w.name)
 	w.say("connected.never")
 	w.button("button.services", pathServices)
 	w.steps("notyou.disconnect", "notyou.password", "notyou.contact")

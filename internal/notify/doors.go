@@ -18,10 +18,7 @@ type PartnerBlocked struct {
 func (PartnerBlocked) Kind() Kind { return KindPartnerBlocked }
 
 // PartnerUnblocked tells the owner that a sign-in partner can be added again.
-type PartnerUnblocked struct {
-	Partner i18n.Text // what people call it
-	Asked   Asked
-}
+type PartnerUnblocked PartnerBlocked
 
 // Kind is KindPartnerUnblocked.
 func (PartnerUnblocked) Kind() Kind { return KindPartnerUnblocked }

@@ -44,7 +44,7 @@ func TestForeignWordsCannotBreakAMail(t *testing.T) {
 			Activate{Service: service, Proof: proof, Asked: asked},
 			PartnerLinked{Partner: text, Asked: asked},
 			PartnerUnlinked{Partner: text, Asked: asked},
-			AccountsMerged{Other: evil, Token: "token", Valid: time.Hour, Asked: asked},
+			AccountsMerged{Other: evil, Token: "token", Valid: time.Hour, Partners: []LinkedPartner{{Name: text, Since: asked.At}}, Asked: asked},
 			AssistStep{Step: AssistDone, What: AssistUnlink, Partner: text, NoPassword: true, Asked: asked},
 			EnrolmentReset{Service: service, Sharing: []Service{service}, Asked: asked},
 			PartnerBlocked{Partner: text, Asked: asked},

@@ -1,6 +1,10 @@
 package notify
 
-import "time"
+import (
+	"time"
+
+	"parvis/internal/i18n"
+)
 
 // The messages about two accounts of one person.
 const (
@@ -8,6 +12,12 @@ const (
 	KindMergeUndone    Kind = "merge-undone"
 	KindMergeFinished  Kind = "merge-finished"
 )
+
+// LinkedPartner is a sign-in partner that moves to the account that stays.
+type LinkedPartner struct {
+	Name  i18n.Text
+	Since time.Time // when it was linked
+}
 
 // AccountsMerged tells the owner of either of two accounts that they were merged, and how
 // that can be undone. Its link proves nothing and does nothing by itself.
@@ -17,6 +27,8 @@ type AccountsMerged struct {
 	Token string        // secret of the link; goes to <base URL>/merged/<token>
 	Valid time.Duration // for how long it can be undone, counted from Asked.At
 	Asked Asked
+
+	Partners []LinkedPartner // of the suspended account, that lead to the other one after that
 }
 
 // Kind is KindAccountsMerged.
@@ -33,7 +45,10 @@ func (MergeUndone) Kind() Kind { return KindMergeUndone }
 
 // MergeFinished tells the owner of the account that stays that the merging cannot be
 // undone any more.
-type MergeFinished struct{ At time.Time }
+type MergeFinished struct {
+	Partners []LinkedPartner // that lead to this account now
+	At       time.Time
+}
 
 // Kind is KindMergeFinished.
 func (MergeFinished) Kind() Kind { return KindMergeFinished }
@@ -48,6 +63,7 @@ func (d AccountsMerged) compose(w *writer) {
 	w.say(name + ".now")
 	key, args := w.until("merged.undo", d.Asked.At, d.Valid)
 	w.say(key, args...)
+	list(w, name+".partners", d.Partners, w.linked)
 	w.button("merged.button", "/merged/"+d.Token)
 	w.say("merged.proof")
 	w.steps("merged.notyou-undo", "notyou.password", "notyou.contact")
@@ -70,7 +86,12 @@ func (d MergeUndone) compose(w *writer) {
 func (d MergeFinished) compose(w *writer) {
 	w.open("merge-finished")
 	w.say("merge-finished.what")
-	w.say("merge-finished.partners")
+	list(w, "merge-finished.partners", d.Partners, w.linked)
 	w.button("button.services", pathServices)
 	w.asked("done", Asked{At: d.At})
+}
+
+// linked is a sign-in partner, with when it was linked.
+func (w *writer) linked(p LinkedPartner) string {
+	return w.t("merged.partner", "partner", w.name(p.Name), "since", w.tr.Date(p.Since, w.m.Zone))
 }

@@ -20,10 +20,7 @@ type PartnerLinked struct {
 func (PartnerLinked) Kind() Kind { return KindPartnerLinked }
 
 // PartnerUnlinked tells the owner that a sign-in partner no longer does.
-type PartnerUnlinked struct {
-	Partner i18n.Text // what people call it
-	Asked   Asked
-}
+type PartnerUnlinked PartnerLinked
 
 // Kind is KindPartnerUnlinked.
 func (PartnerUnlinked) Kind() Kind { return KindPartnerUnlinked }
@@ -59,14 +56,7 @@ func (d PartnerUnlinked) compose(w *writer) {
 func (d EnrolmentReset) compose(w *writer) {
 	w.open("enrolment-reset", "service", clean(w.in(d.Service.Name)))
 	w.say("enrolment-reset.what", "service", w.service(d.Service))
-	if len(d.Sharing) > 0 {
-		items := make([][]span, 0, len(d.Sharing))
-		for _, s := range d.Sharing {
-			items = append(items, spans(w.service(s)))
-		}
-		w.say("enrolment-reset.sharing")
-		w.out.Body = append(w.out.Body, block{Items: items})
-	}
+	list(w, "enrolment-reset.sharing", d.Sharing, w.service)
 	w.say("enrolment-reset.next")
 	w.say("enrolment-reset.account")
 	w.button("button.services", pathServices)

@@ -33,18 +33,17 @@ func (WaysNoAccount) Kind() Kind { return KindWaysNoAccount }
 func (d WaysIn) compose(w *writer) {
 	w.open("ways")
 	w.named("ways.why", d.Service)
-	w.say("ways.list")
-	var items [][]span
+	var ways []string
 	if d.Password {
-		items = append(items, spans(w.t("ways.password")))
+		ways = append(ways, w.t("ways.password"))
 	}
 	for _, p := range d.Partners {
-		items = append(items, spans(w.t("ways.partner", "partner", clean(w.in(p)))))
+		ways = append(ways, w.t("ways.partner", "partner", w.name(p)))
 	}
-	if len(items) == 0 {
-		items = append(items, spans(w.t("ways.none")))
+	if len(ways) == 0 {
+		ways = append(ways, w.t("ways.none"))
 	}
-	w.out.Body = append(w.out.Body, block{Items: items})
+	list(w, "ways.list", ways, func(way string) string { return way })
 	w.say("ways.lost")
 	w.button("button.signin", pathSignIn)
 	w.aside("notasked.title", "ways.ignore")

@@ -144,6 +144,22 @@ func (w *writer) say(key string, args ...any) {
 	w.out.Body = append(w.out.Body, block{Para: spans(w.t(key, args...))})
 }
 
+// name is a name in the language of the mail, without what could forge a line.
+func (w *writer) name(text i18n.Text) string { return clean(w.in(text)) }
+
+// list says the text of key and a line of each; nothing without any.
+func list[T any](w *writer, key string, all []T, line func(T) string) {
+	if len(all) == 0 {
+		return
+	}
+	w.say(key)
+	items := make([][]span, len(all))
+	for i, one := range all {
+		items[i] = spans(line(one))
+	}
+	w.out.Body = append(w.out.Body, block{Items: items})
+}
+
 // whisper adds a quiet paragraph.
 func (w *writer) whisper(key string, args ...any) {
 	w.out.Body = append(w.out.Body, block{Para: spans(w.t(key, args...)), Soft: true})

@@ -205,10 +205,7 @@ func (l Links) Move(tx *db.Tx, from, to id.Account) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	n, err := tx.Exec(`UPDATE upstream_link SET account_id = $1 WHERE id IN (
-		SELECT id FROM upstream_link u WHERE u.account_id = $2
-		AND NOT EXISTS (SELECT 1 FROM upstream_block b WHERE b.account_id = $1 AND b.issuer = u.issuer)
-		ORDER BY COALESCE(u.used_at, u.linked_at) DESC, u.id LIMIT $3)`, to, from, max(0, MaxLinks-has))
+	n, err := tx.Exec(`UPDATE upstream_link SET account_id = $1 WHERE id IN (`+moving+`)`, to, from, max(0, MaxLinks-has))
 	if err != nil {
 		return 0, fmt.Errorf("upstream: move links: %w", err)
 	}
@@ -218,6 +215,25 @@ func (l Links) Move(tx *db.Tx, from, to id.Account) (int64, error) {
 	return n, l.Audit.Record(tx, audit.Event{
 		Name: audit.UpstreamLinked, Account: to, Outcome: audit.Success, Reason: "merged", Data: map[string]string{"links": strconv.FormatInt(n, 10)},
 	})
+}
+
+// moving selects the links of account $2 that account $1 takes: $3 at most.
+const moving = `SELECT id FROM upstream_link u
+	WHERE NOT EXISTS (SELECT 1 FROM upstream_block b WHERE b.account_id = $1 AND b.issuer = u.issuer) AND u.account_id = $2
+	ORDER BY COALESCE(u.used_at, u.linked_at) DESC, u.id LIMIT $3`
+
+// Moving are the links that Move would move now, the oldest first.
+func (l Links) Moving(tx *db.Tx, from, to id.Account) ([]Link, error) {
+	has, err := l.Count(tx, to)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := tx.Query(`SELECT `+linkColumns+` FROM upstream_link WHERE id IN (`+moving+`) ORDER BY linked_at, id`, to, from, max(0, MaxLinks-has))
+	out, err := db.Collect(rows, err, func(r *db.Rows) (Link, error) { return l.scan(r) })
+	if err != nil {
+		return nil, fmt.Errorf("upstream: moving links: %w", err)
+	}
+	return out, nil
 }
 
 // Erase forgets the links and blocks of an account.

@@ -105,7 +105,8 @@ func (u *UI) holding(h func(*call, string) error) kit.Handler {
 type mergeSide struct {
 	merging.Side
 
-	Stays bool
+	Stays  bool
+	Linked []string // sign-in partners, with when they were linked
 }
 
 // sharedService is one choice of pages/merge-both.html: which account services that
@@ -121,6 +122,7 @@ type mergeBothPage struct {
 	Sides   []mergeSide
 	Choose  []sharedService
 	Carried []string // names of services that know the other account only
+	Moving  []string // sign-in partners that will lead to the account that stays
 	UndoFor time.Duration
 	Until   time.Time
 }
@@ -141,7 +143,10 @@ func (u *UI) renderMergeBoth(c *call, held string, form *kit.Form, status int) e
 	}
 	tr := u.Site.Tr(c.r)
 	data := mergeBothPage{
-		Sides: []mergeSide{{plan.First, true}, {plan.Second, false}}, UndoFor: plan.UndoFor, Until: u.Now().Add(plan.UndoFor),
+		Sides: []mergeSide{
+			{plan.First, true, u.linked(tr, plan.First.Partners)}, {plan.Second, false, u.linked(tr, plan.Second.Partners)},
+		},
+		Moving: u.linked(tr, plan.Moving), UndoFor: plan.UndoFor, Until: u.Now().Add(plan.UndoFor),
 	}
 	for _, s := range plan.Choose {
 		data.Choose = append(data.Choose, u.shared(tr, s, plan))
@@ -158,6 +163,15 @@ func (u *UI) renderMergeBoth(c *call, held string, form *kit.Form, status int) e
 		}
 	}
 	return u.pages.Render(c.w, c.r, status, kit.View{Page: "merge-both", Title: tr.T("merge-both.title"), Form: form, Data: data})
+}
+
+// linked are sign-in partners in words, each with when it was linked.
+func (u *UI) linked(tr *i18n.Tr, partners []merging.Partner) []string {
+	var out []string
+	for _, p := range partners {
+		out = append(out, tr.T("merge-both.partner", "partner", p.Name.In(tr.Lang()), "since", tr.Date(p.Since, u.Site.Zone())))
+	}
+	return out
 }
 
 // shared is the choice about one identifier.

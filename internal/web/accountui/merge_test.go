@@ -10,6 +10,7 @@ import (
 	"parvis/internal/db"
 	"parvis/internal/notify"
 	"parvis/internal/policy"
+	"parvis/internal/upstream"
 	"parvis/internal/web/webtest"
 )
 
@@ -117,6 +118,24 @@ func TestTwoAccountsAreMergedAndSeparatedAgain(t *testing.T) {
 			t.Errorf("%d %s", page.Status, page.Name())
 		}
 	})
+}
+
+func TestSignInPartnersThatMoveAreNamed(t *testing.T) {
+	for _, l := range []string{"en-CA", "fr-CA"} {
+		t.Run(l, func(t *testing.T) {
+			h := webtest.Open(t, webtest.WithBank)
+			h.OpenBank()
+			o := owner{h.Person(l), h, t}.create(email, good)
+			q := o.create(rose, alsoGood)
+			owns := q.session().Account
+			o.write(func(tx *db.Tx) error {
+				return h.Links.Link(tx, upstream.NewLinkID(), owns, webtest.BankOrigin, "customer-2")
+			})
+			named := o.say("Northland Bank (linked ", "Banque du Northland (lié le ")
+			o.toBoth(rose, alsoGood).Must("merge-both", http.StatusOK).MustSay(named, o.say("Sign-in partners that move", "Partenaires de connexion transférés"))
+			o.Submit("merge-both").Must("settings", http.StatusOK).MustSay(named, o.say("are added to this one", "seront ajoutés à celui-ci"))
+		})
+	}
 }
 
 // keepField is the name of the field of the one service that knows both accounts.

@@ -29,6 +29,7 @@ type settingsPage struct {
 	Idle    time.Duration
 
 	Merge    merging.Merging // of another account into this one, while it can be undone
+	Moving   []string        // sign-in partners of that account that are added to this one then
 	Done     string          // what has just been done
 	NotAdded bool            // a sign-in partner was to be added, and was not
 	Partners []partnerRow    // sign-in partners that are linked
@@ -56,6 +57,7 @@ func (u *UI) settings(c *call) error {
 	if data.Merge, err = u.Merging.Own(c.r.Context(), c.visit.Visitor); err != nil {
 		return u.refused(c, err, settingsPath)
 	}
+	data.Moving = u.linked(tr, data.Merge.Partners)
 	switch c.r.URL.Query().Get("merged") {
 	case "yes":
 		data.Done = tr.T("settings.merged")
