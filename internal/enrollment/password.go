@@ -21,10 +21,11 @@ import (
 	"parvis/internal/upstream"
 )
 
-// choosing reports whether the first password of an account is due in a flow.
+// choosing reports whether the first password of an account is due in a flow, or the last
+// step with a partner in its place.
 func choosing(f flow.Flow) bool {
 	p := f.State.Progress
-	return f.State.Kind == flow.SignIn && !p.Cancelled && p.Task == flow.TaskCreate && p.Proven != "" && !p.Taken
+	return f.State.Kind == flow.SignIn && !p.Cancelled && p.Creating() && !p.Partner.Waits() && p.Partner.Failure == ""
 }
 
 // Password chooses the first password in the browser that gave the proof. It
@@ -71,8 +72,8 @@ func (j *Journey) Password(ctx context.Context, v flow.Visitor, fid id.Flow, typ
 
 // Partner creates the account of a proven address with a sign-in partner in the place
 // of a password (R44), and signs in here. Fault Conflict when nobody has signed in at
-// a partner on this flow, or the address is not proven, or somebody else was linked
-// to that partner's account meanwhile.
+// a partner on this flow, or too long ago (flow.Progress.Creates), or the address is not
+// proven, or somebody else was linked to that partner's account meanwhile.
 func (j *Journey) Partner(ctx context.Context, v flow.Visitor, fid id.Flow) (Result, error) {
 	f, err := j.proving().Look(ctx, v, fid)
 	if err != nil {
@@ -130,7 +131,7 @@ func (j *Journey) activate(tx *db.Tx, fid id.Flow, c chosen) (proving.Outcome, e
 		return "", err
 	}
 	partner := f.State.Progress.Partner.Known(tx.Now())
-	if !choosing(f) || f.State.Progress.Proven != c.session.Account || partner != (c.verifier == "") {
+	if !choosing(f) || f.State.Progress.Proven != c.session.Account || partner != (c.verifier == "") || partner && !f.State.Progress.Creates(tx.Now()) {
 		return "", flow.OutOfTurn()
 	}
 	a, found, err := j.Accounts.ByID(tx, c.session.Account)

@@ -25,6 +25,7 @@ type Partner struct {
 	Level    policy.Level `json:"level,omitzero"`    // what it is worth
 	At       int64        `json:"at,omitempty"`      // when they signed in there
 	Untimed  bool         `json:"untimed,omitempty"` // the partner does not tell when: At is when it answered
+	Came     int64        `json:"came,omitempty"`    // when they came back from there
 	Until    int64        `json:"until,omitempty"`   // when this can no longer be linked to an account
 
 	By id.Session `json:"by,omitempty"` // session whose owner goes there once more, to link it to the account; "" before
@@ -48,6 +49,20 @@ func (p Partner) Waits() bool { return p.Pending != "" }
 // Known reports whether somebody has signed in at a partner, and no account is linked
 // to it yet.
 func (p Partner) Known(now time.Time) bool { return p.Subject != "" && now.UnixMilli() < p.Until }
+
+// createsFor is how old a sign-in at a partner may be that came before the address of the
+// new account was proven.
+const createsFor = 5 * time.Minute
+
+// Creating reports whether the last step of a new account is due: its address is proven.
+func (p Progress) Creating() bool { return p.Task == TaskCreate && p.Proven != "" && !p.Taken }
+
+// Creates reports whether a new account can be opened with the sign-in at the partner. One
+// that is old may be that of somebody who left this browser, unless who proved the address
+// went there after it.
+func (p Progress) Creates(now time.Time) bool {
+	return p.Partner.Known(now) && (p.Partner.Came >= p.ProvenAt || now.UnixMilli()-p.Partner.Came < createsFor.Milliseconds())
+}
 
 // Facts are what the sign-in at the partner proves.
 func (p Partner) Facts(f Flow) policy.Facts {

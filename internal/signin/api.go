@@ -41,6 +41,8 @@ type View struct {
 	OtherDoor      bool             // who is signed in came through one that it does not take
 	Added          bool             // the sign-in partner was added to the account
 	Linking        bool             // the partner is asked once more, to link it to the account of Person
+	Creating       bool             // an account is created with the partner, which may be asked once more
+	TooOld         bool             // the sign-in at the partner is too old for it: the partner is asked once more
 	Person         *Person          // who is signed in in this browser, nil for nobody
 }
 

@@ -90,6 +90,12 @@ func (s scene) again() bool { return s.live != nil && (s.why == ReasonReauth || 
 // linked yet, and says to which account it belongs.
 func (s scene) reauth() bool { return s.again() && s.due != StepPartnerNew }
 
+// creating reports whether an account is created with a partner, where its owner may have
+// to sign in once more.
+func (s scene) creating() bool {
+	return s.flow.State.Progress.Creating() && slices.Contains([]Step{StepPartnerCreate, StepHandOff, StepPartnerFailed}, s.due)
+}
+
 // password reports whether a password opens the service of a flow, or proves an account
 // to which a partner is linked that does.
 func (s scene) password() bool {

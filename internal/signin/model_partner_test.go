@@ -73,6 +73,12 @@ func partnerPlaces() []place {
 			w.Activate(token)
 			return w
 		}},
+		{"partner-hand-off, to create an account", signin.StepHandOff, func(h *journeytest.House, address string) *traveller {
+			return creating(h, address, "")
+		}},
+		{"partner-problem, to create an account", signin.StepPartnerFailed, func(h *journeytest.House, address string) *traveller {
+			return creating(h, address, upstream.Slow)
+		}},
 		{"partner-hand-off, to link it", signin.StepHandOff, func(h *journeytest.House, address string) *traveller { return linking(h, address, "") }},
 		{"partner-problem, to link it", signin.StepPartnerFailed, func(h *journeytest.House, address string) *traveller {
 			return linking(h, address, upstream.Slow)
@@ -86,6 +92,25 @@ func partnerPlaces() []place {
 			return w
 		}},
 	}
+}
+
+// creating is somebody who signs in at the partner once more, to create an account.
+func creating(h *journeytest.House, address string, fails upstream.Failure) *traveller {
+	b := h.Browser()
+	w := &traveller{Browser: b, h: h, flow: b.From(journeytest.Permits), address: address}
+	w.AtBank(w.flow, "customer of "+address)
+	w.Create(w.flow, address)
+	token, _ := w.held()
+	w.Activate(token)
+	w.answer = w.ToBank(w.flow)
+	if fails == "" {
+		return w
+	}
+	h.Bank.Fails(fails)
+	if _, _, err := w.FromBank(w.answer); err != nil {
+		h.T.Fatal(err)
+	}
+	return w
 }
 
 // linking is somebody who signs in at the partner once more, to link it.

@@ -57,7 +57,7 @@ func (j *Journey) Partner(ctx context.Context, v flow.Visitor, fid id.Flow, prov
 		if err == nil && !linking && !d.Doors.Opens(string(provider)) {
 			err = flow.OutOfTurn() // the page does not offer it
 		}
-		ask = upstream.Ask{MaxAge: d.MaxAge, Fresh: d.ForceLogin || s.again(), Lang: i18n.Lang(v.Locale)}
+		ask = upstream.Ask{MaxAge: d.MaxAge, Fresh: d.ForceLogin || s.again() || s.creating(), Lang: i18n.Lang(v.Locale)}
 		return err
 	})
 	if err != nil {
@@ -76,7 +76,9 @@ func (j *Journey) Partner(ctx context.Context, v flow.Visitor, fid id.Flow, prov
 			return err
 		}
 		before := s.flow.State.Progress
-		s.flow.State.Progress = before.Restart(flow.TaskSignIn, "")
+		if !s.creating() {
+			s.flow.State.Progress = before.Restart(flow.TaskSignIn, "")
+		}
 		s.flow.State.Progress.Partner = next
 		if s.again() {
 			s.flow.State.Progress.Partner.For = s.live.Account
@@ -344,7 +346,7 @@ func (j *Journey) partnerCame(ctx context.Context, v flow.Visitor, t taken, prov
 		}
 		p := flow.Partner{
 			Provider: string(provider), Issuer: came.Issuer, Subject: came.Subject, Level: came.Level, Untimed: came.AuthTime.IsZero(),
-			At: db.Millis(signedInAt(came, tx.Now())), Until: db.Millis(tx.Now().Add(linkWithin)),
+			At: db.Millis(signedInAt(came, tx.Now())), Came: db.Millis(tx.Now()), Until: db.Millis(tx.Now().Add(linkWithin)),
 		}
 		now, there, err := j.Accounts.ByID(tx, a.account.ID)
 		if err != nil {
@@ -430,9 +432,9 @@ func (j *Journey) linked(ctx context.Context, v flow.Visitor, fid id.Flow, came 
 
 // PartnerBack leaves a partner: the page of signing in is shown again. From the page
 // that waits for the code of a new account, the sign-in begins anew (R47). Who was about
-// to link it goes on without.
+// to link it goes on without; who was about to create an account with it, with a password.
 func (j *Journey) PartnerBack(ctx context.Context, v flow.Visitor, fid id.Flow) error {
-	return j.step(ctx, v, fid, []Step{StepHandOff, StepPartnerFailed, StepPartnerNew, StepConfirmEmail}, func(_ *db.Tx, s *scene) error {
+	return j.step(ctx, v, fid, []Step{StepHandOff, StepPartnerFailed, StepPartnerNew, StepPartnerCreate, StepConfirmEmail}, func(_ *db.Tx, s *scene) error {
 		if s.due == StepConfirmEmail {
 			s.flow.State.Progress = s.flow.State.Progress.Restart(flow.TaskSignIn, "")
 		}

@@ -283,3 +283,90 @@ func TestAServiceThatWantsMoreIsNotHeardOfAtThePartner(t *testing.T) {
 		}
 	})
 }
+
+// Who creates an account finds the sign-in of somebody else who left the browser: it opens
+// nothing of theirs. They sign in there themselves, or choose a password.
+func TestAStrangersSignInAtAPartnerIsNotThatOfANewAccount(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		began := func(later time.Duration) (*journeytest.Browser, id.Flow) {
+			t.Helper()
+			b := h.Browser()
+			f := b.From(journeytest.Permits)
+			b.AtBank(f, "stranger") // signs in, and walks away
+			h.Clock.Advance(later)
+			to := "new-" + later.String() + "@example.org"
+			b.Create(f, to)
+			b.Activate(journeytest.Token(h.Latest(to)))
+			b.At(f, signin.StepPartnerCreate)
+			return b, f
+		}
+		stranger := func() id.Account {
+			t.Helper()
+			b := h.Browser()
+			b.AtBank(b.From(journeytest.Permits), "stranger")
+			return somebody(h, b)
+		}
+		create := func(b *journeytest.Browser, f id.Flow) error {
+			t.Helper()
+			r, err := h.Enroll.Partner(t.Context(), b.Visitor, f)
+			b.Keep(r.Cookies)
+			return err
+		}
+
+		b, f := began(5 * time.Minute)
+		if err := create(b, f); !fault.Is(err, fault.Conflict) || somebody(h, b) != "" {
+			t.Errorf("an old sign-in creates an account: %v", err)
+		}
+		if v := b.View(f); v.Step != signin.StepPartnerCreate || !v.TooOld || !v.Creating {
+			t.Errorf("%+v", v)
+		}
+		if r := b.AtBank(f, customer); r.Outcome != "" {
+			t.Errorf("%+v", r)
+		}
+		asked := h.Bank.Asked()
+		if last := asked[len(asked)-1]; !last.Fresh {
+			t.Errorf("whoever is still signed in there is taken: %+v", last)
+		}
+		h.Clock.Advance(6 * time.Minute) // it came after the proof of the address: time is no matter
+		if v := b.View(f); v.Step != signin.StepPartnerCreate || v.TooOld {
+			t.Errorf("%+v", v)
+		}
+		if err := create(b, f); err != nil || somebody(h, b) == "" {
+			t.Errorf("%v", err)
+		}
+		c := h.Browser()
+		if c.AtBank(c.From(journeytest.Permits), customer); somebody(h, c) != somebody(h, b) {
+			t.Error("who signed in there themselves is not the owner")
+		}
+
+		// It fails, and they choose a password.
+		b, f = began(10 * time.Minute)
+		answer := b.ToBank(f)
+		h.Bank.Fails(upstream.Cancelled)
+		if _, _, err := b.FromBank(answer); err != nil {
+			t.Fatal(err)
+		}
+		b.At(f, signin.StepPartnerFailed)
+		if err := h.Signin.PartnerBack(t.Context(), b.Visitor, f); err != nil {
+			t.Fatal(err)
+		}
+		b.At(f, signin.StepChoosePassword)
+		b.Choose(f, journeytest.Password)
+		b.At(f, signin.StepConsent)
+
+		// Who is told of it at once leaves it, however new it is.
+		b, f = began(4 * time.Minute)
+		if v := b.View(f); v.TooOld {
+			t.Errorf("%+v", v)
+		}
+		if err := h.Signin.PartnerBack(t.Context(), b.Visitor, f); err != nil {
+			t.Fatal(err)
+		}
+		b.At(f, signin.StepChoosePassword)
+		b.Choose(f, journeytest.Password)
+		b.At(f, signin.StepConsent)
+		if who := stranger(); who != "" {
+			t.Errorf("the stranger has the account %s", who)
+		}
+	})
+}

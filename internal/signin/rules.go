@@ -89,10 +89,15 @@ func nextCreate(p flow.Progress, now time.Time) Step {
 	switch {
 	case p.Taken:
 		return StepAlready
-	case p.Proven != "" && p.Partner.Known(now):
-		return StepPartnerCreate
 	case p.Proven != "":
-		return StepChoosePassword
+		switch step := nextFirst(p.Partner, now); step {
+		case StepPartnerNew:
+			return StepPartnerCreate
+		case StepSignIn:
+			return StepChoosePassword
+		default:
+			return step
+		}
 	case p.Proof != "":
 		return StepConfirmEmail
 	}

@@ -79,7 +79,8 @@ func (j *Journey) view(s scene) View {
 	out.Created = p.Created && s.live != nil && s.live.ID == p.Session
 	out.Partner, out.PartnerURL = upstream.ID(cmp.Or(p.Partner.Asked, p.Partner.Provider)), p.Partner.URL
 	out.PartnerForm = flow.UnpackForm(p.Partner.Form)
-	out.Linking = s.linking()
+	out.Linking, out.Creating = s.linking(), s.creating()
+	out.TooOld = s.due == StepPartnerCreate && !p.Creates(s.now)
 	out.PartnerFailure = upstream.Failure(p.Partner.Failure)
 	out.Added = p.Added
 	out.Doors, out.Password, out.OtherDoor = s.flow.State.Demand.Doors, s.password(), s.live != nil && s.why == ReasonDoor

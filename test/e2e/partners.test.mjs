@@ -95,6 +95,19 @@ for (const kind of kinds) {
     await atBank(page, "jules-cliff");
     await askByPartner(page, newAddress("bank"));
     await sound(page);
+    await demo.advance("5m");
+    await page.reload();
+    await page.locator("form#partner-northland-bank").waitFor();
+    await sound(page, "too-old");
+    await page.click("form#partner-northland-bank button");
+    await at(page, "partner-hand-off");
+    await sound(page, "create");
+    await page.click("#submit");
+    await page.locator("form#bank-sign-in").waitFor();
+    await atBank(page, "jules-cliff");
+    await at(page, "partner-create");
+    await page.click("#another-way");
+    await at(page, "choose-password");
     await page.context().close();
   });
 }

@@ -27,6 +27,7 @@ func (u *UI) partnerRoutes(mux *http.ServeMux) {
 	mux.Handle("POST /signin/{flow}/confirm-email/again", u.take(signin.StepConfirmEmail, "partner-back", u.partnerBack, u.renderConfirm))
 	mux.Handle("GET /signin/{flow}/partner-create", u.show(signin.StepPartnerCreate, u.renderPartnerCreate))
 	mux.Handle("POST /signin/{flow}/partner-create", u.take(signin.StepPartnerCreate, "partner-create", u.partnerCreate, u.renderPartnerCreate))
+	mux.Handle("POST /signin/{flow}/partner-create/back", u.take(signin.StepPartnerCreate, "partner-back", u.partnerBack, u.renderPartnerCreate))
 	mux.Handle("GET /signin/{flow}/partner-link", u.show(signin.StepPartnerLink, u.renderPartnerLink))
 	mux.Handle("POST /signin/{flow}/partner-link", u.take(signin.StepPartnerLink, "partner-link", u.partnerLink, u.renderPartnerLink))
 
@@ -126,10 +127,14 @@ func (u *UI) partner(c *call, form *kit.Form) error {
 	return c.dispatch()
 }
 
-// partnerBack leaves a partner: back to the ways of signing in.
+// partnerBack leaves a partner: back to the ways of signing in, or on to a password for a
+// new account.
 func (u *UI) partnerBack(c *call, _ *kit.Form) error {
 	if err := u.Signin.PartnerBack(c.r.Context(), c.visitor, c.view.Flow); err != nil {
 		return err
+	}
+	if c.view.Creating {
+		return c.dispatch()
 	}
 	return c.back(string(signin.StepSignIn))
 }
@@ -146,6 +151,7 @@ type partnerPage struct {
 	Closed  bool       // the account that the partner opened has just been closed
 	Adding  bool       // it is added to the account that is signed in: the settings are the way back
 	Linking bool       // it is asked once more, to be linked to the account
+	TooOld  bool       // it is asked once more, to create the account
 	Leave   string     // words of the button that leaves it
 }
 
@@ -153,7 +159,10 @@ type partnerPage struct {
 func (u *UI) aboutPartner(c *call) (partnerPage, error) {
 	out := partnerPage{
 		journey: c.journey, URL: c.view.PartnerURL, Fields: c.view.PartnerForm, Address: c.view.Address, Adding: c.view.Kind == flow.Adding,
-		Leave: c.tr.T("partner.another-way"),
+		TooOld: c.view.TooOld, Leave: c.tr.T("partner.another-way"),
+	}
+	if c.view.Creating {
+		out.Leave = c.tr.T("partner-create.password")
 	}
 	if c.view.Linking && c.view.Person != nil {
 		out.Linking, out.Address, out.Leave = true, c.view.Person.Address, c.tr.T("partner-link.no")

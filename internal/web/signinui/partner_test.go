@@ -87,6 +87,41 @@ func TestAnAccountIsCreatedWithAPartnerAndOpenedWithItAgain(t *testing.T) {
 	})
 }
 
+// Whoever was in the browser before may have signed in at the partner: the last step asks,
+// leads on to a password, and wants a sign-in there that is new.
+func TestANewAccountAsksWhoseSignInAtAPartnerItIs(t *testing.T) {
+	eachBank(t, func(t *testing.T, h *webtest.House, bank *webtest.Bank, language string) {
+		begun := func(later time.Duration) *webtest.Person {
+			t.Helper()
+			p := h.Person(language)
+			p.Open(webtest.Authorize(webtest.Aid))
+			bank.SignIn(p).Must("partner-account", http.StatusOK)
+			h.Clock.Advance(later)
+			p.Follow("create-account-link")
+			p.Submit("create-account", "email", email, "terms", "yes")
+			p.Submit("confirm-email", "code", h.Code(email)).Must("partner-create", http.StatusOK)
+			return p
+		}
+		p := begun(time.Minute)
+		p.Page.MustSay(say(language, "Not you?", "Ce n'était pas vous?"), say(language, "Choose a password instead", "Choisir plutôt un mot de passe"))
+		p.Submit("partner-back").Must("choose-password", http.StatusOK)
+
+		p = begun(10 * time.Minute)
+		if p.Page.Has("partner-create") {
+			t.Error("an old sign-in is offered for the account")
+		}
+		p.Page.MustSay(say(language, "Sign in there once more", "Se connecter là-bas encore une fois"))
+		p.Submit("partner-bank").Must("partner-hand-off", http.StatusOK).MustSay(say(language, "Choose a password instead", "Choisir plutôt un mot de passe"))
+		p.Follow("submit")
+		p.Open(bank.Answer(p)).Must("partner-create", http.StatusOK)
+		p.Submit("partner-create").Must("consent", http.StatusOK)
+
+		again := h.Person(language)
+		again.Open(webtest.Authorize(webtest.Fishing))
+		bank.SignIn(again).Must("consent", http.StatusOK)
+	})
+}
+
 // R45: never on an equal address; the account's owner signs in to it, and says yes.
 func TestAPartnerIsLinkedByWhoSignsInToTheAccountAndSaysSo(t *testing.T) {
 	eachBank(t, func(t *testing.T, h *webtest.House, bank *webtest.Bank, language string) {
