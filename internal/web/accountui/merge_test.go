@@ -189,6 +189,7 @@ func TestAMergingIsGivenUpOrStopped(t *testing.T) {
 
 func TestASessionSetAsideEndsWithSigningOut(t *testing.T) {
 	eachOwner(t, func(t *testing.T, o owner) {
+		o.create(rose, alsoGood)
 		aside := func() string {
 			t.Helper()
 			o.proves(policy.Email)
@@ -223,6 +224,14 @@ func TestASessionSetAsideEndsWithSigningOut(t *testing.T) {
 			t.Errorf("given back without a proof: %s", page.Name())
 		}
 		gone("late", held)
+		// Who goes on as somebody else, at a service, leaves nobody behind.
+		held = aside()
+		o.Open(webtest.Authorize(webtest.Aid)).Must("sign-in", http.StatusOK)
+		o.Submit("sign-in", "email", rose, "password", alsoGood)
+		o.h.Clock.Advance(time.Second)
+		o.Open(webtest.Authorize(webtest.Aid, "prompt", "login")).Must("sign-in", http.StatusOK)
+		o.Submit("switch", "#use-another-account").Must("sign-in", http.StatusOK)
+		gone("as somebody else", held)
 	})
 }
 
