@@ -43,10 +43,15 @@ func (j *Journey) Partner(ctx context.Context, v flow.Visitor, fid id.Flow, prov
 	}
 	var ask upstream.Ask
 	var linking bool
+	var left scene // where the person is without the branch that they leave
 	enter := func(tx *db.Tx) (scene, error) {
 		s, err := j.enter(tx, v, fid, service)
 		if err == nil && !Allowed(s.due, StepSignIn) {
 			err = flow.OutOfTurn()
+		}
+		if left = s; err == nil && !s.linking() && !s.creating() {
+			left.flow.State.Progress = s.flow.State.Progress.Restart(flow.TaskSignIn, "")
+			left, err = j.place(tx, v, left.flow, service)
 		}
 		return s, err
 	}
@@ -57,7 +62,7 @@ func (j *Journey) Partner(ctx context.Context, v flow.Visitor, fid id.Flow, prov
 		if err == nil && !linking && !d.Doors.Opens(string(provider)) {
 			err = flow.OutOfTurn() // the page does not offer it
 		}
-		ask = upstream.Ask{MaxAge: d.MaxAge, Fresh: d.ForceLogin || s.again() || s.creating(), Lang: i18n.Lang(v.Locale)}
+		ask = upstream.Ask{MaxAge: d.MaxAge, Fresh: d.ForceLogin || left.again() || s.creating(), Lang: i18n.Lang(v.Locale)}
 		return err
 	})
 	if err != nil {
@@ -76,14 +81,11 @@ func (j *Journey) Partner(ctx context.Context, v flow.Visitor, fid id.Flow, prov
 			return err
 		}
 		before := s.flow.State.Progress
-		if !s.creating() {
-			s.flow.State.Progress = before.Restart(flow.TaskSignIn, "")
+		left.flow.State.Progress.Partner = next
+		if left.again() {
+			left.flow.State.Progress.Partner.For = left.live.Account
 		}
-		s.flow.State.Progress.Partner = next
-		if s.again() {
-			s.flow.State.Progress.Partner.For = s.live.Account
-		}
-		return j.save(tx, s.flow, before)
+		return j.save(tx, left.flow, before)
 	})
 	if err != nil {
 		return fmt.Errorf("signin: partner: %w", err)

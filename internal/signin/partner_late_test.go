@@ -284,6 +284,29 @@ func TestAServiceThatWantsMoreIsNotHeardOfAtThePartner(t *testing.T) {
 	})
 }
 
+// A branch that was begun meanwhile, and left, makes nobody another person either.
+func TestAForgottenPasswordOnTheWayMakesNobodyAnotherPersonAtAPartner(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		byBank(t, h, h.Browser(), "bank@example.org")
+		h.Active(address)
+		h.Clock.Advance(time.Minute)
+		b := h.Browser()
+		b.SignIn(b.From(journeytest.Permits), address, journeytest.Password)
+		own := b.Live()
+		for name, change := range map[string]func(*flow.State){"prompt=login": journeytest.ForceLogin, "closed door": allow(string(journeytest.BankID))} {
+			f := b.From(journeytest.Permits, change)
+			b.Reset(f, address)
+			b.At(f, signin.StepCheckEmail)
+			if r := b.AtBank(f, customer); r.Outcome != "" || b.Live().ID != own.ID {
+				t.Errorf("%s: %+v", name, r)
+			}
+			if v := b.View(f); v.Step != signin.StepPartnerFailed || v.PartnerFailure != signin.OtherAccount {
+				t.Errorf("%s: %s, %q", name, v.Step, v.PartnerFailure)
+			}
+		}
+	})
+}
+
 // Who creates an account finds the sign-in of somebody else who left the browser: it opens
 // nothing of theirs. They sign in there themselves, or choose a password.
 func TestAStrangersSignInAtAPartnerIsNotThatOfANewAccount(t *testing.T) {
