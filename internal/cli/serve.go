@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -25,6 +26,7 @@ func (cmd *serveCmd) Run(ctx context.Context, c *console) error {
 		return err
 	}
 	log := app.NewLog(c.err, app.Level(cfg.Server.LogLevel))
+	slog.SetDefault(log) // what has no logger of its own writes the same lines
 	h, err := app.Open(ctx, app.Options{Config: cfg, Now: c.now, Log: log, Version: versionOf().Version})
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"parvis/internal/authenticator/password/breached"
 	"parvis/internal/i18n"
 )
 
@@ -205,4 +206,19 @@ func (c *Config) Langs() []i18n.Lang {
 		out[i] = i18n.Lang(l)
 	}
 	return out
+}
+
+// breachedProblems opens the file of breached passwords, as the start does.
+func breachedProblems(path string) []string {
+	if path == "" {
+		return nil
+	}
+	f, err := breached.Open(path)
+	if err != nil {
+		return []string{fmt.Sprintf("breached_file: %v; `parvis breached build` makes one", err)}
+	}
+	if err := f.Close(); err != nil {
+		return []string{fmt.Sprintf("breached_file: %v", err)}
+	}
+	return nil
 }

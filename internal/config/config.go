@@ -163,7 +163,7 @@ func (c *Config) sections() []section {
 		{"texts", c.Texts.Problems()},
 		{"outbound", c.Outbound.Problems()},
 		{"account", c.Account.Problems()},
-		{"password", c.Password.Problems()},
+		{"password", slices.Concat(c.Password.Problems(), breachedProblems(c.Password.BreachedFile))},
 		{"methods", c.Methods.Limits.Problems()},
 		{"methods.app", c.Methods.App.Problems()},
 		{"methods.backup_code", c.Methods.BackupCode.Problems()},

@@ -51,7 +51,12 @@ func (a *API) Routes(mux *http.ServeMux) {
 	for pattern, r := range a.routes() {
 		mux.Handle(pattern, a.handle(r))
 	}
-	mux.Handle("/api/", a.handle(route{do: func(*request) error { return fault.New(fault.NotFound, "error.404") }}))
+	mux.Handle("/api/", a.handle(route{do: elsewhere}))
+}
+
+// elsewhere answers at addresses, and for methods, that there are none of.
+func elsewhere(*request) error {
+	return &problem{status: http.StatusNotFound, title: "There is nothing at this address for this method.", detail: "GET /api/openapi.json lists what there is."}
 }
 
 // route is what an address does, and the scope it needs; "" for any key.

@@ -305,8 +305,11 @@ func TestABodyThatCannotBeIsRefusedWithAllItsReasons(t *testing.T) {
 				d.Errorf("%s: %d %s", name, a.status, a.text)
 			}
 		}
-		if a := d.ask(d.write, "GET", "/api/v1/nothing", ""); a.status != http.StatusNotFound || a.body.Title == "" {
-			d.Errorf("no such address: %d %s", a.status, a.text)
+		for _, method := range []string{"GET", "DELETE", "PATCH"} {
+			a := d.ask(d.write, method, map[bool]string{true: "/api/v1/nothing", false: "/api/v1/upstreams/bank"}[method == "GET"], "")
+			if a.status != http.StatusNotFound || !strings.HasPrefix(a.body.Title, "There is nothing") {
+				d.Errorf("%s: %d %s", method, a.status, a.text)
+			}
 		}
 	})
 }
