@@ -148,6 +148,7 @@ type partnerPage struct {
 	URL     string     // where the partner is
 	Fields  url.Values // what is posted there; nil: the address is a link
 	Address string     // of the account
+	Blocked bool       // by the owner of the account: it cannot be linked
 	Closed  bool       // the account that the partner opened has just been closed
 	Adding  bool       // it is added to the account that is signed in: the settings are the way back
 	Linking bool       // it is asked once more, to be linked to the account
@@ -245,6 +246,16 @@ func (u *UI) renderPartnerLink(c *call, form *kit.Form, status int) error {
 		return c.dispatch()
 	}
 	data.Form, data.Address = c.formOf("partner-link"), c.view.Person.Address
+	choices, err := u.Signin.PartnerChoices(c.r.Context(), c.visitor)
+	if err != nil {
+		return err
+	}
+	for _, choice := range choices {
+		data.Blocked = data.Blocked || choice.Blocked && choice.Provider.ID == data.ID
+	}
+	if data.Blocked {
+		return u.render(c, status, kit.View{Page: "partner-link", Title: c.tr.T("partner-link.blocked.title", "partner", data.Name), Data: data})
+	}
 	return u.renderPartner(c, status, "partner-link", form, data)
 }
 

@@ -164,6 +164,30 @@ func TestAPartnerIsLinkedByWhoSignsInToTheAccountAndSaysSo(t *testing.T) {
 	})
 }
 
+func TestABlockedPartnerIsNotOfferedForLinkingAndIsNoDeadEnd(t *testing.T) {
+	eachBank(t, func(t *testing.T, h *webtest.House, bank *webtest.Bank, language string) {
+		enrol(h, h.Person(language))
+		p := h.Person(language)
+		p.Open("/settings/partners/bank/block").Must("sign-in", http.StatusOK)
+		signIn(p, good).Must("second-step", http.StatusOK)
+		p.Submit("send-code").Must("second-step", http.StatusOK)
+		p.Submit("second-step", "code", sent(h, email)).Must("block-partner", http.StatusOK)
+		p.Submit("block-partner").Must("settings", http.StatusOK)
+
+		p = h.Person(language)
+		p.Open(webtest.Authorize(webtest.Fishing))
+		bank.SignIn(p).Must("partner-account", http.StatusOK)
+		p.Follow("sign-in-link")
+		signIn(p, good).Must("second-step", http.StatusOK)
+		page := p.Submit("second-step", "code", sent(h, email)).Must("partner-link", http.StatusOK).
+			MustSay(say(language, "You have blocked Northland Bank", "Vous avez bloqué le partenaire Banque du Northland"), say(language, "your settings", "vos paramètres"))
+		if page.Has("yes") {
+			t.Error("a blocked partner is offered for linking")
+		}
+		p.Submit("partner-link", "#no").Must("consent", http.StatusOK)
+	})
+}
+
 func TestEveryFailureHasItsWordsAndOrderedHelp(t *testing.T) {
 	failures := []upstream.Failure{
 		upstream.Cancelled, upstream.Refused, upstream.Outage, upstream.Slow, upstream.Invalid, upstream.Replay, upstream.Stale, upstream.Weaker,
