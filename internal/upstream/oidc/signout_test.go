@@ -44,11 +44,11 @@ func TestSigningOutAtAPartnerTellsItNothingOfThePerson(t *testing.T) {
 		}
 	}
 	f.set(func() { f.metadata = func(m map[string]any) { m["end_session_endpoint"] = f.server.URL + "/end" } })
-	told := ""
+	var told strings.Builder
 	for _, finding := range f.c.Examine(t.Context(), f.provider()) {
-		told += finding.Text + "\n"
+		told.WriteString(finding.Text + "\n")
 	}
-	if !strings.Contains(told, "/partner/bank/signed-out") {
-		t.Errorf("the operator is not told of the address: %s", told)
+	if !strings.Contains(told.String(), "/partner/bank/signed-out") {
+		t.Errorf("the operator is not told of the address: %s", told.String())
 	}
 }
