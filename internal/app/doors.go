@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"parvis/internal/i18n"
+	"parvis/internal/merging"
 	"parvis/internal/oidc/authorize"
 	"parvis/internal/oidc/logout"
 	"parvis/internal/oidc/token"
@@ -56,7 +57,7 @@ func (h *House) doors(Options) error {
 			LinkValid: c.Account.ProofLifetime, ResetValid: c.Account.ProofLifetime, ActivateWithin: c.Account.UnactivatedAfter,
 			Attempts: c.Account.MaxFailures, SessionIdle: c.Session.Idle, SessionAbsolute: c.Session.Absolute,
 			ConsentLife: c.OIDC.Connection.ConsentLife, MailFrom: c.Mail.From, PasswordRules: h.passwordRules,
-			Methods: h.Table.Usable(), CodeValid: c.Methods.Code.Lifetime, EmailCodeValid: c.Methods.Code.EmailLifetime, PartnerValid: c.Account.PartnerProofLifetime,
+			Methods: h.Table.Usable(), CodeValid: c.Methods.Code.Lifetime, EmailCodeValid: c.Methods.Code.EmailLifetime, PartnerValid: c.Account.PartnerProofLifetime, Aside: merging.AsideFor,
 			Always: h.Table.Always(), Remember: c.Session.Remember,
 		},
 	}

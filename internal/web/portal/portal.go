@@ -43,6 +43,7 @@ type Numbers struct {
 	Always          policy.Level               // what every sign-in reaches
 	CodeValid       time.Duration              // code by text or call
 	EmailCodeValid  time.Duration              // code by e-mail, as a second step
+	Aside           time.Duration              // how long a session may be set aside to merge two accounts
 	PartnerValid    time.Duration              // link and code for who comes from a sign-in partner
 	Remember        time.Duration              // for how long the second step is not asked for in a remembered browser; 0: never
 }

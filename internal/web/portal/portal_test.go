@@ -86,7 +86,7 @@ func build(t *testing.T, d *db.DB, clock *dbtest.Clock, change ...func(*portal.P
 			SessionIdle: 29 * time.Minute, SessionAbsolute: 11 * time.Hour, ConsentLife: 365 * 24 * time.Hour,
 			PasswordRules: func(tr *i18n.Tr) []string { return []string{"rule in " + string(tr.Lang())} }, MailFrom: mail.From,
 			Methods:   []policy.Method{policy.App, policy.Text, policy.Voice, policy.Email, policy.Backup},
-			CodeValid: 9 * time.Minute, EmailCodeValid: 14 * time.Minute, PartnerValid: 6 * time.Minute, Remember: 25 * 24 * time.Hour,
+			CodeValid: 9 * time.Minute, EmailCodeValid: 14 * time.Minute, PartnerValid: 6 * time.Minute, Aside: 11 * time.Minute, Remember: 25 * 24 * time.Hour,
 		},
 	}
 	for _, f := range change {
@@ -201,6 +201,7 @@ func TestTheLanguageSwitchKeepsTheMessageThatIsBeingWritten(t *testing.T) {
 func TestTheNumbersOnThePagesAreTheConfiguredOnes(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		p := webtest.New(t, h.handler, origin, "en-CA")
+		p.Open("/en/privacy").MustSay("It lasts 11 minutes at most")
 		p.Open("/en/help").MustSay("31 minutes", "6 minutes", "32 minutes", "23 hours", "7 wrong passwords", "rule in en", "parvis@northland.example")
 		p.Open("/en/security").MustSay("31 minutes", "29 minutes", "11 hours", "7 wrong passwords", "signin.test")
 		p.Open("/fr/aide").MustSay("31 minutes", "6 minutes", "Partenaires de connexion", "23 heures", "7 mots de passe", "rule in fr")
