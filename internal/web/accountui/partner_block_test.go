@@ -74,19 +74,26 @@ func TestBlockingAPartnerAsksForAProofFirst(t *testing.T) {
 	})
 }
 
-// Who comes from a blocked partner is told so only after proving the account.
+// Who comes from a blocked partner is told so only after proving the account,
+// even if the block came while the question was open.
 func TestABlockedPartnerIsNotLinkedAndSaysSoToTheOwnerOnly(t *testing.T) {
 	eachWithBank(t, func(t *testing.T, o owner, bank *webtest.Bank) {
 		o.proves(policy.Email)
-		o.Open("/settings/partners/bank/block")
-		o.Submit("block-partner").Must("settings", http.StatusOK)
 		p := o.h.Person(o.say("en-CA", "fr-CA"))
 		p.Open("/signin")
 		bank.SignIn(p).Must("partner-account", http.StatusOK)
 		p.Follow("sign-in-link").Must("sign-in", http.StatusOK)
 		p.Submit("sign-in", "email", email, "password", good).Must("second-step", http.StatusOK)
 		p.Submit("second-step", "code", o.code()).Must("partner-link", http.StatusOK)
-		p.Submit("partner-link", "#yes").Must("partner-link", http.StatusUnprocessableEntity).MustSay(o.say("You have blocked this sign-in partner.", "Vous avez bloqué ce partenaire de connexion."))
+
+		o.Open("/settings/partners/bank/block")
+		o.Submit("block-partner").Must("settings", http.StatusOK)
+
+		page := p.Submit("partner-link", "#yes").Must("partner-link", http.StatusUnprocessableEntity).
+			MustSay(o.say("You have blocked Northland Bank", "Vous avez bloqué le partenaire Banque du Northland"))
+		if page.Has("yes") {
+			t.Error("a blocked partner is offered for linking")
+		}
 		p.Submit("partner-link", "#no").Must("connected-services", http.StatusOK)
 	})
 }
