@@ -42,6 +42,7 @@ import (
 	"parvis/internal/lifecycle"
 	"parvis/internal/merging"
 	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/notify/sms"
 	"parvis/internal/notify/smtp"
 	"parvis/internal/operator"
@@ -70,7 +71,7 @@ type Options struct {
 	Version string
 
 	// Transports are the ways out of messages; nil: the mail server and the provider of Config.
-	Transports map[notify.Channel]notify.Transport
+	Transports map[notice.Channel]notify.Transport
 }
 
 // House is the composed service.
@@ -223,10 +224,10 @@ func (h *House) mail(o Options) error {
 	if err != nil {
 		return err
 	}
-	mails := &notify.Mails{
+	mails := &notice.Mails{
 		Bundle: h.Texts, Languages: c.Langs(), BaseURL: c.Server.PublicURL, Product: c.Deployment.Names,
 		Owner: c.Deployment.Owner, Zone: h.Site.Zone(), Support: c.Deployment.Support.Email, Answered: c.Mail.ReplyTo != "",
-		Theme: notify.ThemeOf(palette.Light, palette.Dark),
+		Theme: notice.ThemeOf(palette.Light, palette.Dark),
 	}
 	if err := mails.Check(); err != nil {
 		return err
@@ -245,10 +246,10 @@ func (h *House) mail(o Options) error {
 }
 
 // ways are the mail server and the provider of texts and calls of the configuration.
-func (h *House) ways() (map[notify.Channel]notify.Transport, error) {
+func (h *House) ways() (map[notice.Channel]notify.Transport, error) {
 	c := h.Config
 	h.Mail = &smtp.Transport{Settings: c.Mail}
-	out := map[notify.Channel]notify.Transport{notify.Email: h.Mail}
+	out := map[notice.Channel]notify.Transport{notice.Email: h.Mail}
 	if !c.Texts.Offered() {
 		return out, nil
 	}
@@ -256,18 +257,18 @@ func (h *House) ways() (map[notify.Channel]notify.Transport, error) {
 	if err != nil {
 		return nil, err
 	}
-	out[notify.Text] = provider
+	out[notice.Text] = provider
 	if c.Texts.Calls {
-		out[notify.Voice] = provider
+		out[notice.Voice] = provider
 	}
 	return out, nil
 }
 
 // beside are the channels that messages can go out on besides e-mail.
-func beside(ways map[notify.Channel]notify.Transport) []notify.Channel {
-	var out []notify.Channel
-	for _, c := range notify.Channels() {
-		if c != notify.Email && ways[c] != nil {
+func beside(ways map[notice.Channel]notify.Transport) []notice.Channel {
+	var out []notice.Channel
+	for _, c := range notice.Channels() {
+		if c != notice.Email && ways[c] != nil {
 			out = append(out, c)
 		}
 	}

@@ -22,7 +22,7 @@ import (
 	"parvis/internal/job"
 	"parvis/internal/lifecycle"
 	"parvis/internal/merging"
-	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/recovery"
 	"parvis/internal/session"
 	"parvis/internal/signin"
@@ -43,7 +43,7 @@ func (h *House) domains(Options) error {
 	if err != nil {
 		return err
 	}
-	h.Table = c.TableBy(h.Outbox.Can(notify.Text), h.Outbox.Can(notify.Voice))
+	h.Table = c.TableBy(h.Outbox.Can(notice.Text), h.Outbox.Can(notice.Voice))
 	h.Policy = password.Policy{Settings: c.Password, Blocklist: blocked, SecondStep: h.Table.TwoFactors(), Unread: h.breachedUnread}
 	if file := c.Password.BreachedFile; file != "" {
 		if h.Policy.Breached, err = breached.Open(file); err != nil {

@@ -4,13 +4,14 @@ import (
 	"parvis/internal/audit"
 	"parvis/internal/db"
 	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 )
 
 // numberStopped notes what a provider says of a number for good: that its owner wants no
 // more texts. A number that nobody has, or that takes no texts, is in the audit trail only:
 // its owner finds out at the next code, and may have mistyped it.
 func (h *House) numberStopped(tx *db.Tx, n notify.StoppedNumber) error {
-	if n.State != notify.NumberStopped || n.Channel != notify.Text {
+	if n.State != notify.NumberStopped || n.Channel != notice.Text {
 		return nil
 	}
 	number, err := h.Phones.Settings.Parse(n.Number, "")

@@ -15,6 +15,7 @@ import (
 	"parvis/internal/config"
 	"parvis/internal/db"
 	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/notify/sms"
 )
 
@@ -41,12 +42,12 @@ func TestACodeGoesFromTheOutboxToTheProviderAndTheLogHoldsNeitherCodeNorNumber(t
 	if _, err := h.DB.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if !h.Outbox.Can(notify.Text) || h.Outbox.Can(notify.Voice) || !h.Outbox.Can(notify.Email) {
+	if !h.Outbox.Can(notice.Text) || h.Outbox.Can(notice.Voice) || !h.Outbox.Can(notice.Email) {
 		t.Error("the outbox does not know its ways")
 	}
 	err := h.DB.Write(t.Context(), func(tx *db.Tx) error {
-		return h.Outbox.Queue(tx, notify.Message{Channel: notify.Text, To: "+14165550142", Locale: "fr", Data: notify.OneTimeCode{
-			Code: "402917", Valid: 10 * time.Minute, Asked: notify.Asked{At: now},
+		return h.Outbox.Queue(tx, notify.Message{Channel: notice.Text, To: "+14165550142", Locale: "fr", Data: notice.OneTimeCode{
+			Code: "402917", Valid: 10 * time.Minute, Asked: notice.Asked{At: now},
 		}})
 	})
 	if err != nil {
@@ -65,7 +66,7 @@ func TestACodeGoesFromTheOutboxToTheProviderAndTheLogHoldsNeitherCodeNorNumber(t
 	if err := h.Worker.RunDue(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if st := h.Worker.Stats(notify.Text); st.Sent != 1 || st.Retried != 2 || st.Down != 0 {
+	if st := h.Worker.Stats(notice.Text); st.Sent != 1 || st.Retried != 2 || st.Down != 0 {
 		t.Errorf("%+v", st)
 	}
 	for _, word := range []string{"402917", "4165550142", "555-0142"} {
@@ -83,7 +84,7 @@ func TestWithoutAProviderOnlyMailIsOffered(t *testing.T) {
 		c.Mail.Server.Host = "127.0.0.1"
 		o.Transports = nil
 	})
-	if h.Outbox.Can(notify.Text) || h.Outbox.Can(notify.Voice) || !h.Outbox.Can(notify.Email) {
+	if h.Outbox.Can(notice.Text) || h.Outbox.Can(notice.Voice) || !h.Outbox.Can(notice.Email) {
 		t.Error("a channel is offered that has no way out")
 	}
 }
@@ -109,8 +110,8 @@ func TestANumberWhoseOwnerAnsweredStopIsMarkedWhenTheProviderSaysSo(t *testing.T
 	}
 	for range 2 { // the second time it is no news
 		err := h.DB.Write(t.Context(), func(tx *db.Tx) error {
-			return h.Outbox.Queue(tx, notify.Message{Channel: notify.Text, To: number.E164(), Account: "ACCOUNT", Data: notify.OneTimeCode{
-				Code: "402917", Valid: 10 * time.Minute, Asked: notify.Asked{At: tx.Now()},
+			return h.Outbox.Queue(tx, notify.Message{Channel: notice.Text, To: number.E164(), Account: "ACCOUNT", Data: notice.OneTimeCode{
+				Code: "402917", Valid: 10 * time.Minute, Asked: notice.Asked{At: tx.Now()},
 			}})
 		})
 		if err != nil {
@@ -133,7 +134,7 @@ func TestANumberWhoseOwnerAnsweredStopIsMarkedWhenTheProviderSaysSo(t *testing.T
 	if err != nil || !stopped || events != 1 {
 		t.Errorf("stopped %v, %d events, %v", stopped, events, err)
 	}
-	if st := h.Worker.Stats(notify.Text); st.Failed != 2 || st.Retried != 0 {
+	if st := h.Worker.Stats(notice.Text); st.Failed != 2 || st.Retried != 0 {
 		t.Errorf("%+v", st)
 	}
 }

@@ -10,7 +10,7 @@ import (
 
 	"parvis/internal/job"
 	"parvis/internal/keyring"
-	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/upstream"
 )
 
@@ -125,7 +125,7 @@ func (h *House) probes() []probe {
 			return nil
 		}},
 		{"outbox", func(ctx context.Context) error {
-			b, err := h.Worker.Backlog(ctx, notify.Email)
+			b, err := h.Worker.Backlog(ctx, notice.Email)
 			if err == nil && b.Oldest > maxWaiting {
 				return fmt.Errorf("%d mails wait, the oldest for %s; check mail.server", b.Waiting, b.Oldest.Round(time.Second))
 			}
@@ -153,7 +153,7 @@ func (h *House) measure() {
 	m.gauge("parvis_outbox_waiting", "Mails that wait, of all nodes.", func() float64 {
 		ctx, cancel := asking()
 		defer cancel()
-		b, err := h.Worker.Backlog(ctx, notify.Email)
+		b, err := h.Worker.Backlog(ctx, notice.Email)
 		if err != nil {
 			return -1
 		}
@@ -162,7 +162,7 @@ func (h *House) measure() {
 	m.gauge("parvis_outbox_oldest_seconds", "Age of the oldest mail that waits.", func() float64 {
 		ctx, cancel := asking()
 		defer cancel()
-		b, err := h.Worker.Backlog(ctx, notify.Email)
+		b, err := h.Worker.Backlog(ctx, notice.Email)
 		if err != nil {
 			return -1
 		}
@@ -199,18 +199,18 @@ func (h *House) measure() {
 			func() float64 { return float64(h.Jobs.States()[j.Name].Failures) })
 	}
 	m.gauge("parvis_mail_server_failures", "Failures of the mail server in a row; 0 when mail flows.",
-		func() float64 { return float64(h.Worker.Stats(notify.Email).Down) })
-	m.counter("parvis_mails_total", "Mails of this node, by result.", "result", h.results(notify.Email))
+		func() float64 { return float64(h.Worker.Stats(notice.Email).Down) })
+	m.counter("parvis_mails_total", "Mails of this node, by result.", "result", h.results(notice.Email))
 	m.gauge("parvis_text_provider_failures", "Failures of the provider of text messages in a row; 0 when they flow.",
-		func() float64 { return float64(h.Worker.Stats(notify.Text).Down) })
-	m.counter("parvis_texts_total", "Text messages of this node, by result.", "result", h.results(notify.Text))
+		func() float64 { return float64(h.Worker.Stats(notice.Text).Down) })
+	m.counter("parvis_texts_total", "Text messages of this node, by result.", "result", h.results(notice.Text))
 	m.gauge("parvis_call_provider_failures", "Failures of the provider of calls in a row; 0 when they flow.",
-		func() float64 { return float64(h.Worker.Stats(notify.Voice).Down) })
-	m.counter("parvis_calls_total", "Calls of this node, by result.", "result", h.results(notify.Voice))
+		func() float64 { return float64(h.Worker.Stats(notice.Voice).Down) })
+	m.counter("parvis_calls_total", "Calls of this node, by result.", "result", h.results(notice.Voice))
 }
 
 // results reads what this node did on a channel.
-func (h *House) results(c notify.Channel) map[string]func() float64 {
+func (h *House) results(c notice.Channel) map[string]func() float64 {
 	return map[string]func() float64{
 		"sent":    func() float64 { return float64(h.Worker.Stats(c).Sent) },
 		"failed":  func() float64 { return float64(h.Worker.Stats(c).Failed) },

@@ -11,7 +11,7 @@ import (
 	"parvis/internal/authenticator"
 	"parvis/internal/db"
 	"parvis/internal/id"
-	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 )
 
 // accountCmd groups the commands about one person's account. Looking at one is
@@ -262,7 +262,7 @@ func (cmd *accountDelete) Run(ctx context.Context, c *console) error {
 			if a.Status == account.Closed {
 				return refuse("the account is deleted already")
 			}
-			return h.Lifecycle.Close(tx, a.ID, notify.RemovedByOperator)
+			return h.Lifecycle.Close(tx, a.ID, notice.RemovedByOperator)
 		})
 		if err == nil && cmd.Apply {
 			err = h.DB.Checkpoint(ctx) // so that no copy of the database file holds anything of it

@@ -20,7 +20,7 @@ import (
 	"parvis/internal/authenticator/totp"
 	"parvis/internal/config"
 	"parvis/internal/db"
-	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 )
 
 // office is a configured deployment with one active and one pending account.
@@ -138,7 +138,7 @@ func (o office) lock(t *testing.T) {
 // waiting counts the mails in the outbox.
 func (o office) waiting(t *testing.T) (n int64) {
 	o.open(t, func(h *app.House) {
-		b, err := h.Worker.Backlog(t.Context(), notify.Email)
+		b, err := h.Worker.Backlog(t.Context(), notice.Email)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,8 +10,8 @@ import (
 	"parvis/internal/authenticator/totp"
 	"parvis/internal/i18n"
 	"parvis/internal/id"
-	"parvis/internal/notify"
 	"parvis/internal/notify/mailbox"
+	"parvis/internal/notify/notice"
 )
 
 // viewer are the pages under /demo: the mailbox and the clock.
@@ -49,7 +49,7 @@ type messagePage struct {
 
 // letterView is a letter in words.
 type letterView struct {
-	notify.Letter
+	notice.Letter
 	Title   string // its subject; of a text or call its first line
 	Sent    string
 	Way     string // its channel in words
@@ -161,7 +161,7 @@ func (v *viewer) partners(lang i18n.Lang) []Partner {
 	return out
 }
 
-func (v *viewer) view(lang i18n.Lang, letter notify.Letter) letterView {
+func (v *viewer) view(lang i18n.Lang, letter notice.Letter) letterView {
 	tr := v.Words.bundle.Tr(lang)
 	title := letter.Subject
 	if title == "" {

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"parvis/internal/i18n"
-	"parvis/internal/notify"
 	"parvis/internal/notify/mailbox"
+	"parvis/internal/notify/notice"
 )
 
 func TestTheMailboxSaysHowEachMessageCame(t *testing.T) {
@@ -24,11 +24,11 @@ func TestTheMailboxSaysHowEachMessageCame(t *testing.T) {
 	}
 	box := &mailbox.Box{}
 	at := time.Date(2025, 6, 12, 18, 12, 0, 0, time.UTC)
-	mails := &notify.Mails{Bundle: bundle, Languages: i18n.Langs(), BaseURL: "http://localhost:8080", Product: i18n.Text{"en": "Parvis", "fr": "Parvis"}, Zone: time.UTC}
-	code := notify.OneTimeCode{Code: "402917", Valid: 10 * time.Minute, Asked: notify.Asked{At: at}}
+	mails := &notice.Mails{Bundle: bundle, Languages: i18n.Langs(), BaseURL: "http://localhost:8080", Product: i18n.Text{"en": "Parvis", "fr": "Parvis"}, Zone: time.UTC}
+	code := notice.OneTimeCode{Code: "402917", Valid: 10 * time.Minute, Asked: notice.Asked{At: at}}
 	for c, way := range box.Everyway() {
 		l, err := mails.Speak(c, "+14165550142", "en", code)
-		if c == notify.Email {
+		if c == notice.Email {
 			l, err = mails.Render("sam@example.org", "en", code)
 		}
 		if err != nil {

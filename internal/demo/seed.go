@@ -17,6 +17,7 @@ import (
 	"parvis/internal/i18n"
 	"parvis/internal/id"
 	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/upstream"
 )
 
@@ -236,9 +237,9 @@ func (d *demonstration) invite(tx *db.Tx, one casting, a id.Account) error {
 	}
 	return d.house.Outbox.Queue(tx, notify.Message{
 		To: one.Email, Locale: one.draft.Locale, Account: a,
-		Data: notify.Activate{
-			Proof: notify.Proof{Token: proof.Token, Code: proof.Code, Valid: issued.ExpiresAt.Sub(issued.CreatedAt)},
-			Asked: notify.Asked{At: tx.Now()},
+		Data: notice.Activate{
+			Proof: notice.Proof{Token: proof.Token, Code: proof.Code, Valid: issued.ExpiresAt.Sub(issued.CreatedAt)},
+			Asked: notice.Asked{At: tx.Now()},
 		},
 	})
 }

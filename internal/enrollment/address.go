@@ -11,6 +11,7 @@ import (
 	"parvis/internal/flow"
 	"parvis/internal/id"
 	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/proving"
 	"parvis/internal/ratelimit"
 )
@@ -30,7 +31,7 @@ func (j *Journey) Address(ctx context.Context, v flow.Visitor, fid id.Flow, form
 	if err != nil {
 		return proving.Result{}, err
 	}
-	return j.send(ctx, f, request{visitor: v, address: addr, locale: form.Locale, why: notify.WhySignUp})
+	return j.send(ctx, f, request{visitor: v, address: addr, locale: form.Locale, why: notice.WhySignUp})
 }
 
 // Resend sends the activation mail of a flow again; the older link and code end.
@@ -39,7 +40,7 @@ func (j *Journey) Resend(ctx context.Context, v flow.Visitor, fid id.Flow) (prov
 	if err != nil {
 		return proving.Result{}, err
 	}
-	return j.send(ctx, f, request{visitor: v, address: addr, locale: v.Locale, why: notify.WhyResend, again: true})
+	return j.send(ctx, f, request{visitor: v, address: addr, locale: v.Locale, why: notice.WhyResend, again: true})
 }
 
 // request is one activation mail that is asked for.
@@ -47,8 +48,8 @@ type request struct {
 	visitor flow.Visitor
 	address account.Addr
 	locale  string
-	service notify.Service
-	why     notify.Why
+	service notice.Service
+	why     notice.Why
 	partner bool // who asks comes from a sign-in partner
 	again   bool // only while the flow waits for the answer to an earlier one
 }
@@ -129,17 +130,17 @@ func (j *Journey) mail(tx *db.Tx, r request, d account.ProofDraft, a account.Acc
 	if _, err := j.Proofs.Issue(tx, d); err != nil {
 		return err
 	}
-	proof := notify.Proof{Token: d.Token, Code: d.Code, Valid: d.Lasts}
-	asked := notify.AskedBy(r.visitor.UserAgent, tx.Now())
+	proof := notice.Proof{Token: d.Token, Code: d.Code, Valid: d.Lasts}
+	asked := notice.AskedBy(r.visitor.UserAgent, tx.Now())
 	m := notify.Message{To: to.Written, Locale: r.locale, Account: a.ID}
 	switch {
 	case created:
-		m.Data = notify.Activate{Service: r.service, Proof: proof, Asked: asked, Partner: r.partner}
+		m.Data = notice.Activate{Service: r.service, Proof: proof, Asked: asked, Partner: r.partner}
 	case a.Status == account.Pending:
-		m.Data = notify.ActivateAgain{Service: r.service, Proof: proof, Asked: asked, Why: r.why, Removal: j.Accounts.Settings.UnactivatedAfter}
+		m.Data = notice.ActivateAgain{Service: r.service, Proof: proof, Asked: asked, Why: r.why, Removal: j.Accounts.Settings.UnactivatedAfter}
 	default:
 		m.Locale = a.Locale
-		m.Data = notify.AlreadyRegistered{Service: r.service, Proof: proof, Asked: asked}
+		m.Data = notice.AlreadyRegistered{Service: r.service, Proof: proof, Asked: asked}
 	}
 	return j.Outbox.Queue(tx, m)
 }
@@ -182,7 +183,7 @@ func (j *Journey) ResendLink(ctx context.Context, v flow.Visitor, token string) 
 	if err != nil {
 		return fmt.Errorf("enrollment: resend: %w", err)
 	}
-	r := request{visitor: v, address: old.Address, locale: v.Locale, service: service.InMail(), why: notify.WhyResend}
+	r := request{visitor: v, address: old.Address, locale: v.Locale, service: service.InMail(), why: notice.WhyResend}
 	if err := j.proving().Admit(ctx, v, r.address, limits()); err != nil {
 		return err
 	}

@@ -11,7 +11,7 @@ import (
 	"parvis/internal/fault"
 	"parvis/internal/flow"
 	"parvis/internal/journeytest"
-	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/proving"
 	"parvis/internal/signin"
 )
@@ -28,7 +28,7 @@ func TestAPersonCreatesAnAccountFromAServiceAndGoesOnThere(t *testing.T) {
 		}
 		b.At(f, signin.StepConfirmEmail)
 		letter := h.Latest(address)
-		if letter.Kind != notify.KindActivate || len(letter.Codes) != 1 {
+		if letter.Kind != notice.KindActivate || len(letter.Codes) != 1 {
 			t.Fatalf("letter %s with codes %v", letter.Kind, letter.Codes)
 		}
 		r := b.Activate(journeytest.Token(letter))
@@ -40,7 +40,7 @@ func TestAPersonCreatesAnAccountFromAServiceAndGoesOnThere(t *testing.T) {
 			t.Fatalf("choosing: %+v", r)
 		}
 		b.At(f, signin.StepConsent)
-		if h.Latest(address).Kind != notify.KindActivated {
+		if h.Latest(address).Kind != notice.KindActivated {
 			t.Error("the owner of a new account is not welcomed")
 		}
 		for _, name := range []audit.Name{audit.AccountCreated, audit.AddressProofUsed, audit.AccountActivated, audit.PasswordSet, audit.SessionStarted} {
@@ -160,7 +160,7 @@ func TestOnlyWhoProvesTheAddressIsToldThatItIsTaken(t *testing.T) {
 			t.Fatal("the mail goes to another way of writing the address")
 		}
 		got := h.Letters(address)
-		if got[0].Kind != notify.KindAlreadyRegistered {
+		if got[0].Kind != notice.KindAlreadyRegistered {
 			t.Fatalf("letters: %v", got)
 		}
 		if r := b.Activate(journeytest.Token(got[0])); r.Outcome != proving.Proven {
@@ -221,7 +221,7 @@ func TestEachResendEndsTheOlderLink(t *testing.T) {
 			t.Fatal(err)
 		}
 		letter := h.Latest(address)
-		if letter.Kind != notify.KindActivateAgain {
+		if letter.Kind != notice.KindActivateAgain {
 			t.Errorf("letter %s", letter.Kind)
 		}
 		if l := b.Link(old); l.Status != signin.LinkReplaced {
@@ -253,7 +253,7 @@ func TestAnExpiredLinkOffersAnotherUntilTheAccountIsRemoved(t *testing.T) {
 			t.Fatal(err)
 		}
 		again := h.Latest(address)
-		if again.Kind != notify.KindActivateAgain {
+		if again.Kind != notice.KindActivateAgain {
 			t.Fatalf("letter %s", again.Kind)
 		}
 		if r, err := h.Enroll.Code(t.Context(), b.Visitor, f, again.Codes[0]); err != nil || r.Outcome != proving.Proven {
@@ -280,7 +280,7 @@ func TestALinkOpenedAfterRemovalStillLeadsBackToTheService(t *testing.T) {
 		}
 		again := h.Browser()
 		again.Create(again.Direct(), address)
-		if k := h.Latest(address).Kind; k != notify.KindActivate {
+		if k := h.Latest(address).Kind; k != notice.KindActivate {
 			t.Errorf("the address is not free again: letter %s", k)
 		}
 	})
@@ -294,7 +294,7 @@ func TestAnAccountThatWaitedTooLongBeginsAnewEvenBeforeTheJobRan(t *testing.T) {
 		f := b.Direct()
 		b.Create(f, address)
 		letter := h.Latest(address)
-		if letter.Kind != notify.KindActivate {
+		if letter.Kind != notice.KindActivate {
 			t.Errorf("letter %s", letter.Kind)
 		}
 		b.Activate(journeytest.Token(letter))

@@ -15,6 +15,7 @@ import (
 	"parvis/internal/flow"
 	"parvis/internal/id"
 	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/policy"
 	"parvis/internal/proving"
 	"parvis/internal/session"
@@ -113,7 +114,7 @@ func (j *Journey) cookies(c chosen, service id.RelyingParty, door string) flow.C
 // chosen is a first password and what was made for it before the transaction.
 type chosen struct {
 	visitor  flow.Visitor
-	service  notify.Service
+	service  notice.Service
 	verifier string // "" when a sign-in partner takes the place of the password
 	bound    authenticator.ID
 	link     upstream.LinkID
@@ -226,6 +227,6 @@ func (j *Journey) open(tx *db.Tx, f flow.Flow, c chosen, a account.Account) erro
 	}
 	return j.Outbox.Queue(tx, notify.Message{
 		To: to.Written, Locale: a.Locale, Account: a.ID,
-		Data: notify.Activated{Service: c.service, Asked: notify.AskedBy(c.visitor.UserAgent, tx.Now()), Partner: c.verifier == ""},
+		Data: notice.Activated{Service: c.service, Asked: notice.AskedBy(c.visitor.UserAgent, tx.Now()), Partner: c.verifier == ""},
 	})
 }

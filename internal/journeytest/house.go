@@ -34,6 +34,7 @@ import (
 	"parvis/internal/merging"
 	"parvis/internal/notify"
 	"parvis/internal/notify/mailbox"
+	"parvis/internal/notify/notice"
 	"parvis/internal/policy"
 	"parvis/internal/ratelimit"
 	"parvis/internal/recovery"
@@ -232,7 +233,7 @@ func build(t testing.TB, d *db.DB, clock *dbtest.Clock, p plan) *House {
 // post builds the outbox and the mailbox.
 func (h *House) post(keys *secret.Keys) *notify.Outbox {
 	bundle := must[*i18n.Bundle](h.T)(i18n.Load())
-	mails := &notify.Mails{
+	mails := &notice.Mails{
 		Bundle: bundle, Languages: []i18n.Lang{"en", "fr"}, BaseURL: "https://signin.test",
 		Product: i18n.Text{"en": "Parvis", "fr": "Parvis"}, Owner: i18n.Text{"en": "The government", "fr": "Le gouvernement"},
 		Zone: time.UTC,
@@ -242,7 +243,7 @@ func (h *House) post(keys *secret.Keys) *notify.Outbox {
 	h.Worker = &notify.Worker{
 		DB: h.DB, Keys: keys, Transports: h.Box.Everyway(), Settings: settings, Audit: h.Audit, Log: slog.New(slog.DiscardHandler),
 	}
-	return &notify.Outbox{Keys: keys, Mails: mails, Settings: settings, Channels: []notify.Channel{notify.Text, notify.Voice}}
+	return &notify.Outbox{Keys: keys, Mails: mails, Settings: settings, Channels: []notice.Channel{notice.Text, notice.Voice}}
 }
 
 func services(t testing.TB) []*relyingparty.RelyingParty {
@@ -275,13 +276,13 @@ func (h *House) Statements(f func()) int64 {
 }
 
 // Letters delivers what waits and gives the letters to an address, newest first.
-func (h *House) Letters(address string) []notify.Letter {
+func (h *House) Letters(address string) []notice.Letter {
 	h.T.Helper()
 	if err := h.Worker.RunDue(context.WithoutCancel(h.T.Context())); err != nil {
 		h.T.Fatal(err)
 	}
 	out := h.Box.To(address)
-	slices.SortStableFunc(out, func(a, b notify.Letter) int { return b.At.Compare(a.At) }) // deliveries overtake each other
+	slices.SortStableFunc(out, func(a, b notice.Letter) int { return b.At.Compare(a.At) }) // deliveries overtake each other
 	return out
 }
 

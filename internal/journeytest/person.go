@@ -8,7 +8,7 @@ import (
 	"parvis/internal/enrollment"
 	"parvis/internal/flow"
 	"parvis/internal/id"
-	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/policy"
 	"parvis/internal/proving"
 	"parvis/internal/secret"
@@ -141,7 +141,7 @@ func (b *Browser) Link(token string) signin.Link {
 }
 
 // Token is the secret of the link in a letter, "" when it has none.
-func Token(l notify.Letter) string {
+func Token(l notice.Letter) string {
 	for _, link := range l.Links {
 		if i := strings.Index(link, "/link/"); i >= 0 {
 			return path.Base(strings.SplitN(link[i:], "?", 2)[0])
@@ -151,7 +151,7 @@ func Token(l notify.Letter) string {
 }
 
 // Latest is the newest letter to an address; the test fails without one.
-func (h *House) Latest(address string) notify.Letter {
+func (h *House) Latest(address string) notice.Letter {
 	h.T.Helper()
 	all := h.Letters(address)
 	if len(all) == 0 {

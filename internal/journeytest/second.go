@@ -9,7 +9,7 @@ import (
 	"parvis/internal/db"
 	"parvis/internal/flow"
 	"parvis/internal/id"
-	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/policy"
 	"parvis/internal/session"
 	"parvis/internal/stepup"
@@ -47,7 +47,7 @@ func (b *Browser) Ask(f id.Flow, to string) string {
 func (h *House) Code(to string) string {
 	h.T.Helper()
 	for _, l := range h.Letters(to) {
-		if l.Kind == notify.KindOneTimeCode {
+		if l.Kind == notice.KindOneTimeCode {
 			return l.Codes[0]
 		}
 	}

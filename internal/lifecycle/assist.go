@@ -14,6 +14,7 @@ import (
 	"parvis/internal/flow"
 	"parvis/internal/i18n"
 	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/upstream"
 )
 
@@ -32,7 +33,7 @@ func (l *Lifecycle) AskAssistance(tx *db.Tx, v flow.Visitor, addr account.Addr, 
 	}
 	m := notify.Message{
 		To: addr.Written, Locale: v.Locale, Account: a.ID,
-		Data: notify.AssistConfirm{What: inAssist(d.Kind), Token: d.Token, Valid: l.Requests.Settings.ConfirmWithin, Asked: notify.AskedBy(v.UserAgent, tx.Now())},
+		Data: notice.AssistConfirm{What: inAssist(d.Kind), Token: d.Token, Valid: l.Requests.Settings.ConfirmWithin, Asked: notice.AskedBy(v.UserAgent, tx.Now())},
 	}
 	if a.Status != account.Active || !found {
 		m.Expires, m.Account, a.ID = tx.Now(), "", "" // made, never sent
@@ -98,7 +99,7 @@ func (l *Lifecycle) ConfirmAssistance(ctx context.Context, v flow.Visitor, token
 		if err := l.noteAssist(tx, audit.AssistConfirmed, r.Request, v.Personal("")); err != nil {
 			return err
 		}
-		return l.tell(tx, r.Account, notify.AssistStep{Step: notify.AssistReceived, What: inAssist(r.Kind), Within: l.Requests.Settings.ExpireAfter, Asked: notify.AskedBy(v.UserAgent, tx.Now())})
+		return l.tell(tx, r.Account, notice.AssistStep{Step: notice.AssistReceived, What: inAssist(r.Kind), Within: l.Requests.Settings.ExpireAfter, Asked: notice.AskedBy(v.UserAgent, tx.Now())})
 	})
 	if err != nil {
 		return fmt.Errorf("lifecycle: confirm assistance: %w", err)
@@ -118,15 +119,15 @@ func has(links []upstream.Link, link upstream.LinkID) bool {
 // ApproveAssistance is the decision of the first person of the staff, in the caller's
 // transaction. Fault NotFound when the request does not wait for it (any more).
 func (l *Lifecycle) ApproveAssistance(tx *db.Tx, request assist.ID, by string) error {
-	return l.assistStep(tx, request, audit.AssistApproved, notify.AssistApproved, func() (bool, error) { return l.Requests.Approve(tx, request, by) })
+	return l.assistStep(tx, request, audit.AssistApproved, notice.AssistApproved, func() (bool, error) { return l.Requests.Approve(tx, request, by) })
 }
 
 // RefuseAssistance ends a request that is not done, in the caller's transaction.
 func (l *Lifecycle) RefuseAssistance(tx *db.Tx, request assist.ID, by string) error {
-	return l.assistStep(tx, request, audit.AssistRefused, notify.AssistRefused, func() (bool, error) { return l.Requests.Refuse(tx, request, by) })
+	return l.assistStep(tx, request, audit.AssistRefused, notice.AssistRefused, func() (bool, error) { return l.Requests.Refuse(tx, request, by) })
 }
 
-func (l *Lifecycle) assistStep(tx *db.Tx, request assist.ID, name audit.Name, step notify.AssistStage, do func() (bool, error)) error {
+func (l *Lifecycle) assistStep(tx *db.Tx, request assist.ID, name audit.Name, step notice.AssistStage, do func() (bool, error)) error {
 	r, found, err := l.Requests.Get(tx, request)
 	if err != nil {
 		return err
@@ -143,7 +144,7 @@ func (l *Lifecycle) assistStep(tx *db.Tx, request assist.ID, name audit.Name, st
 	if err := l.noteAssist(tx, name, r, audit.Personal{}); err != nil {
 		return err
 	}
-	return l.tell(tx, r.Account, notify.AssistStep{Step: step, What: inAssist(r.Kind), Asked: notify.Asked{At: tx.Now()}})
+	return l.tell(tx, r.Account, notice.AssistStep{Step: step, What: inAssist(r.Kind), Asked: notice.Asked{At: tx.Now()}})
 }
 
 // DoAssistance does what was asked for, by a second person of the staff, in the caller's
@@ -172,7 +173,7 @@ func (l *Lifecycle) DoAssistance(tx *db.Tx, request assist.ID, by string, partne
 		return err
 	}
 	if r.Kind == assist.Close {
-		return l.Close(tx, r.Account, notify.RemovedByRequest)
+		return l.Close(tx, r.Account, notice.RemovedByRequest)
 	}
 	if _, err := l.Links.Unlink(tx, r.Account, upstream.LinkID(r.Link)); err != nil {
 		return err
@@ -180,8 +181,8 @@ func (l *Lifecycle) DoAssistance(tx *db.Tx, request assist.ID, by string, partne
 	if err := l.signOut(tx, r.Account, "partner removed"); err != nil { // it may be in other hands
 		return err
 	}
-	return l.tell(tx, r.Account, notify.AssistStep{
-		Step: notify.AssistDone, What: inAssist(r.Kind), Partner: partner, NoPassword: r.NoPassword, Asked: notify.Asked{At: tx.Now()},
+	return l.tell(tx, r.Account, notice.AssistStep{
+		Step: notice.AssistDone, What: inAssist(r.Kind), Partner: partner, NoPassword: r.NoPassword, Asked: notice.Asked{At: tx.Now()},
 	})
 }
 
@@ -195,7 +196,7 @@ func (l *Lifecycle) expireAssistance(tx *db.Tx, limit int) (int64, error) {
 		if err := l.noteAssist(tx, audit.AssistExpired, r, audit.Personal{}); err != nil {
 			return 0, err
 		}
-		if err := l.tell(tx, r.Account, notify.AssistStep{Step: notify.AssistExpired, What: inAssist(r.Kind), Asked: notify.Asked{At: tx.Now()}}); err != nil {
+		if err := l.tell(tx, r.Account, notice.AssistStep{Step: notice.AssistExpired, What: inAssist(r.Kind), Asked: notice.Asked{At: tx.Now()}}); err != nil {
 			return 0, err
 		}
 	}
@@ -211,11 +212,11 @@ func (l *Lifecycle) noteAssist(tx *db.Tx, name audit.Name, r assist.Request, who
 }
 
 // inAssist is what is asked for as mails name it.
-func inAssist(k assist.Kind) notify.AssistWhat {
+func inAssist(k assist.Kind) notice.AssistWhat {
 	if k == assist.Close {
-		return notify.AssistClose
+		return notice.AssistClose
 	}
-	return notify.AssistUnlink
+	return notice.AssistUnlink
 }
 
 // assistEvery is how often requests are looked at that have run out.

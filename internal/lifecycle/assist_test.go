@@ -14,7 +14,7 @@ import (
 	"parvis/internal/i18n"
 	"parvis/internal/journeytest"
 	"parvis/internal/lifecycle"
-	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/upstream"
 )
 
@@ -72,7 +72,7 @@ func TestTwoPeopleOfTheStaffRemoveASignInPartner(t *testing.T) {
 		linked(t, h, address, "L2")
 		d := asked(t, h, address, assist.Unlink)
 		letter := h.Latest(address)
-		if letter.Kind != notify.KindAssistConfirm || !strings.Contains(letter.Text, "/assist/"+d.Token) {
+		if letter.Kind != notice.KindAssistConfirm || !strings.Contains(letter.Text, "/assist/"+d.Token) {
 			t.Fatalf("%s", letter.Text)
 		}
 		if err := step(t, h, func(tx *db.Tx) error { return h.Lifecycle.ApproveAssistance(tx, d.ID, "ann") }); !fault.Is(err, fault.NotFound) {
@@ -122,11 +122,11 @@ func TestTwoPeopleOfTheStaffRemoveASignInPartner(t *testing.T) {
 		if err := do("bob"); !fault.Is(err, fault.NotFound) {
 			t.Errorf("twice: %v", err)
 		}
-		kinds := map[notify.Kind]bool{}
+		kinds := map[notice.Kind]bool{}
 		for _, l := range h.Letters(address) {
 			kinds[l.Kind] = true
 		}
-		for _, k := range []notify.Kind{notify.KindAssistConfirm, notify.KindAssistReceived, notify.KindAssistApproved, notify.KindAssistDone} {
+		for _, k := range []notice.Kind{notice.KindAssistConfirm, notice.KindAssistReceived, notice.KindAssistApproved, notice.KindAssistDone} {
 			if !kinds[k] {
 				t.Errorf("no mail %s", k)
 			}
@@ -154,13 +154,13 @@ func TestTheLastWayInIsRemovedWithTheWayByMailTold(t *testing.T) {
 		h.Clock.Advance(time.Minute)
 		write(t, h, func(tx *db.Tx) error { return h.Lifecycle.DoAssistance(tx, id, "bob", bankName) })
 		l := h.Latest(address)
-		if l.Kind != notify.KindAssistDone || !strings.Contains(l.Text, "has no password") || !strings.Contains(l.Text, "start=forgot-password") {
+		if l.Kind != notice.KindAssistDone || !strings.Contains(l.Text, "has no password") || !strings.Contains(l.Text, "start=forgot-password") {
 			t.Errorf("the owner is not told how to get in:\n%s", l.Text)
 		}
 		h.Clock.Advance(time.Minute)
 		b := h.Browser()
 		b.Reset(b.Direct(), address)
-		if k := h.Latest(address).Kind; k != notify.KindResetPassword {
+		if k := h.Latest(address).Kind; k != notice.KindResetPassword {
 			t.Errorf("the way by mail gives %s", k)
 		}
 	})
@@ -179,7 +179,7 @@ func TestTwoPeopleOfTheStaffCloseAnAccount(t *testing.T) {
 		if _, found := request(t, h, id); found {
 			t.Error("the request outlives the account")
 		}
-		if l := h.Latest(address); l.Kind != notify.KindRemoved || !strings.Contains(l.Text, "as you asked and confirmed") {
+		if l := h.Latest(address); l.Kind != notice.KindRemoved || !strings.Contains(l.Text, "as you asked and confirmed") {
 			t.Errorf("%s", l.Text)
 		}
 	})
@@ -225,7 +225,7 @@ func TestARequestEndsWhenItIsReplacedRefusedOrTooOld(t *testing.T) {
 		if err := step(t, h, func(tx *db.Tx) error { return h.Lifecycle.ApproveAssistance(tx, id, "bob") }); !fault.Is(err, fault.NotFound) {
 			t.Errorf("a refused one: %v", err)
 		}
-		if h.Latest(address).Kind != notify.KindAssistRefused {
+		if h.Latest(address).Kind != notice.KindAssistRefused {
 			t.Error("the owner is not told that it was refused")
 		}
 		id = confirmed(t, h, address, assist.Unlink, "L1")
@@ -241,7 +241,7 @@ func TestARequestEndsWhenItIsReplacedRefusedOrTooOld(t *testing.T) {
 				}
 			}
 		}
-		if h.Latest(address).Kind != notify.KindAssistExpired || h.Events(audit.AssistExpired) != 1 {
+		if h.Latest(address).Kind != notice.KindAssistExpired || h.Events(audit.AssistExpired) != 1 {
 			t.Error("the owner is not told that it ran out")
 		}
 		if r, _ := request(t, h, id); len(r.Links) != 1 {

@@ -9,6 +9,7 @@ import (
 	"parvis/internal/fault"
 	"parvis/internal/id"
 	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/relyingparty"
 )
 
@@ -54,7 +55,7 @@ func (l *Lifecycle) resetEnrolment(tx *db.Tx, r Reset) (Enrolment, error) {
 	if !was {
 		return Enrolment{}, fault.New(fault.NotFound, "error.subject.none")
 	}
-	out, told := Enrolment{Account: a}, notify.EnrolmentReset{Service: r.Service.InMail()}
+	out, told := Enrolment{Account: a}, notice.EnrolmentReset{Service: r.Service.InMail()}
 	for _, p := range append([]*relyingparty.RelyingParty{r.Service}, r.Sharing...) {
 		was, err := l.Connections.Withdraw(tx, a, p.ID)
 		if err != nil {
@@ -75,12 +76,12 @@ func (l *Lifecycle) resetEnrolment(tx *db.Tx, r Reset) (Enrolment, error) {
 	if err != nil {
 		return Enrolment{}, err
 	}
-	told.Asked = notify.Asked{At: tx.Now()}
+	told.Asked = notice.Asked{At: tx.Now()}
 	return out, l.tell(tx, a, told)
 }
 
 // tell mails the owner of an account; who has no address any more is not told.
-func (l *Lifecycle) tell(tx *db.Tx, a id.Account, data notify.Data) error {
+func (l *Lifecycle) tell(tx *db.Tx, a id.Account, data notice.Data) error {
 	owner, found, err := l.Accounts.ByID(tx, a)
 	if err != nil || !found {
 		return err

@@ -13,7 +13,7 @@ import (
 	"parvis/internal/id"
 	"parvis/internal/journeytest"
 	"parvis/internal/lifecycle"
-	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/relyingparty"
 	"parvis/internal/secret"
 )
@@ -107,7 +107,7 @@ func TestAServiceBeginsAnewWithOnePerson(t *testing.T) {
 			}
 			return err
 		})
-		if k := h.Latest(address).Kind; k != notify.KindEnrolmentReset {
+		if k := h.Latest(address).Kind; k != notice.KindEnrolmentReset {
 			t.Errorf("the person is told by %s", k)
 		}
 		if h.Events(audit.EnrolmentReset) != 1 || h.Events(audit.SubjectRetired) != 1 {

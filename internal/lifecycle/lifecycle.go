@@ -30,6 +30,7 @@ import (
 	"parvis/internal/id"
 	"parvis/internal/job"
 	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/session"
 	"parvis/internal/upstream"
 )
@@ -145,7 +146,7 @@ func (l *Lifecycle) forget(tx *db.Tx, a id.Account) error {
 // and tells the owner. Fault NotFound when there is no such account or it is
 // closed already. Afterwards call DB.Checkpoint, so that a copy of the database
 // file holds nothing of it.
-func (l *Lifecycle) Close(tx *db.Tx, a id.Account, by notify.RemovedBy) error {
+func (l *Lifecycle) Close(tx *db.Tx, a id.Account, by notice.RemovedBy) error {
 	owner, found, err := l.Accounts.ByID(tx, a)
 	if err != nil {
 		return fmt.Errorf("lifecycle: close: %w", err)
@@ -170,7 +171,7 @@ func (l *Lifecycle) Close(tx *db.Tx, a id.Account, by notify.RemovedBy) error {
 		return fmt.Errorf("lifecycle: close: %w", err)
 	}
 	err = l.Outbox.Queue(tx, notify.Message{
-		To: to.Written, Locale: owner.Locale, Account: a, Data: notify.Removed{By: by, At: tx.Now()},
+		To: to.Written, Locale: owner.Locale, Account: a, Data: notice.Removed{By: by, At: tx.Now()},
 	})
 	if err != nil {
 		return fmt.Errorf("lifecycle: close: %w", err)
@@ -179,7 +180,7 @@ func (l *Lifecycle) Close(tx *db.Tx, a id.Account, by notify.RemovedBy) error {
 }
 
 // Erase is Close in a transaction of its own, with the checkpoint.
-func (l *Lifecycle) Erase(ctx context.Context, a id.Account, by notify.RemovedBy) error {
+func (l *Lifecycle) Erase(ctx context.Context, a id.Account, by notice.RemovedBy) error {
 	err := l.DB.Write(ctx, func(tx *db.Tx) error { return l.Close(tx, a, by) })
 	if err != nil {
 		return err //nolint:wrapcheck // Close names itself
@@ -214,7 +215,7 @@ func (l *Lifecycle) Unlock(tx *db.Tx, a id.Account) (bool, error) {
 	}
 	err = l.Outbox.Queue(tx, notify.Message{
 		To: to.Written, Locale: owner.Locale, Account: a,
-		Data: notify.Unlocked{ByOperator: true, Asked: notify.Asked{At: tx.Now()}},
+		Data: notice.Unlocked{ByOperator: true, Asked: notice.Asked{At: tx.Now()}},
 	})
 	if err != nil {
 		return false, fmt.Errorf("lifecycle: unlock: %w", err)

@@ -14,7 +14,7 @@ import (
 	"parvis/internal/fault"
 	"parvis/internal/id"
 	"parvis/internal/journeytest"
-	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/recovery"
 	"parvis/internal/secret"
 	"parvis/internal/signin"
@@ -197,7 +197,7 @@ func TestAClosedAccountIsErasedEverywhereAndItsAddressIsFree(t *testing.T) {
 		if err != nil || !linked() {
 			t.Fatal(err)
 		}
-		if err := h.Lifecycle.Erase(t.Context(), a.ID, notify.RemovedByOperator); err != nil {
+		if err := h.Lifecycle.Erase(t.Context(), a.ID, notice.RemovedByOperator); err != nil {
 			t.Fatal(err)
 		}
 		if linked() {
@@ -209,7 +209,7 @@ func TestAClosedAccountIsErasedEverywhereAndItsAddressIsFree(t *testing.T) {
 		if r := h.Browser(); r.SignIn(r.Direct(), address, journeytest.Password).Outcome != signin.Wrong {
 			t.Error("a closed account signs in")
 		}
-		if h.Latest(address).Kind != notify.KindRemoved {
+		if h.Latest(address).Kind != notice.KindRemoved {
 			t.Error("the owner is not told")
 		}
 		for _, e := range h.Recent() {
@@ -217,7 +217,7 @@ func TestAClosedAccountIsErasedEverywhereAndItsAddressIsFree(t *testing.T) {
 				t.Errorf("the event %s keeps who it was", e.Name)
 			}
 		}
-		if err := h.Lifecycle.Erase(t.Context(), a.ID, notify.RemovedByOperator); !fault.Is(err, fault.NotFound) {
+		if err := h.Lifecycle.Erase(t.Context(), a.ID, notice.RemovedByOperator); !fault.Is(err, fault.NotFound) {
 			t.Errorf("closing twice: %v", err)
 		}
 		h.Active(address)
@@ -247,7 +247,7 @@ func TestAnOperatorUnlocksAndSendsAgain(t *testing.T) {
 		if err != nil || !was {
 			t.Fatalf("%v %v", was, err)
 		}
-		if k := h.Latest(address).Kind; k != notify.KindUnlocked {
+		if k := h.Latest(address).Kind; k != notice.KindUnlocked {
 			t.Errorf("letter %s", k)
 		}
 		b := h.Browser()

@@ -11,6 +11,7 @@ import (
 	"parvis/internal/fault"
 	"parvis/internal/id"
 	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/session"
 )
 
@@ -113,7 +114,7 @@ func (l *Lifecycle) tellRemoved(tx *db.Tx, owner account.Account, removed []auth
 		told[m.Type] = true
 		err := l.Outbox.Queue(tx, notify.Message{
 			To: to.Written, Locale: owner.Locale, Account: owner.ID,
-			Data: notify.MethodRemoved{Method: named(m.Type), ByOperator: true, Asked: notify.Asked{At: tx.Now()}},
+			Data: notice.MethodRemoved{Method: named(m.Type), ByOperator: true, Asked: notice.Asked{At: tx.Now()}},
 		})
 		if err != nil {
 			return fmt.Errorf("lifecycle: reset methods: %w", err)
@@ -123,17 +124,17 @@ func (l *Lifecycle) tellRemoved(tx *db.Tx, owner account.Account, removed []auth
 }
 
 // named is a type as mails name it.
-func named(t authenticator.Type) notify.Method {
+func named(t authenticator.Type) notice.Method {
 	switch t {
 	case authenticator.TOTP:
-		return notify.MethodTOTP
+		return notice.MethodTOTP
 	case authenticator.Phone:
-		return notify.MethodPhone
+		return notice.MethodPhone
 	case authenticator.Passkey:
-		return notify.MethodPasskey
+		return notice.MethodPasskey
 	case authenticator.BackupCode:
-		return notify.MethodBackupCodes
+		return notice.MethodBackupCodes
 	default:
-		return notify.MethodOther
+		return notice.MethodOther
 	}
 }

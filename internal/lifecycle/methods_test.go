@@ -17,7 +17,7 @@ import (
 	"parvis/internal/fault"
 	"parvis/internal/id"
 	"parvis/internal/journeytest"
-	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/recovery"
 	"parvis/internal/session"
 )
@@ -146,7 +146,7 @@ func TestNothingOfAnAccountOutlivesItButItsEventsAndItsNamesForServices(t *testi
 				t.Errorf("the test leaves %s empty", table)
 			}
 		}
-		if err := h.Lifecycle.Erase(t.Context(), a.ID, notify.RemovedByOperator); err != nil {
+		if err := h.Lifecycle.Erase(t.Context(), a.ID, notice.RemovedByOperator); err != nil {
 			t.Fatal(err)
 		}
 		stays := []string{"audit_event", "subject", "outbox"} // events without personal fields; names nobody gets again; the farewell
@@ -199,7 +199,7 @@ func TestAResetRemovesEveryMethodButThePasswordAndTellsTheOwner(t *testing.T) {
 		if own.View(own.Direct()).Person != nil {
 			t.Error("a session outlives the reset")
 		}
-		if got := len(h.Letters(address)) - mails; got != 3 || h.Latest(address).Kind != notify.KindMethodRemoved {
+		if got := len(h.Letters(address)) - mails; got != 3 || h.Latest(address).Kind != notice.KindMethodRemoved {
 			t.Errorf("%d mails", got)
 		}
 		if h.Events(audit.MethodRemoved) != 3 || h.Events(audit.BrowserForgotten) != 1 {

@@ -9,6 +9,7 @@ import (
 	"parvis/internal/fault"
 	"parvis/internal/id"
 	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 )
 
 // ResendActivation sends a pending account another activation mail for an
@@ -38,9 +39,9 @@ func (l *Lifecycle) ResendActivation(tx *db.Tx, a id.Account, draft account.Proo
 	}
 	err = l.Outbox.Queue(tx, notify.Message{
 		To: to.Written, Locale: owner.Locale, Account: a,
-		Data: notify.ActivateAgain{
-			Proof: notify.Proof{Token: draft.Token, Code: draft.Code, Valid: proof.ExpiresAt.Sub(proof.CreatedAt)},
-			Asked: notify.Asked{At: tx.Now()}, Why: notify.WhyResend, Removal: l.Accounts.Settings.UnactivatedAfter,
+		Data: notice.ActivateAgain{
+			Proof: notice.Proof{Token: draft.Token, Code: draft.Code, Valid: proof.ExpiresAt.Sub(proof.CreatedAt)},
+			Asked: notice.Asked{At: tx.Now()}, Why: notice.WhyResend, Removal: l.Accounts.Settings.UnactivatedAfter,
 		},
 	})
 	if err != nil {

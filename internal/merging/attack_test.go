@@ -13,7 +13,7 @@ import (
 	"parvis/internal/fault"
 	"parvis/internal/journeytest"
 	"parvis/internal/merging"
-	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/signin"
 )
 
@@ -124,7 +124,7 @@ func TestAMailedLinkMergesAndUndoesNothing(t *testing.T) {
 		w := accounts(t, h).prove(t)
 		if n := len(h.Letters(second)); n > 0 {
 			for _, l := range h.Letters(second) {
-				if l.Kind == notify.KindAccountsMerged {
+				if l.Kind == notice.KindAccountsMerged {
 					t.Error("a mail went out before anybody confirmed")
 				}
 			}
@@ -157,7 +157,7 @@ func TestAMailedLinkMergesAndUndoesNothing(t *testing.T) {
 }
 
 // linkOf is the secret of the link in a mail about a merging.
-func linkOf(t *testing.T, l notify.Letter) string {
+func linkOf(t *testing.T, l notice.Letter) string {
 	t.Helper()
 	for _, link := range l.Links {
 		if _, rest, ok := strings.Cut(link, "/merged/"); ok {

@@ -11,7 +11,7 @@ import (
 	"parvis/internal/fault"
 	"parvis/internal/flow"
 	"parvis/internal/id"
-	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/ratelimit"
 	"parvis/internal/secret"
 	"parvis/internal/session"
@@ -127,7 +127,7 @@ func (j *Journey) shut(tx *db.Tx, v flow.Visitor, m account.Merge) error {
 
 // tell mails both addresses, each with a link of its own and the sign-in partners that move.
 func (j *Journey) tell(tx *db.Tx, named names, v flow.Visitor, d account.MergeDraft, m account.Merge) error {
-	valid, asked := m.EndsAt.Sub(m.At), notify.AskedBy(v.UserAgent, tx.Now())
+	valid, asked := m.EndsAt.Sub(m.At), notice.AskedBy(v.UserAgent, tx.Now())
 	partners, err := j.moving(tx, named, m.Second, m.Survivor)
 	if err != nil {
 		return err
@@ -140,7 +140,7 @@ func (j *Journey) tell(tx *db.Tx, named names, v flow.Visitor, d account.MergeDr
 		if err != nil {
 			return err
 		}
-		err = j.mail(tx, one.to, notify.AccountsMerged{
+		err = j.mail(tx, one.to, notice.AccountsMerged{
 			Stays: one.to == m.Survivor, Other: other, Token: one.token, Valid: valid, Partners: mailed(partners), Asked: asked,
 		})
 		if err != nil {

@@ -15,6 +15,7 @@ import (
 	"parvis/internal/grant"
 	"parvis/internal/id"
 	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/policy"
 	"parvis/internal/ratelimit"
 	"parvis/internal/relyingparty"
@@ -40,7 +41,7 @@ type Journey struct {
 
 	// Close ends an account and erases it everywhere, in the caller's transaction
 	// (lifecycle.Lifecycle.Close).
-	Close func(tx *db.Tx, a id.Account, by notify.RemovedBy) error
+	Close func(tx *db.Tx, a id.Account, by notice.RemovedBy) error
 }
 
 // AsideFor is how long a session may be set aside. Whoever comes to a shared computer
@@ -185,7 +186,7 @@ func (j *Journey) both(tx *db.Tx, name audit.Name, v flow.Visitor, s id.Session,
 }
 
 // mail tells the owner of an account, who may have no address any more.
-func (j *Journey) mail(tx *db.Tx, a id.Account, data notify.Data) error {
+func (j *Journey) mail(tx *db.Tx, a id.Account, data notice.Data) error {
 	owner, found, err := j.Accounts.ByID(tx, a)
 	if err != nil || !found {
 		return err

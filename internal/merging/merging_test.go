@@ -16,7 +16,7 @@ import (
 	"parvis/internal/id"
 	"parvis/internal/journeytest"
 	"parvis/internal/merging"
-	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/secret"
 	"parvis/internal/signin"
 )
@@ -216,7 +216,7 @@ func TestTwoAccountsOfOnePersonBecomeOne(t *testing.T) {
 			t.Errorf("%+v", p)
 		}
 		for _, to := range []string{stays, second} {
-			if l := h.Latest(to); l.Kind != notify.KindAccountsMerged {
+			if l := h.Latest(to); l.Kind != notice.KindAccountsMerged {
 				t.Errorf("%s is told by %s", to, l.Kind)
 			}
 		}
@@ -280,7 +280,7 @@ func TestUndoingRestoresBothExactlyAndRevokesWhatWasGivenMeanwhile(t *testing.T)
 			if err := h.Merging.Undo(t.Context(), b.Visitor); !fault.Is(err, fault.Conflict) {
 				t.Errorf("twice: %v", err)
 			}
-			if h.Latest(stays).Kind != notify.KindMergeUndone || h.Latest(second).Kind != notify.KindMergeUndone || h.Events(audit.AccountMergeUndone) != 2 {
+			if h.Latest(stays).Kind != notice.KindMergeUndone || h.Latest(second).Kind != notice.KindMergeUndone || h.Events(audit.AccountMergeUndone) != 2 {
 				t.Error("somebody is not told")
 			}
 			// Both can be merged again.
@@ -316,7 +316,7 @@ func TestAfterItsTimeTheSecondAccountIsErased(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, to := range []string{stays, second} {
-			if l := h.Latest(to); l.Kind != notify.KindAccountsMerged || !strings.Contains(l.Text, "Northland Bank (linked") {
+			if l := h.Latest(to); l.Kind != notice.KindAccountsMerged || !strings.Contains(l.Text, "Northland Bank (linked") {
 				t.Errorf("%s is told:\n%s", to, l.Text)
 			}
 		}
@@ -350,7 +350,7 @@ func TestAfterItsTimeTheSecondAccountIsErased(t *testing.T) {
 		if got := subjects(t, h, w.first); got[permits] != subject {
 			t.Errorf("the carried identifier went: %v", got)
 		}
-		if h.Latest(second).Kind != notify.KindRemoved || h.Latest(stays).Kind != notify.KindMergeFinished || !strings.Contains(h.Latest(stays).Text, "Northland Bank (linked") {
+		if h.Latest(second).Kind != notice.KindRemoved || h.Latest(stays).Kind != notice.KindMergeFinished || !strings.Contains(h.Latest(stays).Text, "Northland Bank (linked") {
 			t.Error("somebody is not told")
 		}
 		b := h.Browser()
@@ -370,7 +370,7 @@ func TestAnAccountWhoseSurvivorIsClosedComesBack(t *testing.T) {
 		if _, err := h.Merging.Confirm(t.Context(), w.held, w.Visitor, nil); err != nil {
 			t.Fatal(err)
 		}
-		if err := h.Lifecycle.Erase(t.Context(), w.first, notify.RemovedByOperator); err != nil {
+		if err := h.Lifecycle.Erase(t.Context(), w.first, notice.RemovedByOperator); err != nil {
 			t.Fatal(err)
 		}
 		if err := h.Merging.Finish(t.Context()); err != nil {

@@ -8,7 +8,7 @@ import (
 	"parvis/internal/db"
 	"parvis/internal/i18n"
 	"parvis/internal/id"
-	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/upstream"
 )
 
@@ -53,10 +53,10 @@ func (j *Journey) moving(tx *db.Tx, n names, second, survivor id.Account) ([]Par
 }
 
 // mailed are partners as a mail names them.
-func mailed(partners []Partner) []notify.LinkedPartner {
-	var out []notify.LinkedPartner
+func mailed(partners []Partner) []notice.LinkedPartner {
+	var out []notice.LinkedPartner
 	for _, p := range partners {
-		out = append(out, notify.LinkedPartner(p))
+		out = append(out, notice.LinkedPartner(p))
 	}
 	return out
 }

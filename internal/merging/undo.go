@@ -13,7 +13,7 @@ import (
 	"parvis/internal/flow"
 	"parvis/internal/id"
 	"parvis/internal/job"
-	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 )
 
 // Undo restores both accounts of the merging of the account that is signed in, of either
@@ -71,9 +71,9 @@ func (j *Journey) restore(tx *db.Tx, v flow.Visitor, by id.Session, m account.Me
 	if err := j.both(tx, audit.AccountMergeUndone, v, by, m); err != nil {
 		return err
 	}
-	asked := notify.AskedBy(v.UserAgent, tx.Now())
+	asked := notice.AskedBy(v.UserAgent, tx.Now())
 	for _, a := range []id.Account{m.Survivor, m.Second} {
-		if err := j.mail(tx, a, notify.MergeUndone{Suspended: a == m.Second, Asked: asked}); err != nil {
+		if err := j.mail(tx, a, notice.MergeUndone{Suspended: a == m.Second, Asked: asked}); err != nil {
 			return err
 		}
 	}
@@ -167,8 +167,8 @@ func (j *Journey) finish(tx *db.Tx, named names, m account.Merge) (bool, error) 
 	if err := j.both(tx, audit.AccountMergeFinished, flow.Visitor{}, "", m); err != nil {
 		return false, err
 	}
-	if err := j.mail(tx, m.Survivor, notify.MergeFinished{Partners: mailed(partners), At: tx.Now()}); err != nil {
+	if err := j.mail(tx, m.Survivor, notice.MergeFinished{Partners: mailed(partners), At: tx.Now()}); err != nil {
 		return false, err
 	}
-	return true, j.Close(tx, m.Second, notify.RemovedByMerge)
+	return true, j.Close(tx, m.Second, notice.RemovedByMerge)
 }

@@ -10,6 +10,7 @@ import (
 
 	"parvis/internal/db"
 	"parvis/internal/id"
+	"parvis/internal/notify/notice"
 )
 
 // lane is what one node does on one channel. The lanes share nothing but the database, so
@@ -21,11 +22,11 @@ type lane struct {
 }
 
 // lane is the lane of a channel.
-func (w *Worker) lane(c Channel) *lane {
+func (w *Worker) lane(c notice.Channel) *lane {
 	switch c {
-	case Text:
+	case notice.Text:
 		return &w.text
-	case Voice:
+	case notice.Voice:
 		return &w.voice
 	default:
 		return &w.email
@@ -104,14 +105,14 @@ func (l *lane) wait(ctx context.Context, w *Worker) {
 }
 
 // channel is the channel of a lane.
-func (w *Worker) channel(l *lane) Channel {
+func (w *Worker) channel(l *lane) notice.Channel {
 	switch l {
 	case &w.text:
-		return Text
+		return notice.Text
 	case &w.voice:
-		return Voice
+		return notice.Voice
 	default:
-		return Email
+		return notice.Email
 	}
 }
 
@@ -136,8 +137,8 @@ func (l *lane) take(ctx context.Context, w *Worker, n int) []envelope {
 // envelope is a claimed row. attempt also tells this claim from later ones.
 type envelope struct {
 	id        id.Message
-	channel   Channel
-	kind      Kind
+	channel   notice.Channel
+	kind      notice.Kind
 	account   id.Account
 	recipient []byte
 	letter    []byte

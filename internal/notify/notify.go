@@ -1,17 +1,13 @@
 // Package notify tells people what happened to their account.
 //
-// It owns every e-mail, text message and voice call: its words (catalogues mail.json
-// and text.json), the twins of text and HTML of a mail, the outbox it waits in and
-// the worker that delivers it. A journey calls Outbox.Queue with the transaction of
+// It owns the outbox that messages wait in and the worker that delivers them; what they
+// say is of package notice. A journey calls Outbox.Queue with the transaction of
 // what the message tells about, so that it is sent exactly when its cause is
 // committed; the worker delivers after the commit, on any node, and wipes what it
 // delivered. Each channel has a lane of its own, so that a slow provider of text
 // messages never holds up a mail.
 //
-// Refused here: a mail that carries a link from anywhere but the configured base
-// URL (callers give tokens, never addresses), a code in a subject, a line break
-// in a header, text of a person or a partner that is not escaped, and a channel that
-// the deployment has no way out for.
+// Refused here: a channel that the deployment has no way out for.
 //
 // Delivery is at least once: a node that dies between the mail server's "accepted"
 // and the commit sends again, under the same Message-ID.
@@ -23,54 +19,18 @@ import (
 	"time"
 
 	"parvis/internal/id"
+	"parvis/internal/notify/notice"
 )
-
-// Channel is the way a message goes out.
-type Channel string
-
-// The channels.
-const (
-	Email Channel = "email"
-	Text  Channel = "text"  // SMS
-	Voice Channel = "voice" // a call that speaks
-)
-
-// Channels are all channels.
-func Channels() []Channel { return []Channel{Email, Text, Voice} }
 
 // Message is one message that a journey asks for.
 type Message struct {
-	Channel Channel    // zero value: Email
-	To      string     // address as its owner wrote it; a number as +15551234567 for Text and Voice (E.164)
-	Locale  string     // "en" or "fr"; anything else means the deployment's first language
-	Data    Data       // one of the types of this package: Activate, OneTimeCode …; Text and Voice take a Spoken one
-	Account id.Account // whose account it is about; "" when there is none
-	Expires time.Time  // not delivered after this instant; zero: Settings.Expire after it was queued
-	Once    string     // when set, further messages with the same value are dropped while the first is on record
-}
-
-// Letter is a message as it goes out: rendered, complete, in one language.
-type Letter struct {
-	ID       id.Message `json:"-"`
-	Channel  Channel    `json:"-"`
-	Kind     Kind       `json:"-"`
-	To       string     `json:"-"`
-	At       time.Time  `json:"-"`        // when it was queued
-	Lang     string     `json:"lang"`     // language of its words
-	FromName string     `json:"fromName"` // the deployment's name in that language
-	ReplyTo  string     `json:"replyTo"`  // "" means the transport's own setting
-	Subject  string     `json:"subject"`
-	Text     string     `json:"text"`
-	HTML     string     `json:"html"`
-	Links    []string   `json:"links"`            // every address in it, in order, once
-	Codes    []string   `json:"codes"`            // one-time codes in it, digits only
-	Script   []Phrase   `json:"script,omitempty"` // of a call: what is said, in order; Text is the same to read
-}
-
-// Phrase is one thing that a call says.
-type Phrase struct {
-	Say   string `json:"say"`
-	Pause int    `json:"pause"` // seconds of silence after it
+	Channel notice.Channel // zero value: Email
+	To      string         // address as its owner wrote it; a number as +15551234567 for Text and Voice (E.164)
+	Locale  string         // "en" or "fr"; anything else means the deployment's first language
+	Data    notice.Data    // one of the types of this package: notice.Activate, notice.OneTimeCode …; Text and Voice take a Spoken one
+	Account id.Account     // whose account it is about; "" when there is none
+	Expires time.Time      // not delivered after this instant; zero: Settings.Expire after it was queued
+	Once    string         // when set, further messages with the same value are dropped while the first is on record
 }
 
 // LogValue keeps addresses, names and secrets out of logs.
@@ -81,18 +41,13 @@ func (m Message) LogValue() slog.Value {
 	return slog.StringValue("(message " + string(m.Data.Kind()) + ")")
 }
 
-// LogValue keeps addresses and words out of logs.
-func (l Letter) LogValue() slog.Value {
-	return slog.GroupValue(slog.String("message", string(l.ID)), slog.String("kind", string(l.Kind)))
-}
-
 // Transport hands letters to the outside.
 //
 // Deliver returns nil when the letter was accepted for good. An error made by
 // Refused ends the letter; one made by Down says that nothing can be delivered at
 // the moment; every other error is about this letter and may pass.
 type Transport interface {
-	Deliver(ctx context.Context, letter Letter) error
+	Deliver(ctx context.Context, letter notice.Letter) error
 }
 
 // DeliveryError says why a letter was not accepted.
@@ -118,7 +73,7 @@ const (
 // StoppedNumber is a number that no message can be sent to.
 type StoppedNumber struct {
 	Account id.Account // whose message it was; "" when there was none
-	Channel Channel
+	Channel notice.Channel
 	Number  string // E.164
 	State   NumberState
 }

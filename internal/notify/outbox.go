@@ -2,30 +2,30 @@ package notify
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"parvis/internal/db"
 	"parvis/internal/id"
+	"parvis/internal/notify/notice"
 	"parvis/internal/secret"
 )
 
 // Bell wakes the lanes of this node's worker. Share one between Outbox and Worker.
-type Bell map[Channel]chan struct{}
+type Bell map[notice.Channel]chan struct{}
 
 // NewBell makes a bell.
 func NewBell() Bell {
 	b := Bell{}
-	for _, c := range Channels() {
+	for _, c := range notice.Channels() {
 		b[c] = make(chan struct{}, 1)
 	}
 	return b
 }
 
 // Ring wakes a lane, or does nothing when it is awake already. A nil bell is silent.
-func (b Bell) Ring(c Channel) {
+func (b Bell) Ring(c notice.Channel) {
 	select {
 	case b[c] <- struct{}{}:
 	default:
@@ -35,26 +35,24 @@ func (b Bell) Ring(c Channel) {
 // Outbox takes mails in the transaction of what they tell about.
 type Outbox struct {
 	Keys     *secret.Keys
-	Mails    *Mails
+	Mails    *notice.Mails
 	Settings Settings
 	Bell     Bell
-	Channels []Channel // the ways out that this deployment has besides e-mail: Text, Voice
+	Channels []notice.Channel // the ways out that this deployment has besides e-mail: Text, Voice
 }
-
-// ErrChannel says that a message cannot go that way: the deployment has no provider for
-// the channel, or there are no words for such a message on it.
-var ErrChannel = errors.New("notify: this message cannot be sent on this channel")
 
 // Can reports whether messages can be sent on a channel: whether a way out is configured.
 // E-mail always is.
-func (o *Outbox) Can(c Channel) bool { return c == Email || slices.Contains(o.Channels, c) }
+func (o *Outbox) Can(c notice.Channel) bool {
+	return c == notice.Email || slices.Contains(o.Channels, c)
+}
 
 // Queue renders a mail, seals it and puts it in the outbox; it goes out when tx has
-// committed, and never when it rolls back. ErrAddress when it cannot be addressed,
-// ErrChannel when it cannot be sent on its channel.
+// committed, and never when it rolls back. notice.ErrAddress when it cannot be addressed,
+// notice.ErrChannel when it cannot be sent on its channel.
 func (o *Outbox) Queue(tx *db.Tx, m Message) error {
 	if m.Channel == "" {
-		m.Channel = Email
+		m.Channel = notice.Email
 	}
 	letter, err := o.render(m)
 	if err != nil {
@@ -69,7 +67,7 @@ func (o *Outbox) Queue(tx *db.Tx, m Message) error {
 		once = o.Keys.Index("outbox.once", string(letter.Kind)+"|"+m.Once)
 	}
 	status := "waiting"
-	if m.Channel != Email {
+	if m.Channel != notice.Email {
 		status = "ready" // nodes of the version before, which know only mails, leave it alone
 	}
 	row := id.New[id.Message]()
@@ -77,7 +75,7 @@ func (o *Outbox) Queue(tx *db.Tx, m Message) error {
 	_, err = tx.Exec(`INSERT INTO outbox
 		(id, channel, kind, account, priority, once, recipient, letter, status, attempts, due_at, created_at, expires_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $11, $12) ON CONFLICT DO NOTHING`,
-		row, m.Channel, letter.Kind, db.NullText(m.Account), priority(letter.Kind), db.NullText(once),
+		row, m.Channel, letter.Kind, db.NullText(m.Account), notice.Priority(letter.Kind), db.NullText(once),
 		o.Keys.Seal("outbox", "recipient", string(row), []byte(letter.To)),
 		o.Keys.Seal("outbox", "letter", string(row), body),
 		status, now, now, db.Millis(o.expiry(m, tx.Now())))
@@ -89,12 +87,12 @@ func (o *Outbox) Queue(tx *db.Tx, m Message) error {
 }
 
 // render makes the letter of a message.
-func (o *Outbox) render(m Message) (Letter, error) {
-	if m.Channel == Email {
+func (o *Outbox) render(m Message) (notice.Letter, error) {
+	if m.Channel == notice.Email {
 		return o.Mails.Render(m.To, m.Locale, m.Data)
 	}
 	if !o.Can(m.Channel) {
-		return Letter{}, fmt.Errorf("%w: no provider for %q", ErrChannel, m.Channel)
+		return notice.Letter{}, fmt.Errorf("%w: no provider for %q", notice.ErrChannel, m.Channel)
 	}
 	return o.Mails.Speak(m.Channel, m.To, m.Locale, m.Data)
 }
@@ -117,44 +115,10 @@ func (o *Outbox) expiry(m Message, now time.Time) time.Time {
 	if !m.Expires.IsZero() && m.Expires.Before(end) {
 		end = m.Expires
 	}
-	if p, ok := m.Data.(interface{ proofEnd() time.Time }); ok {
-		if at := p.proofEnd(); !at.IsZero() && at.Before(end) {
+	if p, ok := m.Data.(interface{ Ends() time.Time }); ok {
+		if at := p.Ends(); !at.IsZero() && at.Before(end) {
 			end = at
 		}
 	}
 	return end
-}
-
-// end is when a proof stops working; zero when there is none.
-func (p Proof) end(asked Asked) time.Time {
-	if p.Token == "" {
-		return time.Time{}
-	}
-	return asked.At.Add(p.Valid)
-}
-
-func (d Activate) proofEnd() time.Time          { return d.Proof.end(d.Asked) }
-func (d ActivateAgain) proofEnd() time.Time     { return d.Proof.end(d.Asked) }
-func (d AlreadyRegistered) proofEnd() time.Time { return d.Proof.end(d.Asked) }
-func (d ResetPassword) proofEnd() time.Time     { return d.Proof.end(d.Asked) }
-func (d Unlock) proofEnd() time.Time            { return d.Proof.end(d.Asked) }
-func (d OneTimeCode) proofEnd() time.Time       { return d.Asked.At.Add(d.Valid) }
-
-// priority puts mails that somebody waits for before those that only inform; 0 goes first.
-func priority(k Kind) int {
-	switch k {
-	case KindActivate, KindActivateAgain, KindAlreadyRegistered, KindResetPassword, KindResetNoAccount,
-		KindUnlock, KindUnlockNoAccount, KindUnlockNotLocked, KindOneTimeCode, KindWaysIn, KindWaysNoAccount,
-		KindAssistConfirm:
-		return 0
-	case KindPasswordChanged, KindLocked, KindUnlocked, KindNewSignIn, KindRemoved, KindMethodAdded,
-		KindMethodRemoved, KindMethodWaits, KindMethodDisabled, KindBackupCodesMade, KindBackupCodeUsed, KindBackupCodesUsedUp,
-		KindBrowserRemembered, KindPartnerLinked, KindPartnerUnlinked, KindPartnerBlocked, KindPartnerUnblocked,
-		KindEnrolmentReset, KindAccountsMerged, KindMergeUndone, KindMergeFinished,
-		KindAssistReceived, KindAssistApproved, KindAssistDone, KindAssistRefused, KindAssistExpired:
-		return 1
-	case KindActivated, KindServiceConnected, KindServiceDisconnected, KindContactReceived, KindContactDesk:
-		return 2
-	}
-	return 2
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -17,6 +16,7 @@ import (
 	"parvis/internal/db/dbtest"
 	"parvis/internal/i18n"
 	"parvis/internal/id"
+	"parvis/internal/notify/notice"
 )
 
 // station is an outbox and a worker on one database, with a transport that does as it is told.
@@ -31,11 +31,11 @@ type station struct {
 // transport answers each delivery with answer's error and keeps what it accepted.
 type transport struct {
 	mu     sync.Mutex
-	sent   []Letter
-	answer func(Letter) error
+	sent   []notice.Letter
+	answer func(notice.Letter) error
 }
 
-func (t *transport) Deliver(_ context.Context, l Letter) error {
+func (t *transport) Deliver(_ context.Context, l notice.Letter) error {
 	t.mu.Lock()
 	answer := t.answer
 	t.mu.Unlock()
@@ -50,16 +50,16 @@ func (t *transport) Deliver(_ context.Context, l Letter) error {
 	return nil
 }
 
-func (t *transport) answers(f func(Letter) error) {
+func (t *transport) answers(f func(notice.Letter) error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.answer = f
 }
 
-func (t *transport) letters() []Letter {
+func (t *transport) letters() []notice.Letter {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return append([]Letter(nil), t.sent...)
+	return append([]notice.Letter(nil), t.sent...)
 }
 
 func stations(t *testing.T, test func(t *testing.T, s *station)) {
@@ -79,7 +79,7 @@ func newStation(t *testing.T, d *db.DB, clock *dbtest.Clock) *station {
 		db: d, clock: clock, out: out,
 		outbox: &Outbox{Keys: keys, Mails: sampleMails(t), Settings: settings, Bell: bell},
 		worker: &Worker{
-			DB: d, Keys: keys, Transports: map[Channel]Transport{Email: out}, Settings: settings, Bell: bell, Log: quiet,
+			DB: d, Keys: keys, Transports: map[notice.Channel]Transport{notice.Email: out}, Settings: settings, Bell: bell, Log: quiet,
 			Audit: &audit.Log{DB: d, Keys: keys, Settings: audit.Preset("parvis"), Logger: quiet},
 		},
 	}
@@ -135,8 +135,8 @@ func (s *station) only(t *testing.T) row {
 }
 
 func (s *station) mail(token string) Message {
-	return Message{To: "Sam@Example.org", Locale: "fr", Account: "ACCOUNT", Data: ResetPassword{
-		Proof: Proof{Token: token, Code: "402917", Valid: 30 * time.Minute}, Asked: Asked{At: s.clock.Now()},
+	return Message{To: "Sam@Example.org", Locale: "fr", Account: "ACCOUNT", Data: notice.ResetPassword{
+		Proof: notice.Proof{Token: token, Code: "402917", Valid: 30 * time.Minute}, Asked: notice.Asked{At: s.clock.Now()},
 	}}
 }
 
@@ -173,7 +173,7 @@ func TestAMailIsDeliveredAsItWasRenderedAndThenWiped(t *testing.T) {
 		if len(s.out.letters()) != 1 {
 			t.Error("delivered twice")
 		}
-		if st := s.worker.Stats(Email); st != (Stats{Sent: 1}) {
+		if st := s.worker.Stats(notice.Email); st != (Stats{Sent: 1}) {
 			t.Errorf("%+v", st)
 		}
 	})
@@ -192,7 +192,7 @@ func TestAMailOfARolledBackTransactionIsNeverSent(t *testing.T) {
 			t.Fatal(err)
 		}
 		select {
-		case <-s.outbox.Bell[Email]:
+		case <-s.outbox.Bell[notice.Email]:
 			t.Error("the bell rang")
 		default:
 		}
@@ -205,7 +205,7 @@ func TestAMailOfARolledBackTransactionIsNeverSent(t *testing.T) {
 
 func TestAMailThatIsRefusedForGoodIsWipedAndRecorded(t *testing.T) {
 	stations(t, func(t *testing.T, s *station) {
-		s.out.answers(func(Letter) error { return Refused("550 5.1.1", errors.New("no such mailbox")) })
+		s.out.answers(func(notice.Letter) error { return Refused("550 5.1.1", errors.New("no such mailbox")) })
 		s.queue(t, s.mail("t"))
 		s.due(t)
 		r := s.only(t)
@@ -220,7 +220,7 @@ func TestAMailThatIsRefusedForGoodIsWipedAndRecorded(t *testing.T) {
 		if err != nil || events != 1 {
 			t.Errorf("%d events, %v", events, err)
 		}
-		if st := s.worker.Stats(Email); st.Failed != 1 || st.Sent != 0 {
+		if st := s.worker.Stats(notice.Email); st.Failed != 1 || st.Sent != 0 {
 			t.Errorf("%+v", st)
 		}
 	})
@@ -228,7 +228,7 @@ func TestAMailThatIsRefusedForGoodIsWipedAndRecorded(t *testing.T) {
 
 func TestATransportThatPanicsEndsTheMailAndNotTheNode(t *testing.T) {
 	stations(t, func(t *testing.T, s *station) {
-		s.out.answers(func(Letter) error { panic("out of range") })
+		s.out.answers(func(notice.Letter) error { panic("out of range") })
 		s.queue(t, s.mail("t"))
 		s.due(t)
 		if r := s.only(t); r.status != "failed" || r.result != "panic" {
@@ -243,10 +243,10 @@ func TestTheLogHoldsNoAddressAndNoWordOfAMail(t *testing.T) {
 		s.worker.Log = slog.New(slog.NewJSONHandler(&log, nil))
 		words := errors.New("rcpt to <Sam@Example.org>: 550 5.1.1 'sam@example.org' unknown, rené@exämple.ca too")
 		for _, answer := range []error{Refused("550 5.1.1", words), Later("451", words), Down("421", words), words} {
-			s.out.answers(func(Letter) error { return answer })
+			s.out.answers(func(notice.Letter) error { return answer })
 			s.queue(t, s.mail("secret-token"))
 			s.due(t)
-			s.worker.Log.Info("a letter", "letter", Letter{ID: "ID", To: "sam@example.org", Text: "402917"}, "mail", s.mail("secret-token"))
+			s.worker.Log.Info("a letter", "letter", notice.Letter{ID: "ID", To: "sam@example.org", Text: "402917"}, "mail", s.mail("secret-token"))
 		}
 		text := strings.ToLower(log.String())
 		for _, personal := range []string{"sam@", "rené", "example.org", "exämple", "402917", "402 917", "secret-token"} {
@@ -280,7 +280,7 @@ func TestAMailUnderAForeignKeyIsNeitherSentNorTriedForEver(t *testing.T) {
 func TestAMailThatMayPassIsTriedAgainWithGrowingPauses(t *testing.T) {
 	stations(t, func(t *testing.T, s *station) {
 		var at []time.Time
-		s.out.answers(func(Letter) error {
+		s.out.answers(func(notice.Letter) error {
 			at = append(at, s.clock.Now())
 			if len(at) == 8 {
 				return nil
@@ -307,7 +307,7 @@ func TestAMailThatMayPassIsTriedAgainWithGrowingPauses(t *testing.T) {
 
 func TestAnExpiredMailIsWipedAndNotSent(t *testing.T) {
 	stations(t, func(t *testing.T, s *station) {
-		s.out.answers(func(Letter) error { return Down("connect", errors.New("refused")) })
+		s.out.answers(func(notice.Letter) error { return Down("connect", errors.New("refused")) })
 		s.queue(t, s.mail("t")) // its proof works for 30 minutes
 		early := s.mail("t")
 		early.Expires = s.clock.Now().Add(time.Minute)
@@ -323,16 +323,16 @@ func TestAnExpiredMailIsWipedAndNotSent(t *testing.T) {
 				t.Errorf("%+v", r)
 			}
 		}
-		if len(s.out.letters()) != 0 || s.worker.Stats(Email).Expired != 2 {
-			t.Errorf("%d letters, %+v", len(s.out.letters()), s.worker.Stats(Email))
+		if len(s.out.letters()) != 0 || s.worker.Stats(notice.Email).Expired != 2 {
+			t.Errorf("%d letters, %+v", len(s.out.letters()), s.worker.Stats(notice.Email))
 		}
 	})
 }
 
 func TestAnHourWithoutAMailServerLosesNothing(t *testing.T) {
 	stations(t, func(t *testing.T, s *station) {
-		s.out.answers(func(Letter) error { return Down("connect", errors.New("refused")) })
-		note := Message{To: "sam@example.org", Locale: "en", Data: Unlocked{Asked: Asked{At: s.clock.Now()}}}
+		s.out.answers(func(notice.Letter) error { return Down("connect", errors.New("refused")) })
+		note := Message{To: "sam@example.org", Locale: "en", Data: notice.Unlocked{Asked: notice.Asked{At: s.clock.Now()}}}
 		for range 5 {
 			s.queue(t, note)
 		}
@@ -340,11 +340,11 @@ func TestAnHourWithoutAMailServerLosesNothing(t *testing.T) {
 			s.due(t)
 			s.clock.Advance(time.Minute)
 		}
-		b, err := s.worker.Backlog(t.Context(), Email)
+		b, err := s.worker.Backlog(t.Context(), notice.Email)
 		if err != nil || b.Waiting != 5 || b.Oldest != time.Hour {
 			t.Fatalf("%+v, %v", b, err)
 		}
-		if s.worker.Stats(Email).Down == 0 {
+		if s.worker.Stats(notice.Email).Down == 0 {
 			t.Error("nobody is told that the way out is closed")
 		}
 		s.out.answers(nil)
@@ -353,8 +353,8 @@ func TestAnHourWithoutAMailServerLosesNothing(t *testing.T) {
 		if n := len(s.out.letters()); n != 5 {
 			t.Errorf("%d of 5 mails came through", n)
 		}
-		if b, err := s.worker.Backlog(t.Context(), Email); err != nil || b != (Backlog{}) || s.worker.Stats(Email).Down != 0 {
-			t.Errorf("%+v %+v %v", b, s.worker.Stats(Email), err)
+		if b, err := s.worker.Backlog(t.Context(), notice.Email); err != nil || b != (Backlog{}) || s.worker.Stats(notice.Email).Down != 0 {
+			t.Errorf("%+v %+v %v", b, s.worker.Stats(notice.Email), err)
 		}
 	})
 }
@@ -362,7 +362,7 @@ func TestAnHourWithoutAMailServerLosesNothing(t *testing.T) {
 func TestSeveralNodesDeliverEachMailOnce(t *testing.T) {
 	stations(t, func(t *testing.T, s *station) {
 		other := newStation(t, dbtest.Second(t, s.db, dbtest.WithClock(s.clock.Now)), s.clock)
-		other.worker.Transports[Email] = s.out
+		other.worker.Transports[notice.Email] = s.out
 		for range 60 {
 			s.queue(t, s.mail("t"))
 		}
@@ -402,7 +402,7 @@ func TestTheMailOfADeadNodeIsTakenOverWhenItsLeaseEnds(t *testing.T) {
 			t.Fatal("the mail was lost with its node")
 		}
 		s.worker.deliver(t.Context(), taken[0]) // the node was only slow
-		if st := s.worker.Stats(Email); st.Lost != 1 {
+		if st := s.worker.Stats(notice.Email); st.Lost != 1 {
 			t.Errorf("%+v", st)
 		}
 		if r := s.only(t); r.status != "sent" || r.attempts != 2 {
@@ -414,8 +414,8 @@ func TestTheMailOfADeadNodeIsTakenOverWhenItsLeaseEnds(t *testing.T) {
 func TestWhatSomebodyWaitsForGoesFirst(t *testing.T) {
 	stations(t, func(t *testing.T, s *station) {
 		s.worker.Settings.Workers = 1
-		s.queue(t, Message{To: "a@example.org", Locale: "en", Data: Activated{}})
-		s.queue(t, Message{To: "b@example.org", Locale: "en", Data: Locked{Failures: 5, Asked: Asked{At: s.clock.Now()}}})
+		s.queue(t, Message{To: "a@example.org", Locale: "en", Data: notice.Activated{}})
+		s.queue(t, Message{To: "b@example.org", Locale: "en", Data: notice.Locked{Failures: 5, Asked: notice.Asked{At: s.clock.Now()}}})
 		s.queue(t, s.mail("t"))
 		s.due(t)
 		var order []string
@@ -430,7 +430,7 @@ func TestWhatSomebodyWaitsForGoesFirst(t *testing.T) {
 
 func TestAMailThatIsToldOnceIsQueuedOnce(t *testing.T) {
 	stations(t, func(t *testing.T, s *station) {
-		m := Message{To: "a@example.org", Locale: "en", Once: "lock 1", Data: Locked{Failures: 5, Asked: Asked{At: s.clock.Now()}}}
+		m := Message{To: "a@example.org", Locale: "en", Once: "lock 1", Data: notice.Locked{Failures: 5, Asked: notice.Asked{At: s.clock.Now()}}}
 		s.queue(t, m)
 		s.queue(t, m)
 		s.due(t)
@@ -501,7 +501,7 @@ func TestARunningWorkerIsWokenByTheCommitAndStopsWithItsContext(t *testing.T) {
 		go func() { s.worker.Run(ctx); close(ended) }()
 		time.Sleep(50 * time.Millisecond) // it waits for its bell now
 		arrived := make(chan struct{})
-		s.out.answers(func(Letter) error { close(arrived); return nil })
+		s.out.answers(func(notice.Letter) error { close(arrived); return nil })
 		s.queue(t, s.mail("t"))
 		select {
 		case <-arrived:
@@ -520,7 +520,7 @@ func TestARunningWorkerIsWokenByTheCommitAndStopsWithItsContext(t *testing.T) {
 func TestAWorkerDeliversNoMoreAtOnceThanItMayAndProbesOneByOneWhileTheWayOutIsClosed(t *testing.T) {
 	stations(t, func(t *testing.T, s *station) {
 		var now, most, calls atomic.Int64
-		s.out.answers(func(Letter) error {
+		s.out.answers(func(notice.Letter) error {
 			calls.Add(1)
 			n := now.Add(1)
 			for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
@@ -558,7 +558,7 @@ func TestAnAddressThatCouldBreakAHeaderIsRefusedBeforeItIsQueued(t *testing.T) {
 		m := s.mail("t")
 		m.To = "sam@example.org\r\nBcc: everybody@example.org"
 		err := s.db.Write(t.Context(), func(tx *db.Tx) error { return s.outbox.Queue(tx, m) })
-		if !errors.Is(err, ErrAddress) || len(s.rows(t)) != 0 {
+		if !errors.Is(err, notice.ErrAddress) || len(s.rows(t)) != 0 {
 			t.Errorf("%v, %d rows", err, len(s.rows(t)))
 		}
 	})
@@ -566,14 +566,7 @@ func TestAnAddressThatCouldBreakAHeaderIsRefusedBeforeItIsQueued(t *testing.T) {
 
 func BenchmarkQueue(b *testing.B) {
 	m := sampleMails(b)
-	data := samples()[0].data
-	b.Run("render", func(b *testing.B) {
-		for b.Loop() {
-			if _, err := m.Render("sam@example.org", "fr", data); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
+	data := notice.Locked{Failures: 5, Asked: notice.Asked{At: time.Date(2025, 6, 12, 18, 12, 0, 0, time.UTC)}}
 	dbtest.EachB(b, func(b *testing.B, d *db.DB) {
 		o := &Outbox{Keys: sampleKeys(b), Mails: m, Settings: Preset("parvis"), Bell: NewBell()}
 		for b.Loop() {
@@ -585,12 +578,4 @@ func BenchmarkQueue(b *testing.B) {
 			}
 		}
 	})
-}
-
-func ExampleDeviceOf() {
-	fmt.Println(DeviceOf("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/137.0.0.0 Safari/537.36 Edg/137.0.0.0"))
-	fmt.Println(DeviceOf("Ihr Konto ist gesperrt, rufen Sie 0900 an"))
-	// Output:
-	// {Edge Linux}
-	// { }
 }

@@ -14,6 +14,7 @@ import (
 
 	"parvis/internal/audit"
 	"parvis/internal/db"
+	"parvis/internal/notify/notice"
 	"parvis/internal/secret"
 )
 
@@ -22,7 +23,7 @@ import (
 type Worker struct {
 	DB         *db.DB
 	Keys       *secret.Keys
-	Transports map[Channel]Transport // the ways out; a channel without one waits, and expires
+	Transports map[notice.Channel]Transport // the ways out; a channel without one waits, and expires
 	Settings   Settings
 	Bell       Bell
 	Audit      *audit.Log
@@ -46,7 +47,7 @@ type Stats struct {
 }
 
 // Stats reads the counters of a channel.
-func (w *Worker) Stats(c Channel) Stats {
+func (w *Worker) Stats(c notice.Channel) Stats {
 	l := w.lane(c)
 	return Stats{
 		Sent: l.sent.Load(), Failed: l.failed.Load(), Expired: l.expired.Load(),
@@ -61,7 +62,7 @@ type Backlog struct {
 }
 
 // Backlog reads what waits on a channel.
-func (w *Worker) Backlog(ctx context.Context, c Channel) (Backlog, error) {
+func (w *Worker) Backlog(ctx context.Context, c notice.Channel) (Backlog, error) {
 	var b Backlog
 	err := w.DB.Read(ctx, func(tx *db.Tx) error {
 		var oldest time.Time
@@ -150,8 +151,8 @@ func (w *Worker) deliver(ctx context.Context, e envelope) {
 }
 
 // open unseals a row.
-func (w *Worker) open(e envelope) (Letter, error) {
-	var letter Letter
+func (w *Worker) open(e envelope) (notice.Letter, error) {
+	var letter notice.Letter
 	to, err := w.Keys.Open("outbox", "recipient", string(e.id), e.recipient)
 	if err != nil {
 		return letter, Refused("unreadable", err)
@@ -169,7 +170,7 @@ func (w *Worker) open(e envelope) (Letter, error) {
 
 // send bounds the transport in time and turns its panic into a refusal, so that one
 // mail can neither hold a worker for ever nor end the node.
-func (w *Worker) send(ctx context.Context, letter Letter) (err error) {
+func (w *Worker) send(ctx context.Context, letter notice.Letter) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, w.Settings.Lease*3/4)
 	defer cancel()
 	defer func() {
@@ -220,7 +221,7 @@ func (w *Worker) refuse(ctx context.Context, e envelope, to string, why *Deliver
 			Name: audit.MailRefused, Outcome: audit.Failed, Account: e.account,
 			Reason: why.Code, Data: map[string]string{"kind": string(e.kind)},
 		}
-		if e.channel != Email {
+		if e.channel != notice.Email {
 			event.Name, event.Data["channel"] = audit.TextRefused, string(e.channel)
 		}
 		return w.Audit.Record(tx, event)
@@ -259,14 +260,14 @@ func (w *Worker) unrecorded(e envelope, err error) {
 var address = regexp.MustCompile(`[^\s<>"'(),;:]+@[^\s<>"'(),;:]+|\+\d[\d ().-]{6,}|\d{7,}`) //nolint:gochecknoglobals // a constant
 
 // masked is the text of an error without the addresses, numbers and codes that servers like to repeat.
-func masked(err error, l Letter) string {
+func masked(err error, l notice.Letter) string {
 	if err == nil {
 		return ""
 	}
 	text := address.ReplaceAllString(err.Error(), "(address)")
 	for _, code := range l.Codes {
 		if code != "" {
-			text = strings.NewReplacer(code, "(code)", grouped(code), "(code)").Replace(text)
+			text = strings.NewReplacer(code, "(code)", notice.Grouped(code), "(code)").Replace(text)
 		}
 	}
 	if len(text) > 500 {

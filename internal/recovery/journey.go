@@ -10,6 +10,7 @@ import (
 	"parvis/internal/flow"
 	"parvis/internal/id"
 	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/policy"
 	"parvis/internal/proving"
 	"parvis/internal/ratelimit"
@@ -94,6 +95,6 @@ func (j *Journey) lift(tx *db.Tx, v flow.Visitor, f flow.Flow, a account.Account
 		return err
 	}
 	return j.Outbox.Queue(tx, notify.Message{
-		To: addr.Written, Locale: a.Locale, Account: a.ID, Data: notify.Unlocked{Asked: notify.AskedBy(v.UserAgent, tx.Now())},
+		To: addr.Written, Locale: a.Locale, Account: a.ID, Data: notice.Unlocked{Asked: notice.AskedBy(v.UserAgent, tx.Now())},
 	})
 }

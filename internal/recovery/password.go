@@ -14,6 +14,7 @@ import (
 	"parvis/internal/flow"
 	"parvis/internal/id"
 	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/proving"
 	"parvis/internal/session"
 )
@@ -116,7 +117,7 @@ func (j *Journey) change(tx *db.Tx, fid id.Flow, c chosen) (proving.Outcome, err
 	}
 	err = j.Outbox.Queue(tx, notify.Message{
 		To: to.Written, Locale: a.Locale, Account: a.ID,
-		Data: notify.PasswordChanged{Reset: true, SessionsEnded: c.endOthers, Partners: partners, Asked: notify.AskedBy(c.visitor.UserAgent, tx.Now())},
+		Data: notice.PasswordChanged{Reset: true, SessionsEnded: c.endOthers, Partners: partners, Asked: notice.AskedBy(c.visitor.UserAgent, tx.Now())},
 	})
 	if err != nil {
 		return "", err

@@ -11,7 +11,7 @@ import (
 	"parvis/internal/flow"
 	"parvis/internal/id"
 	"parvis/internal/journeytest"
-	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/proving"
 	"parvis/internal/recovery"
 	"parvis/internal/signin"
@@ -20,7 +20,7 @@ import (
 const address = "sam@example.org"
 
 // ask asks for a new password in a fresh browser and gives the letter.
-func ask(h *journeytest.House, to string) (*journeytest.Browser, id.Flow, notify.Letter) {
+func ask(h *journeytest.House, to string) (*journeytest.Browser, id.Flow, notice.Letter) {
 	b := h.Browser()
 	f := b.From(journeytest.Licences)
 	h.Clock.Advance(time.Minute)
@@ -32,7 +32,7 @@ func TestAForgottenPasswordIsReplacedAndSignsNobodyIn(t *testing.T) {
 	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
 		own := h.Active(address)
 		b, f, letter := ask(h, address)
-		if letter.Kind != notify.KindResetPassword {
+		if letter.Kind != notice.KindResetPassword {
 			t.Fatalf("letter %s", letter.Kind)
 		}
 		b.At(f, signin.StepCheckEmail)
@@ -51,7 +51,7 @@ func TestAForgottenPasswordIsReplacedAndSignsNobodyIn(t *testing.T) {
 		if own.View(own.Direct()).Person != nil {
 			t.Error("the other session still counts")
 		}
-		if h.Latest(address).Kind != notify.KindPasswordChanged {
+		if h.Latest(address).Kind != notice.KindPasswordChanged {
 			t.Error("the owner is not told")
 		}
 		if r := b.SignIn(f, address, journeytest.Password); r.Outcome != signin.Wrong {
@@ -88,14 +88,14 @@ func TestTheMailTellsWhatTheScreenDoesNot(t *testing.T) {
 		h.Lock("nobody-locked@example.org")
 		for _, c := range []struct {
 			to            string
-			reset, unlock notify.Kind // "" for no letter
+			reset, unlock notice.Kind // "" for no letter
 			outcome       proving.Outcome
 		}{
-			{"active@example.org", notify.KindResetPassword, notify.KindUnlockNotLocked, proving.Sent},
-			{"pending@example.org", notify.KindActivateAgain, notify.KindActivateAgain, proving.Sent},
-			{"nobody@example.org", notify.KindResetNoAccount, notify.KindUnlockNoAccount, proving.Sent},
-			{"locked@example.org", "", notify.KindUnlock, recovery.Locked},
-			{"nobody-locked@example.org", "", notify.KindUnlockNoAccount, recovery.Locked},
+			{"active@example.org", notice.KindResetPassword, notice.KindUnlockNotLocked, proving.Sent},
+			{"pending@example.org", notice.KindActivateAgain, notice.KindActivateAgain, proving.Sent},
+			{"nobody@example.org", notice.KindResetNoAccount, notice.KindUnlockNoAccount, proving.Sent},
+			{"locked@example.org", "", notice.KindUnlock, recovery.Locked},
+			{"nobody-locked@example.org", "", notice.KindUnlockNoAccount, recovery.Locked},
 		} {
 			b := h.Browser()
 			f := b.Direct()
@@ -177,7 +177,7 @@ func TestUnlockingKeepsThePassword(t *testing.T) {
 		if v := b.View(f); v.Step != signin.StepSignIn || v.Notice != flow.NoticeUnlocked || v.Address != address {
 			t.Errorf("%+v", v)
 		}
-		if h.Latest(address).Kind != notify.KindUnlocked || h.Events(audit.PasswordUnlocked) != 1 {
+		if h.Latest(address).Kind != notice.KindUnlocked || h.Events(audit.PasswordUnlocked) != 1 {
 			t.Error("the owner or the audit is not told")
 		}
 		if r := b.SignIn(f, address, journeytest.Password); r.Outcome != signin.SignedIn {
@@ -353,7 +353,7 @@ func TestAResetGoesToTheAddressAsItWasFirstWritten(t *testing.T) {
 		b := h.Browser()
 		h.Clock.Advance(time.Minute)
 		b.Reset(b.Direct(), "SAM@Example.ORG")
-		if len(h.Letters("SAM@Example.ORG")) != 0 || h.Latest(address).Kind != notify.KindResetPassword {
+		if len(h.Letters("SAM@Example.ORG")) != 0 || h.Latest(address).Kind != notice.KindResetPassword {
 			t.Error("the mail went to what was typed")
 		}
 	})

@@ -10,6 +10,7 @@ import (
 	"parvis/internal/flow"
 	"parvis/internal/id"
 	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/proving"
 	"parvis/internal/ratelimit"
 )
@@ -19,7 +20,7 @@ type request struct {
 	visitor flow.Visitor
 	task    flow.Task
 	address account.Addr
-	service notify.Service
+	service notice.Service
 	again   bool // only while the flow waits for the answer to an earlier one
 }
 
@@ -161,27 +162,27 @@ func (j *Journey) mail(tx *db.Tx, r request, d account.ProofDraft, a account.Acc
 	if _, err := j.Proofs.Issue(tx, d); err != nil {
 		return err
 	}
-	proof := notify.Proof{Token: d.Token, Code: d.Code, Valid: d.Lasts}
-	asked := notify.AskedBy(r.visitor.UserAgent, tx.Now())
+	proof := notice.Proof{Token: d.Token, Code: d.Code, Valid: d.Lasts}
+	asked := notice.AskedBy(r.visitor.UserAgent, tx.Now())
 	m := notify.Message{To: to.Written, Locale: r.visitor.Locale, Account: a.ID}
 	unlock := r.task == flow.TaskUnlock
 	switch {
 	case a.Status == account.Pending:
-		why := notify.WhyReset
+		why := notice.WhyReset
 		if unlock {
-			why = notify.WhyUnlock
+			why = notice.WhyUnlock
 		}
-		m.Data = notify.ActivateAgain{Service: r.service, Proof: proof, Asked: asked, Why: why, Removal: j.Accounts.Settings.UnactivatedAfter}
+		m.Data = notice.ActivateAgain{Service: r.service, Proof: proof, Asked: asked, Why: why, Removal: j.Accounts.Settings.UnactivatedAfter}
 	case !a.Held() && unlock:
-		m.Data = notify.UnlockNoAccount{Service: r.service, Asked: asked}
+		m.Data = notice.UnlockNoAccount{Service: r.service, Asked: asked}
 	case !a.Held():
-		m.Data = notify.ResetNoAccount{Service: r.service, Asked: asked}
+		m.Data = notice.ResetNoAccount{Service: r.service, Asked: asked}
 	case unlock && !locked:
-		m.Locale, m.Data = a.Locale, notify.UnlockNotLocked{Service: r.service, Asked: asked}
+		m.Locale, m.Data = a.Locale, notice.UnlockNotLocked{Service: r.service, Asked: asked}
 	case unlock:
-		m.Locale, m.Data = a.Locale, notify.Unlock{Service: r.service, Proof: proof, Asked: asked}
+		m.Locale, m.Data = a.Locale, notice.Unlock{Service: r.service, Proof: proof, Asked: asked}
 	default:
-		m.Locale, m.Data = a.Locale, notify.ResetPassword{Service: r.service, Proof: proof, Asked: asked}
+		m.Locale, m.Data = a.Locale, notice.ResetPassword{Service: r.service, Proof: proof, Asked: asked}
 	}
 	return j.Outbox.Queue(tx, m)
 }

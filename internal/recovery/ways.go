@@ -11,6 +11,7 @@ import (
 	"parvis/internal/i18n"
 	"parvis/internal/id"
 	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/proving"
 	"parvis/internal/ratelimit"
 )
@@ -57,7 +58,7 @@ func (j *Journey) Ways(ctx context.Context, v flow.Visitor, fid id.Flow, typed s
 		if err := j.Audit.Record(tx, e); err != nil {
 			return err
 		}
-		if err := j.Outbox.Queue(tx, w.message(v, service.InMail(), notify.AskedBy(v.UserAgent, tx.Now()))); err != nil {
+		if err := j.Outbox.Queue(tx, w.message(v, service.InMail(), notice.AskedBy(v.UserAgent, tx.Now()))); err != nil {
 			return err
 		}
 		f.State.Progress = f.State.Progress.Restart(flow.TaskSignIn, addr.Written)
@@ -125,13 +126,13 @@ func (j *Journey) waysOf(tx *db.Tx, addr account.Addr, names map[string]i18n.Tex
 }
 
 // message is the one mail that fits.
-func (w ways) message(v flow.Visitor, service notify.Service, asked notify.Asked) notify.Message {
+func (w ways) message(v flow.Visitor, service notice.Service, asked notice.Asked) notify.Message {
 	m := notify.Message{To: w.to.Written, Locale: v.Locale, Account: w.account.ID}
 	if !w.account.Held() {
-		m.Data = notify.WaysNoAccount{Service: service, Pending: w.account.Status == account.Pending, Asked: asked}
+		m.Data = notice.WaysNoAccount{Service: service, Pending: w.account.Status == account.Pending, Asked: asked}
 		return m
 	}
 	m.Locale = w.account.Locale
-	m.Data = notify.WaysIn{Service: service, Password: w.password, Partners: w.partners, Asked: asked}
+	m.Data = notice.WaysIn{Service: service, Password: w.password, Partners: w.partners, Asked: asked}
 	return m
 }

@@ -23,7 +23,7 @@ import (
 	"parvis/internal/i18n"
 	"parvis/internal/id"
 	"parvis/internal/jose"
-	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/policy"
 	"parvis/internal/secret"
 )
@@ -137,11 +137,11 @@ func (p *RelyingParty) Origins() []string {
 }
 
 // InMail names the partner in a mail; nil is no service.
-func (p *RelyingParty) InMail() notify.Service {
+func (p *RelyingParty) InMail() notice.Service {
 	if p == nil {
-		return notify.Service{}
+		return notice.Service{}
 	}
-	return notify.Service{Name: p.Name, Department: p.Department}
+	return notice.Service{Name: p.Name, Department: p.Department}
 }
 
 // Words are the names of the partner, which a password chosen on the way to it

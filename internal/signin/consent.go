@@ -12,6 +12,7 @@ import (
 	"parvis/internal/flow"
 	"parvis/internal/id"
 	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/session"
 )
@@ -124,12 +125,12 @@ func (j *Journey) Decide(ctx context.Context, v flow.Visitor, fid id.Flow, allow
 		if again {
 			return nil
 		}
-		return j.mail(tx, want.Account, notify.ServiceConnected{Service: service.InMail(), Asked: notify.AskedBy(v.UserAgent, tx.Now())})
+		return j.mail(tx, want.Account, notice.ServiceConnected{Service: service.InMail(), Asked: notice.AskedBy(v.UserAgent, tx.Now())})
 	})
 }
 
 // mail tells the owner of an account something.
-func (j *Journey) mail(tx *db.Tx, owner id.Account, data notify.Data) error {
+func (j *Journey) mail(tx *db.Tx, owner id.Account, data notice.Data) error {
 	a, _, err := j.Accounts.ByID(tx, owner)
 	if err != nil {
 		return err

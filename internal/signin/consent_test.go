@@ -10,7 +10,7 @@ import (
 	"parvis/internal/fault"
 	"parvis/internal/flow"
 	"parvis/internal/journeytest"
-	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/signin"
 )
 
@@ -34,7 +34,7 @@ func TestTheFirstVisitListsExactlyWhatIsSharedWithItsValues(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.At(f, signin.StepFinish)
-		if h.Latest(address).Kind != notify.KindServiceConnected || h.Events(audit.ConsentGiven) != 1 {
+		if h.Latest(address).Kind != notice.KindServiceConnected || h.Events(audit.ConsentGiven) != 1 {
 			t.Error("the owner or the audit is not told")
 		}
 		b.At(b.From(journeytest.Licences), signin.StepFinish)
@@ -106,7 +106,7 @@ func TestDisconnectingEndsTheAgreementAndTellsTheOwner(t *testing.T) {
 		if err := h.Signin.Disconnect(t.Context(), b.Visitor, journeytest.Licences); err != nil {
 			t.Fatal(err)
 		}
-		if h.Latest(address).Kind != notify.KindServiceDisconnected || h.Events(audit.ConsentWithdrawn) != 1 {
+		if h.Latest(address).Kind != notice.KindServiceDisconnected || h.Events(audit.ConsentWithdrawn) != 1 {
 			t.Error("the owner or the audit is not told")
 		}
 		b.At(b.From(journeytest.Licences), signin.StepConsent)

@@ -10,7 +10,7 @@ import (
 	"parvis/internal/flow"
 	"parvis/internal/i18n"
 	"parvis/internal/id"
-	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/ratelimit"
 	"parvis/internal/upstream"
 )
@@ -178,7 +178,7 @@ func (j *Journey) PartnerAddLink(ctx context.Context, v flow.Visitor, fid id.Flo
 		if err := j.Links.By(s.event(v)).Link(tx, made, s.live.Account, p.Issuer, p.Subject); err != nil {
 			return err
 		}
-		return j.mail(tx, s.live.Account, notify.PartnerLinked{Partner: name, Asked: notify.AskedBy(v.UserAgent, tx.Now())})
+		return j.mail(tx, s.live.Account, notice.PartnerLinked{Partner: name, Asked: notice.AskedBy(v.UserAgent, tx.Now())})
 	})
 }
 

@@ -9,7 +9,7 @@ import (
 	"parvis/internal/fault"
 	"parvis/internal/id"
 	"parvis/internal/journeytest"
-	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/signin"
 	"parvis/internal/upstream"
 )
@@ -48,8 +48,8 @@ func TestAPartnerIsAddedInTheSettingsWithFreshProofsAndAConfirmation(t *testing.
 		if err != nil || len(list) != 1 || list[0].Provider != journeytest.BankID || list[0].Only {
 			t.Errorf("%+v, %v", list, err)
 		}
-		if letters(h, notify.KindPartnerLinked) != 1 || h.Events(audit.UpstreamLinked) != 1 {
-			t.Errorf("told %d times, noted %d times", letters(h, notify.KindPartnerLinked), h.Events(audit.UpstreamLinked))
+		if letters(h, notice.KindPartnerLinked) != 1 || h.Events(audit.UpstreamLinked) != 1 {
+			t.Errorf("told %d times, noted %d times", letters(h, notice.KindPartnerLinked), h.Events(audit.UpstreamLinked))
 		}
 		if b.Session != before {
 			t.Error("adding a partner gives another session")
@@ -252,8 +252,8 @@ func TestOfManyWhoConfirmAtOnceOneAdds(t *testing.T) {
 				t.Errorf("racer %d: %v", i, err)
 			}
 		}
-		if won != 1 || h.Events(audit.UpstreamLinked) != 1 || letters(h, notify.KindPartnerLinked) != 1 {
-			t.Errorf("%d won, %d noted, %d told", won, h.Events(audit.UpstreamLinked), letters(h, notify.KindPartnerLinked))
+		if won != 1 || h.Events(audit.UpstreamLinked) != 1 || letters(h, notice.KindPartnerLinked) != 1 {
+			t.Errorf("%d won, %d noted, %d told", won, h.Events(audit.UpstreamLinked), letters(h, notice.KindPartnerLinked))
 		}
 	}, journeytest.WithoutRehearsal())
 }

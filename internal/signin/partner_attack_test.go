@@ -9,7 +9,7 @@ import (
 	"parvis/internal/fault"
 	"parvis/internal/id"
 	"parvis/internal/journeytest"
-	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/proving"
 	"parvis/internal/recovery"
 	"parvis/internal/signin"
@@ -250,7 +250,7 @@ func TestASubjectCountsAtItsIssuerOnlyAndExactlyAsItIsWritten(t *testing.T) {
 			t.Errorf("the subject itself opens %q", a)
 		}
 		// The partner gives the number to somebody else after the account is closed here.
-		err := h.DB.Write(t.Context(), func(tx *db.Tx) error { return h.Lifecycle.Close(tx, owner, notify.RemovedByOperator) })
+		err := h.DB.Write(t.Context(), func(tx *db.Tx) error { return h.Lifecycle.Close(tx, owner, notice.RemovedByOperator) })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -347,7 +347,7 @@ func TestAnAccountOfAPartnerGetsItsFirstPasswordByMail(t *testing.T) {
 		}
 		lost.At(f, signin.StepPartnerFailed)
 		lost.Reset(f, address)
-		if letter := h.Latest(address); letter.Kind != notify.KindResetPassword {
+		if letter := h.Latest(address); letter.Kind != notice.KindResetPassword {
 			t.Fatalf("the mail is %s", letter.Kind)
 		}
 		lost.Recover(journeytest.Token(h.Latest(address)))

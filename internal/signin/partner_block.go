@@ -7,7 +7,7 @@ import (
 
 	"parvis/internal/db"
 	"parvis/internal/flow"
-	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/upstream"
 )
 
@@ -77,17 +77,17 @@ func (j *Journey) PartnerBlock(ctx context.Context, v flow.Visitor, provider ups
 		if err != nil || was == block {
 			return err
 		}
-		asked := notify.AskedBy(v.UserAgent, tx.Now())
+		asked := notice.AskedBy(v.UserAgent, tx.Now())
 		if block {
 			if err := j.Links.By(outside(v, live)).Block(tx, live.Account, p.Issuer); err != nil {
 				return err
 			}
-			return j.mail(tx, live.Account, notify.PartnerBlocked{Partner: p.Name, Asked: asked})
+			return j.mail(tx, live.Account, notice.PartnerBlocked{Partner: p.Name, Asked: asked})
 		}
 		if _, err := j.Links.By(outside(v, live)).Unblock(tx, live.Account, p.Issuer); err != nil {
 			return err
 		}
-		return j.mail(tx, live.Account, notify.PartnerUnblocked{Partner: p.Name, Asked: asked})
+		return j.mail(tx, live.Account, notice.PartnerUnblocked{Partner: p.Name, Asked: asked})
 	})
 	if err != nil {
 		return fmt.Errorf("signin: block: %w", err)

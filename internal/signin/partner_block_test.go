@@ -7,12 +7,12 @@ import (
 	"parvis/internal/audit"
 	"parvis/internal/fault"
 	"parvis/internal/journeytest"
-	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/policy"
 	"parvis/internal/signin"
 )
 
-func letters(h *journeytest.House, kind notify.Kind) (n int) {
+func letters(h *journeytest.House, kind notice.Kind) (n int) {
 	for _, l := range h.Letters(address) {
 		if l.Kind == kind {
 			n++
@@ -43,8 +43,8 @@ func TestAPartnerThatIsNeverUsedIsBlockedWithFreshProofsAndUnblockedAgain(t *tes
 			}
 		}
 		states(true)
-		if letters(h, notify.KindPartnerBlocked) != 1 || h.Events(audit.UpstreamBlocked) != 1 {
-			t.Errorf("told %d times, noted %d times", letters(h, notify.KindPartnerBlocked), h.Events(audit.UpstreamBlocked))
+		if letters(h, notice.KindPartnerBlocked) != 1 || h.Events(audit.UpstreamBlocked) != 1 {
+			t.Errorf("told %d times, noted %d times", letters(h, notice.KindPartnerBlocked), h.Events(audit.UpstreamBlocked))
 		}
 		if err := h.Signin.PartnerBlock(t.Context(), b.Visitor, "other", true); !fault.Is(err, fault.NotFound) {
 			t.Errorf("a partner that nobody knows: %v", err)
@@ -67,8 +67,8 @@ func TestAPartnerThatIsNeverUsedIsBlockedWithFreshProofsAndUnblockedAgain(t *tes
 			}
 		}
 		states(false)
-		if letters(h, notify.KindPartnerUnblocked) != 1 || h.Events(audit.UpstreamUnblocked) != 1 {
-			t.Errorf("told %d times, noted %d times", letters(h, notify.KindPartnerUnblocked), h.Events(audit.UpstreamUnblocked))
+		if letters(h, notice.KindPartnerUnblocked) != 1 || h.Events(audit.UpstreamUnblocked) != 1 {
+			t.Errorf("told %d times, noted %d times", letters(h, notice.KindPartnerUnblocked), h.Events(audit.UpstreamUnblocked))
 		}
 	})
 }
@@ -133,7 +133,7 @@ func TestABlockShowsOnlyToWhoHasProvenTheAccount(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.At(f, signin.StepConsent)
-		if h.Events(audit.UpstreamLinked) != 0 || letters(h, notify.KindPartnerLinked) != 0 {
+		if h.Events(audit.UpstreamLinked) != 0 || letters(h, notice.KindPartnerLinked) != 0 {
 			t.Error("a blocked partner was linked")
 		}
 	})

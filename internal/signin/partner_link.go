@@ -10,7 +10,7 @@ import (
 	"parvis/internal/flow"
 	"parvis/internal/i18n"
 	"parvis/internal/id"
-	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/ratelimit"
 	"parvis/internal/upstream"
 )
@@ -138,7 +138,7 @@ func (j *Journey) linkCame(ctx context.Context, v flow.Visitor, t taken, came up
 		if err := j.save(tx, s.flow, before); err != nil {
 			return err
 		}
-		return j.mail(tx, s.live.Account, notify.PartnerLinked{Partner: name, Asked: notify.AskedBy(v.UserAgent, tx.Now())})
+		return j.mail(tx, s.live.Account, notice.PartnerLinked{Partner: name, Asked: notice.AskedBy(v.UserAgent, tx.Now())})
 	})
 	if err != nil {
 		return fmt.Errorf("signin: link: %w", err)

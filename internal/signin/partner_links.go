@@ -12,7 +12,7 @@ import (
 	"parvis/internal/db"
 	"parvis/internal/fault"
 	"parvis/internal/flow"
-	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/policy"
 	"parvis/internal/session"
 	"parvis/internal/upstream"
@@ -157,7 +157,7 @@ func (j *Journey) PartnerUnlink(ctx context.Context, v flow.Visitor, link upstre
 		if err := j.endOpened(tx, v, live); err != nil {
 			return err
 		}
-		return j.mail(tx, live.Account, notify.PartnerUnlinked{Partner: name, Asked: notify.AskedBy(v.UserAgent, tx.Now())})
+		return j.mail(tx, live.Account, notice.PartnerUnlinked{Partner: name, Asked: notice.AskedBy(v.UserAgent, tx.Now())})
 	})
 	if err != nil {
 		return fmt.Errorf("signin: unlink: %w", err)

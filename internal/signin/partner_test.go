@@ -13,7 +13,7 @@ import (
 	"parvis/internal/flow"
 	"parvis/internal/id"
 	"parvis/internal/journeytest"
-	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/policy"
 	"parvis/internal/recovery"
 	"parvis/internal/signin"
@@ -101,7 +101,7 @@ func TestAnExistingAccountIsLinkedOnlyWithItsOwnersProof(t *testing.T) {
 		b.At(f, signin.StepConsent)
 		told := 0
 		for _, l := range h.Letters(address) {
-			if l.Kind == notify.KindPartnerLinked {
+			if l.Kind == notice.KindPartnerLinked {
 				told++
 			}
 		}
@@ -167,7 +167,7 @@ func TestAPartnerIsLinkedOnlyWhenWhoOwnsTheAccountSignsInThereToo(t *testing.T) 
 		g := stranger.From(journeytest.Permits)
 		stranger.AtBank(g, "intruder")
 		stranger.At(g, signin.StepPartnerNew)
-		if stranger.Session != "" || letters(h, notify.KindPartnerLinked) != 0 {
+		if stranger.Session != "" || letters(h, notice.KindPartnerLinked) != 0 {
 			t.Error("who was there before has a way in")
 		}
 	})
@@ -340,7 +340,7 @@ func TestASubjectIsOneAccountsAndAClosedAccountIsNotOpenedByIt(t *testing.T) {
 		if got := eve.Live().Account; got != owner {
 			t.Errorf("somebody else's session goes on under %s", got)
 		}
-		err := h.DB.Write(t.Context(), func(tx *db.Tx) error { return h.Lifecycle.Close(tx, owner, notify.RemovedByOperator) })
+		err := h.DB.Write(t.Context(), func(tx *db.Tx) error { return h.Lifecycle.Close(tx, owner, notice.RemovedByOperator) })
 		if err != nil {
 			t.Fatal(err)
 		}

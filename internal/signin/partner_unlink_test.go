@@ -11,7 +11,7 @@ import (
 	"parvis/internal/fault"
 	"parvis/internal/id"
 	"parvis/internal/journeytest"
-	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/policy"
 	"parvis/internal/recovery"
 	"parvis/internal/signin"
@@ -140,7 +140,7 @@ func TestTheMailsAboutAPartnerLeadToItsRemoval(t *testing.T) {
 		if somebody(h, owner) != "" {
 			t.Fatal("the reset has not ended the other session")
 		}
-		said := map[notify.Kind]string{notify.KindPartnerLinked: "remove the sign-in partner that is not yours", notify.KindPasswordChanged: "sign-in partner still opens your account"}
+		said := map[notice.Kind]string{notice.KindPartnerLinked: "remove the sign-in partner that is not yours", notice.KindPasswordChanged: "sign-in partner still opens your account"}
 		for _, l := range h.Letters(address) {
 			if words, about := said[l.Kind]; about {
 				if text := strings.Join(strings.Fields(l.Text), " "); !strings.Contains(text, words) || !strings.Contains(text, "/settings?lang=en") {

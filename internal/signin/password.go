@@ -14,6 +14,7 @@ import (
 	"parvis/internal/flow"
 	"parvis/internal/id"
 	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/policy"
 	"parvis/internal/ratelimit"
 	"parvis/internal/relyingparty"
@@ -255,7 +256,7 @@ func (j *Journey) tellLocked(tx *db.Tx, v flow.Visitor, a attempt, event audit.E
 	}
 	m := notify.Message{
 		To: a.address.Written, Locale: v.Locale,
-		Data: notify.Locked{Failures: j.Attempts.Settings.MaxFailures, Asked: notify.AskedBy(v.UserAgent, tx.Now())},
+		Data: notice.Locked{Failures: j.Attempts.Settings.MaxFailures, Asked: notice.AskedBy(v.UserAgent, tx.Now())},
 	}
 	own, found, err := j.Accounts.Main(tx, a.account.ID)
 	if err != nil {
@@ -402,6 +403,6 @@ func (j *Journey) openSession(tx *db.Tx, v flow.Visitor, f flow.Flow, o opened, 
 	}
 	return given, j.Outbox.Queue(tx, notify.Message{
 		To: to.Written, Locale: a.account.Locale, Account: a.account.ID,
-		Data: notify.NewSignIn{Service: a.service.InMail(), Asked: notify.AskedBy(v.UserAgent, tx.Now())},
+		Data: notice.NewSignIn{Service: a.service.InMail(), Asked: notice.AskedBy(v.UserAgent, tx.Now())},
 	})
 }

@@ -17,7 +17,7 @@ import (
 	"parvis/internal/fault"
 	"parvis/internal/flow"
 	"parvis/internal/journeytest"
-	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/ratelimit"
 	"parvis/internal/secret"
 	"parvis/internal/signin"
@@ -150,7 +150,7 @@ func TestFortyGuessesAtOnceCompareExactlyFive(t *testing.T) {
 		}
 		told := 0
 		for _, l := range h.Letters(address) {
-			if l.Kind == notify.KindLocked {
+			if l.Kind == notice.KindLocked {
 				told++
 			}
 		}
@@ -324,7 +324,7 @@ func TestANewBrowserIsToldToTheOwnerAndTheOwnOneIsNot(t *testing.T) {
 		own.SignIn(own.Direct(), address, journeytest.Password)
 		count := func() (n int) {
 			for _, l := range h.Letters(address) {
-				if l.Kind == notify.KindNewSignIn {
+				if l.Kind == notice.KindNewSignIn {
 					n++
 				}
 			}
@@ -359,7 +359,7 @@ func TestALockThatTheProcessDidNotLiveToTellIsToldOnceAtTheNextAttempt(t *testin
 		}
 		told := func() (n int) {
 			for _, l := range h.Letters(address) {
-				if l.Kind == notify.KindLocked {
+				if l.Kind == notice.KindLocked {
 					n++
 				}
 			}
@@ -426,7 +426,7 @@ func TestACopiedDeviceCookieIsToldAsANewBrowser(t *testing.T) {
 		}
 		told := 0
 		for _, l := range h.Letters(address) {
-			if l.Kind == notify.KindNewSignIn {
+			if l.Kind == notice.KindNewSignIn {
 				told++
 			}
 		}

@@ -8,7 +8,7 @@ import (
 	"parvis/internal/fault"
 	"parvis/internal/flow"
 	"parvis/internal/id"
-	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/session"
 )
 
@@ -71,9 +71,9 @@ func (j *Journey) Disconnect(ctx context.Context, v flow.Visitor, rp id.RelyingP
 		}
 		told := service.InMail()
 		if service == nil {
-			told = notify.Service{Name: map[string]string{"en": string(rp), "fr": string(rp)}}
+			told = notice.Service{Name: map[string]string{"en": string(rp), "fr": string(rp)}}
 		}
-		return j.mail(tx, live.Account, notify.ServiceDisconnected{Service: told, Asked: notify.AskedBy(v.UserAgent, tx.Now())})
+		return j.mail(tx, live.Account, notice.ServiceDisconnected{Service: told, Asked: notice.AskedBy(v.UserAgent, tx.Now())})
 	})
 	if err != nil {
 		return fmt.Errorf("signin: disconnect: %w", err)

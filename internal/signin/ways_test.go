@@ -8,13 +8,13 @@ import (
 	"parvis/internal/audit"
 	"parvis/internal/fault"
 	"parvis/internal/journeytest"
-	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/ratelimit"
 	"parvis/internal/signin"
 )
 
 // newest is the newest letter to an address, which must be of a kind.
-func newest(t *testing.T, h *journeytest.House, to string, kind notify.Kind) notify.Letter {
+func newest(t *testing.T, h *journeytest.House, to string, kind notice.Kind) notice.Letter {
 	t.Helper()
 	l := h.Latest(to)
 	if l.Kind != kind {
@@ -34,14 +34,14 @@ func TestTheWaysIntoAnAccountAreMailedToItsAddressOnly(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.At(f, signin.StepSignIn)
-		if l := newest(t, h, address, notify.KindWaysIn); !strings.Contains(l.Text, "your password") || strings.Contains(l.Text, "sign-in partner") {
+		if l := newest(t, h, address, notice.KindWaysIn); !strings.Contains(l.Text, "your password") || strings.Contains(l.Text, "sign-in partner") {
 			t.Errorf("the ways of an account with a password:\n%s", l.Text)
 		}
 		h.Clock.Advance(time.Minute)
 		if err := h.Recovery.Ways(t.Context(), b.Visitor, f, "rose@example.org"); err != nil {
 			t.Fatal(err)
 		}
-		if l := newest(t, h, "rose@example.org", notify.KindWaysIn); !strings.Contains(l.Text, "with the sign-in partner") || strings.Contains(l.Text, "address and your password") {
+		if l := newest(t, h, "rose@example.org", notice.KindWaysIn); !strings.Contains(l.Text, "with the sign-in partner") || strings.Contains(l.Text, "address and your password") {
 			t.Errorf("the ways of an account with a partner:\n%s", l.Text)
 		}
 		if got := h.Events(audit.SigninWaysRequested); got != 2 {
@@ -58,9 +58,9 @@ func TestAskingForTheWaysTellsNothingOfAnAddress(t *testing.T) {
 		begun := h.Browser()
 		begun.Create(begun.From(journeytest.Permits), "pending@example.org")
 		h.Clock.Advance(time.Minute)
-		for to, kind := range map[string]notify.Kind{
-			address: notify.KindWaysIn, "rose@example.org": notify.KindWaysIn,
-			"pending@example.org": notify.KindWaysNoAccount, "nobody@example.org": notify.KindWaysNoAccount,
+		for to, kind := range map[string]notice.Kind{
+			address: notice.KindWaysIn, "rose@example.org": notice.KindWaysIn,
+			"pending@example.org": notice.KindWaysNoAccount, "nobody@example.org": notice.KindWaysNoAccount,
 		} {
 			b := h.Browser()
 			f := b.From(journeytest.Permits)

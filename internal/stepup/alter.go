@@ -10,7 +10,7 @@ import (
 	"parvis/internal/db"
 	"parvis/internal/flow"
 	"parvis/internal/id"
-	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/policy"
 	"parvis/internal/session"
 )
@@ -107,7 +107,7 @@ func (j *Journey) Remove(ctx context.Context, v flow.Visitor, method authenticat
 		if err := j.endOpened(tx, v, live, a.Type); err != nil {
 			return err
 		}
-		return j.tell(tx, live.Account, notify.MethodRemoved{Method: inMail(a.Type), Name: name, Asked: notify.AskedBy(v.UserAgent, tx.Now())})
+		return j.tell(tx, live.Account, notice.MethodRemoved{Method: inMail(a.Type), Name: name, Asked: notice.AskedBy(v.UserAgent, tx.Now())})
 	})
 	if err != nil {
 		return fmt.Errorf("stepup: remove: %w", err)

@@ -7,7 +7,7 @@ import (
 	"parvis/internal/fault"
 	"parvis/internal/flow"
 	"parvis/internal/id"
-	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/policy"
 )
 
@@ -141,7 +141,7 @@ type Entry struct {
 // Browser is a browser in which the second step is not asked for a while.
 type Browser struct {
 	ID      id.Browser
-	Device  notify.Device // browser and system
+	Device  notice.Device // browser and system
 	Here    bool          // it is this one
 	Since   time.Time
 	Expires time.Time

@@ -12,7 +12,7 @@ import (
 	"parvis/internal/flow"
 	"parvis/internal/i18n"
 	"parvis/internal/id"
-	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/policy"
 	"parvis/internal/ratelimit"
 	"parvis/internal/secret"
@@ -103,7 +103,7 @@ func (j *Journey) BindApp(ctx context.Context, v flow.Visitor, fid id.Flow, type
 			return err
 		}
 		bound := b
-		bound.told = notify.MethodAdded{Method: notify.MethodTOTP, Name: called, Asked: notify.AskedBy(v.UserAgent, tx.Now())}
+		bound.told = notice.MethodAdded{Method: notice.MethodTOTP, Name: called, Asked: notice.AskedBy(v.UserAgent, tx.Now())}
 		return j.bound(tx, v, s, bound)
 	})
 	if err != nil {

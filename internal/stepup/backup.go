@@ -11,7 +11,7 @@ import (
 	"parvis/internal/db"
 	"parvis/internal/flow"
 	"parvis/internal/id"
-	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/policy"
 	"parvis/internal/ratelimit"
 )
@@ -100,7 +100,7 @@ func (j *Journey) BindBackup(ctx context.Context, v flow.Visitor, fid id.Flow) (
 		}
 		return j.bound(tx, v, s, binding{
 			method: policy.Backup, authenticator: set.ID,
-			told: notify.BackupCodesMade{Count: len(codes), Replaced: replaced, Asked: notify.AskedBy(v.UserAgent, tx.Now())},
+			told: notice.BackupCodesMade{Count: len(codes), Replaced: replaced, Asked: notice.AskedBy(v.UserAgent, tx.Now())},
 		})
 	})
 	if err != nil {

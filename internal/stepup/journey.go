@@ -18,6 +18,7 @@ import (
 	"parvis/internal/i18n"
 	"parvis/internal/id"
 	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/policy"
 	"parvis/internal/ratelimit"
 	"parvis/internal/relyingparty"
@@ -179,7 +180,7 @@ func (j *Journey) save(tx *db.Tx, f flow.Flow, before flow.Progress) error {
 }
 
 // tell mails the owner of an account.
-func (j *Journey) tell(tx *db.Tx, owner id.Account, data notify.Data) error {
+func (j *Journey) tell(tx *db.Tx, owner id.Account, data notice.Data) error {
 	return j.mail(tx, owner, notify.Message{Data: data})
 }
 
@@ -208,19 +209,19 @@ func (j *Journey) note(tx *db.Tx, e audit.Event, s session.Session, a authentica
 }
 
 // inMail is a method as mails name it.
-func inMail(t authenticator.Type) notify.Method {
+func inMail(t authenticator.Type) notice.Method {
 	switch t {
 	case authenticator.TOTP:
-		return notify.MethodTOTP
+		return notice.MethodTOTP
 	case authenticator.Phone:
-		return notify.MethodPhone
+		return notice.MethodPhone
 	case authenticator.Email:
-		return notify.MethodEmail
+		return notice.MethodEmail
 	case authenticator.BackupCode:
-		return notify.MethodBackupCodes
+		return notice.MethodBackupCodes
 	case authenticator.Passkey:
-		return notify.MethodPasskey
+		return notice.MethodPasskey
 	default:
-		return notify.MethodOther
+		return notice.MethodOther
 	}
 }

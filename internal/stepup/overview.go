@@ -9,7 +9,7 @@ import (
 	"parvis/internal/db"
 	"parvis/internal/fault"
 	"parvis/internal/flow"
-	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/policy"
 	"parvis/internal/session"
 )
@@ -108,7 +108,7 @@ func (j *Journey) browsers(tx *db.Tx, v flow.Visitor, live session.Session) ([]B
 	var out []Browser
 	for _, b := range list {
 		out = append(out, Browser{
-			ID: b.ID, Device: notify.Device{Browser: b.Browser, System: b.System}, Here: b.Is(known), Since: b.ProvenAt, Expires: b.EndsAt,
+			ID: b.ID, Device: notice.Device{Browser: b.Browser, System: b.System}, Here: b.Is(known), Since: b.ProvenAt, Expires: b.EndsAt,
 		})
 	}
 	return out, nil

@@ -13,7 +13,7 @@ import (
 	"parvis/internal/fault"
 	"parvis/internal/flow"
 	"parvis/internal/id"
-	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/policy"
 	"parvis/internal/ratelimit"
 	"parvis/internal/secret"
@@ -167,7 +167,7 @@ func (j *Journey) call(
 		}
 		wait, err = j.dispatch(tx, v, s, out{
 			binding: s.binding(p.ID, otp.SetUp), draft: code, method: methodOf(p.By), number: p.Number,
-			data: notify.OneTimeCode{Purpose: notify.PurposeSetUp},
+			data: notice.OneTimeCode{Purpose: notice.PurposeSetUp},
 		})
 		if err != nil || wait > 0 {
 			return err
@@ -282,7 +282,7 @@ func (j *Journey) bindPhone(ctx context.Context, v flow.Visitor, find func(tx *d
 		}
 		return j.bound(tx, v, s, binding{
 			method: methodOf(p.By), authenticator: p.ID, proves: true, token: token,
-			told: notify.MethodAdded{Method: notify.MethodPhone, Name: number.Ending(), Asked: notify.AskedBy(v.UserAgent, tx.Now())},
+			told: notice.MethodAdded{Method: notice.MethodPhone, Name: number.Ending(), Asked: notice.AskedBy(v.UserAgent, tx.Now())},
 		})
 	})
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"parvis/internal/flow"
 	"parvis/internal/id"
 	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/policy"
 	"parvis/internal/ratelimit"
 )
@@ -37,9 +38,9 @@ func (j *Journey) Send(ctx context.Context, v flow.Visitor, fid id.Flow) error {
 		return err
 	}
 	draft, made := j.Codes.Draft(), authenticator.NewID()
-	purpose := notify.PurposeSignIn
+	purpose := notice.PurposeSignIn
 	if s.turn.Guard || s.sensitive {
-		purpose = notify.PurposeChange
+		purpose = notice.PurposeChange
 	}
 	var wait time.Duration
 	err = j.DB.Write(ctx, func(tx *db.Tx) error {
@@ -72,7 +73,7 @@ func (j *Journey) Send(ctx context.Context, v flow.Visitor, fid id.Flow) error {
 		}
 		wait, err = j.dispatch(tx, v, s, out{
 			binding: s.binding(w.authenticator, otp.SignIn), draft: draft, method: w.Method, number: w.number,
-			data: notify.OneTimeCode{Purpose: purpose, Service: service.InMail()},
+			data: notice.OneTimeCode{Purpose: purpose, Service: service.InMail()},
 		})
 		return err
 	})
@@ -118,7 +119,7 @@ type out struct {
 	draft   otp.Draft
 	method  policy.Method
 	number  string // E.164, for Text and Voice
-	data    notify.OneTimeCode
+	data    notice.OneTimeCode
 }
 
 // dispatch stores a code and queues its message. wait is how long to wait when codes
@@ -141,16 +142,16 @@ func (j *Journey) dispatch(tx *db.Tx, v flow.Visitor, s scene, o out) (wait time
 	if err != nil {
 		return 0, err
 	}
-	m := notify.Message{Channel: notify.Channel(channel(o.method)), To: o.number, Locale: cmp.Or(v.Locale, a.Locale), Account: s.owner(), Expires: p.ExpiresAt}
+	m := notify.Message{Channel: notice.Channel(channel(o.method)), To: o.number, Locale: cmp.Or(v.Locale, a.Locale), Account: s.owner(), Expires: p.ExpiresAt}
 	if o.method == policy.Email {
-		m.Channel = notify.Email
+		m.Channel = notice.Email
 		to, err := j.Accounts.Mailbox(tx, s.owner())
 		if err != nil {
 			return 0, err
 		}
 		m.To = to.Written
 	}
-	o.data.Code, o.data.Valid, o.data.Asked = o.draft.Code, p.ExpiresAt.Sub(tx.Now()), notify.AskedBy(v.UserAgent, tx.Now())
+	o.data.Code, o.data.Valid, o.data.Asked = o.draft.Code, p.ExpiresAt.Sub(tx.Now()), notice.AskedBy(v.UserAgent, tx.Now())
 	m.Data = o.data
 	return 0, j.Outbox.Queue(tx, m)
 }

@@ -11,7 +11,7 @@ import (
 	"parvis/internal/fault"
 	"parvis/internal/flow"
 	"parvis/internal/id"
-	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/policy"
 )
 
@@ -117,7 +117,7 @@ type binding struct {
 	authenticator authenticator.ID
 	proves        bool   // its first code was typed: it is proven, too
 	token         string // of the session, when it proves
-	told          notify.Data
+	told          notice.Data
 }
 
 // drafted reads what is being set up in a flow, and keeps a fresh draft when there

@@ -18,7 +18,7 @@ import (
 	"parvis/internal/flow"
 	"parvis/internal/id"
 	"parvis/internal/journeytest"
-	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/policy"
 	"parvis/internal/session"
 	"parvis/internal/signin"
@@ -37,7 +37,7 @@ func conflict(t *testing.T, what string, err error) {
 }
 
 // mailed fails the test unless so many mails of a kind went to sam.
-func mailed(t *testing.T, h *journeytest.House, kind notify.Kind, want int) {
+func mailed(t *testing.T, h *journeytest.House, kind notice.Kind, want int) {
 	t.Helper()
 	got := 0
 	for _, l := range h.Letters(sam) {
@@ -83,7 +83,7 @@ func TestASetUpInsideTheJourneyGoesOnToTheService(t *testing.T) {
 		if got := h.Table.ACR(policy.Demand{}, b.Live().Facts); got != policy.ACRAAL2 {
 			t.Errorf("the session is worth %q", got)
 		}
-		mailed(t, h, notify.KindMethodAdded, 1)
+		mailed(t, h, notice.KindMethodAdded, 1)
 		// The code that confirmed the app was its only use.
 		g := b.From(journeytest.Permits, func(s *flow.State) { s.Demand = policy.Demand{Level: policy.AAL2, ForceLogin: true} })
 		b.SignIn(g, sam, journeytest.Password)
@@ -364,7 +364,7 @@ func TestTooManyFailuresInARowDisableAMethodAndTellItsOwnerOnce(t *testing.T) {
 		if last.Outcome != stepup.Disabled || h.Events(audit.MethodDisabled) != 1 {
 			t.Fatalf("%+v, told %d times", last, h.Events(audit.MethodDisabled))
 		}
-		mailed(t, h, notify.KindMethodDisabled, 1)
+		mailed(t, h, notice.KindMethodDisabled, 1)
 		h.Clock.Advance(time.Hour / 4)
 		if r := b.Enter(f, h.AppCode(seed)); r.Outcome != stepup.Disabled {
 			t.Errorf("it is used: %+v", r)
@@ -473,12 +473,12 @@ func TestAMethodThatBeginsToWaitTellsItsOwnerOnceADay(t *testing.T) {
 			}
 		}
 		guesses(h.Methods.Settings.Tries - 1)
-		mailed(t, h, notify.KindMethodWaits, 0)
+		mailed(t, h, notice.KindMethodWaits, 0)
 		guesses(2) // the second is not compared any more
-		mailed(t, h, notify.KindMethodWaits, 1)
+		mailed(t, h, notice.KindMethodWaits, 1)
 		said := func() string {
 			all := h.Letters(sam)
-			return all[slices.IndexFunc(all, func(l notify.Letter) bool { return l.Kind == notify.KindMethodWaits })].Text
+			return all[slices.IndexFunc(all, func(l notice.Letter) bool { return l.Kind == notice.KindMethodWaits })].Text
 		}
 		if text := said(); !strings.Contains(text, fmt.Sprintf("%d wrong codes", h.Methods.Settings.Tries)) || !strings.Contains(text, "(15\u00a0minutes)") {
 			t.Errorf("the mail says neither how often nor how long:\n%s", text)
@@ -489,7 +489,7 @@ func TestAMethodThatBeginsToWaitTellsItsOwnerOnceADay(t *testing.T) {
 		if n := h.Events(audit.MethodWaits); n != 2 {
 			t.Fatalf("it waited %d times", n)
 		}
-		mailed(t, h, notify.KindMethodWaits, 1)
+		mailed(t, h, notice.KindMethodWaits, 1)
 
 		// Another method is told of by itself, and the next day is another day.
 		second := totp.Prepare()
@@ -497,13 +497,13 @@ func TestAMethodThatBeginsToWaitTellsItsOwnerOnceADay(t *testing.T) {
 			t.Fatal(err)
 		}
 		guesses(h.Methods.Settings.Tries)
-		mailed(t, h, notify.KindMethodWaits, 2)
+		mailed(t, h, notice.KindMethodWaits, 2)
 		if text := said(); !strings.Contains(text, "Tablet") {
 			t.Errorf("the mail does not name the method:\n%s", text)
 		}
 		h.Clock.Advance(24 * time.Hour)
 		guesses(h.Methods.Settings.Tries)
-		mailed(t, h, notify.KindMethodWaits, 3)
+		mailed(t, h, notice.KindMethodWaits, 3)
 	})
 }
 
@@ -525,7 +525,7 @@ func TestARememberedBrowserIsNotAskedWhereThatIsEnough(t *testing.T) {
 			return f
 		}
 		b.At(enter(b, true, two), signin.StepConsent)
-		mailed(t, h, notify.KindBrowserRemembered, 1)
+		mailed(t, h, notice.KindBrowserRemembered, 1)
 		h.Clock.Advance(time.Hour)
 		f := enter(b, false, two)
 		b.At(f, signin.StepConsent)
@@ -644,9 +644,9 @@ func TestBackupCodesAreGoodOnceAndRenewedAtTheEnd(t *testing.T) {
 			}
 		}
 		b.At(g, signin.StepSetUpBackup)
-		mailed(t, h, notify.KindBackupCodesUsedUp, 1)
-		mailed(t, h, notify.KindBackupCodeUsed, 9)
-		mailed(t, h, notify.KindBackupCodesMade, 1)
+		mailed(t, h, notice.KindBackupCodesUsedUp, 1)
+		mailed(t, h, notice.KindBackupCodeUsed, 9)
+		mailed(t, h, notice.KindBackupCodesMade, 1)
 		fresh := bind(g)
 		if slices.Contains(fresh, codes[0]) {
 			t.Error("an old code is in the new set")
@@ -691,7 +691,7 @@ func TestTheOwnerChangesMethodsWithFreshProofsOnly(t *testing.T) {
 		if len(authenticator.Of(b.Bound(), authenticator.TOTP)) != 0 {
 			t.Error("the app is there still")
 		}
-		mailed(t, h, notify.KindMethodRemoved, 1)
+		mailed(t, h, notice.KindMethodRemoved, 1)
 		for _, name := range []audit.Name{audit.MethodRenamed, audit.MethodRemoved} {
 			if h.Events(name) != 1 {
 				t.Errorf("%s was noted %d times", name, h.Events(name))

@@ -14,6 +14,7 @@ import (
 	"parvis/internal/flow"
 	"parvis/internal/id"
 	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/policy"
 	"parvis/internal/session"
 )
@@ -64,14 +65,14 @@ func (j *Journey) stillDue(tx *db.Tx, g guess, s scene) (bool, error) {
 }
 
 // serviceOf is the waiting service as mails name it.
-func (j *Journey) serviceOf(ctx context.Context, g guess) (notify.Service, error) {
+func (j *Journey) serviceOf(ctx context.Context, g guess) (notice.Service, error) {
 	s, err := j.look(ctx, func(tx *db.Tx) (scene, error) { return j.enter(tx, g.visitor, g.flow) })
 	if err != nil {
-		return notify.Service{}, err
+		return notice.Service{}, err
 	}
 	p, err := j.Registry.Find(ctx, s.flow.RelyingParty)
 	if err != nil {
-		return notify.Service{}, fmt.Errorf("stepup: %w", err)
+		return notice.Service{}, fmt.Errorf("stepup: %w", err)
 	}
 	return p.InMail(), nil
 }
@@ -108,7 +109,7 @@ func (j *Journey) accept(tx *db.Tx, g guess, s scene) (Outcome, error) {
 }
 
 // proven makes an accepted code a fact of the session.
-func (j *Journey) proven(tx *db.Tx, g guess, s scene, service notify.Service) error {
+func (j *Journey) proven(tx *db.Tx, g guess, s scene, service notice.Service) error {
 	if err := j.elevate(tx, g.visitor, s, g.way.Method, g.token); err != nil {
 		return err
 	}
@@ -157,7 +158,7 @@ func (j *Journey) keep(tx *db.Tx, v flow.Visitor, s scene, browser id.Browser) e
 	if err != nil {
 		return err
 	}
-	device := notify.DeviceOf(v.UserAgent)
+	device := notice.DeviceOf(v.UserAgent)
 	kept, err := j.Sessions.RememberStep(tx, session.RememberedBrowser{
 		ID: browser, Account: s.owner(), Browser: device.Browser, System: device.System,
 	}, known)
@@ -169,19 +170,19 @@ func (j *Journey) keep(tx *db.Tx, v flow.Visitor, s scene, browser id.Browser) e
 	if err := j.Audit.Record(tx, e); err != nil {
 		return err
 	}
-	return j.tell(tx, s.owner(), notify.BrowserRemembered{Valid: j.Sessions.Settings.Remember, Asked: notify.AskedBy(v.UserAgent, tx.Now())})
+	return j.tell(tx, s.owner(), notice.BrowserRemembered{Valid: j.Sessions.Settings.Remember, Asked: notice.AskedBy(v.UserAgent, tx.Now())})
 }
 
 // spent tells the owner that a backup code was used. After the last one the person
 // is offered a new set at once.
-func (j *Journey) spent(tx *db.Tx, g guess, s *scene, left int, service notify.Service) error {
-	by := notify.AskedBy(g.visitor.UserAgent, tx.Now())
+func (j *Journey) spent(tx *db.Tx, g guess, s *scene, left int, service notice.Service) error {
+	by := notice.AskedBy(g.visitor.UserAgent, tx.Now())
 	if left > 0 {
-		return j.tell(tx, s.owner(), notify.BackupCodeUsed{Service: service, Left: left, Asked: by})
+		return j.tell(tx, s.owner(), notice.BackupCodeUsed{Service: service, Left: left, Asked: by})
 	}
 	second := &s.flow.State.Progress.Second
 	second.Wants, second.SetUp, second.Draft = true, policy.Backup, ""
-	return j.tell(tx, s.owner(), notify.BackupCodesUsedUp{Service: service, Asked: by})
+	return j.tell(tx, s.owner(), notice.BackupCodesUsedUp{Service: service, Asked: by})
 }
 
 // tellWaits tells the owner of a method that it waits: whoever enters wrong codes there
@@ -191,17 +192,17 @@ func (j *Journey) tellWaits(tx *db.Tx, g guess, owner id.Account) error {
 	now := tx.Now()
 	return j.mail(tx, owner, notify.Message{
 		Once: string(g.way.authenticator) + "|" + now.UTC().Format(time.DateOnly),
-		Data: notify.MethodWaits{
+		Data: notice.MethodWaits{
 			Method: inMail(authenticator.TypeOf(g.way.Method)), Name: g.way.Name, Failures: j.Methods.Settings.Tries,
-			Wait: g.attempt.State.Until.Sub(now), Asked: notify.AskedBy(g.visitor.UserAgent, now),
+			Wait: g.attempt.State.Until.Sub(now), Asked: notice.AskedBy(g.visitor.UserAgent, now),
 		},
 	})
 }
 
 // notifyDisabled tells that a method was switched off.
-func notifyDisabled(g guess, failures int, at time.Time) notify.Data {
-	return notify.MethodDisabled{
+func notifyDisabled(g guess, failures int, at time.Time) notice.Data {
+	return notice.MethodDisabled{
 		Method: inMail(authenticator.TypeOf(g.way.Method)), Name: g.way.Name, Failures: failures,
-		Asked: notify.AskedBy(g.visitor.UserAgent, at),
+		Asked: notice.AskedBy(g.visitor.UserAgent, at),
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"parvis/internal/id"
 	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 )
 
 // Most is how many letters a box keeps; the oldest make room.
@@ -17,12 +18,12 @@ const Most = 500
 // Box is a mailbox for every address. Its zero value is empty and ready. Safe for concurrent use.
 type Box struct {
 	mu      sync.Mutex
-	letters []notify.Letter // oldest first, by the time they were queued
+	letters []notice.Letter // oldest first, by the time they were queued
 }
 
 // Deliver keeps a letter in its place by the time it was queued: letters that are
 // delivered at once come in any order. It implements notify.Transport and never fails.
-func (b *Box) Deliver(_ context.Context, letter notify.Letter) error {
+func (b *Box) Deliver(_ context.Context, letter notice.Letter) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.letters) >= Most {
@@ -39,19 +40,19 @@ func (b *Box) Deliver(_ context.Context, letter notify.Letter) error {
 }
 
 // Everyway lets the messages of every channel end in this box.
-func (b *Box) Everyway() map[notify.Channel]notify.Transport {
-	out := map[notify.Channel]notify.Transport{}
-	for _, c := range notify.Channels() {
+func (b *Box) Everyway() map[notice.Channel]notify.Transport {
+	out := map[notice.Channel]notify.Transport{}
+	for _, c := range notice.Channels() {
 		out[c] = b
 	}
 	return out
 }
 
 // Letters are the letters, newest first, in a slice of the caller's own.
-func (b *Box) Letters() []notify.Letter {
+func (b *Box) Letters() []notice.Letter {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	out := make([]notify.Letter, 0, len(b.letters))
+	out := make([]notice.Letter, 0, len(b.letters))
 	for _, l := range slices.Backward(b.letters) {
 		out = append(out, l)
 	}
@@ -59,18 +60,18 @@ func (b *Box) Letters() []notify.Letter {
 }
 
 // Letter is the letter with an id, if the box still has it.
-func (b *Box) Letter(message id.Message) (notify.Letter, bool) {
+func (b *Box) Letter(message id.Message) (notice.Letter, bool) {
 	for _, l := range b.Letters() {
 		if l.ID == message {
 			return l, true
 		}
 	}
-	return notify.Letter{}, false
+	return notice.Letter{}, false
 }
 
 // To are the letters to one address or number, newest first.
-func (b *Box) To(address string) []notify.Letter {
-	var out []notify.Letter
+func (b *Box) To(address string) []notice.Letter {
+	var out []notice.Letter
 	for _, l := range b.Letters() {
 		if l.To == address {
 			out = append(out, l)

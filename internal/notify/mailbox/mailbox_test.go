@@ -8,13 +8,13 @@ import (
 	"time"
 
 	"parvis/internal/id"
-	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 )
 
 func TestABoxKeepsTheNewestLettersFirst(t *testing.T) {
 	var box Box
 	for i := range Most + 20 {
-		letter := notify.Letter{ID: id.Message(fmt.Sprint(i)), To: fmt.Sprint("p", i%2, "@example.org")}
+		letter := notice.Letter{ID: id.Message(fmt.Sprint(i)), To: fmt.Sprint("p", i%2, "@example.org")}
 		if err := box.Deliver(t.Context(), letter); err != nil {
 			t.Fatal(err)
 		}
@@ -44,7 +44,7 @@ func TestABoxMayBeUsedByManyAtOnce(t *testing.T) {
 	for range 8 {
 		wg.Go(func() {
 			for range 200 {
-				_ = box.Deliver(t.Context(), notify.Letter{})
+				_ = box.Deliver(t.Context(), notice.Letter{})
 				_ = box.Letters()
 			}
 		})
@@ -58,7 +58,7 @@ func TestABoxMayBeUsedByManyAtOnce(t *testing.T) {
 func TestLettersThatCameInAnyOrderStandByTheTimeTheyWereQueued(t *testing.T) {
 	var box Box
 	at := time.Unix(1_700_000_000, 0)
-	for _, l := range []notify.Letter{
+	for _, l := range []notice.Letter{
 		{ID: "2", At: at.Add(2 * time.Second)}, {ID: "3", At: at.Add(3 * time.Second)}, {ID: "1", At: at}, {ID: "4", At: at.Add(3 * time.Second)},
 	} {
 		if err := box.Deliver(t.Context(), l); err != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/outbound"
 )
 
@@ -27,8 +28,8 @@ func (n notifyAPI) base() string {
 	return n.s.base("https://api.notifications.service.gov.uk")
 }
 
-func (n notifyAPI) request(l notify.Letter, at time.Time) (outbound.Request, error) {
-	if l.Channel != notify.Text {
+func (n notifyAPI) request(l notice.Letter, at time.Time) (outbound.Request, error) {
+	if l.Channel != notice.Text {
 		return outbound.Request{}, errChannel
 	}
 	// both values, so that a template can hold ((message)), or words of its own around ((code))

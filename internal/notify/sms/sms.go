@@ -22,6 +22,7 @@ import (
 	"unicode/utf8"
 
 	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/outbound"
 )
 
@@ -36,7 +37,7 @@ type Transport struct {
 // provider is what differs from one provider to the next.
 type provider interface {
 	// request makes the call that sends a letter.
-	request(l notify.Letter, at time.Time) (outbound.Request, error)
+	request(l notice.Letter, at time.Time) (outbound.Request, error)
 	// checks makes calls that send nothing and are answered with 2xx when settings and key are right.
 	checks(at time.Time) []outbound.Request
 	// read finds in the body of an answer other than 2xx what the provider says.
@@ -70,7 +71,7 @@ func New(s Settings, client *outbound.Client, now func() time.Time) (*Transport,
 }
 
 // Deliver sends one text or makes one call. It implements notify.Transport.
-func (t *Transport) Deliver(ctx context.Context, l notify.Letter) error {
+func (t *Transport) Deliver(ctx context.Context, l notice.Letter) error {
 	now := t.now()
 	request, err := t.provider.request(l, now)
 	if err != nil {

@@ -21,6 +21,7 @@ import (
 
 	"parvis/internal/i18n"
 	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/outbound"
 )
 
@@ -111,16 +112,16 @@ func open(t *testing.T, s Settings, d *desk) *Transport {
 	return tr
 }
 
-func text(lang string) notify.Letter {
-	return notify.Letter{
-		ID: "MESSAGE", Channel: notify.Text, Kind: notify.KindOneTimeCode, To: "+14165550142", Lang: lang,
+func text(lang string) notice.Letter {
+	return notice.Letter{
+		ID: "MESSAGE", Channel: notice.Text, Kind: notice.KindOneTimeCode, To: "+14165550142", Lang: lang,
 		Text: "Parvis: your one-time code is 402917.\n@signin.example.org #402917", Codes: []string{"402917"},
 	}
 }
 
-func call(lang string) notify.Letter {
+func call(lang string) notice.Letter {
 	l := text(lang)
-	l.Channel, l.Script = notify.Voice, []notify.Phrase{{Say: "Jean & Cie <oui>", Pause: 1}, {Say: "4", Pause: 2}, {Say: "Au revoir."}}
+	l.Channel, l.Script = notice.Voice, []notice.Phrase{{Say: "Jean & Cie <oui>", Pause: 1}, {Say: "4", Pause: 2}, {Say: "Au revoir."}}
 	return l
 }
 

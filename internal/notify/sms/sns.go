@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/outbound"
 )
 
@@ -17,8 +18,8 @@ type sns struct{ s Settings }
 // version is the version of the interface.
 const version = "2010-03-31"
 
-func (a sns) request(l notify.Letter, at time.Time) (outbound.Request, error) {
-	if l.Channel != notify.Text {
+func (a sns) request(l notice.Letter, at time.Time) (outbound.Request, error) {
+	if l.Channel != notice.Text {
 		return outbound.Request{}, errChannel
 	}
 	form := url.Values{"Action": {"Publish"}, "Version": {version}, "PhoneNumber": {l.To}, "Message": {l.Text}}

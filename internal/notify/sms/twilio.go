@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/outbound"
 )
 
@@ -17,11 +18,11 @@ import (
 // Calls with TwiML for calls.
 type twilio struct{ s Settings }
 
-func (t twilio) request(l notify.Letter, _ time.Time) (outbound.Request, error) {
+func (t twilio) request(l notice.Letter, _ time.Time) (outbound.Request, error) {
 	form := url.Values{"To": {l.To}}
 	var resource string
 	switch l.Channel {
-	case notify.Text:
+	case notice.Text:
 		resource = "Messages.json"
 		form.Set("Body", l.Text)
 		if strings.HasPrefix(t.s.Sender, "MG") {
@@ -29,7 +30,7 @@ func (t twilio) request(l notify.Letter, _ time.Time) (outbound.Request, error) 
 		} else {
 			form.Set("From", t.s.Sender)
 		}
-	case notify.Voice:
+	case notice.Voice:
 		resource = "Calls.json"
 		form.Set("Twiml", twiml(l))
 		form.Set("From", t.s.CallsFrom)
@@ -45,7 +46,7 @@ func (t twilio) request(l notify.Letter, _ time.Time) (outbound.Request, error) 
 }
 
 // twiml is a call in TwiML: what is said, in the letter's language, and the pauses.
-func twiml(l notify.Letter) string {
+func twiml(l notice.Letter) string {
 	var b strings.Builder
 	b.WriteString("<Response>")
 	for _, p := range l.Script {

@@ -10,6 +10,7 @@ import (
 
 	"parvis/internal/i18n"
 	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/outbound"
 )
 
@@ -25,11 +26,11 @@ type posted struct {
 	To       string          `json:"to,omitempty"`
 	Language string          `json:"language,omitempty"`
 	Text     string          `json:"text,omitempty"`
-	Script   []notify.Phrase `json:"script,omitempty"`
+	Script   []notice.Phrase `json:"script,omitempty"`
 }
 
-func (h webhook) request(l notify.Letter, at time.Time) (outbound.Request, error) {
-	if l.Channel != notify.Text && l.Channel != notify.Voice {
+func (h webhook) request(l notice.Letter, at time.Time) (outbound.Request, error) {
+	if l.Channel != notice.Text && l.Channel != notice.Voice {
 		return outbound.Request{}, errChannel
 	}
 	return h.post(posted{ID: string(l.ID), Channel: string(l.Channel), To: l.To, Language: l.Lang, Text: l.Text, Script: l.Script}, at)

@@ -9,11 +9,11 @@ import (
 	"github.com/wneessen/go-mail"
 	"golang.org/x/net/idna"
 
-	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 )
 
 // compose makes the MIME message of a letter: text first, HTML as its alternative.
-func (t *Transport) compose(letter notify.Letter) (*mail.Msg, error) {
+func (t *Transport) compose(letter notice.Letter) (*mail.Msg, error) {
 	s := t.Settings
 	to, err := recipient(letter.To)
 	if err != nil {
@@ -63,20 +63,20 @@ func (t *Transport) domain() string {
 func recipient(address string) (string, error) {
 	at := strings.LastIndexByte(address, '@')
 	if at < 1 || len(address) > 254 {
-		return "", notify.ErrAddress
+		return "", notice.ErrAddress
 	}
 	domain := address[at+1:]
 	if !isASCII(domain) {
 		ascii, err := idna.Lookup.ToASCII(domain)
 		if err != nil {
-			return "", fmt.Errorf("%w: %w", notify.ErrAddress, err)
+			return "", fmt.Errorf("%w: %w", notice.ErrAddress, err)
 		}
 		domain = ascii
 	}
 	address = address[:at] + "@" + domain
 	parsed, err := netmail.ParseAddress("<" + address + ">")
 	if err != nil || parsed.Address != address || parsed.Name != "" {
-		return "", notify.ErrAddress
+		return "", notice.ErrAddress
 	}
 	return address, nil
 }

@@ -25,6 +25,7 @@ import (
 	wire "github.com/wneessen/go-mail/smtp"
 
 	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 )
 
 // Transport delivers by SMTP. Use a pointer; safe for concurrent use.
@@ -55,7 +56,7 @@ func (l *line) hangUp() {
 }
 
 // Deliver sends one letter. It implements notify.Transport.
-func (t *Transport) Deliver(ctx context.Context, letter notify.Letter) error {
+func (t *Transport) Deliver(ctx context.Context, letter notice.Letter) error {
 	msg, err := t.compose(letter)
 	if err != nil {
 		return notify.Refused("address", err)

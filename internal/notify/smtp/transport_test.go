@@ -28,6 +28,7 @@ import (
 	server "github.com/emersion/go-smtp"
 
 	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 )
 
 // post is a mail server of the test's own.
@@ -193,9 +194,9 @@ func client(t *testing.T, port int, way notify.TLS, ca string) *Transport {
 	return transport
 }
 
-func letter() notify.Letter {
-	return notify.Letter{
-		ID: "MESSAGE1", Kind: notify.KindActivate, To: "Sam@Example.org", Lang: "fr", FromName: "Sécurité, «Parvis»",
+func letter() notice.Letter {
+	return notice.Letter{
+		ID: "MESSAGE1", Kind: notice.KindActivate, To: "Sam@Example.org", Lang: "fr", FromName: "Sécurité, «Parvis»",
 		Subject: "Confirmez votre adresse courriel : été", At: time.Date(2025, 6, 12, 18, 12, 0, 0, time.UTC),
 		Text: "Bonjour\n\n.une ligne qui commence par un point\n-- \nÀ bientôt\n", HTML: "<p>Bonjour</p>\n.\n<p>À bientôt</p>\n",
 	}
@@ -448,13 +449,13 @@ func TestNoHeaderCanBeInjected(t *testing.T) {
 	tr := &Transport{Settings: notify.Preset("parvis")}
 	tr.Settings.From = "noreply@example.org"
 	for _, evil := range []string{"x\r\nBcc: y@example.org", "x\ny", "x\rz", "x\x00"} {
-		for _, change := range []func(*notify.Letter){
-			func(l *notify.Letter) { l.To = evil + "@example.org" },
-			func(l *notify.Letter) { l.To = "sam@" + evil },
-			func(l *notify.Letter) { l.ReplyTo = "sam@example.org" + evil },
-			func(l *notify.Letter) { l.Subject = evil },
-			func(l *notify.Letter) { l.FromName = evil },
-			func(l *notify.Letter) { l.Lang = evil },
+		for _, change := range []func(*notice.Letter){
+			func(l *notice.Letter) { l.To = evil + "@example.org" },
+			func(l *notice.Letter) { l.To = "sam@" + evil },
+			func(l *notice.Letter) { l.ReplyTo = "sam@example.org" + evil },
+			func(l *notice.Letter) { l.Subject = evil },
+			func(l *notice.Letter) { l.FromName = evil },
+			func(l *notice.Letter) { l.Lang = evil },
 		} {
 			l := letter()
 			change(&l)

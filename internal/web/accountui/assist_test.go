@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 )
 
 // assistLink is the link of the newest mail that asks to confirm a request.
@@ -13,7 +13,7 @@ func (o owner) assistLink() string {
 	o.t.Helper()
 	for _, m := range o.h.Mails(email) {
 		for _, l := range m.Links {
-			if m.Kind == notify.KindAssistConfirm && strings.Contains(l, "/assist/") {
+			if m.Kind == notice.KindAssistConfirm && strings.Contains(l, "/assist/") {
 				return l
 			}
 		}
@@ -38,7 +38,7 @@ func TestWhoCannotRemoveAPartnerAsksTheStaff(t *testing.T) {
 		q.Open(o.assistLink()).Must("assist", http.StatusOK).MustSay(o.say("Northland Bank", "Banque du Northland"), o.say("14 days", "14 jours"))
 		q.Submit("assist").Must("assist", http.StatusUnprocessableEntity).MustSay(o.say("Choose the sign-in partner", "Choisissez le partenaire"))
 		q.Submit("assist", "link", string(o.link().ID)).Must("assist", http.StatusOK).MustSay(o.say("Your request is confirmed", "Votre demande est confirmée"))
-		if m := o.h.Mail(email); m.Kind != notify.KindAssistReceived {
+		if m := o.h.Mail(email); m.Kind != notice.KindAssistReceived {
 			t.Errorf("the owner is told by %s", m.Kind)
 		}
 		if page := q.Open("/assist/nothing"); page.Status != http.StatusNotFound || page.Name() != "assist" {

@@ -8,7 +8,7 @@ import (
 
 	"parvis/internal/account"
 	"parvis/internal/db"
-	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/policy"
 	"parvis/internal/upstream"
 	"parvis/internal/web/webtest"
@@ -30,7 +30,7 @@ func (o owner) create(address, password string) owner {
 func (o owner) codeAt(address string) string {
 	o.t.Helper()
 	for _, m := range o.h.Mails(address) {
-		if m.Kind == notify.KindOneTimeCode {
+		if m.Kind == notice.KindOneTimeCode {
 			return m.Codes[0]
 		}
 	}

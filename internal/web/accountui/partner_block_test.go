@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/policy"
 	"parvis/internal/web/webtest"
 )
@@ -32,7 +32,7 @@ func eachWithBank(t *testing.T, test func(t *testing.T, o owner, bank *webtest.B
 func (o owner) code() string {
 	o.t.Helper()
 	for _, m := range o.h.Mails(email) {
-		if m.Kind == notify.KindOneTimeCode && len(m.Codes) > 0 {
+		if m.Kind == notice.KindOneTimeCode && len(m.Codes) > 0 {
 			return m.Codes[0]
 		}
 	}

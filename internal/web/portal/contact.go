@@ -17,6 +17,7 @@ import (
 	"parvis/internal/i18n"
 	"parvis/internal/id"
 	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/ratelimit"
 	"parvis/internal/relyingparty"
 	"parvis/internal/web/kit"
@@ -199,7 +200,7 @@ func (p *Portal) queue(r *http.Request, own string, m message) error {
 	if err != nil {
 		return err
 	}
-	var service notify.Service
+	var service notice.Service
 	var party id.RelyingParty
 	if m.service != nil {
 		service, party = m.service.InMail(), m.service.ID
@@ -211,8 +212,8 @@ func (p *Portal) queue(r *http.Request, own string, m message) error {
 		topic = p.Site.Texts.Tr(i18n.English).T("contact.about." + string(m.about))
 	}
 	err = p.DB.Write(r.Context(), func(tx *db.Tx) error {
-		asked := notify.AskedBy(r.UserAgent(), tx.Now())
-		err := p.Outbox.Queue(tx, notify.Message{To: p.Settings.ContactDesk, Locale: string(i18n.English), Data: notify.ContactDesk{
+		asked := notice.AskedBy(r.UserAgent(), tx.Now())
+		err := p.Outbox.Queue(tx, notify.Message{To: p.Settings.ContactDesk, Locale: string(i18n.English), Data: notice.ContactDesk{
 			Reference: own, PageReference: m.reference, From: m.from.Written, FromLocale: string(lang), Service: service, Topic: topic, Body: m.body, Asked: asked,
 		}})
 		if err != nil {
@@ -225,7 +226,7 @@ func (p *Portal) queue(r *http.Request, own string, m message) error {
 			}
 		}
 		if acknowledge.Allowed {
-			err := p.Outbox.Queue(tx, notify.Message{To: m.from.Written, Locale: string(lang), Data: notify.ContactReceived{Reference: own, Service: service, At: tx.Now()}})
+			err := p.Outbox.Queue(tx, notify.Message{To: m.from.Written, Locale: string(lang), Data: notice.ContactReceived{Reference: own, Service: service, At: tx.Now()}})
 			if err != nil {
 				return err
 			}

@@ -15,6 +15,7 @@ import (
 	"parvis/internal/i18n"
 	"parvis/internal/notify"
 	"parvis/internal/notify/mailbox"
+	"parvis/internal/notify/notice"
 	"parvis/internal/policy"
 	"parvis/internal/ratelimit"
 	"parvis/internal/relyingparty"
@@ -73,7 +74,7 @@ func build(t *testing.T, d *db.DB, clock *dbtest.Clock, change ...func(*portal.P
 	mail.From = "parvis@northland.example"
 	bell := notify.NewBell()
 	log2 := &audit.Log{DB: d, Keys: keys, Settings: audit.Preset("parvis"), Logger: log}
-	outbox := &notify.Outbox{Keys: keys, Settings: mail, Bell: bell, Mails: &notify.Mails{
+	outbox := &notify.Outbox{Keys: keys, Settings: mail, Bell: bell, Mails: &notice.Mails{
 		Bundle: texts, Languages: i18n.Langs(), BaseURL: origin, Product: words.Names, Owner: words.Owner, Zone: time.UTC,
 	}}
 	h := &house{t: t, clock: clock, box: &mailbox.Box{}}

@@ -8,7 +8,7 @@ import (
 	"parvis/internal/authenticator/totp"
 	"parvis/internal/config"
 	"parvis/internal/flow"
-	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/policy"
 	"parvis/internal/secret"
 	"parvis/internal/signin"
@@ -50,7 +50,7 @@ func TestTheOnlyMethodThatIsTurnedOffSaysWhoHelps(t *testing.T) {
 			t.Errorf("it looks as if waiting would help, or there is no way back:\n%s", page.Text())
 		}
 		page.MustNotSay(say(language, "Or wait", "Ou attendez"), say(language, "another of your methods", "une autre de vos méthodes"))
-		if told := h.Mail(email); told.Kind != notify.KindMethodDisabled {
+		if told := h.Mail(email); told.Kind != notice.KindMethodDisabled {
 			t.Errorf("its owner is told %s", told.Kind)
 		}
 

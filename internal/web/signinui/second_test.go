@@ -13,7 +13,7 @@ import (
 	"parvis/internal/authenticator/totp"
 	"parvis/internal/config"
 	"parvis/internal/i18n"
-	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/policy"
 	"parvis/internal/ratelimit"
 	"parvis/internal/web/webtest"
@@ -85,7 +85,7 @@ func withApp(h *webtest.House, language string) (*webtest.Person, totp.Seed) {
 func sent(h *webtest.House, to string) string {
 	h.T.Helper()
 	for _, l := range h.Mails(to) {
-		if l.Kind == notify.KindOneTimeCode {
+		if l.Kind == notice.KindOneTimeCode {
 			return l.Codes[0]
 		}
 	}

@@ -21,8 +21,8 @@ import (
 	"parvis/internal/db/dbtest"
 	"parvis/internal/i18n"
 	"parvis/internal/id"
-	"parvis/internal/notify"
 	"parvis/internal/notify/mailbox"
+	"parvis/internal/notify/notice"
 	"parvis/internal/relyingparty"
 	"parvis/internal/secret"
 )
@@ -178,16 +178,16 @@ func Authorize(pid id.RelyingParty, extra ...string) string {
 }
 
 // Mails delivers what is due and gives the letters to an address, newest first.
-func (h *House) Mails(address string) []notify.Letter {
+func (h *House) Mails(address string) []notice.Letter {
 	h.T.Helper()
 	must(h.T, h.Worker.RunDue(context.WithoutCancel(h.T.Context())))
 	all := h.Box.To(address)
-	slices.SortStableFunc(all, func(a, b notify.Letter) int { return b.At.Compare(a.At) })
+	slices.SortStableFunc(all, func(a, b notice.Letter) int { return b.At.Compare(a.At) })
 	return all
 }
 
 // Mail is the newest letter to an address.
-func (h *House) Mail(address string) notify.Letter {
+func (h *House) Mail(address string) notice.Letter {
 	h.T.Helper()
 	all := h.Mails(address)
 	if len(all) == 0 {

@@ -1,4 +1,4 @@
-package notify
+package notice
 
 import (
 	"fmt"
@@ -69,7 +69,7 @@ func (t Theme) check() error {
 	for _, c := range []Colours{t.Light, t.Dark} {
 		for _, value := range []string{c.Brand, c.OnBrand, c.OnBrandSoft, c.Lamp, c.Link, c.Act, c.OnAct, c.Wash} {
 			if !isColour(value) {
-				return fmt.Errorf("notify: theme colour %q: want #rrggbb", value)
+				return fmt.Errorf("notice: theme colour %q: want #rrggbb", value)
 			}
 		}
 	}

@@ -1,4 +1,4 @@
-package notify
+package notice
 
 import (
 	"errors"
@@ -34,13 +34,13 @@ type Mails struct {
 func (m *Mails) Check() error {
 	base, err := url.Parse(m.BaseURL)
 	if err != nil {
-		return fmt.Errorf("notify: base URL: %w", err)
+		return fmt.Errorf("notice: base URL: %w", err)
 	}
 	if base.Scheme != "https" && base.Scheme != "http" || base.Host == "" || strings.HasSuffix(m.BaseURL, "/") {
-		return fmt.Errorf("notify: base URL %q: want https://host without a slash at the end", m.BaseURL)
+		return fmt.Errorf("notice: base URL %q: want https://host without a slash at the end", m.BaseURL)
 	}
 	if m.Bundle == nil || len(m.Languages) == 0 || m.Zone == nil || m.Product.Empty() {
-		return errors.New("notify: catalogues, languages, time zone and the deployment's name are needed")
+		return errors.New("notice: catalogues, languages, time zone and the deployment's name are needed")
 	}
 	return m.theme().check()
 }
@@ -68,7 +68,7 @@ func (m *Mails) Render(to, locale string, data Data) (Letter, error) {
 	page := w.page()
 	html, err := m.html(page)
 	if err != nil {
-		return Letter{}, fmt.Errorf("notify: %s: %w", data.Kind(), err)
+		return Letter{}, fmt.Errorf("notice: %s: %w", data.Kind(), err)
 	}
 	return Letter{
 		Channel: Email, Kind: data.Kind(), To: to, Lang: string(w.tr.Lang()), FromName: w.product(), ReplyTo: w.out.ReplyTo,
@@ -77,7 +77,7 @@ func (m *Mails) Render(to, locale string, data Data) (Letter, error) {
 }
 
 // ErrAddress says that something cannot be the address of a mail.
-var ErrAddress = errors.New("notify: not an address that a mail can be sent to")
+var ErrAddress = errors.New("notice: not an address that a mail can be sent to")
 
 // checkAddress is the last guard in front of headers and the envelope: the address was
 // parsed by its owner package before. It refuses whatever could end a header or add a

@@ -1,4 +1,4 @@
-package notify
+package notice
 
 import "parvis/internal/i18n"
 

@@ -1,4 +1,4 @@
-package notify
+package notice
 
 import (
 	"strings"
@@ -229,11 +229,11 @@ func (w *writer) until(key string, from time.Time, how time.Duration) (string, [
 // code adds a code to type; intro is the key of what to do with it.
 func (w *writer) code(intro, digits string) {
 	w.out.Codes = append(w.out.Codes, digits)
-	w.out.Body = append(w.out.Body, block{Code: &code{Intro: w.t(intro), Shown: grouped(digits), Warning: w.t("proof.secret")}})
+	w.out.Body = append(w.out.Body, block{Code: &code{Intro: w.t(intro), Shown: Grouped(digits), Warning: w.t("proof.secret")}})
 }
 
-// grouped writes a code in groups of three or four, as it is read aloud: "402 917".
-func grouped(digits string) string {
+// Grouped writes a code in groups of three or four, as it is read aloud: "402 917".
+func Grouped(digits string) string {
 	size := 3
 	if len(digits)%3 != 0 && len(digits)%4 == 0 {
 		size = 4

@@ -1,4 +1,4 @@
-package notify
+package notice
 
 import (
 	"flag"
@@ -126,7 +126,7 @@ func TestTextAndHTMLOfAMailSayTheSame(t *testing.T) {
 			}
 		}
 		for _, code := range l.Codes {
-			shown := grouped(code)
+			shown := Grouped(code)
 			if strings.Count(l.Text, shown) != 1 || strings.Count(seen.text, shown) != 1 {
 				t.Errorf("code %s does not stand once in text and HTML", shown)
 			}
@@ -301,6 +301,16 @@ func TestTheWordsOfMailsAreEasyToRead(t *testing.T) {
 		t.Logf("%s: LIX %.1f", lang, lix)
 		if lix > limit {
 			t.Errorf("%s: LIX %.1f is over %.0f", lang, lix, limit)
+		}
+	}
+}
+
+func BenchmarkRender(b *testing.B) {
+	m := sampleMails(b)
+	data := samples()[0].data
+	for b.Loop() {
+		if _, err := m.Render("sam@example.org", "fr", data); err != nil {
+			b.Fatal(err)
 		}
 	}
 }
