@@ -81,6 +81,44 @@ func TestTheFirstConfigurationIsRefusedWithEachSettingToChange(t *testing.T) {
 	}
 }
 
+func TestTheFirstConfigurationListensWhereThePublicAddressIs(t *testing.T) {
+	for _, one := range []struct{ public, listen string }{
+		{"", ":443"},
+		{"https://sign-in.example.org", ":443"},
+		{"https://sign-in.example.org:8443", ":8443"},
+		{"http://localhost:9090", "127.0.0.1:9090"},
+		{"http://sign-in.localhost", "127.0.0.1:80"},
+		{"http://127.0.0.5:8080", "127.0.0.5:8080"},
+		{"http://[::1]:8080", "[::1]:8080"},
+	} {
+		dir := t.TempDir()
+		written, err := Init(First{Dir: dir, Data: dir, Preset: "parvis", PublicURL: one.public})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := Read(written[0], nil)
+		if err != nil || c.Server.Listen != one.listen {
+			t.Errorf("%q: listens at %q, want %q (%v)", one.public, c.Server.Listen, one.listen, err)
+		}
+		_, err = Load(written[0], nil)
+		if all := problemsOf(t, err); strings.HasPrefix(one.public, "http:") && strings.Contains("\n"+all, "\nserver.") {
+			t.Errorf("%q cannot be served as written:\n%s", one.public, all)
+		}
+	}
+}
+
+func TestInitWritesNothingForAnAddressThatCannotBeServed(t *testing.T) {
+	for _, public := range []string{"http://sign-in.example.org", "https://sign-in.example.org/", "sign-in.example.org"} {
+		dir := t.TempDir()
+		if _, err := Init(First{Dir: dir, Data: dir, Preset: "parvis", PublicURL: public}); err == nil {
+			t.Errorf("%q was taken", public)
+		}
+		if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
+			t.Errorf("%q: init left %v, %v", public, entries, err)
+		}
+	}
+}
+
 func TestInitOverwritesNothing(t *testing.T) {
 	for _, name := range []string{"parvis.yaml", "root.key", "pepper.key"} {
 		dir := t.TempDir()

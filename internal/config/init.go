@@ -2,10 +2,13 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"text/template"
@@ -24,10 +27,32 @@ type First struct {
 	PublicURL string // may be empty
 }
 
+// listenFor is the address of the public listener for a public address: its port; and
+// this machine alone for one that is plain http, which serve takes on no other.
+func listenFor(publicURL string) string {
+	u, err := url.Parse(publicURL)
+	if err != nil || publicURL == "" {
+		return ":443"
+	}
+	if u.Scheme != "http" {
+		return ":" + cmp.Or(u.Port(), "443")
+	}
+	host := u.Hostname()
+	if net.ParseIP(host) == nil {
+		host = "127.0.0.1" // localhost and what ends so
+	}
+	return net.JoinHostPort(host, cmp.Or(u.Port(), "80"))
+}
+
 // Init writes a first configuration and fresh key files, and returns their
 // paths, the configuration's first; it makes both folders. It overwrites nothing: when one of the files
-// exists, it writes none.
+// exists, or nothing could be served at the public address, it writes none.
 func Init(f First) ([]string, error) {
+	if f.PublicURL != "" {
+		if problem := publicURLProblem(f.PublicURL); problem != "" {
+			return nil, fmt.Errorf("config: public address: %s", problem)
+		}
+	}
 	file := filepath.Join(f.Dir, "parvis.yaml")
 	root := filepath.Join(f.Dir, "root.key")
 	pepper := filepath.Join(f.Dir, "pepper.key")
@@ -49,7 +74,7 @@ func Init(f First) ([]string, error) {
 	}
 	var text bytes.Buffer
 	err = t.Execute(&text, map[string]string{
-		"Preset": f.Preset, "PublicURL": f.PublicURL, "Root": root, "Pepper": pepper,
+		"Preset": f.Preset, "PublicURL": f.PublicURL, "Listen": listenFor(f.PublicURL), "Root": root, "Pepper": pepper,
 		"Database": "sqlite:" + filepath.Join(f.Data, "parvis.db"),
 	})
 	if err != nil {
