@@ -11,8 +11,8 @@ POSTGRES := .cache/postgres
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
-demo: build ## serve the demonstration on http://localhost:8080
-	@bin/parvis demo
+demo: build ## serve the demonstration on http://localhost:8080; PORT=9090 takes another port and the next three
+	@bin/parvis demo --port $(or $(PORT),8080)
 
 build: ## the one static binary, bin/parvis
 	@go build -ldflags="-s -w" -o bin/parvis ./cmd/parvis

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
+
+	"parvis/internal/demo/bank"
 )
 
 // announce writes the ready file and tells whoever started the demonstration what to try.
@@ -41,11 +43,23 @@ func (d *demonstration) announce() error {
 		"     the activation mail is in the mailbox.\n" +
 		"  2. Open " + d.services[1].URL + " with the same account: it is asked for a second factor.\n" +
 		"  3. See what the account has, and its settings: " + d.issuer + "/services\n" +
+		d.tryBank() +
 		"Ctrl-C ends the demonstration.\n\n"
 	if _, err := fmt.Fprint(d.Out, b); err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}
 	return nil
+}
+
+// tryBank says what to try of the sign-in partner.
+func (d *demonstration) tryBank() string {
+	var names []string
+	for _, c := range bank.Customers() {
+		names = append(names, c.Name)
+	}
+	return "  4. Choose \"Sign-in partner\" on the sign-in page, and be a customer of the bank there: " + strings.Join(names, ", ") + ".\n" +
+		"     Who has no account yet creates one without a password. Choose a fault at " + d.bankURL + "/faults and try again.\n" +
+		"  5. In the settings, " + d.issuer + "/settings: add, remove or block the bank; merge the two accounts of Rose Lake.\n"
 }
 
 // columns aligns a table.
@@ -61,12 +75,14 @@ func columns(rows [][]string) string {
 
 func stateText(state string) string {
 	switch state {
-	case "pending":
+	case statePending:
 		return "not activated: its activation mail is in the mailbox, the password is chosen there"
-	case "locked":
+	case stateLocked:
 		return "locked after too many wrong passwords"
-	case "connected":
+	case stateConnected:
 		return "active, with two connected services"
+	case stateSecond:
+		return "active, a second account of rose.lake's, known to the first service: merge the two"
 	default:
 		return state
 	}

@@ -56,7 +56,7 @@ type Service struct {
 type Person struct {
 	Email    string `json:"email"`
 	Password string `json:"password"`
-	State    string `json:"state"` // active, pending, locked or connected
+	State    string `json:"state"` // active, pending, locked, connected, or second: another account of who is connected
 
 	Method string   `json:"method"`           // second step that is set up: app, text, voice, backup, several; email: none, a code by e-mail only; partner: as email, and signs in with the bank, too
 	Secret string   `json:"secret,omitempty"` // of the authenticator app, in base32

@@ -30,6 +30,7 @@ const (
 	statePending   = "pending"
 	stateLocked    = "locked"
 	stateConnected = "connected"
+	stateSecond    = "second" // another account of who is connected
 )
 
 // The second steps of seeded people, as the ready file names them.
@@ -66,6 +67,7 @@ func cast() []Person {
 		{Email: "ben.field@northland.example", State: stateActive, Method: methodByBackup, Codes: codes},
 		{Email: "ines.meadow@northland.example", State: stateActive, Method: methodBySeveral, Secret: knownSecret, Number: "+15145550156", Codes: codes},
 		{Email: "lee.shore@northland.example", State: stateActive, Method: methodByPartner, Customer: bank.Customers()[0].ID},
+		{Email: "r.lake@home.example", State: stateSecond, Method: methodByEmail},
 	}
 }
 
@@ -167,6 +169,13 @@ func (d *demonstration) furnish(tx *db.Tx, one casting, a id.Account) error {
 
 // seed puts the people into the database, those that are not there yet.
 func (d *demonstration) seed(ctx context.Context, all []casting) error {
+	for _, s := range d.services {
+		party, err := d.house.Registry.Get(ctx, id.RelyingParty(s.ClientID))
+		if err != nil {
+			return fmt.Errorf("demo: %w", err)
+		}
+		s.Sector = party.Sector
+	}
 	fresh := map[string]bool{}
 	err := d.house.DB.Write(ctx, func(tx *db.Tx) error {
 		clear(fresh)
@@ -221,8 +230,11 @@ func (d *demonstration) person(tx *db.Tx, one casting) (bool, error) {
 	if err := d.furnish(tx, one, a.ID); err != nil {
 		return false, err
 	}
-	if one.State == stateConnected {
-		return true, d.connect(tx, a.ID)
+	switch one.State {
+	case stateConnected:
+		return true, d.connect(tx, a.ID, d.services)
+	case stateSecond:
+		return true, d.connect(tx, a.ID, d.services[:1])
 	}
 	return true, nil
 }
@@ -244,15 +256,19 @@ func (d *demonstration) invite(tx *db.Tx, one casting, a id.Account) error {
 	})
 }
 
-// connect agrees to share with both services.
-func (d *demonstration) connect(tx *db.Tx, a id.Account) error {
-	for _, s := range d.services {
+// connect agrees to share with services, as at a first visit: each knows the account
+// by an identifier from then on.
+func (d *demonstration) connect(tx *db.Tx, a id.Account, services []*service) error {
+	for _, s := range services {
 		rp := id.RelyingParty(s.ClientID)
 		asked := connection.Asked{Account: a, RelyingParty: rp, Claims: s.Claims}
 		if err := d.house.Connections.Give(tx, asked); err != nil {
 			return err
 		}
 		if err := d.house.Connections.Used(tx, a, rp); err != nil {
+			return err
+		}
+		if _, err := d.house.Connections.Subject(tx, s.Sector, a); err != nil {
 			return err
 		}
 	}

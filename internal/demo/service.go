@@ -35,6 +35,7 @@ type service struct {
 	Claims       []string // what people agree to share with it
 	Accepts      []string // acr values that are enough, the first is what its registration demands; none: any
 	Demand       string   // one word for the ready file
+	Sector       string   // who shares its people's identifiers, as the registry says
 	Words        *words
 	Now          func() time.Time
 
