@@ -57,7 +57,7 @@ func (h *House) domains(Options) error {
 	h.Phones = phone.Phones{Keys: h.Keys, Methods: h.Methods, Settings: c.Methods.Phone}
 	h.Worker.Stopped = h.numberStopped
 	h.Codes = otp.Codes{Keys: h.Keys, Settings: c.Methods.Code}
-	h.Sessions = session.Sessions{Settings: c.Session}
+	h.Sessions = session.Sessions{Keys: h.Keys, Settings: c.Session}
 	h.Connections = connection.Connections{Settings: c.OIDC.Connection, Audit: h.Audit}
 	h.Grants = grant.Grants{Settings: c.OIDC.Grant, Audit: h.Audit}
 	return nil

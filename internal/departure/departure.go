@@ -30,46 +30,85 @@ type Journey struct {
 
 // Take takes the notice of a partner that somebody has signed out there
 // (OpenID Connect Back-Channel Logout 1.0, 2.7): the sessions that this partner opened
-// here for them end, and no others. A notice counts once, in the transaction that ends
+// here for them end, and no others; where the notice names a session of the partner's,
+// those that began with it. A notice counts once, in the transaction that ends
 // the sessions, so that a repeated one ends none that began since. The error is an
 // *upstream.Error for a notice that does not count; a subject that nobody here has is
-// none. Fault NotFound for a partner that gives no notice.
+// none, a session alone that nobody came by is one. Fault NotFound for a partner that gives no notice.
 func (j *Journey) Take(ctx context.Context, v flow.Visitor, provider upstream.ID, token string) error {
 	d, err := j.Upstreams.Departure(ctx, provider, token)
 	if err != nil {
 		return j.refused(ctx, v, err)
 	}
-	first := false
+	first, known := false, false
 	err = j.DB.Write(ctx, func(tx *db.Tx) error {
 		var err error
 		if first, err = upstream.TakeDeparture(tx, d); err != nil || !first {
 			return err
 		}
-		link, found, err := j.Links.Find(tx, d.Issuer, d.Subject)
-		if err != nil || !found {
-			return err
-		}
-		live, err := j.Sessions.List(tx, link.Account)
-		if err != nil {
-			return err
-		}
-		for _, s := range live {
-			if s.Facts.Partner.Door != string(provider) {
-				continue
-			}
-			if err := j.end(tx, s, provider); err != nil {
-				return err
-			}
-		}
-		return nil
+		known, err = j.endMeant(tx, provider, d)
+		return err
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return fmt.Errorf("departure: %w", err)
-	}
-	if !first {
+	case !first:
 		return j.refused(ctx, v, upstream.Fail(upstream.Replay, "the notice was given before"))
+	case !known:
+		return j.refused(ctx, v, upstream.Fail(upstream.Invalid, "the notice names a session by which nobody came here"))
 	}
 	return nil
+}
+
+// endMeant ends the live sessions that a notice is about. It reports false when the
+// notice names a session alone that no session here is known by.
+func (j *Journey) endMeant(tx *db.Tx, provider upstream.ID, d upstream.Departure) (known bool, err error) {
+	sessions, known, err := j.meant(tx, provider, d)
+	if err != nil {
+		return false, err
+	}
+	for _, s := range sessions {
+		if !s.Live() || s.Facts.Partner.Door != string(provider) {
+			continue
+		}
+		text, err := j.Sessions.There(s)
+		if err != nil {
+			return false, err
+		}
+		presence, err := upstream.ReadPresence(text)
+		if err != nil {
+			return false, err
+		}
+		if !d.Means(presence) {
+			continue
+		}
+		if err := j.end(tx, s, provider); err != nil {
+			return false, err
+		}
+	}
+	return known, nil
+}
+
+// meant are the sessions that a notice can be about: those of the person, or, where it
+// names none, those that go by the partner's own session (2.6).
+func (j *Journey) meant(tx *db.Tx, provider upstream.ID, d upstream.Departure) ([]session.Session, bool, error) {
+	if d.Subject == "" {
+		var out []session.Session
+		for _, index := range d.Indexes {
+			found, err := j.Sessions.ByThere(tx, upstream.Key(provider, index))
+			if err != nil {
+				return nil, false, err
+			}
+			out = append(out, found...)
+		}
+		return out, len(out) > 0, nil
+	}
+	link, found, err := j.Links.Find(tx, d.Issuer, d.Subject)
+	if err != nil || !found {
+		return nil, true, err
+	}
+	live, err := j.Sessions.List(tx, link.Account)
+	return live, true, err
 }
 
 // refused counts a notice that does not count. Those that do are not counted: a partner

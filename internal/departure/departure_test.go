@@ -96,6 +96,56 @@ func TestWhoSignsOutAtThePartnerIsSignedOutWhereItOpenedTheDoor(t *testing.T) {
 	}, journeytest.WithUnion())
 }
 
+// OpenID Connect Back-Channel Logout 1.0, 2.4 and 2.6: a notice may name a session alone.
+func TestANoticeOfASessionEndsThatSessionAlone(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		notice := func(partner upstream.ID, token string) error {
+			return h.Departure.Take(t.Context(), h.Browser().Visitor, partner, token)
+		}
+		h.Bank.CallsIt("first")
+		one := h.Browser()
+		byPartner(t, h, one, customer, address)
+		h.Bank.CallsIt("second")
+		two := h.Browser()
+		two.AtBank(two.From(journeytest.Permits), customer)
+		h.Bank.CallsIt("")
+		unnamed := h.Browser()
+		unnamed.AtBank(unnamed.From(journeytest.Permits), customer)
+
+		if err := notice(journeytest.BankID, "- n-1 nobodys"); upstream.FailureOf(err) != upstream.Invalid {
+			t.Errorf("a session by which nobody came: %v", err)
+		}
+		if err := notice(journeytest.UnionID, "- n-1 first"); upstream.FailureOf(err) != upstream.Invalid {
+			t.Errorf("a session of another partner: %v", err)
+		}
+		if one.Live().ID == "" {
+			t.Fatal("another partner's session ends")
+		}
+		if err := notice(journeytest.BankID, "- n-2 first"); err != nil {
+			t.Fatal(err)
+		}
+		if one.Live().ID != "" || two.Live().ID == "" || unnamed.Live().ID == "" {
+			t.Error("not just the session that was named ends")
+		}
+		if err := notice(journeytest.BankID, "- n-3 first"); err != nil {
+			t.Errorf("a session that has ended: %v", err)
+		}
+		if err := notice(journeytest.BankID, "customer-2 n-4 second"); err != nil || two.Live().ID == "" {
+			t.Errorf("the session of somebody else: %v", err)
+		}
+		// Of a person and a session, those of the person that could be it.
+		if err := notice(journeytest.BankID, customer+" n-5 second"); err != nil {
+			t.Fatal(err)
+		}
+		if two.Live().ID != "" || unnamed.Live().ID != "" {
+			t.Error("a session that may be meant goes on")
+		}
+		if n := h.Events(audit.SessionEnded); n != 3 {
+			t.Errorf("%d events", n)
+		}
+	}, journeytest.WithUnion())
+}
+
 // setPassword chooses the first password of a partner's account and signs in with it.
 func setPassword(t *testing.T, h *journeytest.House, b *journeytest.Browser, f id.Flow) *journeytest.Browser {
 	t.Helper()

@@ -191,10 +191,27 @@ func first(f flow.Flow, c chosen, now time.Time) policy.Facts {
 	return f.State.Progress.Partner.Facts(f)
 }
 
+// abroad is what the sign-in partner that takes the place of a password calls the sign-in.
+func abroad(f flow.Flow, c chosen) (session.Abroad, error) {
+	p := f.State.Progress.Partner
+	if c.verifier != "" || p.There == "" {
+		return session.Abroad{}, nil
+	}
+	presence, err := upstream.ReadPresence(p.There)
+	if err != nil {
+		return session.Abroad{}, err
+	}
+	return session.Abroad{Text: p.There, Key: upstream.Key(upstream.ID(p.Provider), presence.Index)}, nil
+}
+
 // open starts the first session, remembers the browser and welcomes the owner.
 func (j *Journey) open(tx *db.Tx, f flow.Flow, c chosen, a account.Account) error {
 	n := c.session
 	n.Facts = first(f, c, tx.Now()).With(policy.Email, db.Time(f.State.Progress.ProvenAt), f.ID)
+	var err error
+	if n.There, err = abroad(f, c); err != nil {
+		return err
+	}
 	if _, err := j.Sessions.Reauthenticate(tx, c.visitor.Session, n); err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ type Partner struct {
 	Provider string       `json:"provider,omitempty"` // where the person has signed in
 	Issuer   string       `json:"issuer,omitempty"`
 	Subject  string       `json:"subject,omitempty"` // who they are there, checked
+	There    string       `json:"there,omitempty"`   // what the partner calls their session, as upstream wrote it
 	Level    policy.Level `json:"level,omitzero"`    // what it is worth
 	At       int64        `json:"at,omitempty"`      // when they signed in there
 	Untimed  bool         `json:"untimed,omitempty"` // the partner does not tell when: At is when it answered

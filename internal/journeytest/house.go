@@ -170,7 +170,7 @@ func build(t testing.TB, d *db.DB, clock *dbtest.Clock, p plan) *House {
 	h.BackupCodes = backupcode.Codes{Keys: keys, Methods: h.Methods, Settings: backupcode.Preset("parvis"), Hash: h.Hasher.Hash, HashLike: h.Hasher.HashLike}
 	h.Phones = phone.Phones{Keys: keys, Methods: h.Methods, Settings: phone.Preset("parvis")}
 	h.Codes = otp.Codes{Keys: keys, Settings: otp.Preset("parvis")}
-	h.Sessions = session.Sessions{Settings: session.Preset("parvis")}
+	h.Sessions = session.Sessions{Keys: keys, Settings: session.Preset("parvis")}
 	h.Audit = &audit.Log{DB: d, Keys: keys, Settings: audit.Preset("parvis")}
 	limiter := &ratelimit.Limiter{DB: d, Keys: keys, Settings: p.limits, Now: clock.Now}
 	passwords := password.Passwords{Keys: keys}

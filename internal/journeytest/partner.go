@@ -17,6 +17,7 @@ import (
 type Bank struct {
 	mutex sync.Mutex
 	came  upstream.Assertion
+	sid   string
 	err   error
 	asked []upstream.Ask
 
@@ -41,6 +42,13 @@ func (b *Bank) Comes(customer string) {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
 	b.came, b.err = upstream.Assertion{Subject: customer}, nil
+}
+
+// CallsIt lets the bank name the session of the sign-ins that come.
+func (b *Bank) CallsIt(sid string) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	b.sid = sid
 }
 
 // Fails lets the next sign-in come to nothing.
@@ -93,7 +101,7 @@ func (c bankConsumer) Finish(_ context.Context, p *upstream.Provider, pending up
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
 	came := b.came
-	came.Issuer = p.Issuer
+	came.Issuer, came.Presence = p.Issuer, upstream.Presence{Subject: came.Subject, Index: b.sid}
 	if !b.untimed {
 		came.AuthTime = c.house.Clock.Now()
 	}
@@ -166,11 +174,16 @@ func (b *Browser) LinkBank(f id.Flow, customer string) {
 	}
 }
 
-// Departure takes "customer jti" as a notice that a customer has signed out.
+// Departure takes "customer jti", or "customer jti sid", as a notice that a customer has
+// signed out; "-" stands for no customer.
 func (bankConsumer) Departure(_ context.Context, p *upstream.Provider, token string) (upstream.Departure, error) {
-	customer, notice, ok := strings.Cut(token, " ")
-	if !ok {
+	words := strings.Fields(token)
+	if len(words) < 2 {
 		return upstream.Departure{}, upstream.Fail(upstream.Invalid, "as the test wants it")
 	}
-	return upstream.Departure{Issuer: p.Issuer, Subject: customer, ID: notice, Until: time.Now().Add(time.Hour)}, nil //nolint:forbidigo // long after every test
+	out := upstream.Departure{Issuer: p.Issuer, ID: words[1], Until: time.Now().Add(time.Hour), Indexes: words[2:]} //nolint:forbidigo // long after every test
+	if words[0] != "-" {
+		out.Subject = words[0]
+	}
+	return out, nil
 }

@@ -103,7 +103,7 @@ func open(t *testing.T, d *db.DB, clock *dbtest.Clock, first *house) *house {
 	check(t, err)
 	h.flows = flow.Flows{Keys: keys, Settings: flow.Preset("")}
 	h.accounts = account.Accounts{Keys: keys, Settings: account.Preset("")}
-	h.sessions = session.Sessions{Settings: session.Preset("")}
+	h.sessions = session.Sessions{Keys: keys, Settings: session.Preset("")}
 	h.connections = connection.Connections{Settings: connection.Preset(""), Audit: log}
 	h.grants = grant.Grants{Settings: grant.Preset(""), Audit: log}
 	h.registry = &relyingparty.Registry{DB: d, Now: clock.Now}

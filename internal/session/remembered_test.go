@@ -158,7 +158,7 @@ func TestADeploymentThatRemembersNothingForgetsWhatWasRemembered(t *testing.T) {
 func TestOfManyRequestsToRememberOneBrowserOneRowIsLeft(t *testing.T) {
 	clock := dbtest.NewClock()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
-		h := &house{T: t, db: d, clock: clock, Sessions: session.Sessions{Settings: session.Preset("parvis")}}
+		h := &house{T: t, db: d, clock: clock, Sessions: session.Sessions{Keys: keysOf(t), Settings: session.Preset("parvis")}}
 		token, _ := h.signs("", "SAM", nil)
 		known := h.known(token, "SAM")
 		var wg sync.WaitGroup

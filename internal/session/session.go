@@ -6,7 +6,8 @@
 // latest after a fixed time (absolute), and at once when it is revoked: it is
 // read from the database for every request and never cached. Every
 // authentication makes a new session and a new token; the older one is dead.
-// The session stores facts; what they are worth is for policy to say.
+// The session stores facts; what they are worth is for policy to say. What a sign-in
+// partner calls the session that it opened is sealed beside them and wiped when it ends.
 //
 // Beside them stand the devices: browsers in which an account has signed in
 // before. A device never replaces authentication; it only gives its browser a
@@ -51,6 +52,8 @@ type Session struct {
 	IdleEndsAt time.Time // when it ends if nothing happens
 	EndsAt     time.Time // when it ends whatever happens
 	Reason     EndReason // why it ended, for Ended
+
+	there []byte // sealed: see There
 }
 
 // Live reports whether the session counts.
@@ -78,6 +81,7 @@ type New struct {
 	Token   string // for the cookie: 256 bits
 	Account id.Account
 	Facts   policy.Facts
+	There   Abroad // of one that a sign-in partner opened
 }
 
 // LogValue keeps the token out of the log.
@@ -90,6 +94,7 @@ func Prepare(account id.Account, facts policy.Facts) New {
 
 // Sessions are the sessions in the database. Every method takes a transaction.
 type Sessions struct {
+	Keys     *secret.Keys
 	Settings Settings
 }
 
@@ -102,14 +107,15 @@ func (s Sessions) Start(tx *db.Tx, n New) (Session, error) {
 	}
 	now := tx.Now()
 	ends := now.Add(s.Settings.Absolute)
-	err = tx.ExecOne(`INSERT INTO session (id, token_digest, account_id, facts, created_at, touched_at, ends_at)
-		VALUES ($1, $2, $3, $4, $5, $5, $6)`,
-		n.ID, secret.Digest(n.Token), n.Account, string(facts), db.Millis(now), db.Millis(ends))
+	there, index := s.sealThere(n)
+	err = tx.ExecOne(`INSERT INTO session (id, token_digest, account_id, facts, created_at, touched_at, ends_at, there, there_index)
+		VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8)`,
+		n.ID, secret.Digest(n.Token), n.Account, string(facts), db.Millis(now), db.Millis(ends), there, index)
 	if err != nil {
 		return Session{}, fmt.Errorf("session: start: %w", err)
 	}
 	return Session{
-		ID: n.ID, Account: n.Account, Facts: n.Facts, Standing: Live,
+		ID: n.ID, Account: n.Account, Facts: n.Facts, Standing: Live, there: there,
 		CreatedAt: now, TouchedAt: now, IdleEndsAt: s.idleEnd(now, ends), EndsAt: ends,
 	}, nil
 }
@@ -118,7 +124,7 @@ func (s Sessions) Start(tx *db.Tx, n New) (Session, error) {
 // the new one. The older token is dead from the commit on.
 func (s Sessions) Reauthenticate(tx *db.Tx, older string, n New) (Session, error) {
 	if older != "" {
-		_, err := tx.Exec(`UPDATE session SET ended_at = $1, end_reason = $2 WHERE token_digest = $3 AND ended_at IS NULL`,
+		_, err := tx.Exec(`UPDATE session SET ended_at = $1, end_reason = $2, there = NULL WHERE token_digest = $3 AND ended_at IS NULL`,
 			db.Millis(tx.Now()), Replaced, secret.Digest(older))
 		if err != nil {
 			return Session{}, fmt.Errorf("session: replace: %w", err)
@@ -127,14 +133,14 @@ func (s Sessions) Reauthenticate(tx *db.Tx, older string, n New) (Session, error
 	return s.Start(tx, n)
 }
 
-const columns = `id, account_id, facts, created_at, touched_at, ends_at, ended_at, end_reason`
+const columns = `id, account_id, facts, created_at, touched_at, ends_at, ended_at, end_reason, there`
 
 func (s Sessions) scan(r interface{ Scan(dest ...any) error }, now time.Time) (Session, error) {
 	var out Session
 	var facts string
 	var ended time.Time
 	err := r.Scan(&out.ID, &out.Account, &facts, db.ScanTime(&out.CreatedAt), db.ScanTime(&out.TouchedAt),
-		db.ScanTime(&out.EndsAt), db.NullTime(&ended), db.ScanText(&out.Reason))
+		db.ScanTime(&out.EndsAt), db.NullTime(&ended), db.ScanText(&out.Reason), &out.there)
 	if err != nil {
 		return Session{}, err
 	}
@@ -218,7 +224,7 @@ func (s Sessions) Touch(tx *db.Tx, session id.Session) (bool, error) {
 
 // End ends one session; false when it had ended or there is none.
 func (s Sessions) End(tx *db.Tx, session id.Session, reason EndReason) (bool, error) {
-	n, err := tx.Exec(`UPDATE session SET ended_at = $1, end_reason = $2 WHERE id = $3 AND ended_at IS NULL`,
+	n, err := tx.Exec(`UPDATE session SET ended_at = $1, end_reason = $2, there = NULL WHERE id = $3 AND ended_at IS NULL`,
 		db.Millis(tx.Now()), reason, session)
 	if err != nil {
 		return false, fmt.Errorf("session: end: %w", err)
@@ -229,7 +235,7 @@ func (s Sessions) End(tx *db.Tx, session id.Session, reason EndReason) (bool, er
 // EndAll ends every session of an account except one ("" for none excepted)
 // and tells how many.
 func (s Sessions) EndAll(tx *db.Tx, account id.Account, except id.Session, reason EndReason) (int64, error) {
-	n, err := tx.Exec(`UPDATE session SET ended_at = $1, end_reason = $2
+	n, err := tx.Exec(`UPDATE session SET ended_at = $1, end_reason = $2, there = NULL
 		WHERE account_id = $3 AND id <> $4 AND ended_at IS NULL`, db.Millis(tx.Now()), reason, account, except)
 	if err != nil {
 		return 0, fmt.Errorf("session: end all: %w", err)
@@ -265,9 +271,16 @@ func (s Sessions) Erase(tx *db.Tx, account id.Account) error {
 }
 
 // Purge deletes sessions that stopped counting longer ago than Settings.KeptFor
-// and browsers that are no longer known or remembered, at most limit of each.
+// and browsers that are no longer known or remembered, at most limit of each. What
+// partners call sessions that ended by themselves it wipes at once.
 func (s Sessions) Purge(tx *db.Tx, limit int) (int64, error) {
 	now := tx.Now()
+	_, err := tx.Exec(`UPDATE session SET there = NULL WHERE id IN (SELECT id FROM session
+		WHERE there IS NOT NULL AND (ends_at <= $1 OR touched_at <= $2 OR ended_at IS NOT NULL) LIMIT $3)`,
+		db.Millis(now), db.Millis(now.Add(-s.Settings.Idle)), limit)
+	if err != nil {
+		return 0, fmt.Errorf("session: purge: %w", err)
+	}
 	long := now.Add(-s.Settings.KeptFor)
 	n, err := tx.Exec(`DELETE FROM session WHERE id IN (SELECT id FROM session
 		WHERE ends_at <= $1 OR touched_at <= $2 OR ended_at <= $1 ORDER BY touched_at LIMIT $3)`,

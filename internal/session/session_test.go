@@ -11,8 +11,18 @@ import (
 	"parvis/internal/db/dbtest"
 	"parvis/internal/id"
 	"parvis/internal/policy"
+	"parvis/internal/secret"
 	"parvis/internal/session"
 )
+
+func keysOf(t *testing.T) *secret.Keys {
+	t.Helper()
+	keys, err := secret.NewKeys(make([]byte, 32), make([]byte, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys
+}
 
 type house struct {
 	*testing.T
@@ -24,7 +34,7 @@ type house struct {
 func each(t *testing.T, preset string, test func(h *house)) {
 	clock := dbtest.NewClock()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
-		test(&house{T: t, db: d, clock: clock, Sessions: session.Sessions{Settings: session.Preset(preset)}})
+		test(&house{T: t, db: d, clock: clock, Sessions: session.Sessions{Keys: keysOf(t), Settings: session.Preset(preset)}})
 	}, dbtest.WithClock(clock.Now))
 }
 

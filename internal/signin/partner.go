@@ -16,6 +16,7 @@ import (
 	"parvis/internal/i18n"
 	"parvis/internal/id"
 	"parvis/internal/ratelimit"
+	"parvis/internal/session"
 	"parvis/internal/upstream"
 )
 
@@ -319,7 +320,12 @@ func (j *Journey) partnerCame(ctx context.Context, v flow.Visitor, t taken, prov
 	if err != nil {
 		return Result{}, err
 	}
+	presence, err := came.Presence.Text()
+	if err != nil {
+		return Result{}, fmt.Errorf("signin: partner: %w", err)
+	}
 	o := j.prepareSession(v, a)
+	o.session.There = session.Abroad{Text: presence, Key: upstream.Key(provider, came.Presence.Index)}
 	var opened bool
 	err = j.DB.Write(ctx, func(tx *db.Tx) error {
 		opened = false
@@ -347,7 +353,7 @@ func (j *Journey) partnerCame(ctx context.Context, v flow.Visitor, t taken, prov
 			return j.save(tx, f, before)
 		}
 		p := flow.Partner{
-			Provider: string(provider), Issuer: came.Issuer, Subject: came.Subject, Level: came.Level, Untimed: came.AuthTime.IsZero(),
+			There: presence, Provider: string(provider), Issuer: came.Issuer, Subject: came.Subject, Level: came.Level, Untimed: came.AuthTime.IsZero(),
 			At: db.Millis(signedInAt(came, tx.Now())), Came: db.Millis(tx.Now()), Until: db.Millis(tx.Now().Add(linkWithin)),
 		}
 		now, there, err := j.Accounts.ByID(tx, a.account.ID)

@@ -36,7 +36,8 @@ func (r *Registry) SignOut(ctx context.Context, provider ID, lang i18n.Lang) (*P
 // Departure is a checked notice of a provider that somebody has signed out there.
 type Departure struct {
 	Issuer  string
-	Subject string
+	Subject string    // "" where the notice names a session only
+	Indexes []string  // which of their sessions there; none: each
 	ID      string    // of the notice: it counts once
 	Until   time.Time // when it would be refused as too old anyway
 }
@@ -63,8 +64,8 @@ func (r *Registry) Departure(ctx context.Context, provider ID, token string) (De
 		return Departure{}, fault.New(fault.NotFound, "error.upstream.unknown")
 	}
 	d, err := consumer.Departure(ctx, p, token)
-	if err == nil && (d.Issuer != p.Issuer || d.Subject == "" || d.ID == "") {
-		return Departure{}, Fail(Invalid, "a notice of another issuer, or without a subject")
+	if err == nil && (d.Issuer != p.Issuer || d.Subject == "" && len(d.Indexes) == 0 || d.ID == "") {
+		return Departure{}, Fail(Invalid, "a notice of another issuer, or about nobody")
 	}
 	return d, err
 }

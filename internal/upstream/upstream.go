@@ -190,6 +190,7 @@ type Assertion struct {
 	AuthTime     time.Time    // zero: the partner does not say
 	NotOnOrAfter time.Time    // good until then
 	Level        policy.Level // what it is worth here; set by Registry.Finish
+	Presence     Presence     // what the partner calls this sign-in
 }
 
 // LogValue keeps the subject out of the log.

@@ -29,8 +29,7 @@ type departure struct {
 // Departure checks a logout token (OpenID Connect Back-Channel Logout 1.0, 2.6): signed,
 // and encrypted where ID tokens are, as those are; by this provider, for us alone; made
 // within the hour; a logout token and nothing else, so that no ID token passes for one.
-// sub is demanded: without it, nobody is found here by a session of the provider's.
-// Whoever acts on it takes its identifier first, once.
+// it names a person by sub, their session by sid, or both (2.4). Whoever acts on it takes its identifier first, once.
 func (c *Consumer) Departure(ctx context.Context, p *upstream.Provider, token string) (upstream.Departure, error) {
 	none := upstream.Departure{}
 	if !visible(token, maxDeparture) {
@@ -54,7 +53,11 @@ func (c *Consumer) Departure(ctx context.Context, p *upstream.Provider, token st
 	if err := d.check(p, c.Now()); err != nil {
 		return none, err
 	}
-	return upstream.Departure{Issuer: d.Issuer, Subject: d.Subject, ID: d.ID, Until: d.IssuedAt.Add(departureLife + p.Skew)}, nil
+	out := upstream.Departure{Issuer: d.Issuer, Subject: d.Subject, ID: d.ID, Until: d.IssuedAt.Add(departureLife + p.Skew)}
+	if sid := d.sid(); sid != "" {
+		out.Indexes = []string{sid}
+	}
+	return out, nil
 }
 
 // readDeparture reads the payload of a token whose signature was verified.
@@ -81,8 +84,12 @@ func (d departure) check(p *upstream.Provider, now time.Time) error {
 		return upstream.Fail(upstream.Invalid, "logout token: events does not say that somebody signed out")
 	case !visible(d.ID, maxJTI):
 		return upstream.Fail(upstream.Invalid, "logout token: jti is missing or no identifier")
-	case !printable(d.Subject, upstream.MaxSubject):
-		return upstream.Fail(upstream.Invalid, "logout token: sub is missing or no subject; a sid alone finds nobody here")
+	case d.Subject != "" && !printable(d.Subject, upstream.MaxSubject):
+		return upstream.Fail(upstream.Invalid, "logout token: sub is no subject")
+	case len(d.SessionID) > 0 && d.sid() == "": // else it would end each session of the person
+		return upstream.Fail(upstream.Invalid, "logout token: sid is no identifier (1 to 256 ASCII characters)")
+	case d.Subject == "" && d.sid() == "":
+		return upstream.Fail(upstream.Invalid, "logout token: sub and sid are missing")
 	case d.Expires.IsZero() || d.IssuedAt.IsZero():
 		return upstream.Fail(upstream.Invalid, "logout token: exp or iat is missing")
 	case !now.Before(d.Expires.Add(p.Skew)), now.Sub(d.IssuedAt.Time) > departureLife:

@@ -1,6 +1,7 @@
 package oidc
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,9 +26,20 @@ func TestALogoutTokenOfAPartnerIsTaken(t *testing.T) {
 	for name, typ := range map[string]string{"typed": "logout+jwt", "without type": "", "as the first ones were": "JWT"} {
 		token := signWith(t, f.alg, josev4.JSONWebKey{Key: f.keys[f.kid], KeyID: f.kid}, typ, f.leaving())
 		d, err := f.c.Departure(t.Context(), p, token)
-		if err != nil || d.Issuer != p.Issuer || d.Subject != "s-1" || d.ID != "notice-1" || !d.Until.Equal(f.clock.Add(departureLife+p.Skew)) {
+		if err != nil || d.Issuer != p.Issuer || d.Subject != "s-1" || d.ID != "notice-1" || !slices.Equal(d.Indexes, []string{"their-session"}) || !d.Until.Equal(f.clock.Add(departureLife+p.Skew)) {
 			t.Errorf("%s: %+v, %v", name, d, err)
 		}
+	}
+	// 2.4: a person, a session, or both.
+	alone := f.leaving()
+	delete(alone, "sub")
+	if d, err := f.c.Departure(t.Context(), p, f.sign(alone)); err != nil || d.Subject != "" || !slices.Equal(d.Indexes, []string{"their-session"}) {
+		t.Errorf("a session alone: %+v, %v", d, err)
+	}
+	each := f.leaving()
+	delete(each, "sid")
+	if d, err := f.c.Departure(t.Context(), p, f.sign(each)); err != nil || d.Subject != "s-1" || d.Indexes != nil {
+		t.Errorf("a person alone: %+v, %v", d, err)
 	}
 	key := ecKey(t)
 	f.settings.OIDC.DecryptionKey = pemOf(t, key)
@@ -60,7 +72,12 @@ func TestNoTokenThatIsNoLogoutTokenEndsASession(t *testing.T) {
 		"no identifier":        unset("jti"),
 		"an empty identifier":  set("jti", ""),
 		"a long identifier":    set("jti", strings.Repeat("j", maxJTI+1)),
-		"no subject":           unset("sub"),
+		"nobody":               func(c map[string]any) { delete(c, "sub"); delete(c, "sid") },
+		"a person unnamed":     set("sub", "s\n"),
+		"a session of no type": set("sid", 7),
+		"a session unnamed":    set("sid", ""),
+		"a session of nothing": set("sid", nil),
+		"a long session":       set("sid", strings.Repeat("s", maxSID+1)),
 		"a subject of no type": set("sub", 7),
 		"expired":              set("exp", f.clock.Add(-11*time.Second).Unix()),
 		"without end":          unset("exp"),
@@ -105,12 +122,13 @@ func FuzzDeparture(f *testing.F) {
 	now := time.Unix(1_800_000_000, 0)
 	f.Add([]byte(`{"iss":"https://b.example","aud":"parvis","sub":"s","jti":"j","exp":1800000100,"iat":1800000000,"events":{"http://schemas.openid.net/event/backchannel-logout":{}}}`))
 	f.Add([]byte(`{"iss":"https://b.example","aud":["parvis"],"sub":"s","jti":"j","nonce":null,"exp":1e9,"events":{"http://schemas.openid.net/event/backchannel-logout":[]}}`))
+	f.Add([]byte(`{"iss":"https://b.example","aud":"parvis","sid":"s","jti":"j","exp":1800000100,"iat":1800000000,"events":{"http://schemas.openid.net/event/backchannel-logout":{}}}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		d, err := readDeparture(raw)
 		if err != nil || d.check(p, now) != nil {
 			return
 		}
-		if d.Issuer != p.Issuer || d.Subject == "" || d.ID == "" || len(d.ID) > maxJTI || d.IssuedAt.Before(now.Add(-departureLife)) {
+		if d.Issuer != p.Issuer || d.Subject == "" && d.sid() == "" || len(d.SessionID) > 0 && d.sid() == "" || d.ID == "" || len(d.ID) > maxJTI || d.IssuedAt.Before(now.Add(-departureLife)) {
 			t.Errorf("%+v is taken", d)
 		}
 	})

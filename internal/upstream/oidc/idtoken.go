@@ -31,6 +31,7 @@ type claims struct {
 	AccessHash      string          `json:"at_hash"`
 	ACR             string          `json:"acr"`
 	AMR             methods         `json:"amr"`
+	SessionID       json.RawMessage `json:"sid"`    // OpenID Connect Back-Channel Logout 1.0, 2.1
 	Events          json.RawMessage `json:"events"` // of logout tokens, which look alike
 
 	algorithm jose.Algorithm
@@ -152,7 +153,20 @@ func (t claims) check(p *upstream.Provider, pending upstream.Pending, accessToke
 	}
 	return upstream.Assertion{
 		Issuer: t.Issuer, Subject: t.Subject, ACR: t.ACR, AMR: t.AMR, AuthTime: t.AuthTime.Time, NotOnOrAfter: t.Expires.Time,
+		Presence: upstream.Presence{Subject: t.Subject, Index: t.sid()},
 	}, nil
+}
+
+// maxSID is the longest identifier of a provider's session that is kept, in bytes.
+const maxSID = 256
+
+// sid is the provider's session; "" where the token names none that could be named again.
+func (t claims) sid() string {
+	var out string
+	if json.Unmarshal(t.SessionID, &out) != nil || !printable(out, maxSID) {
+		return ""
+	}
+	return out
 }
 
 // checkParties: by this provider, for us alone, about somebody.
