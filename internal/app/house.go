@@ -47,6 +47,8 @@ import (
 	"parvis/internal/notify/smtp"
 	"parvis/internal/operator"
 	"parvis/internal/outbound"
+	"parvis/internal/owner"
+	"parvis/internal/partnering"
 	"parvis/internal/policy"
 	"parvis/internal/ratelimit"
 	"parvis/internal/recovery"
@@ -123,6 +125,8 @@ type House struct {
 	Stepup     *stepup.Journey
 	Lifecycle  *lifecycle.Lifecycle
 	Merging    *merging.Journey
+	Partnering *partnering.Journey
+	Owners     owner.Owners
 	Departure  *departure.Journey
 	Visitor    *visit.Visitor
 	Jobs       *job.Runner

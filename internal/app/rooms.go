@@ -23,6 +23,8 @@ import (
 	"parvis/internal/lifecycle"
 	"parvis/internal/merging"
 	"parvis/internal/notify/notice"
+	"parvis/internal/owner"
+	"parvis/internal/partnering"
 	"parvis/internal/recovery"
 	"parvis/internal/session"
 	"parvis/internal/signin"
@@ -65,9 +67,10 @@ func (h *House) domains(Options) error {
 
 // journeys builds what orchestrates the domains.
 func (h *House) journeys(Options) error {
+	h.Owners = owner.Owners{Accounts: h.Accounts, Sessions: h.Sessions, Table: h.Table, Outbox: h.Outbox, Audit: h.Audit}
 	h.Signin = &signin.Journey{
 		DB: h.DB, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs,
-		Passwords: h.Passwords, Hasher: h.Hasher, Table: h.Table, Sessions: h.Sessions,
+		Passwords: h.Passwords, Hasher: h.Hasher, Table: h.Table, Sessions: h.Sessions, Owners: h.Owners,
 		Connections: h.Connections, Grants: h.Grants, Upstreams: h.Upstreams, Links: h.Links, Answers: upstream.Answers{DB: h.DB, Keys: h.Keys}, Registry: h.Registry, Outbox: h.Outbox,
 		Audit: h.Audit, Limiter: h.Limiter, Settings: h.Config.Signin,
 	}
@@ -83,9 +86,10 @@ func (h *House) journeys(Options) error {
 	}
 	h.Stepup = &stepup.Journey{
 		DB: h.DB, Flows: h.Flows, Accounts: h.Accounts, Methods: h.Methods, Apps: h.Apps, Codes: h.Codes, Phones: h.Phones,
-		BackupCodes: h.BackupCodes, Sessions: h.Sessions, Registry: h.Registry, Outbox: h.Outbox, Audit: h.Audit,
+		BackupCodes: h.BackupCodes, Sessions: h.Sessions, Owners: h.Owners, Registry: h.Registry, Outbox: h.Outbox, Audit: h.Audit,
 		Limiter: h.Limiter, Table: h.Table, Name: h.Config.Deployment.Names,
 	}
+	h.Partnering = &partnering.Journey{DB: h.DB, Owners: h.Owners, Passwords: h.Passwords, Upstreams: h.Upstreams, Links: h.Links}
 	h.Lifecycle = &lifecycle.Lifecycle{
 		DB: h.DB, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs, Passwords: h.Passwords,
 		Apps: h.Apps, BackupCodes: h.BackupCodes, Phones: h.Phones, Codes: h.Codes, Sessions: h.Sessions, Connections: h.Connections, Grants: h.Grants, Links: h.Links, Outbox: h.Outbox, Audit: h.Audit,

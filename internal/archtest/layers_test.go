@@ -17,10 +17,12 @@ var layers = map[string]int{
 	"internal/account": 4, "internal/authenticator": 4, "internal/session": 4, "internal/grant": 4,
 	"internal/relyingparty": 4, "internal/connection": 4, "internal/proving": 4,
 	"internal/upstream": 4, "internal/operator": 4, "internal/assist": 4,
-	"internal/enrollment": 5, "internal/signin": 5, "internal/recovery": 5, "internal/stepup": 5, "internal/lifecycle": 5, "internal/merging": 5, "internal/departure": 5,
-	"internal/web/visit": 6,
-	"internal/oidc":      7, "internal/web/signinui": 7, "internal/web/accountui": 7, "internal/web/portal": 7, "internal/web/operatorapi": 7,
-	"internal/config": 8, "internal/app": 9, "internal/demo": 10, "internal/bench": 10, "internal/cli": 11, "cmd/parvis": 12,
+	"internal/owner":      5,
+	"internal/enrollment": 6, "internal/signin": 6, "internal/recovery": 6, "internal/stepup": 6, "internal/lifecycle": 6, "internal/merging": 6, "internal/departure": 6,
+	"internal/partnering": 6,
+	"internal/web/visit":  7,
+	"internal/oidc":       8, "internal/web/signinui": 8, "internal/web/accountui": 8, "internal/web/portal": 8, "internal/web/operatorapi": 8,
+	"internal/config": 9, "internal/app": 10, "internal/demo": 11, "internal/bench": 11, "internal/cli": 12, "cmd/parvis": 13,
 }
 
 // within are packages that belong to another one: they may import it, never the reverse.
@@ -100,7 +102,7 @@ var borders = []struct {
 }{
 	{"database/sql", []string{"internal/db"}, "SQL handles stay in db"},
 	{"html/template", []string{"internal/web", "internal/notify", "internal/oidc", "internal/demo"}, "HTML is made in web, notify, oidc and demo"},
-	{"net/http", []string{"internal/web", "internal/oidc", "internal/app", "internal/demo", "internal/bench", "internal/cli", "internal/outbound"}, "HTTP servers live in the layers 6 and 7 and in the composition"},
+	{"net/http", []string{"internal/web", "internal/oidc", "internal/app", "internal/demo", "internal/bench", "internal/cli", "internal/outbound"}, "HTTP servers live in the layers 7 and 8 and in the composition"},
 	{"text/template", []string{"internal/notify", "internal/i18n", "internal/config", "internal/cli"}, "text is made from catalogues"},
 	{"math/rand", nil, "randomness comes from crypto/rand; jitter from math/rand/v2"},
 	{"unsafe", nil, "no unsafe"},

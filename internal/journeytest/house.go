@@ -35,6 +35,8 @@ import (
 	"parvis/internal/notify"
 	"parvis/internal/notify/mailbox"
 	"parvis/internal/notify/notice"
+	"parvis/internal/owner"
+	"parvis/internal/partnering"
 	"parvis/internal/policy"
 	"parvis/internal/ratelimit"
 	"parvis/internal/recovery"
@@ -86,6 +88,8 @@ type House struct {
 	Links       upstream.Links
 	Lifecycle   *lifecycle.Lifecycle
 	Merging     *merging.Journey
+	Partnering  *partnering.Journey
+	Owners      owner.Owners
 	Departure   *departure.Journey
 
 	statements *atomic.Int64
@@ -197,9 +201,10 @@ func build(t testing.TB, d *db.DB, clock *dbtest.Clock, p plan) *House {
 		t.Fatal(err)
 	}
 	h.Links = upstream.Links{Keys: keys, Audit: h.Audit}
+	h.Owners = owner.Owners{Accounts: h.Accounts, Sessions: h.Sessions, Table: h.Table, Outbox: outbox, Audit: h.Audit}
 	h.Signin = &signin.Journey{
 		DB: d, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs, Passwords: passwords,
-		Hasher: h.Hasher, Table: h.Table, Sessions: h.Sessions, Connections: connections, Grants: grants, Upstreams: h.Upstreams, Links: h.Links, Answers: upstream.Answers{DB: d, Keys: h.Keys}, Registry: h.Registry,
+		Hasher: h.Hasher, Table: h.Table, Sessions: h.Sessions, Owners: h.Owners, Connections: connections, Grants: grants, Upstreams: h.Upstreams, Links: h.Links, Answers: upstream.Answers{DB: d, Keys: h.Keys}, Registry: h.Registry,
 		Outbox: outbox, Audit: h.Audit, Limiter: limiter, Settings: p.signin,
 	}
 	h.Enroll = &enrollment.Journey{
@@ -214,9 +219,10 @@ func build(t testing.TB, d *db.DB, clock *dbtest.Clock, p plan) *House {
 	}
 	h.Stepup = &stepup.Journey{
 		DB: d, Flows: h.Flows, Accounts: h.Accounts, Methods: h.Methods, Apps: h.Apps, Codes: h.Codes, Phones: h.Phones,
-		BackupCodes: h.BackupCodes, Sessions: h.Sessions, Registry: h.Registry, Outbox: outbox, Audit: h.Audit,
+		BackupCodes: h.BackupCodes, Sessions: h.Sessions, Owners: h.Owners, Registry: h.Registry, Outbox: outbox, Audit: h.Audit,
 		Limiter: limiter, Table: h.Table, Name: i18n.Text{"en": "Parvis", "fr": "Parvis"},
 	}
+	h.Partnering = &partnering.Journey{DB: d, Owners: h.Owners, Passwords: passwords, Upstreams: h.Upstreams, Links: h.Links}
 	h.Lifecycle = &lifecycle.Lifecycle{
 		DB: d, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs, Passwords: passwords,
 		Apps: h.Apps, BackupCodes: h.BackupCodes, Phones: h.Phones, Codes: h.Codes, Sessions: h.Sessions, Connections: connections, Grants: grants, Outbox: outbox, Audit: h.Audit,
@@ -284,6 +290,17 @@ func (h *House) Letters(address string) []notice.Letter {
 	out := h.Box.To(address)
 	slices.SortStableFunc(out, func(a, b notice.Letter) int { return b.At.Compare(a.At) }) // deliveries overtake each other
 	return out
+}
+
+// Told counts the letters of a kind that an address received.
+func (h *House) Told(address string, kind notice.Kind) (n int) {
+	h.T.Helper()
+	for _, l := range h.Letters(address) {
+		if l.Kind == kind {
+			n++
+		}
+	}
+	return n
 }
 
 // Events counts the audit events of a name.

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"parvis/internal/enrollment"
 	"parvis/internal/id"
 	"parvis/internal/secret"
 	"parvis/internal/signin"
@@ -186,4 +187,34 @@ func (bankConsumer) Departure(_ context.Context, p *upstream.Provider, token str
 		out.Subject = words[0]
 	}
 	return out, nil
+}
+
+// WithBank makes an account with the bank in the place of a password, and signs in to it.
+func (b *Browser) WithBank(customer, address string) id.Flow {
+	b.h.T.Helper()
+	f := b.From(Permits)
+	b.AtBank(f, customer)
+	b.At(f, signin.StepPartnerNew)
+	b.Create(f, address)
+	b.Activate(Token(b.h.Latest(address)))
+	b.At(f, signin.StepPartnerCreate)
+	r, err := b.h.Enroll.Partner(b.h.T.Context(), b.Visitor, f)
+	if err != nil || r.Outcome != enrollment.Activated {
+		b.h.T.Fatalf("%+v, %v", r, err)
+	}
+	b.Keep(r.Cookies)
+	return f
+}
+
+// Who is who is signed in in the browser; "" for nobody.
+func (b *Browser) Who() id.Account {
+	b.h.T.Helper()
+	p, err := b.h.Signin.Person(b.h.T.Context(), b.Visitor)
+	if err != nil {
+		b.h.T.Fatal(err)
+	}
+	if p == nil {
+		return ""
+	}
+	return p.Account
 }

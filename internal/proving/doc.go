@@ -11,7 +11,7 @@
 //
 // It stands in layer 4 and belongs to account, which owns the table of the proofs,
 // as an authenticator type belongs to authenticator. Higher is not possible: the
-// journeys of layer 5 share it, and none of them may import another. Lower is not
+// journeys share it, and none of them may import another. Lower is not
 // possible either: it needs account. Therefore it knows no other domain; whether a
 // flow still asks who the person is depends on the session, and the journey tells.
 package proving

@@ -65,7 +65,7 @@ func TestAClosedDoorIsNotTakenWhateverThePageOffers(t *testing.T) {
 func TestASessionOfAClosedDoorIsAskedForAnotherOne(t *testing.T) {
 	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
 		b := h.Browser()
-		byBank(t, h, b, address)
+		b.WithBank(customer, address)
 		owner := b.Live().Account
 		f := b.From(journeytest.Licences, allow("password"))
 		if v := b.View(f); v.Step != signin.StepSignIn || !v.OtherDoor || !v.Reauth || v.Address != address {

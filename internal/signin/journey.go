@@ -17,6 +17,7 @@ import (
 	"parvis/internal/grant"
 	"parvis/internal/id"
 	"parvis/internal/notify"
+	"parvis/internal/owner"
 	"parvis/internal/policy"
 	"parvis/internal/ratelimit"
 	"parvis/internal/relyingparty"
@@ -35,6 +36,7 @@ type Journey struct {
 	Hasher      *password.Hasher
 	Table       policy.Table
 	Sessions    session.Sessions
+	Owners      owner.Owners
 	Connections connection.Connections
 	Grants      grant.Grants
 	Upstreams   *upstream.Registry

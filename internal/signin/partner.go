@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
-	"slices"
 	"time"
 
 	"parvis/internal/audit"
@@ -457,27 +456,14 @@ func (j *Journey) partnerName(ctx context.Context, v flow.Visitor, fid id.Flow) 
 	if err != nil {
 		return nil, fmt.Errorf("signin: partner: %w", err)
 	}
-	return j.nameOf(ctx, f.State.Progress.Partner.Issuer)
-}
-
-// nameOf is what people call the partner of an issuer; the issuer itself when it is
-// not known any more.
-func (j *Journey) nameOf(ctx context.Context, issuer string) (i18n.Text, error) {
-	p, err := j.Upstreams.ByIssuer(ctx, issuer)
-	if err != nil {
-		return nil, fmt.Errorf("signin: partner: %w", err)
-	}
-	if p == nil {
-		return i18n.Text{"en": issuer, "fr": issuer}, nil
-	}
-	return p.Name, nil
+	return j.Upstreams.NameOf(ctx, f.State.Progress.Partner.Issuer)
 }
 
 // Partners are the sign-in partners that can be chosen, in their order.
 func (j *Journey) Partners(ctx context.Context) ([]*upstream.Provider, error) {
-	all, err := j.Upstreams.List(ctx)
+	open, err := j.Upstreams.Open(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("signin: partners: %w", err)
 	}
-	return slices.DeleteFunc(slices.Clone(all), func(p *upstream.Provider) bool { return p.Disabled }), nil
+	return open, nil
 }

@@ -41,12 +41,12 @@ func (j *Journey) PartnerAdd(ctx context.Context, v flow.Visitor, provider upstr
 	}
 	add := flow.Add{Provider: string(provider)}
 	err = j.DB.Read(ctx, func(tx *db.Tx) error {
-		live, err := j.fresh(tx, v)
+		who, err := j.Owners.Fresh(tx, v)
 		if err != nil {
 			return err
 		}
-		add.Account, add.Session = live.Account, live.ID
-		return j.addable(tx, live.Account, p)
+		add.Account, add.Session = who.ID, who.Session.ID
+		return j.addable(tx, who.ID, p)
 	})
 	if err != nil {
 		return "", fmt.Errorf("signin: add: %w", err)

@@ -35,7 +35,7 @@ func TestAPartnerIsAddedInTheSettingsWithFreshProofsAndAConfirmation(t *testing.
 			t.Fatalf("%s, %+v, %v", back, r, err)
 		}
 		b.At(f, signin.StepAddLink)
-		if list, err := h.Signin.PartnerLinks(t.Context(), b.Visitor); err != nil || len(list) != 0 {
+		if list, err := h.Partnering.Linked(t.Context(), b.Visitor); err != nil || len(list) != 0 {
 			t.Errorf("linked without a confirmation: %+v, %v", list, err)
 		}
 		if err := h.Signin.PartnerAddLink(t.Context(), b.Visitor, f, true); err != nil {
@@ -44,12 +44,12 @@ func TestAPartnerIsAddedInTheSettingsWithFreshProofsAndAConfirmation(t *testing.
 		if v := b.View(f); v.Step != signin.StepFinish || !v.Added || v.Finish != "/settings" {
 			t.Errorf("%+v", v)
 		}
-		list, err := h.Signin.PartnerLinks(t.Context(), b.Visitor)
+		list, err := h.Partnering.Linked(t.Context(), b.Visitor)
 		if err != nil || len(list) != 1 || list[0].Provider != journeytest.BankID || list[0].Only {
 			t.Errorf("%+v, %v", list, err)
 		}
-		if letters(h, notice.KindPartnerLinked) != 1 || h.Events(audit.UpstreamLinked) != 1 {
-			t.Errorf("told %d times, noted %d times", letters(h, notice.KindPartnerLinked), h.Events(audit.UpstreamLinked))
+		if h.Told(address, notice.KindPartnerLinked) != 1 || h.Events(audit.UpstreamLinked) != 1 {
+			t.Errorf("told %d times, noted %d times", h.Told(address, notice.KindPartnerLinked), h.Events(audit.UpstreamLinked))
 		}
 		if b.Session != before {
 			t.Error("adding a partner gives another session")
@@ -141,7 +141,7 @@ func TestAnAnswerAskedForInOneSessionIsNeverLinkedToAnotherAccount(t *testing.T)
 // here already stays as it is.
 func TestASubjectOfAnotherAccountIsNotAddedAndNotSignedInWith(t *testing.T) {
 	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
-		byBank(t, h, h.Browser(), "owner@example.org")
+		h.Browser().WithBank(customer, "owner@example.org")
 		h.Clock.Advance(time.Minute)
 		b := h.Active(address)
 		mine := b.Live().Account
@@ -215,7 +215,7 @@ func TestABlockedPartnerIsNotAddedWhateverTheOrder(t *testing.T) {
 		if _, _, err := b.FromBank(answer); err != nil {
 			t.Fatal(err)
 		}
-		if err := h.Signin.PartnerBlock(t.Context(), b.Visitor, journeytest.BankID, true); err != nil {
+		if err := h.Partnering.Block(t.Context(), b.Visitor, journeytest.BankID, true); err != nil {
 			t.Fatal(err)
 		}
 		if err := h.Signin.PartnerAddLink(t.Context(), b.Visitor, f, true); !fault.Is(err, fault.Denied) {
@@ -252,8 +252,8 @@ func TestOfManyWhoConfirmAtOnceOneAdds(t *testing.T) {
 				t.Errorf("racer %d: %v", i, err)
 			}
 		}
-		if won != 1 || h.Events(audit.UpstreamLinked) != 1 || letters(h, notice.KindPartnerLinked) != 1 {
-			t.Errorf("%d won, %d noted, %d told", won, h.Events(audit.UpstreamLinked), letters(h, notice.KindPartnerLinked))
+		if won != 1 || h.Events(audit.UpstreamLinked) != 1 || h.Told(address, notice.KindPartnerLinked) != 1 {
+			t.Errorf("%d won, %d noted, %d told", won, h.Events(audit.UpstreamLinked), h.Told(address, notice.KindPartnerLinked))
 		}
 	}, journeytest.WithoutRehearsal())
 }

@@ -96,7 +96,7 @@ func TestWhoBeganWithAnotherPersonsAddressAndAPartnerGetsNothing(t *testing.T) {
 		},
 		"with the partner": func(t *testing.T, h *journeytest.House) id.Account {
 			b := h.Browser()
-			byBank(t, h, b, address)
+			b.WithBank(customer, address)
 			return b.Live().Account
 		},
 		"by a reset": func(t *testing.T, h *journeytest.House) id.Account {
@@ -155,7 +155,7 @@ func TestAPendingAccountOfSomebodyElseIsWipedByAVerifiedSignUpWithAPartner(t *te
 		old := h.Latest(address)
 		h.Clock.Advance(time.Minute)
 		owner := h.Browser()
-		byBank(t, h, owner, address)
+		owner.WithBank(customer, address)
 		if l := thief.Link(journeytest.Token(old)); l.Status != signin.LinkReplaced {
 			t.Errorf("the attacker's link is %s", l.Status)
 		}
@@ -183,7 +183,7 @@ func TestOfTwoWhoProvedOneAddressTheSlowerLinksNothing(t *testing.T) {
 		slow.At(f, signin.StepPartnerCreate)
 		h.Clock.Advance(time.Minute)
 		fast := h.Browser()
-		byBank(t, h, fast, address)
+		fast.WithBank(customer, address)
 		r, err := h.Enroll.Partner(t.Context(), slow.Visitor, f)
 		if err != nil || r.Outcome == enrollment.Activated || r.Cookies.Session != "" {
 			t.Errorf("%+v, %v", r, err)
@@ -203,7 +203,7 @@ func TestOfTwoWhoProvedOneAddressTheSlowerLinksNothing(t *testing.T) {
 func TestALinkFollowsTheSubjectAndNoAddress(t *testing.T) {
 	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
 		b := h.Browser()
-		byBank(t, h, b, address)
+		b.WithBank(customer, address)
 		owner := b.Live().Account
 		// Somebody else at the same partner gives the same address.
 		h.Clock.Advance(time.Minute)
@@ -230,7 +230,7 @@ func TestALinkFollowsTheSubjectAndNoAddress(t *testing.T) {
 func TestASubjectCountsAtItsIssuerOnlyAndExactlyAsItIsWritten(t *testing.T) {
 	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
 		b := h.Browser()
-		byBank(t, h, b, address)
+		b.WithBank(customer, address)
 		owner := b.Live().Account
 		for what, who := range map[string]struct {
 			partner upstream.ID
@@ -256,7 +256,7 @@ func TestASubjectCountsAtItsIssuerOnlyAndExactlyAsItIsWritten(t *testing.T) {
 		}
 		h.Clock.Advance(time.Minute)
 		next := h.Browser()
-		byBank(t, h, next, "next@example.org")
+		next.WithBank(customer, "next@example.org")
 		if a := next.Live().Account; a == owner || a == "" {
 			t.Errorf("the next customer with the number is %q", a)
 		}
@@ -267,7 +267,7 @@ func TestASubjectCountsAtItsIssuerOnlyAndExactlyAsItIsWritten(t *testing.T) {
 // journey, at its own address, and nowhere else; it is spent by the attempt.
 func TestAPartnerThatIsSwappedInFlightGetsNobodyIn(t *testing.T) {
 	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
-		byBank(t, h, h.Browser(), address)
+		h.Browser().WithBank(customer, address)
 		h.Bank.Comes(customer)
 		b := h.Browser()
 		f := b.From(journeytest.Permits)
@@ -305,7 +305,7 @@ func TestAnAnswerOfTheAttackersJourneyDoesNothingInTheVictimsBrowser(t *testing.
 		victim := h.Active(address)
 		owner := victim.Live().Account
 		h.Clock.Advance(time.Minute)
-		byBank(t, h, h.Browser(), "mallory@example.org")
+		h.Browser().WithBank(customer, "mallory@example.org")
 		thief := h.Browser()
 		f := thief.From(journeytest.Permits)
 		h.Bank.Comes(customer)
@@ -336,7 +336,7 @@ func TestAnAnswerOfTheAttackersJourneyDoesNothingInTheVictimsBrowser(t *testing.
 func TestAnAccountOfAPartnerGetsItsFirstPasswordByMail(t *testing.T) {
 	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
 		b := h.Browser()
-		byBank(t, h, b, address)
+		b.WithBank(customer, address)
 		owner := b.Live().Account
 		h.Clock.Advance(time.Minute)
 		lost := h.Browser()

@@ -37,7 +37,7 @@ func (c *slowly) Finish(ctx context.Context, p *upstream.Provider, pending upstr
 func TestAnAnswerThatComesTooLateChangesNothing(t *testing.T) {
 	const intruder = "intruder@example.org"
 	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
-		byBank(t, h, h.Browser(), intruder)
+		h.Browser().WithBank(customer, intruder)
 		c := &slowly{Consumer: h.Upstreams.Consumers[upstream.OIDC]}
 		h.Upstreams.Consumers[upstream.OIDC] = c
 		h.Active(address)
@@ -64,7 +64,7 @@ func TestAnAnswerThatComesTooLateChangesNothing(t *testing.T) {
 			if one.fails == "" && !fault.Is(err, fault.Conflict) || r.Outcome != "" {
 				t.Errorf("%s: %v, %v", name, r.Outcome, err)
 			}
-			if v := b.View(f); v.Step != one.due || v.PartnerFailure != "" || somebody(h, b) == "" {
+			if v := b.View(f); v.Step != one.due || v.PartnerFailure != "" || b.Who() == "" {
 				t.Errorf("%s: %s, %q", name, v.Step, v.PartnerFailure)
 			}
 		}
@@ -77,7 +77,7 @@ func TestAnAnswerThatComesTooLateChangesNothing(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if _, r, err := b.FromBank(answer); !fault.Is(err, fault.Conflict) || r.Outcome != "" || somebody(h, b) != "" {
+		if _, r, err := b.FromBank(answer); !fault.Is(err, fault.Conflict) || r.Outcome != "" || b.Who() != "" {
 			t.Errorf("given up: %v, %v", r.Outcome, err)
 		}
 		b.At(f, signin.StepCancelled)
@@ -103,7 +103,7 @@ func TestAnAnswerThatComesTooLateChangesNothing(t *testing.T) {
 // another account behind it proves nothing, and is not slipped under the service.
 func TestWhoMustProveItAnewIsNobodyElseAtAPartner(t *testing.T) {
 	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
-		byBank(t, h, h.Browser(), "bank@example.org")
+		h.Browser().WithBank(customer, "bank@example.org")
 		h.Active(address)
 		h.Clock.Advance(time.Minute)
 		b := h.Browser()
@@ -151,7 +151,7 @@ func TestWhoMustProveItAnewIsNobodyElseAtAPartner(t *testing.T) {
 // else still signed in at the partner, is told so and stays who they are.
 func TestAClosedDoorAndSomebodyElsesPartnerMakeNobodyAnotherPerson(t *testing.T) {
 	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
-		byBank(t, h, h.Browser(), "bank@example.org")
+		h.Browser().WithBank(customer, "bank@example.org")
 		h.Active(address)
 		h.Clock.Advance(time.Minute)
 		b := h.Browser()
@@ -212,7 +212,7 @@ func TestMadeUpAnswersKeepNobodyFromComingBack(t *testing.T) {
 	limits := ratelimit.Preset("parvis")
 	limits.PartnerIP.Count, limits.LinkIP.Count = 5, 5
 	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
-		byBank(t, h, h.Browser(), address)
+		h.Browser().WithBank(customer, address)
 		h.Clock.Advance(time.Hour)
 		b := h.Browser()
 		f := b.From(journeytest.Permits)
@@ -267,7 +267,7 @@ func TestAPartnerThatCannotEvenBeAskedIsNoted(t *testing.T) {
 // worth less is proven here.
 func TestAServiceThatWantsMoreIsNotHeardOfAtThePartner(t *testing.T) {
 	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
-		byBank(t, h, h.Browser(), address)
+		h.Browser().WithBank(customer, address)
 		for _, level := range []policy.Level{0, policy.OneStep, policy.TwoSteps, policy.AAL2} {
 			b := h.Browser()
 			f := b.From(journeytest.Permits, func(s *flow.State) { s.Demand.Level = level })
@@ -287,7 +287,7 @@ func TestAServiceThatWantsMoreIsNotHeardOfAtThePartner(t *testing.T) {
 // A branch that was begun meanwhile, and left, makes nobody another person either.
 func TestAForgottenPasswordOnTheWayMakesNobodyAnotherPersonAtAPartner(t *testing.T) {
 	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
-		byBank(t, h, h.Browser(), "bank@example.org")
+		h.Browser().WithBank(customer, "bank@example.org")
 		h.Active(address)
 		h.Clock.Advance(time.Minute)
 		b := h.Browser()
@@ -327,7 +327,7 @@ func TestAStrangersSignInAtAPartnerIsNotThatOfANewAccount(t *testing.T) {
 			t.Helper()
 			b := h.Browser()
 			b.AtBank(b.From(journeytest.Permits), "stranger")
-			return somebody(h, b)
+			return b.Who()
 		}
 		create := func(b *journeytest.Browser, f id.Flow) error {
 			t.Helper()
@@ -337,7 +337,7 @@ func TestAStrangersSignInAtAPartnerIsNotThatOfANewAccount(t *testing.T) {
 		}
 
 		b, f := began(5 * time.Minute)
-		if err := create(b, f); !fault.Is(err, fault.Conflict) || somebody(h, b) != "" {
+		if err := create(b, f); !fault.Is(err, fault.Conflict) || b.Who() != "" {
 			t.Errorf("an old sign-in creates an account: %v", err)
 		}
 		if v := b.View(f); v.Step != signin.StepPartnerCreate || !v.TooOld || !v.Creating {
@@ -354,11 +354,11 @@ func TestAStrangersSignInAtAPartnerIsNotThatOfANewAccount(t *testing.T) {
 		if v := b.View(f); v.Step != signin.StepPartnerCreate || v.TooOld {
 			t.Errorf("%+v", v)
 		}
-		if err := create(b, f); err != nil || somebody(h, b) == "" {
+		if err := create(b, f); err != nil || b.Who() == "" {
 			t.Errorf("%v", err)
 		}
 		c := h.Browser()
-		if c.AtBank(c.From(journeytest.Permits), customer); somebody(h, c) != somebody(h, b) {
+		if c.AtBank(c.From(journeytest.Permits), customer); c.Who() != b.Who() {
 			t.Error("who signed in there themselves is not the owner")
 		}
 

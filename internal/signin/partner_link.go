@@ -103,7 +103,7 @@ func (j *Journey) linkAgain(ctx context.Context, v flow.Visitor, fid id.Flow, at
 // that they are the customer who began there. Fault Conflict when they are signed in no
 // longer, or not with the proofs that it takes, or the journey has moved on.
 func (j *Journey) linkCame(ctx context.Context, v flow.Visitor, t taken, came upstream.Assertion) error {
-	name, err := j.nameOf(ctx, came.Issuer)
+	name, err := j.Upstreams.NameOf(ctx, came.Issuer)
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,6 @@ import (
 	"parvis/internal/enrollment"
 	"parvis/internal/fault"
 	"parvis/internal/flow"
-	"parvis/internal/id"
 	"parvis/internal/journeytest"
 	"parvis/internal/notify/notice"
 	"parvis/internal/policy"
@@ -22,28 +21,11 @@ import (
 
 const customer = "customer-1"
 
-// byBank makes an account with the bank in the place of a password.
-func byBank(t *testing.T, h *journeytest.House, b *journeytest.Browser, address string) id.Flow {
-	t.Helper()
-	f := b.From(journeytest.Permits)
-	b.AtBank(f, customer)
-	b.At(f, signin.StepPartnerNew)
-	b.Create(f, address)
-	b.Activate(journeytest.Token(h.Latest(address)))
-	b.At(f, signin.StepPartnerCreate)
-	r, err := h.Enroll.Partner(t.Context(), b.Visitor, f)
-	if err != nil || r.Outcome != enrollment.Activated {
-		t.Fatalf("%+v, %v", r, err)
-	}
-	b.Keep(r.Cookies)
-	return f
-}
-
 // R44: first time without an account, and from then on without a password.
 func TestAnAccountIsMadeAtASignInPartnerAndOpenedThereFromThenOn(t *testing.T) {
 	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
 		b := h.Browser()
-		f := byBank(t, h, b, address)
+		f := b.WithBank(customer, address)
 		b.At(f, signin.StepConsent)
 		owner := b.Live().Account
 		if got := h.Table.ACR(policy.Demand{}, b.Live().Facts); got != policy.ACRTwoSteps {
@@ -129,7 +111,7 @@ func TestAPartnerIsLinkedOnlyWhenWhoOwnsTheAccountSignsInThereToo(t *testing.T) 
 		b.At(f, signin.StepPartnerLink)
 		links := func() int {
 			t.Helper()
-			list, err := h.Signin.PartnerLinks(t.Context(), b.Visitor)
+			list, err := h.Partnering.Linked(t.Context(), b.Visitor)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -167,7 +149,7 @@ func TestAPartnerIsLinkedOnlyWhenWhoOwnsTheAccountSignsInThereToo(t *testing.T) 
 		g := stranger.From(journeytest.Permits)
 		stranger.AtBank(g, "intruder")
 		stranger.At(g, signin.StepPartnerNew)
-		if stranger.Session != "" || letters(h, notice.KindPartnerLinked) != 0 {
+		if stranger.Session != "" || h.Told(address, notice.KindPartnerLinked) != 0 {
 			t.Error("who was there before has a way in")
 		}
 	})
@@ -199,7 +181,7 @@ func TestTheSecondSignInLinksOnlyForWhoStartedIt(t *testing.T) {
 		for _, who := range []string{"eve@example.org", address} {
 			c := h.Browser()
 			c.SignIn(c.From(journeytest.Permits), who, journeytest.Password)
-			if list, err := h.Signin.PartnerLinks(t.Context(), c.Visitor); err != nil || len(list) != 0 {
+			if list, err := h.Partnering.Linked(t.Context(), c.Visitor); err != nil || len(list) != 0 {
 				t.Errorf("%s: %+v, %v", who, list, err)
 			}
 		}
@@ -222,7 +204,7 @@ func TestAPartnerIsNotLinkedToTheAccountOfWhoComesNext(t *testing.T) {
 		if err := h.Signin.PartnerLink(t.Context(), b.Visitor, f, true); !fault.Is(err, fault.Conflict) {
 			t.Errorf("the bank of who was here before is linked: %v", err)
 		}
-		if list, err := h.Signin.PartnerLinks(t.Context(), b.Visitor); err != nil || len(list) != 0 {
+		if list, err := h.Partnering.Linked(t.Context(), b.Visitor); err != nil || len(list) != 0 {
 			t.Errorf("%+v, %v", list, err)
 		}
 	})
@@ -251,7 +233,7 @@ func TestWhoDoesNotWantALinkGoesOnWithoutIt(t *testing.T) {
 // An answer is checked once, in the browser and for the partner that it was asked for.
 func TestAnAnswerBelongsToOneJourneyOfOneBrowserAndIsCheckedOnce(t *testing.T) {
 	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
-		byBank(t, h, h.Browser(), address)
+		h.Browser().WithBank(customer, address)
 		h.Bank.Comes(customer)
 		b, thief := h.Browser(), h.Browser()
 		f := b.From(journeytest.Permits)
@@ -329,7 +311,7 @@ func TestAPartnerThatFailsIsAPageWithTheOtherDoorsOpen(t *testing.T) {
 func TestASubjectIsOneAccountsAndAClosedAccountIsNotOpenedByIt(t *testing.T) {
 	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
 		b := h.Browser()
-		byBank(t, h, b, address)
+		b.WithBank(customer, address)
 		owner := b.Live().Account
 		eve := h.Active("eve@example.org")
 		f := eve.From(journeytest.Permits, journeytest.ForceLogin)
@@ -358,12 +340,12 @@ func TestASubjectIsOneAccountsAndAClosedAccountIsNotOpenedByIt(t *testing.T) {
 func TestTheLastWayInIsNotRemoved(t *testing.T) {
 	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
 		b := h.Browser()
-		byBank(t, h, b, address)
-		list, err := h.Signin.PartnerLinks(t.Context(), b.Visitor)
+		b.WithBank(customer, address)
+		list, err := h.Partnering.Linked(t.Context(), b.Visitor)
 		if err != nil || len(list) != 1 || !list[0].Only || list[0].Provider != journeytest.BankID {
 			t.Fatalf("%+v, %v", list, err)
 		}
-		if err := h.Signin.PartnerUnlink(t.Context(), b.Visitor, list[0].ID); !fault.Is(err, fault.Conflict) {
+		if err := h.Partnering.Unlink(t.Context(), b.Visitor, list[0].ID); !fault.Is(err, fault.Conflict) {
 			t.Errorf("the last way in is removed: %v", err)
 		}
 		// "Forgot password" gives the first one (R49).
@@ -376,17 +358,17 @@ func TestTheLastWayInIsNotRemoved(t *testing.T) {
 			t.Fatal(err)
 		}
 		h.Clock.Advance(h.Table.Window())
-		if err := h.Signin.PartnerUnlink(t.Context(), b.Visitor, list[0].ID); !fault.Is(err, fault.Denied) {
+		if err := h.Partnering.Unlink(t.Context(), b.Visitor, list[0].ID); !fault.Is(err, fault.Denied) {
 			t.Errorf("old proofs remove it: %v", err)
 		}
 		fresh := h.Browser()
 		k := fresh.From(journeytest.Permits, journeytest.Demand(policy.TwoSteps))
 		fresh.SignIn(k, address, journeytest.Other)
 		fresh.Enter(k, fresh.Ask(k, address))
-		if err := h.Signin.PartnerUnlink(t.Context(), fresh.Visitor, list[0].ID); err != nil {
+		if err := h.Partnering.Unlink(t.Context(), fresh.Visitor, list[0].ID); err != nil {
 			t.Fatal(err)
 		}
-		if list, err := h.Signin.PartnerLinks(t.Context(), fresh.Visitor); err != nil || len(list) != 0 {
+		if list, err := h.Partnering.Linked(t.Context(), fresh.Visitor); err != nil || len(list) != 0 {
 			t.Errorf("%+v, %v", list, err)
 		}
 	})
@@ -424,7 +406,7 @@ func TestALockedPasswordDoesNotCloseTheDoorOfAPartner(t *testing.T) {
 func TestWhoseAccountWasClosedMeanwhileIsToldAndCanCreateAnother(t *testing.T) {
 	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
 		b := h.Browser()
-		byBank(t, h, b, address)
+		b.WithBank(customer, address)
 		owner := b.Live().Account
 		h.Clock.Advance(time.Minute)
 		other := h.Browser()
@@ -459,7 +441,7 @@ func TestWhoseAccountWasClosedMeanwhileIsToldAndCanCreateAnother(t *testing.T) {
 // and refused when it does not say then; what it has opened is never taken for young.
 func TestAPartnerThatKeepsTheTimeToItselfIsNoFreshProof(t *testing.T) {
 	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
-		byBank(t, h, h.Browser(), address)
+		h.Browser().WithBank(customer, address)
 		h.Bank.Untimed()
 		h.Clock.Advance(100 * 24 * time.Hour)
 		b := h.Browser()

@@ -12,23 +12,17 @@ import (
 	"parvis/internal/session"
 )
 
-// errNobody is the answer to somebody who is not signed in.
-func errNobody() error { return fault.New(fault.Denied, "error.session.none") }
-
 // Services lists the services a signed-in person is connected to, the latest
 // used first. Fault Denied when nobody is signed in.
 func (j *Journey) Services(ctx context.Context, v flow.Visitor) ([]ServiceEntry, error) {
 	var out []ServiceEntry
 	err := j.DB.Read(ctx, func(tx *db.Tx) error {
 		out = nil
-		live, err := j.live(tx, v)
+		who, err := j.Owners.SignedIn(tx, v)
 		if err != nil {
 			return err
 		}
-		if live == nil {
-			return errNobody()
-		}
-		list, err := j.Connections.List(tx, live.Account)
+		list, err := j.Connections.List(tx, who.ID)
 		if err != nil {
 			return err
 		}
@@ -52,28 +46,25 @@ func (j *Journey) Disconnect(ctx context.Context, v flow.Visitor, rp id.RelyingP
 		return err
 	}
 	err = j.DB.Write(ctx, func(tx *db.Tx) error {
-		live, err := j.live(tx, v)
+		who, err := j.Owners.SignedIn(tx, v)
 		if err != nil {
 			return err
 		}
-		if live == nil {
-			return errNobody()
-		}
-		was, err := j.Connections.Withdraw(tx, live.Account, rp)
+		was, err := j.Connections.Withdraw(tx, who.ID, rp)
 		if err != nil {
 			return err
 		}
 		if !was {
 			return fault.New(fault.NotFound, "error.404")
 		}
-		if err := j.Grants.EndConnection(tx, live.Account, rp); err != nil {
+		if err := j.Grants.EndConnection(tx, who.ID, rp); err != nil {
 			return err
 		}
 		told := service.InMail()
 		if service == nil {
 			told = notice.Service{Name: map[string]string{"en": string(rp), "fr": string(rp)}}
 		}
-		return j.mail(tx, live.Account, notice.ServiceDisconnected{Service: told, Asked: notice.AskedBy(v.UserAgent, tx.Now())})
+		return j.Owners.Tell(tx, who, notice.ServiceDisconnected{Service: told, Asked: notice.AskedBy(v.UserAgent, tx.Now())})
 	})
 	if err != nil {
 		return fmt.Errorf("signin: disconnect: %w", err)

@@ -25,7 +25,7 @@ func newest(t *testing.T, h *journeytest.House, to string, kind notice.Kind) not
 
 func TestTheWaysIntoAnAccountAreMailedToItsAddressOnly(t *testing.T) {
 	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
-		byBank(t, h, h.Browser(), "rose@example.org")
+		h.Browser().WithBank(customer, "rose@example.org")
 		h.Active(address)
 		h.Clock.Advance(time.Minute)
 		b := h.Browser()
@@ -54,7 +54,7 @@ func TestTheWaysIntoAnAccountAreMailedToItsAddressOnly(t *testing.T) {
 func TestAskingForTheWaysTellsNothingOfAnAddress(t *testing.T) {
 	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
 		h.Active(address)
-		byBank(t, h, h.Browser(), "rose@example.org")
+		h.Browser().WithBank(customer, "rose@example.org")
 		begun := h.Browser()
 		begun.Create(begun.From(journeytest.Permits), "pending@example.org")
 		h.Clock.Advance(time.Minute)

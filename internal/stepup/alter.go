@@ -11,6 +11,7 @@ import (
 	"parvis/internal/flow"
 	"parvis/internal/id"
 	"parvis/internal/notify/notice"
+	"parvis/internal/owner"
 	"parvis/internal/policy"
 	"parvis/internal/session"
 )
@@ -21,8 +22,8 @@ import (
 func (j *Journey) Fresh(ctx context.Context, v flow.Visitor) (bool, error) {
 	var out bool
 	err := j.DB.Read(ctx, func(tx *db.Tx) error {
-		live, list, err := j.owner(tx, v)
-		out = err == nil && j.fresh(tx, live, list)
+		who, list, err := j.owner(tx, v)
+		out = err == nil && j.Owners.IsFresh(who.Session, list, tx.Now())
 		return err
 	})
 	if err != nil {
@@ -31,16 +32,11 @@ func (j *Journey) Fresh(ctx context.Context, v flow.Visitor) (bool, error) {
 	return out, nil
 }
 
-func (j *Journey) fresh(tx *db.Tx, live session.Session, list []authenticator.Authenticator) bool {
-	d := j.Table.Sensitive(authenticator.Methods(list))
-	return j.Table.Next(d, live.Facts, tx.Now()).Step == policy.StepNone
-}
-
 // Rename gives a method another name. Fault on "name", NotFound for a method that
 // the account does not have, Denied when nobody is signed in.
 func (j *Journey) Rename(ctx context.Context, v flow.Visitor, method authenticator.ID, name string) error {
 	err := j.DB.Write(ctx, func(tx *db.Tx) error {
-		live, list, err := j.owner(tx, v)
+		who, list, err := j.owner(tx, v)
 		if err != nil {
 			return err
 		}
@@ -48,10 +44,10 @@ func (j *Journey) Rename(ctx context.Context, v flow.Visitor, method authenticat
 		if err != nil {
 			return err
 		}
-		if _, err := authenticator.Rename(tx, live.Account, method, name); err != nil {
+		if _, err := authenticator.Rename(tx, who.ID, method, name); err != nil {
 			return err
 		}
-		return j.note(tx, event(audit.MethodRenamed, v, live), live, a.ID, a.Type)
+		return j.note(tx, owner.Event(audit.MethodRenamed, v, who), who.Session, a.ID, a.Type)
 	})
 	if err != nil {
 		return fmt.Errorf("stepup: rename: %w", err)
@@ -69,23 +65,18 @@ func own(list []authenticator.Authenticator, method authenticator.ID) (authentic
 	return authenticator.Authenticator{}, authenticator.None()
 }
 
-// event is an audit event outside a flow.
-func event(name audit.Name, v flow.Visitor, s session.Session) audit.Event {
-	return audit.Event{Name: name, Account: s.Account, Session: s.ID, Outcome: audit.Success, Personal: v.Personal("")}
-}
-
 // Remove removes a method, ends the codes sent to it and the other sessions in which
 // it was proven, and forgets the browsers in which it may have been remembered: a
-// method is removed when it is in other hands. ErrReauthenticate when the proofs are older than
+// method is removed when it is in other hands. Reauthenticate (package owner) when the proofs are older than
 // the deployment's window; NotFound for a method that the account does not have.
 func (j *Journey) Remove(ctx context.Context, v flow.Visitor, method authenticator.ID) error {
 	err := j.DB.Write(ctx, func(tx *db.Tx) error {
-		live, list, err := j.owner(tx, v)
+		who, list, err := j.owner(tx, v)
 		if err != nil {
 			return err
 		}
-		if !j.fresh(tx, live, list) {
-			return ErrReauthenticate()
+		if !j.Owners.IsFresh(who.Session, list, tx.Now()) {
+			return owner.Reauthenticate()
 		}
 		a, err := own(list, method)
 		if err != nil {
@@ -95,46 +86,28 @@ func (j *Journey) Remove(ctx context.Context, v flow.Visitor, method authenticat
 		if err != nil {
 			return err
 		}
-		if err := j.Codes.EndMethod(tx, live.Account, a.ID); err != nil {
+		if err := j.Codes.EndMethod(tx, who.ID, a.ID); err != nil {
 			return err
 		}
-		if err := j.note(tx, event(audit.MethodRemoved, v, live), live, a.ID, a.Type); err != nil {
+		if err := j.note(tx, owner.Event(audit.MethodRemoved, v, who), who.Session, a.ID, a.Type); err != nil {
 			return err
 		}
-		if err := j.forget(tx, v, live, "method removed"); err != nil {
+		const why = "method removed"
+		if err := j.Owners.ForgetBrowsers(tx, v, who, why); err != nil {
 			return err
 		}
-		if err := j.endOpened(tx, v, live, a.Type); err != nil {
+		// Facts do not tell which of several methods of a type it was: then it is asked
+		// for again once too often.
+		_, err = j.Owners.EndOthers(tx, v, who, why, func(s session.Session) bool {
+			return slices.ContainsFunc(a.Type.Methods(), func(m policy.Method) bool { return !s.Facts.Proven(m).IsZero() })
+		})
+		if err != nil {
 			return err
 		}
-		return j.tell(tx, live.Account, notice.MethodRemoved{Method: inMail(a.Type), Name: name, Asked: notice.AskedBy(v.UserAgent, tx.Now())})
+		return j.Owners.Tell(tx, who, notice.MethodRemoved{Method: inMail(a.Type), Name: name, Asked: notice.AskedBy(v.UserAgent, tx.Now())})
 	})
 	if err != nil {
 		return fmt.Errorf("stepup: remove: %w", err)
-	}
-	return nil
-}
-
-// endOpened ends the other sessions in which a method of a type was proven. Facts do
-// not tell which one of several it was: then it is asked for again once too often.
-func (j *Journey) endOpened(tx *db.Tx, v flow.Visitor, live session.Session, t authenticator.Type) error {
-	all, err := j.Sessions.List(tx, live.Account)
-	if err != nil {
-		return err
-	}
-	for _, s := range all {
-		proven := func(m policy.Method) bool { return !s.Facts.Proven(m).IsZero() }
-		if s.ID == live.ID || !slices.ContainsFunc(t.Methods(), proven) {
-			continue
-		}
-		if _, err := j.Sessions.End(tx, s.ID, session.Revoked); err != nil {
-			return err
-		}
-		e := event(audit.SessionEnded, v, s)
-		e.Reason = "method removed"
-		if err := j.Audit.Record(tx, e); err != nil {
-			return err
-		}
 	}
 	return nil
 }
@@ -168,21 +141,21 @@ func (j *Journey) remove(tx *db.Tx, a authenticator.Authenticator) (name string,
 // that is not remembered, Denied when nobody is signed in.
 func (j *Journey) Forget(ctx context.Context, v flow.Visitor, browser id.Browser) error {
 	err := j.DB.Write(ctx, func(tx *db.Tx) error {
-		live, _, err := j.owner(tx, v)
+		who, err := j.Owners.SignedIn(tx, v)
 		if err != nil {
 			return err
 		}
 		if browser == "" {
-			return j.forget(tx, v, live, "by owner")
+			return j.Owners.ForgetBrowsers(tx, v, who, "by owner")
 		}
-		was, err := j.Sessions.ForgetOne(tx, live.Account, browser)
+		was, err := j.Sessions.ForgetOne(tx, who.ID, browser)
 		if err != nil {
 			return err
 		}
 		if !was {
 			return authenticator.None()
 		}
-		e := event(audit.BrowserForgotten, v, live)
+		e := owner.Event(audit.BrowserForgotten, v, who)
 		e.Reason, e.Data = "by owner", map[string]string{"browser": string(browser)}
 		return j.Audit.Record(tx, e)
 	})
@@ -190,15 +163,4 @@ func (j *Journey) Forget(ctx context.Context, v flow.Visitor, browser id.Browser
 		return fmt.Errorf("stepup: forget: %w", err)
 	}
 	return nil
-}
-
-// forget forgets every remembered browser of an account.
-func (j *Journey) forget(tx *db.Tx, v flow.Visitor, live session.Session, why string) error {
-	n, err := j.Sessions.ForgetAll(tx, live.Account)
-	if err != nil || n == 0 {
-		return err
-	}
-	e := event(audit.BrowserForgotten, v, live)
-	e.Reason, e.Data = why, map[string]string{"browsers": fmt.Sprint(n)}
-	return j.Audit.Record(tx, e)
 }

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"parvis/internal/authenticator"
-	"parvis/internal/fault"
 	"parvis/internal/flow"
 	"parvis/internal/id"
 	"parvis/internal/notify/notice"
@@ -154,7 +153,3 @@ type Overview struct {
 	Browsers []Browser
 	Only     bool // there is one strong method: losing it is a bad day
 }
-
-// ErrReauthenticate is the fault of a change that wants a newer proof: begin a flow
-// with signin.Starts.Sensitive and come back.
-func ErrReauthenticate() error { return fault.New(fault.Denied, "error.reauthenticate") }

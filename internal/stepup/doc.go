@@ -7,7 +7,7 @@
 // which gets a new token with it. A method is set up only after the account's best
 // other proof, or a code by e-mail when there is none, and becomes one when its
 // first code was right. Outside a flow, in the settings, a change wants proofs
-// within the deployment's window: else it is refused with ErrReauthenticate, and
+// within the deployment's window: else it is refused with owner.Reauthenticate, and
 // the pages begin a flow that asks for them and comes back.
 //
 // What is refused here: a code that was sent for another flow, account, method or

@@ -19,6 +19,7 @@ import (
 	"parvis/internal/id"
 	"parvis/internal/notify"
 	"parvis/internal/notify/notice"
+	"parvis/internal/owner"
 	"parvis/internal/policy"
 	"parvis/internal/ratelimit"
 	"parvis/internal/relyingparty"
@@ -37,6 +38,7 @@ type Journey struct {
 	Phones      phone.Phones
 	BackupCodes backupcode.Codes
 	Sessions    session.Sessions
+	Owners      owner.Owners
 	Registry    *relyingparty.Registry
 	Outbox      *notify.Outbox
 	Audit       *audit.Log
@@ -89,18 +91,9 @@ func (j *Journey) enter(tx *db.Tx, v flow.Visitor, fid id.Flow) (scene, error) {
 	return s, nil
 }
 
-// signedIn is the live session of a browser and the methods of its account; a
-// session without an ID when nobody is signed in.
-func (j *Journey) signedIn(tx *db.Tx, v flow.Visitor) (session.Session, []authenticator.Authenticator, error) {
-	live, list, status, err := j.held(tx, v)
-	if err != nil || status != account.Active {
-		return session.Session{}, nil, err
-	}
-	return live, list, nil
-}
-
-// held is signedIn for a journey, in which the owner of a merged account proves who they
-// are, too.
+// held is the live session of a browser and the methods of its account, for a journey, in
+// which the owner of a merged account proves who they are, too; a session without an ID
+// when nobody is signed in.
 func (j *Journey) held(tx *db.Tx, v flow.Visitor) (session.Session, []authenticator.Authenticator, account.Status, error) {
 	live, err := j.Sessions.FindLive(tx, v.Session)
 	if err != nil || live.ID == "" {

@@ -7,23 +7,20 @@ import (
 
 	"parvis/internal/authenticator"
 	"parvis/internal/db"
-	"parvis/internal/fault"
 	"parvis/internal/flow"
 	"parvis/internal/notify/notice"
+	"parvis/internal/owner"
 	"parvis/internal/policy"
-	"parvis/internal/session"
 )
 
-// errNobody is the answer to somebody who is not signed in.
-func errNobody() error { return fault.New(fault.Denied, "error.session.none") }
-
 // owner is the person who is signed in, with their methods; fault Denied for nobody.
-func (j *Journey) owner(tx *db.Tx, v flow.Visitor) (session.Session, []authenticator.Authenticator, error) {
-	live, list, err := j.signedIn(tx, v)
-	if err == nil && live.ID == "" {
-		err = errNobody()
+func (j *Journey) owner(tx *db.Tx, v flow.Visitor) (owner.Owner, []authenticator.Authenticator, error) {
+	who, err := j.Owners.SignedIn(tx, v)
+	if err != nil {
+		return owner.Owner{}, nil, err
 	}
-	return live, list, err
+	list, err := authenticator.List(tx, who.ID)
+	return who, list, err
 }
 
 // Overview is what the page of an account's methods shows. Fault Denied when nobody
@@ -32,7 +29,7 @@ func (j *Journey) Overview(ctx context.Context, v flow.Visitor) (Overview, error
 	var out Overview
 	err := j.DB.Read(ctx, func(tx *db.Tx) error {
 		out = Overview{}
-		live, list, err := j.owner(tx, v)
+		who, list, err := j.owner(tx, v)
 		if err != nil {
 			return err
 		}
@@ -48,7 +45,7 @@ func (j *Journey) Overview(ctx context.Context, v flow.Visitor) (Overview, error
 		}
 		slices.SortStableFunc(out.Entries, func(a, b Entry) int { return b.UsedAt.Compare(a.UsedAt) })
 		if j.Table.Offers(policy.Email) {
-			e, err := j.email(tx, live, list)
+			e, err := j.email(tx, who, list)
 			if err != nil {
 				return err
 			}
@@ -57,7 +54,7 @@ func (j *Journey) Overview(ctx context.Context, v flow.Visitor) (Overview, error
 		offer := slices.DeleteFunc(j.Table.Usable(), func(m policy.Method) bool { return m == policy.Email })
 		out.Offer = j.offer(list, offer)
 		out.Only = len(authenticator.Of(list, authenticator.TOTP, authenticator.Phone, authenticator.Passkey, authenticator.BackupCode)) == 1
-		out.Browsers, err = j.browsers(tx, v, live)
+		out.Browsers, err = j.browsers(tx, v, who)
 		return err
 	})
 	if err != nil {
@@ -85,23 +82,23 @@ func (j *Journey) entry(tx *db.Tx, a authenticator.Authenticator) (Entry, error)
 }
 
 // email is the line of the main address, which every account has.
-func (j *Journey) email(tx *db.Tx, live session.Session, list []authenticator.Authenticator) (Entry, error) {
+func (j *Journey) email(tx *db.Tx, who owner.Owner, list []authenticator.Authenticator) (Entry, error) {
 	e := Entry{Type: authenticator.Email, Fixed: true, Standing: fresh(j.Methods)}
 	for _, a := range authenticator.Of(list, authenticator.Email) {
 		e.ID, e.UsedAt, e.Standing = a.ID, a.UsedAt, j.Methods.StateOf(a, tx.Now())
 	}
-	to, err := j.Accounts.Mailbox(tx, live.Account)
+	to, err := j.Accounts.Mailbox(tx, who.ID)
 	e.Target = to.Written
 	return e, err
 }
 
 // browsers are the remembered browsers of the person signed in.
-func (j *Journey) browsers(tx *db.Tx, v flow.Visitor, live session.Session) ([]Browser, error) {
-	list, err := j.Sessions.ListRemembered(tx, live.Account)
+func (j *Journey) browsers(tx *db.Tx, v flow.Visitor, who owner.Owner) ([]Browser, error) {
+	list, err := j.Sessions.ListRemembered(tx, who.ID)
 	if err != nil {
 		return nil, err
 	}
-	known, err := j.Sessions.Known(tx, v.Device, live.Account)
+	known, err := j.Sessions.Known(tx, v.Device, who.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"parvis/internal/db"
 	"parvis/internal/fault"
+	"parvis/internal/i18n"
 	"parvis/internal/secret"
 )
 
@@ -135,6 +136,28 @@ func (r *Registry) List(ctx context.Context) ([]*Provider, error) {
 		return nil, err
 	}
 	return s.sorted(), nil
+}
+
+// Open is List without those that are out of use: what a person can choose.
+func (r *Registry) Open(ctx context.Context) ([]*Provider, error) {
+	all, err := r.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(all, func(p *Provider) bool { return p.Disabled }), nil
+}
+
+// NameOf is what people call the provider of an issuer; the issuer itself when it is not
+// configured any more.
+func (r *Registry) NameOf(ctx context.Context, issuer string) (i18n.Text, error) {
+	p, err := r.ByIssuer(ctx, issuer)
+	if err != nil {
+		return nil, err
+	}
+	if p == nil {
+		return i18n.Text{"en": issuer, "fr": issuer}, nil
+	}
+	return p.Name, nil
 }
 
 func (s *snapshot) sorted() []*Provider {

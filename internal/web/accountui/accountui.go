@@ -17,6 +17,7 @@ import (
 
 	"parvis/internal/id"
 	"parvis/internal/merging"
+	"parvis/internal/partnering"
 	"parvis/internal/policy"
 	"parvis/internal/relyingparty"
 	"parvis/internal/signin"
@@ -31,16 +32,17 @@ var files embed.FS
 
 // Config is what the pages stand on. Every field must be set.
 type Config struct {
-	Site      *kit.Site
-	Visitor   *visit.Visitor
-	Signin    *signin.Journey
-	Stepup    *stepup.Journey
-	Merging   *merging.Journey
-	Parties   *relyingparty.Registry
-	Upstreams *upstream.Registry
-	Table     policy.Table
-	Idle      time.Duration // after how long without activity a session ends
-	Now       func() time.Time
+	Site       *kit.Site
+	Visitor    *visit.Visitor
+	Signin     *signin.Journey
+	Stepup     *stepup.Journey
+	Merging    *merging.Journey
+	Partnering *partnering.Journey
+	Parties    *relyingparty.Registry
+	Upstreams  *upstream.Registry
+	Table      policy.Table
+	Idle       time.Duration // after how long without activity a session ends
+	Now        func() time.Time
 }
 
 // UI serves the pages. Made by New; safe for concurrent use.

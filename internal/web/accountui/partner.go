@@ -8,7 +8,7 @@ import (
 
 	"parvis/internal/fault"
 	"parvis/internal/i18n"
-	"parvis/internal/signin"
+	"parvis/internal/partnering"
 	"parvis/internal/upstream"
 	"parvis/internal/web/kit"
 )
@@ -25,7 +25,7 @@ type partnerRow struct {
 
 // partnerRows are the linked partners.
 func (u *UI) partnerRows(c *call) (rows []partnerRow, err error) {
-	entries, err := u.Signin.PartnerLinks(c.r.Context(), c.visit.Visitor)
+	entries, err := u.Partnering.Linked(c.r.Context(), c.visit.Visitor)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func partnerDone(tr *i18n.Tr, query url.Values) string {
 
 // partnerRow is one line. A partner that was taken out of the configuration has no
 // name any more; its link can be removed all the same.
-func (u *UI) partnerRow(c *call, e signin.PartnerEntry) (partnerRow, error) {
+func (u *UI) partnerRow(c *call, e partnering.Entry) (partnerRow, error) {
 	tr := u.Site.Tr(c.r)
 	row := partnerRow{Name: tr.T("partner.gone"), Since: e.Since, Used: e.UsedAt, Only: e.Only, Remove: partnerPath(e.ID)}
 	p, err := u.Upstreams.ByIssuer(c.r.Context(), e.Issuer)
@@ -101,7 +101,7 @@ func (u *UI) askRemovePartner(c *call) error {
 
 // ownPartner finds the link in the path among those of the account.
 func (u *UI) ownPartner(c *call) (partnerRow, error) {
-	entries, err := u.Signin.PartnerLinks(c.r.Context(), c.visit.Visitor)
+	entries, err := u.Partnering.Linked(c.r.Context(), c.visit.Visitor)
 	if err != nil {
 		return partnerRow{}, err
 	}
@@ -137,7 +137,7 @@ func (u *UI) removePartner(c *call) error {
 	if err != nil {
 		return u.refused(c, err, settingsPath)
 	}
-	err = u.Signin.PartnerUnlink(c.r.Context(), c.visit.Visitor, upstream.LinkID(c.r.PathValue("link")))
+	err = u.Partnering.Unlink(c.r.Context(), c.visit.Visitor, upstream.LinkID(c.r.PathValue("link")))
 	switch {
 	case err == nil:
 		return kit.See(c.w, c.r, settingsPath+"?removed=partner")

@@ -6,7 +6,7 @@ import (
 
 	"parvis/internal/fault"
 	"parvis/internal/i18n"
-	"parvis/internal/signin"
+	"parvis/internal/partnering"
 	"parvis/internal/upstream"
 	"parvis/internal/web/kit"
 )
@@ -23,14 +23,14 @@ type choiceRow struct {
 
 // choiceRows are the partners that are not linked.
 func (u *UI) choiceRows(c *call) (rows []choiceRow, err error) {
-	all, err := u.Signin.PartnerChoices(c.r.Context(), c.visit.Visitor)
+	all, err := u.Partnering.Choices(c.r.Context(), c.visit.Visitor)
 	for _, one := range all {
 		rows = append(rows, rowOf(u.Site.Tr(c.r), one))
 	}
 	return rows, err
 }
 
-func rowOf(tr *i18n.Tr, choice signin.PartnerChoice) choiceRow {
+func rowOf(tr *i18n.Tr, choice partnering.Choice) choiceRow {
 	p := choice.Provider
 	row := choiceRow{
 		Name: p.Name.In(tr.Lang()), Blocked: choice.Blocked, Block: choicePath(p.ID, "block"), Unblock: choicePath(p.ID, "unblock"),
@@ -49,17 +49,17 @@ func choicePath(provider upstream.ID, what string) string {
 }
 
 // choice finds the partner in the path among those that are not linked to the account.
-func (u *UI) choice(c *call) (signin.PartnerChoice, error) {
-	all, err := u.Signin.PartnerChoices(c.r.Context(), c.visit.Visitor)
+func (u *UI) choice(c *call) (partnering.Choice, error) {
+	all, err := u.Partnering.Choices(c.r.Context(), c.visit.Visitor)
 	if err != nil {
-		return signin.PartnerChoice{}, err
+		return partnering.Choice{}, err
 	}
 	for _, one := range all {
 		if string(one.Provider.ID) == c.r.PathValue("partner") {
 			return one, nil
 		}
 	}
-	return signin.PartnerChoice{}, kit.NotFound()
+	return partnering.Choice{}, kit.NotFound()
 }
 
 // blockPage is the data of pages/block-partner.html and pages/unblock-partner.html.
@@ -110,7 +110,7 @@ func (u *UI) change(c *call, what string) error {
 		return err
 	}
 	provider := upstream.ID(c.r.PathValue("partner"))
-	err := u.Signin.PartnerBlock(c.r.Context(), c.visit.Visitor, provider, what == "block")
+	err := u.Partnering.Block(c.r.Context(), c.visit.Visitor, provider, what == "block")
 	switch {
 	case err == nil:
 		return kit.See(c.w, c.r, settingsPath+"?"+what+"ed=partner")

@@ -246,7 +246,7 @@ func (u *UI) renderPartnerLink(c *call, form *kit.Form, status int) error {
 		return c.dispatch()
 	}
 	data.Form, data.Address = c.formOf("partner-link"), c.view.Person.Address
-	choices, err := u.Signin.PartnerChoices(c.r.Context(), c.visitor)
+	choices, err := u.Partnering.Choices(c.r.Context(), c.visitor)
 	if err != nil {
 		return err
 	}

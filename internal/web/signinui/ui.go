@@ -21,6 +21,7 @@ import (
 	"parvis/internal/departure"
 	"parvis/internal/enrollment"
 	"parvis/internal/merging"
+	"parvis/internal/partnering"
 	"parvis/internal/recovery"
 	"parvis/internal/relyingparty"
 	"parvis/internal/signin"
@@ -53,6 +54,7 @@ type Config struct {
 	Recovery   *recovery.Journey
 	Stepup     *stepup.Journey
 	Merging    *merging.Journey
+	Partnering *partnering.Journey
 	Departure  *departure.Journey
 	Parties    *relyingparty.Registry
 	Upstreams  *upstream.Registry

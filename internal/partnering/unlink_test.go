@@ -1,4 +1,4 @@
-package signin_test
+package partnering_test
 
 import (
 	"strings"
@@ -9,7 +9,6 @@ import (
 	"parvis/internal/audit"
 	"parvis/internal/db"
 	"parvis/internal/fault"
-	"parvis/internal/id"
 	"parvis/internal/journeytest"
 	"parvis/internal/notify/notice"
 	"parvis/internal/policy"
@@ -29,24 +28,11 @@ func linkedOwner(h *journeytest.House) (*journeytest.Browser, upstream.LinkID) {
 	b.SignIn(f, address, journeytest.Password)
 	b.Enter(f, b.Ask(f, address))
 	b.LinkBank(f, customer)
-	list, err := h.Signin.PartnerLinks(h.T.Context(), b.Visitor)
+	list, err := h.Partnering.Linked(h.T.Context(), b.Visitor)
 	if err != nil || len(list) != 1 {
 		h.T.Fatalf("%+v, %v", list, err)
 	}
 	return b, list[0].ID
-}
-
-// somebody reports who is signed in in a browser.
-func somebody(h *journeytest.House, b *journeytest.Browser) id.Account {
-	h.T.Helper()
-	p, err := h.Signin.Person(h.T.Context(), b.Visitor)
-	if err != nil {
-		h.T.Fatal(err)
-	}
-	if p == nil {
-		return ""
-	}
-	return p.Account
 }
 
 // A partner is removed when it is in other hands: whoever came in with it goes with it.
@@ -57,17 +43,17 @@ func TestRemovingAPartnerEndsTheOtherSessionsThatAPartnerOpened(t *testing.T) {
 		thief.AtBank(thief.From(journeytest.Permits), customer)
 		other := h.Browser()
 		other.SignIn(other.From(journeytest.Permits), address, journeytest.Password)
-		if somebody(h, thief) != somebody(h, owner) {
+		if thief.Who() != owner.Who() {
 			t.Fatal("the bank does not open the account")
 		}
 		ended := h.Events(audit.SessionEnded)
-		if err := h.Signin.PartnerUnlink(t.Context(), owner.Visitor, link); err != nil {
+		if err := h.Partnering.Unlink(t.Context(), owner.Visitor, link); err != nil {
 			t.Fatal(err)
 		}
-		if somebody(h, thief) != "" {
+		if thief.Who() != "" {
 			t.Error("who came in with the partner is still signed in")
 		}
-		if somebody(h, owner) == "" || somebody(h, other) == "" {
+		if owner.Who() == "" || other.Who() == "" {
 			t.Error("a session of the password is ended, too")
 		}
 		if got := h.Events(audit.SessionEnded) - ended; got != 1 {
@@ -108,7 +94,7 @@ func TestAPartnerThatIsRemovedWhileAnswersComeBackOpensNothing(t *testing.T) {
 		all.Go(func() {
 			var err error
 			for range 20 {
-				if err = h.Signin.PartnerUnlink(t.Context(), owner.Visitor, link); !fault.Is(err, fault.Unavailable) {
+				if err = h.Partnering.Unlink(t.Context(), owner.Visitor, link); !fault.Is(err, fault.Unavailable) {
 					break
 				}
 			}
@@ -118,7 +104,7 @@ func TestAPartnerThatIsRemovedWhileAnswersComeBackOpensNothing(t *testing.T) {
 		})
 		all.Wait()
 		for i, b := range thieves {
-			if somebody(h, b) != "" {
+			if b.Who() != "" {
 				t.Errorf("thief %d is inside", i)
 			}
 		}
@@ -137,7 +123,7 @@ func TestTheMailsAboutAPartnerLeadToItsRemoval(t *testing.T) {
 		if _, err := h.Recovery.Password(t.Context(), b.Visitor, f, recovery.PasswordForm{Password: journeytest.Other, EndSessions: true}); err != nil {
 			t.Fatal(err)
 		}
-		if somebody(h, owner) != "" {
+		if owner.Who() != "" {
 			t.Fatal("the reset has not ended the other session")
 		}
 		said := map[notice.Kind]string{notice.KindPartnerLinked: "remove the sign-in partner that is not yours", notice.KindPasswordChanged: "sign-in partner still opens your account"}
@@ -156,7 +142,7 @@ func TestTheMailsAboutAPartnerLeadToItsRemoval(t *testing.T) {
 		g := c.From(journeytest.Permits, journeytest.Demand(policy.TwoSteps))
 		c.SignIn(g, address, journeytest.Other)
 		c.Enter(g, c.Ask(g, address))
-		if err := h.Signin.PartnerUnlink(t.Context(), c.Visitor, link); err != nil {
+		if err := h.Partnering.Unlink(t.Context(), c.Visitor, link); err != nil {
 			t.Fatal(err)
 		}
 		i := h.Browser()
@@ -170,7 +156,7 @@ func TestTheMailsAboutAPartnerLeadToItsRemoval(t *testing.T) {
 func TestALinkToAPartnerThatIsGoneIsNoWayIn(t *testing.T) {
 	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
 		b := h.Browser()
-		byBank(t, h, b, address)
+		b.WithBank(customer, address)
 		owner := b.Live().Account
 		err := h.DB.Write(t.Context(), func(tx *db.Tx) error {
 			return h.Links.Link(tx, "dead-link", owner, "https://gone.test", "somebody")
@@ -178,7 +164,7 @@ func TestALinkToAPartnerThatIsGoneIsNoWayIn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		list, err := h.Signin.PartnerLinks(t.Context(), b.Visitor)
+		list, err := h.Partnering.Linked(t.Context(), b.Visitor)
 		if err != nil || len(list) != 2 {
 			t.Fatalf("%+v, %v", list, err)
 		}
@@ -186,15 +172,15 @@ func TestALinkToAPartnerThatIsGoneIsNoWayIn(t *testing.T) {
 			if dead := l.ID == "dead-link"; l.Only == dead {
 				t.Errorf("%s: only %v", l.Issuer, l.Only)
 			} else if !dead {
-				if err := h.Signin.PartnerUnlink(t.Context(), b.Visitor, l.ID); !fault.Is(err, fault.Conflict) {
+				if err := h.Partnering.Unlink(t.Context(), b.Visitor, l.ID); !fault.Is(err, fault.Conflict) {
 					t.Errorf("the last way in is removed: %v", err)
 				}
 			}
 		}
-		if err := h.Signin.PartnerUnlink(t.Context(), b.Visitor, "dead-link"); err != nil {
+		if err := h.Partnering.Unlink(t.Context(), b.Visitor, "dead-link"); err != nil {
 			t.Errorf("a dead link stays: %v", err)
 		}
-		if err := h.Signin.PartnerUnlink(t.Context(), b.Visitor, "no link at all"); !fault.Is(err, fault.Conflict) && !fault.Is(err, fault.NotFound) {
+		if err := h.Partnering.Unlink(t.Context(), b.Visitor, "no link at all"); !fault.Is(err, fault.Conflict) && !fault.Is(err, fault.NotFound) {
 			t.Errorf("a link that is none: %v", err)
 		}
 	})

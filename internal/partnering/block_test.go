@@ -1,4 +1,4 @@
-package signin_test
+package partnering_test
 
 import (
 	"testing"
@@ -12,21 +12,17 @@ import (
 	"parvis/internal/signin"
 )
 
-func letters(h *journeytest.House, kind notice.Kind) (n int) {
-	for _, l := range h.Letters(address) {
-		if l.Kind == kind {
-			n++
-		}
-	}
-	return n
-}
+const (
+	address  = "sam@example.org"
+	customer = "customer-1"
+)
 
 func TestAPartnerThatIsNeverUsedIsBlockedWithFreshProofsAndUnblockedAgain(t *testing.T) {
 	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
 		b := h.Active(address)
 		states := func(want ...bool) {
 			t.Helper()
-			list, err := h.Signin.PartnerChoices(t.Context(), b.Visitor)
+			list, err := h.Partnering.Choices(t.Context(), b.Visitor)
 			if err != nil || len(list) != len(want) {
 				t.Fatalf("%+v, %v", list, err)
 			}
@@ -38,22 +34,22 @@ func TestAPartnerThatIsNeverUsedIsBlockedWithFreshProofsAndUnblockedAgain(t *tes
 		}
 		states(false)
 		for range 2 { // twice is once
-			if err := h.Signin.PartnerBlock(t.Context(), b.Visitor, journeytest.BankID, true); err != nil {
+			if err := h.Partnering.Block(t.Context(), b.Visitor, journeytest.BankID, true); err != nil {
 				t.Fatal(err)
 			}
 		}
 		states(true)
-		if letters(h, notice.KindPartnerBlocked) != 1 || h.Events(audit.UpstreamBlocked) != 1 {
-			t.Errorf("told %d times, noted %d times", letters(h, notice.KindPartnerBlocked), h.Events(audit.UpstreamBlocked))
+		if h.Told(address, notice.KindPartnerBlocked) != 1 || h.Events(audit.UpstreamBlocked) != 1 {
+			t.Errorf("told %d times, noted %d times", h.Told(address, notice.KindPartnerBlocked), h.Events(audit.UpstreamBlocked))
 		}
-		if err := h.Signin.PartnerBlock(t.Context(), b.Visitor, "other", true); !fault.Is(err, fault.NotFound) {
+		if err := h.Partnering.Block(t.Context(), b.Visitor, "other", true); !fault.Is(err, fault.NotFound) {
 			t.Errorf("a partner that nobody knows: %v", err)
 		}
-		if err := h.Signin.PartnerBlock(t.Context(), h.Browser().Visitor, journeytest.BankID, false); !fault.Is(err, fault.Denied) {
+		if err := h.Partnering.Block(t.Context(), h.Browser().Visitor, journeytest.BankID, false); !fault.Is(err, fault.Denied) {
 			t.Errorf("nobody unblocks: %v", err)
 		}
 		h.Clock.Advance(h.Table.Window() + time.Minute)
-		if err := h.Signin.PartnerBlock(t.Context(), b.Visitor, journeytest.BankID, false); !fault.Is(err, fault.Denied) {
+		if err := h.Partnering.Block(t.Context(), b.Visitor, journeytest.BankID, false); !fault.Is(err, fault.Denied) {
 			t.Errorf("old proofs unblock: %v", err)
 		}
 		states(true)
@@ -62,13 +58,13 @@ func TestAPartnerThatIsNeverUsedIsBlockedWithFreshProofsAndUnblockedAgain(t *tes
 		fresh.SignIn(f, address, journeytest.Password)
 		fresh.Enter(f, fresh.Ask(f, address))
 		for range 2 {
-			if err := h.Signin.PartnerBlock(t.Context(), fresh.Visitor, journeytest.BankID, false); err != nil {
+			if err := h.Partnering.Block(t.Context(), fresh.Visitor, journeytest.BankID, false); err != nil {
 				t.Fatal(err)
 			}
 		}
 		states(false)
-		if letters(h, notice.KindPartnerUnblocked) != 1 || h.Events(audit.UpstreamUnblocked) != 1 {
-			t.Errorf("told %d times, noted %d times", letters(h, notice.KindPartnerUnblocked), h.Events(audit.UpstreamUnblocked))
+		if h.Told(address, notice.KindPartnerUnblocked) != 1 || h.Events(audit.UpstreamUnblocked) != 1 {
+			t.Errorf("told %d times, noted %d times", h.Told(address, notice.KindPartnerUnblocked), h.Events(audit.UpstreamUnblocked))
 		}
 	})
 }
@@ -76,11 +72,11 @@ func TestAPartnerThatIsNeverUsedIsBlockedWithFreshProofsAndUnblockedAgain(t *tes
 func TestALinkedPartnerIsNotBlocked(t *testing.T) {
 	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
 		b := h.Browser()
-		byBank(t, h, b, address)
-		if err := h.Signin.PartnerBlock(t.Context(), b.Visitor, journeytest.BankID, true); !fault.Is(err, fault.Conflict) {
+		b.WithBank(customer, address)
+		if err := h.Partnering.Block(t.Context(), b.Visitor, journeytest.BankID, true); !fault.Is(err, fault.Conflict) {
 			t.Errorf("%v", err)
 		}
-		if list, err := h.Signin.PartnerChoices(t.Context(), b.Visitor); err != nil || len(list) != 0 {
+		if list, err := h.Partnering.Choices(t.Context(), b.Visitor); err != nil || len(list) != 0 {
 			t.Errorf("%+v, %v", list, err)
 		}
 	})
@@ -91,7 +87,7 @@ func TestALinkedPartnerIsNotBlocked(t *testing.T) {
 func TestABlockShowsOnlyToWhoHasProvenTheAccount(t *testing.T) {
 	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
 		b := h.Active(address)
-		if err := h.Signin.PartnerBlock(t.Context(), b.Visitor, journeytest.BankID, true); err != nil {
+		if err := h.Partnering.Block(t.Context(), b.Visitor, journeytest.BankID, true); err != nil {
 			t.Fatal(err)
 		}
 		h.Active("free@example.org")
@@ -133,7 +129,7 @@ func TestABlockShowsOnlyToWhoHasProvenTheAccount(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.At(f, signin.StepConsent)
-		if h.Events(audit.UpstreamLinked) != 0 || letters(h, notice.KindPartnerLinked) != 0 {
+		if h.Events(audit.UpstreamLinked) != 0 || h.Told(address, notice.KindPartnerLinked) != 0 {
 			t.Error("a blocked partner was linked")
 		}
 	})
