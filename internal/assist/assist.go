@@ -204,10 +204,14 @@ func (r Requests) Confirm(tx *db.Tx, request Request, link string) (bool, error)
 	return true, nil
 }
 
-// Name brings the name of somebody of the staff into the form in which two are compared:
-// case and spaces make nobody another person. Fault Invalid for none.
+// Same reports whether two names are those of one person of the staff: case makes nobody
+// another one.
+func Same(a, b string) bool { return strings.EqualFold(a, b) }
+
+// Name is the name of somebody of the staff as it is kept: without needless spaces, which
+// make nobody another person. Fault Invalid for none.
 func Name(typed string) (string, error) {
-	name := strings.ToLower(strings.Join(strings.Fields(typed), " "))
+	name := strings.Join(strings.Fields(typed), " ")
 	if name == "" || len(name) > 100 {
 		return "", fault.On("by", fault.Invalid, "error.assist.by")
 	}
@@ -223,9 +227,12 @@ func (r Requests) Approve(tx *db.Tx, request ID, by string) (bool, error) {
 
 // Finish notes the second person, who is not the first one, and that it is done.
 func (r Requests) Finish(tx *db.Tx, request ID, by string) (bool, error) {
-	now := db.Millis(tx.Now())
+	before, found, err := r.Get(tx, request)
+	if err != nil || !found || Same(before.ApprovedBy, by) {
+		return false, err
+	}
 	return r.step(tx, `UPDATE assist_request SET status = $1, ended_at = $2, ended_by = $3
-		WHERE id = $4 AND status = $5 AND approved_by <> $3 AND expires_at > $2`, Done, now, by, request, Approved)
+		WHERE id = $4 AND status = $5 AND approved_by = $6 AND expires_at > $2`, Done, db.Millis(tx.Now()), by, request, Approved, before.ApprovedBy)
 }
 
 // Refuse ends a request that the staff does not do.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -231,6 +232,34 @@ func (cmd *assistDo) Run(ctx context.Context, c *console) error {
 	})
 }
 
+// now reads how the request stands after a step. Closing the account erases its requests.
+func (a *assistAnswer) now(tx *db.Tx, h *app.House) error {
+	r, found, err := h.Lifecycle.Requests.Get(tx, a.ID)
+	if err != nil {
+		return err
+	}
+	if !found {
+		a.Status, a.State = assist.Done, account.Closed
+		return nil
+	}
+	a.assistLine, a.EndedAt, a.EndedBy = assistLineOf(r), moment(r.EndedAt), r.EndedBy
+	return nil
+}
+
+// unready says why a step cannot be done now, and which one can.
+func (a assistAnswer) unready(what string) string {
+	switch a.Status {
+	case assist.Asked:
+		return "the owner of the account has not confirmed this request yet; a link in their mail does that"
+	case assist.Confirmed:
+		return fmt.Sprintf("nobody has approved this request yet. One person approves it first, then another one does it:\n  parvis assist approve %[1]s --by NAME --apply\n  parvis assist do %[1]s --by ANOTHER_NAME --apply", a.ID)
+	case assist.Approved:
+		return fmt.Sprintf("%s has approved this request already. Somebody else does it now:\n  parvis assist do %s --by ANOTHER_NAME --apply", a.ApprovedBy, a.ID)
+	default:
+		return fmt.Sprintf("the request is %s: %s comes too late", a.Status, strings.TrimPrefix(what, "assist."))
+	}
+}
+
 // partnersNamed is what people call sign-in partners, by issuer.
 func partnersNamed(ctx context.Context, h *app.House) (map[string]i18n.Text, error) {
 	if err := h.Upstreams.Start(ctx); err != nil {
@@ -271,13 +300,16 @@ func (s staff) decide(ctx context.Context, c *console, ch *change, what string, 
 			if !known {
 				partner = i18n.Text{"en": issuer, "fr": issuer}
 			}
-			return do(tx, h, partner, by)
+			if err := do(tx, h, partner, by); err != nil || !ch.Apply {
+				return err
+			}
+			return answer.now(tx, h)
 		})
 		switch {
 		case fault.Is(err, fault.Denied):
 			return refuse("%s approved this request: somebody else has to do it", by)
 		case fault.Is(err, fault.NotFound):
-			return refuse("the request is %s; this step cannot be done now", answer.Status)
+			return refuse("%s", answer.unready(what))
 		case err != nil:
 			return err
 		}

@@ -45,11 +45,19 @@ func TestTwoPeopleDoWhatWasAskedFor(t *testing.T) {
 	if strings.Contains(out, activeAddress) || !strings.Contains(out, "https://bank.example.org") || strings.Contains(out, "customer") {
 		t.Error("the address or the subject is shown, or the partner is not:\n" + out)
 	}
+	if _, problems := o.run(t, 1, "assist", "do", id, "--by", "Bob Stone", "--apply"); !strings.Contains(problems, "nobody has approved") || !strings.Contains(problems, "assist approve "+id) {
+		t.Error(problems)
+	}
 	out, _ = o.run(t, 0, "assist", "approve", id, "--by", "Ann Lake")
 	if !strings.Contains(out, "Nothing was changed") || o.waiting(t) != mails {
 		t.Error("the rehearsal changed something: " + out)
 	}
-	o.run(t, 0, "assist", "approve", id, "--by", "Ann Lake", "--apply")
+	if out, _ = o.run(t, 0, "assist", "approve", id, "--by", "Ann Lake", "--apply"); !strings.Contains(out, "approved by") || !strings.Contains(out, "done") {
+		t.Error("it is not told that it was done: " + out)
+	}
+	if out, _ = o.run(t, 0, "assist", "list"); !strings.Contains(out, "Ann Lake") {
+		t.Error("the name is not as it was given: " + out)
+	}
 	if _, problems := o.run(t, 1, "assist", "do", id, "--by", " ann  LAKE", "--apply"); !strings.Contains(problems, "somebody else has to do it") {
 		t.Error(problems)
 	}

@@ -157,7 +157,7 @@ func (l *Lifecycle) DoAssistance(tx *db.Tx, request assist.ID, by string, partne
 	if err != nil {
 		return err
 	}
-	if found && r.Status == assist.Approved && r.ApprovedBy == by {
+	if found && r.Status == assist.Approved && assist.Same(r.ApprovedBy, by) {
 		return fault.New(fault.Denied, "error.assist.same")
 	}
 	ok := false
