@@ -131,10 +131,13 @@ func (cmd *upstreamAdd) Run(ctx context.Context, c *console) error {
 		return err
 	}
 	return c.withUpstreams(ctx, func(h *app.House) error {
-		problems := missingIn(fmt.Sprintf("upstreams[%s].", s.ID), map[string]i18n.Text{"name": s.Name})
-		if !cmd.Replace {
-			problems = append(s.Problems(), problems...)
+		whole := s
+		if cmd.Replace {
+			if whole, err = withStored(ctx, h, s); err != nil {
+				return err
+			}
 		}
+		problems := append(whole.Problems(), missingIn(fmt.Sprintf("upstreams[%s].", s.ID), map[string]i18n.Text{"name": s.Name})...)
 		if len(problems) > 0 {
 			return &config.Error{Path: "the sign-in partner", Problems: problems}
 		}
@@ -153,10 +156,43 @@ func (cmd *upstreamAdd) Run(ctx context.Context, c *console) error {
 		if cmd.JSON {
 			return c.json(map[string]any{"partner": s, "redirect_uri": callback, "applied": cmd.Apply})
 		}
-		c.printf("sign-in partner  %s\nredirect_uri     %s\n\nTell the partner the redirect_uri; then run: parvis upstream check %s\n", s.Name.In(i18n.English), callback, s.ID)
-		cmd.hint(c)
+		c.printf("sign-in partner  %s\nredirect_uri     %s\n\n", s.Name.In(i18n.English), callback)
+		cmd.outcome(c, s.ID, "Tell the partner the redirect_uri; then")
 		return nil
 	})
+}
+
+// outcome says what was done, or that it can be.
+func (cmd *upstreamAdd) outcome(c *console, id, next string) {
+	done := "added"
+	if cmd.Replace {
+		done = "replaced"
+	}
+	if !cmd.Apply {
+		c.printf("%s: can be %s\n", id, done)
+		cmd.hint(c)
+		return
+	}
+	c.printf("%s: %s\n%s run: parvis upstream check %s\n", id, done, next, id)
+}
+
+// withStored are settings that replace those of a partner, with the credentials that it
+// keeps when none are given.
+func withStored(ctx context.Context, h *app.House, s upstream.Settings) (upstream.Settings, error) {
+	if s.Credentials() != (upstream.Credentials{}) {
+		return s, nil
+	}
+	err := h.DB.Read(ctx, func(tx *db.Tx) error {
+		before, err := h.UpstreamStore.Settings(tx, upstream.ID(s.ID))
+		if err == nil {
+			s.Take(before.Credentials())
+		}
+		return err
+	})
+	if fault.Is(err, fault.NotFound) {
+		err = nil // the change says where it stands, or that it is nowhere
+	}
+	return s, err
 }
 
 // missingIn wants texts in every language people can choose.
@@ -435,10 +471,8 @@ func upstreamError(id string, err error) error {
 	switch {
 	case fault.Is(err, fault.NotFound):
 		return refuse("there is no sign-in partner %q in the database; `parvis upstream list` lists all", id)
-	case alike(err) != "":
-		return refuse("the name or the brand of sign-in partner %q looks like that of %q; choose one that people can tell apart", id, alike(err))
 	case fault.Is(err, fault.Conflict):
-		return refuse("sign-in partner %q stands in the configuration file or exists already, or its issuer belongs to another one or would change", id)
+		return upstreamConflict(id, err)
 	case fault.Is(err, fault.Invalid):
 		return refuse("sign-in partner %q: %v", id, err)
 	default:
@@ -446,12 +480,28 @@ func upstreamError(id string, err error) error {
 	}
 }
 
-// alike is the partner whose name looks like the one that was refused; "" for another error.
-func alike(err error) string {
+// upstreamConflict says which rule of the registry refused a partner, and what to do.
+func upstreamConflict(id string, err error) error {
 	e, ok := errors.AsType[*fault.Error](err)
-	if !ok || e.Key != "error.upstream.alike" {
-		return ""
+	if !ok {
+		return err
 	}
-	name, _ := e.Args[1].(string)
-	return name
+	about := ""
+	if len(e.Args) == 2 {
+		about, _ = e.Args[1].(string)
+	}
+	switch e.Key {
+	case "error.upstream.alike":
+		return refuse("the name or the brand of sign-in partner %q looks like that of %q; choose one that people can tell apart", id, about)
+	case "error.upstream.taken":
+		return refuse("sign-in partner %q exists already; add --replace to change its settings, or choose another id", id)
+	case "error.upstream.from_file":
+		return refuse("sign-in partner %q stands in the configuration file (upstreams); change it there, or choose another id", id)
+	case "error.upstream.issuer":
+		return refuse("sign-in partner %q has this issuer already, and an issuer belongs to one partner for good; to change that one's settings: parvis upstream add --id %[1]s --replace", about)
+	case "error.upstream.issuer_stays":
+		return refuse("the issuer of sign-in partner %q would change, and people's links hang on it; leave it at %s, or add a partner with another id", id, about)
+	default:
+		return err
+	}
 }

@@ -22,8 +22,8 @@ func (cmd *upstreamAdd) addedSAML(c *console, h *app.House, s upstream.Settings)
 	if cmd.JSON {
 		return c.json(map[string]any{"partner": s, "metadata": metadata, "acs": callback, "applied": cmd.Apply})
 	}
-	c.printf("sign-in partner  %s\nour metadata     %s\nour address      %s\n\nGive the partner our metadata; then run: parvis upstream check %s\n", s.Name.In(i18n.English), metadata, callback, s.ID)
-	cmd.hint(c)
+	c.printf("sign-in partner  %s\nour metadata     %s\nour address      %s\n\n", s.Name.In(i18n.English), metadata, callback)
+	cmd.outcome(c, s.ID, "Give the partner our metadata; then")
 	return nil
 }
 

@@ -133,6 +133,11 @@ func (k *Keyring) Refresh(ctx context.Context) error {
 	return k.load(ctx)
 }
 
+// errNone tells whoever runs the deployment where keys come from.
+func errNone(alg jose.Algorithm) error {
+	return fmt.Errorf("keyring: there is no key for %s yet; `parvis serve` makes the keys when it first starts: start it once, then try again", alg)
+}
+
 // Signer is the key that signs now with an algorithm.
 func (k *Keyring) Signer(alg jose.Algorithm) (*jose.Signer, error) {
 	s, err := k.current()
@@ -141,7 +146,7 @@ func (k *Keyring) Signer(alg jose.Algorithm) (*jose.Signer, error) {
 	}
 	signer, ok := s.active[alg]
 	if !ok {
-		return nil, fmt.Errorf("keyring: there is no key for %s", alg)
+		return nil, errNone(alg)
 	}
 	return signer, nil
 }
@@ -198,7 +203,7 @@ func (k *Keyring) Privates(alg jose.Algorithm) ([]Private, error) {
 		}
 	}
 	if s.active[alg] == nil {
-		return nil, fmt.Errorf("keyring: there is no key for %s", alg)
+		return nil, errNone(alg)
 	}
 	return out, nil
 }

@@ -143,7 +143,7 @@ func (st Store) Update(tx *db.Tx, s Settings) error {
 	}
 	former, problems := before.Build()
 	if len(problems) == 0 && former.Issuer != p.Issuer {
-		return fault.On("issuer", fault.Conflict, "error.upstream.issuer")
+		return fault.On("issuer", fault.Conflict, "error.upstream.issuer_stays", "issuer", former.Issuer)
 	}
 	text, sealed, err := st.encode(s)
 	if err != nil {
@@ -231,7 +231,7 @@ func (st Store) checked(tx *db.Tx, s Settings) (*Provider, error) {
 	}
 	for _, other := range others {
 		if other.Issuer == p.Issuer {
-			return nil, fault.On("issuer", fault.Conflict, "error.upstream.issuer")
+			return nil, fault.On("issuer", fault.Conflict, "error.upstream.issuer", "partner", string(other.ID))
 		}
 		if Alike(p, other) {
 			return nil, fault.On("name", fault.Conflict, "error.upstream.alike", "partner", string(other.ID))

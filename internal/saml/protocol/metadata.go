@@ -3,6 +3,7 @@ package protocol
 import (
 	"crypto"
 	"crypto/x509"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -93,9 +94,9 @@ func ReadIdentityProvider(raw []byte, trust MetadataTrust) (*IdentityProvider, e
 // validity on the way to it: the first of them counts (metadata 2.3.1 and 2.3.2).
 func findEntity(root *xmlsec.Element, trust MetadataTrust, idp *IdentityProvider) (*xmlsec.Element, error) {
 	var found []*xmlsec.Element
+	var others []string
 	root.Walk(func(e *xmlsec.Element) {
-		id, _ := e.Attr("entityID")
-		if !e.Is(metadataSpace, "EntityDescriptor") || trust.EntityID != "" && id != trust.EntityID {
+		if !e.Is(metadataSpace, "EntityDescriptor") {
 			return
 		}
 		for at := e.Parent(); at != nil; at = at.Parent() {
@@ -103,9 +104,18 @@ func findEntity(root *xmlsec.Element, trust MetadataTrust, idp *IdentityProvider
 				return // in an extension or anywhere else
 			}
 		}
+		if id, _ := e.Attr("entityID"); trust.EntityID != "" && id != trust.EntityID {
+			others = append(others, id)
+			return
+		}
 		found = append(found, e)
 	})
-	if len(found) != 1 || trust.EntityID == "" && found[0] != root {
+	switch {
+	case len(found) == 0 && len(others) == 1:
+		return nil, refuse(UnknownPartner, fmt.Sprintf("it describes the entity %.200q; issuer says %.200q, and must be the same character by character", others[0], trust.EntityID))
+	case len(found) == 0:
+		return nil, refuse(UnknownPartner, fmt.Sprintf("it describes %d entities, and none is %.200q, which issuer says", len(others), trust.EntityID))
+	case len(found) > 1, trust.EntityID == "" && found[0] != root:
 		return nil, refuse(UnknownPartner, "not exactly one description of the entity")
 	}
 	idp.EntityID, _ = found[0].Attr("entityID")

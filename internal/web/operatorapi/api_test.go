@@ -305,6 +305,21 @@ func TestABodyThatCannotBeIsRefusedWithAllItsReasons(t *testing.T) {
 				d.Errorf("%s: %d %s", name, a.status, a.text)
 			}
 		}
+		d.ask(d.write, "POST", "/api/v1/upstreams", bank)
+		bad := strings.NewReplacer(`, "fr": "La banque"`, "", "https://sign-in.bank.example", "javascript:1", "900", "-1", `"client_id": "parvis"`, "", "canary", "").Replace(bank)
+		bad = strings.Replace(bad, `"secret": "-of-the-bank"`, "", 1)
+		for _, to := range [][2]string{{"POST", "/api/v1/upstreams"}, {"POST", "/api/v1/upstreams/check"}, {"PUT", "/api/v1/upstreams/bank"}} {
+			a := d.ask(d.write, to[0], to[1], bad)
+			all := strings.Join(a.body.Problems, "\n")
+			for _, part := range []string{"name: also", "issuer", "max_age", "client_id"} {
+				if a.status != http.StatusUnprocessableEntity || !strings.Contains(all, part) {
+					d.Errorf("%v names not all: %s: %d %s", to, part, a.status, a.text)
+				}
+			}
+			if to[0] == "PUT" && strings.Contains(all, "secret") {
+				d.Errorf("a credential that stays is asked for: %s", all)
+			}
+		}
 		for _, method := range []string{"GET", "DELETE", "PATCH"} {
 			a := d.ask(d.write, method, map[bool]string{true: "/api/v1/nothing", false: "/api/v1/upstreams/bank"}[method == "GET"], "")
 			if a.status != http.StatusNotFound || !strings.HasPrefix(a.body.Title, "There is nothing") {

@@ -45,8 +45,8 @@ type written struct {
 	Credentials upstream.Credentials `json:"credentials,omitzero"`
 }
 
-// upstream puts settings and credentials together.
-func (w written) upstream(langs []i18n.Lang) (upstream.Settings, error) {
+// upstream puts settings and credentials together, and says what of them no setting can be.
+func (w written) upstream(langs []i18n.Lang) (upstream.Settings, []string) {
 	s := w.Settings.Settings
 	var problems []string
 	for _, t := range []struct {
@@ -69,10 +69,7 @@ func (w written) upstream(langs []i18n.Lang) (upstream.Settings, error) {
 		problems = append(problems, fmt.Sprintf("upstreams[%s].name: also give it in %v", s.ID, missing))
 	}
 	s.Take(w.Credentials)
-	if len(problems) > 0 {
-		return s, &problem{status: 422, title: "The settings of the sign-in partner have problems.", problems: problems}
-	}
-	return s, nil
+	return s, problems
 }
 
 // shown is a partner as it is answered. Credentials are named, never shown.

@@ -84,7 +84,7 @@ func (a *API) showAs(q *request, status int) error {
 
 // create adds a partner.
 func (a *API) create(q *request) error {
-	s, err := a.sent(q)
+	s, err := a.sent(q, upstream.Credentials{})
 	if err != nil {
 		return err
 	}
@@ -96,24 +96,51 @@ func (a *API) create(q *request) error {
 	return a.showAs(q, http.StatusCreated)
 }
 
-// sent is the partner of a body, with all that is wrong with it.
-func (a *API) sent(q *request) (upstream.Settings, error) {
+// sent is the partner of a body; all that is wrong with it is named at once. kept are the
+// credentials that it has when the body gives none.
+func (a *API) sent(q *request, kept upstream.Credentials) (upstream.Settings, error) {
 	var body written
 	if err := q.read(&body); err != nil {
 		return upstream.Settings{}, err
 	}
-	return body.upstream(a.Langs)
+	s, problems := body.upstream(a.Langs)
+	if s.ID == "" {
+		s.ID = string(q.id()) // of the address, where it names one
+	}
+	whole := s
+	if s.Credentials() == (upstream.Credentials{}) {
+		whole.Take(kept)
+	}
+	if problems = append(problems, whole.Problems()...); len(problems) > 0 {
+		return s, &problem{status: http.StatusUnprocessableEntity, title: "The settings of the sign-in partner have problems.", problems: problems}
+	}
+	return s, nil
+}
+
+// kept are the credentials of a partner that is stored; none for another one: the change
+// says then why it cannot be.
+func (a *API) kept(q *request) (out upstream.Credentials, err error) {
+	err = a.DB.Read(q.ctx, func(tx *db.Tx) error {
+		before, err := a.Store.Settings(tx, q.id())
+		out = before.Credentials()
+		return err
+	})
+	if fault.Is(err, fault.NotFound) {
+		return upstream.Credentials{}, nil
+	}
+	return out, err
 }
 
 // replace replaces the settings of a partner. Credentials stay when none are sent.
 // With If-Match it is done only if nobody changed it meanwhile (RFC 9110, 13.1.1).
 func (a *API) replace(q *request) error {
-	s, err := a.sent(q)
+	kept, err := a.kept(q)
 	if err != nil {
 		return err
 	}
-	if s.ID == "" {
-		s.ID = string(q.id())
+	s, err := a.sent(q, kept)
+	if err != nil {
+		return err
 	}
 	if s.ID != string(q.id()) {
 		return &problem{status: http.StatusUnprocessableEntity, title: "The address and the settings name two partners.", problems: []string{"settings.id: leave it out, or write " + string(q.id())}}
@@ -188,14 +215,11 @@ func (a *API) check(q *request) error {
 
 // checkNew examines settings that are not stored. Nothing is kept of them.
 func (a *API) checkNew(q *request) error {
-	s, err := a.sent(q)
+	s, err := a.sent(q, upstream.Credentials{})
 	if err != nil {
 		return err
 	}
-	p, problems := s.Build()
-	if len(problems) > 0 {
-		return &problem{status: http.StatusUnprocessableEntity, title: "The settings of the sign-in partner have problems.", problems: problems}
-	}
+	p, _ := s.Build() // what is wrong was named before
 	return a.examine(q, p)
 }
 
