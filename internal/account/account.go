@@ -252,6 +252,7 @@ func (s Accounts) forget(tx *db.Tx, account id.Account, doing string) error {
 			WHERE account_id = $2 OR address_index IN (SELECT address_index FROM email_address WHERE account_id = $2)`,
 			[]any{now, account},
 		},
+		{`DELETE FROM address_change WHERE account_id = $1`, []any{account}},
 		{`DELETE FROM email_address WHERE account_id = $1`, []any{account}},
 	} {
 		if _, err := tx.Exec(step.query, step.args...); err != nil {

@@ -19,6 +19,7 @@ const (
 	ProveActivate Purpose = "activate" // activate a new account
 	ProveReset    Purpose = "reset"    // choose a new password
 	ProveUnlock   Purpose = "unlock"   // lift the lock of the password
+	ProveAdd      Purpose = "add"      // add the address to an account
 )
 
 // ProofStatus says what became of a proof.
@@ -88,13 +89,14 @@ func (p Proofs) Draft(purpose Purpose, addr Addr) ProofDraft {
 }
 
 // Issue stores a new proof and ends every older one of the same address and
-// purpose. The number of wrong codes of the address stays (SP 800-63B-4, 3.1.3.2).
+// purpose; of those that add an address, only the account's own. The number of wrong codes of the address stays (SP 800-63B-4, 3.1.3.2).
 func (p Proofs) Issue(tx *db.Tx, d ProofDraft) (Proof, error) {
 	now := tx.Now()
 	for _, index := range p.Keys.Indexes(indexPurpose, d.Address.Key) {
 		_, err := tx.Exec(`UPDATE address_proof SET replaced_at = $1
-			WHERE address_index = $2 AND purpose = $3 AND replaced_at IS NULL AND consumed_at IS NULL`,
-			db.Millis(now), index, d.Purpose)
+			WHERE address_index = $2 AND purpose = $3 AND replaced_at IS NULL AND consumed_at IS NULL
+			AND (purpose <> $4 OR account_id = $5)`,
+			db.Millis(now), index, d.Purpose, ProveAdd, db.NullText(d.Account))
 		if err != nil {
 			return Proof{}, fmt.Errorf("account: end older proofs: %w", err)
 		}

@@ -29,6 +29,14 @@ type Settings struct {
 	CodeTriesPerAddress int `yaml:"code_tries_per_address"`
 	// CodeTriesExpire is how long wrong codes are remembered after the newest one.
 	CodeTriesExpire time.Duration `yaml:"code_tries_expire"`
+	// Addresses is how many e-mail addresses an account can have.
+	Addresses int `yaml:"addresses"`
+	// AddressProofLifetime is how long the link and the code work that confirm an
+	// address which is added to an account.
+	AddressProofLifetime time.Duration `yaml:"address_proof_lifetime"`
+	// AddressUndo is for how long an address that was removed from an account, or is no
+	// longer its main one, can take that back with a link that was mailed to it.
+	AddressUndo time.Duration `yaml:"address_undo"`
 	// MergeUndo is for how long the merging of two accounts of one person can be undone;
 	// until then nothing of the second account is erased.
 	MergeUndo time.Duration `yaml:"merge_undo"`
@@ -49,14 +57,20 @@ func Preset(name string) Settings {
 		CodeTries:            5,
 		CodeTriesPerAddress:  20,
 		CodeTriesExpire:      24 * time.Hour,
+		Addresses:            12,
+		AddressProofLifetime: 30 * time.Minute,
+		AddressUndo:          7 * 24 * time.Hour,
 		MergeUndo:            7 * 24 * time.Hour,
 		ProofsKept:           30 * 24 * time.Hour,
 	}
 	switch name {
 	case "ontario":
 		s.AttemptsExpire = 365 * 24 * time.Hour // locked until the owner unlocks
+		s.Addresses = 5
 	case "logingov":
 		s.AttemptsExpire = 10 * time.Minute // its lock ends by itself
+		s.AddressProofLifetime = 24 * time.Hour
+		s.AddressUndo = 10 * 24 * time.Hour // as long as its links to disavow a sign-in work
 	}
 	return s
 }
@@ -74,6 +88,8 @@ func (s Settings) Problems() []string {
 		{"proof_lifetime", s.ProofLifetime, 5 * time.Minute, 24 * time.Hour},
 		{"partner_proof_lifetime", s.PartnerProofLifetime, time.Minute, s.ProofLifetime},
 		{"code_tries_expire", s.CodeTriesExpire, time.Hour, 365 * 24 * time.Hour},
+		{"address_proof_lifetime", s.AddressProofLifetime, 5 * time.Minute, 24 * time.Hour}, // SP 800-63A-4, 3.8: at most a day
+		{"address_undo", s.AddressUndo, 24 * time.Hour, 90 * 24 * time.Hour},
 		{"merge_undo", s.MergeUndo, time.Hour, 90 * 24 * time.Hour},
 		{"proofs_kept", s.ProofsKept, s.UnactivatedAfter, 365 * 24 * time.Hour},
 	}
@@ -87,7 +103,8 @@ func (s Settings) Problems() []string {
 		value, least, top int
 	}{
 		{"max_failures", s.MaxFailures, 3, 100}, // SP 800-63B-4, 3.2.2: at most 100
-		{"code_digits", s.CodeDigits, 6, 10},    // SP 800-63B-4, 3.1.3.2: at least 6
+		{"addresses", s.Addresses, 1, 12},
+		{"code_digits", s.CodeDigits, 6, 10}, // SP 800-63B-4, 3.1.3.2: at least 6
 		{"code_tries", s.CodeTries, 1, 10},
 		{"code_tries_per_address", s.CodeTriesPerAddress, s.CodeTries, 100},
 	}

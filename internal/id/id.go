@@ -14,6 +14,9 @@ type Account string
 // Address names one e-mail address of an account.
 type Address string
 
+// AddressChange names one change to the e-mail addresses of an account that can be taken back.
+type AddressChange string
+
 // Session names one browser session.
 type Session string
 
