@@ -131,7 +131,11 @@ func (cmd *accountShow) answer(tx *db.Tx, h *app.House, a account.Account) (acco
 		if cmd.Full {
 			out.Address = mail.Address.Written
 		}
-		if out.Locked, err = h.Attempts.AnyLocked(tx, mail.Address); err != nil {
+		counted, err := h.Accounts.Counted(tx, a.ID, mail.Address)
+		if err != nil {
+			return out, err
+		}
+		if out.Locked, err = h.Attempts.AnyLocked(tx, counted); err != nil {
 			return out, err
 		}
 	}

@@ -122,10 +122,14 @@ func (j *Journey) pending(tx *db.Tx, draft account.Draft) (account.Account, bool
 // the address as it was first written, never to another way of writing it: what is
 // one address to us may be two mailboxes somewhere (C.5 61).
 func (j *Journey) mail(tx *db.Tx, r request, d account.ProofDraft, a account.Account, created bool) error {
-	to, err := j.Accounts.Mailbox(tx, a.ID)
+	own, found, err := j.Accounts.Typed(tx, a.ID, r.address)
 	if err != nil {
 		return err
 	}
+	if !found {
+		return fmt.Errorf("enrollment: the account %s has no address", a.ID)
+	}
+	to := own.Address
 	d.Address = to
 	if _, err := j.Proofs.Issue(tx, d); err != nil {
 		return err

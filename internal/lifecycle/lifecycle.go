@@ -66,6 +66,7 @@ func (l *Lifecycle) Jobs() []job.Job {
 		{Name: "lifecycle.flows", Every: time.Minute, Run: l.each(l.Flows.Purge)},
 		{Name: "lifecycle.sessions", Every: 5 * time.Minute, Run: l.each(l.Sessions.Purge)},
 		{Name: "lifecycle.proofs", Every: 5 * time.Minute, Run: l.each(l.Proofs.Purge)},
+		{Name: "lifecycle.addresses", Every: 5 * time.Minute, Run: l.each(l.Accounts.PurgeChanges)},
 		{Name: "lifecycle.attempts", Every: 5 * time.Minute, Run: l.each(l.Attempts.Purge)},
 		{Name: "lifecycle.assistance", Every: assistEvery, Run: l.each(l.expireAssistance)},
 		{Name: "lifecycle.codes", Every: 5 * time.Minute, Run: l.each(l.Codes.Purge)},
@@ -205,7 +206,11 @@ func (l *Lifecycle) Unlock(tx *db.Tx, a id.Account) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("lifecycle: unlock: %w", err)
 	}
-	was, err := l.Attempts.Unlock(tx, to)
+	counted, err := l.Accounts.Counted(tx, a, to)
+	if err != nil {
+		return false, fmt.Errorf("lifecycle: unlock: %w", err)
+	}
+	was, err := l.Attempts.Unlock(tx, counted)
 	if err != nil || !was {
 		return false, err
 	}

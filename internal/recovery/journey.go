@@ -79,13 +79,18 @@ func (j *Journey) give(tx *db.Tx, v flow.Visitor, f flow.Flow, a account.Account
 		next.Proven, next.ProvenAt = a.ID, db.Millis(tx.Now())
 	case account.ProveReset:
 		next.Proven, next.ProvenAt = a.ID, db.Millis(tx.Now())
+	case account.ProveAdd: // not a purpose of this journey
 	}
 	return out, next, nil
 }
 
 // lift lifts the lock of an address; the password stays as it was (R31).
 func (j *Journey) lift(tx *db.Tx, v flow.Visitor, f flow.Flow, a account.Account, addr account.Addr) error {
-	was, err := j.Attempts.Unlock(tx, addr)
+	counted, err := j.Accounts.Counted(tx, a.ID, addr)
+	if err != nil {
+		return err
+	}
+	was, err := j.Attempts.Unlock(tx, counted)
 	if err != nil || !was {
 		return err
 	}

@@ -93,7 +93,11 @@ func (j *Journey) answer(tx *db.Tx, r request, f flow.Flow, draft account.ProofD
 	if err != nil {
 		return "", err
 	}
-	locked, err := j.Attempts.AnyLocked(tx, r.address)
+	counted, err := j.Accounts.Counted(tx, a.ID, r.address)
+	if err != nil {
+		return "", err
+	}
+	locked, err := j.Attempts.AnyLocked(tx, counted)
 	if err != nil {
 		return "", err
 	}
@@ -148,10 +152,10 @@ func (j *Journey) proof(r request, f flow.Flow, a account.Account, locked bool, 
 
 // mail issues the proof and queues the one mail that fits: only who reads the
 // address learns what is known of it (R27, R30). The mail of an account goes to
-// its address as it was first written, never to another way of writing it: what
+// the one of its addresses that was typed, as it was first written, never to another way of writing it: what
 // is one address to us may be two mailboxes somewhere (C.5 61).
 func (j *Journey) mail(tx *db.Tx, r request, d account.ProofDraft, a account.Account, locked bool) error {
-	own, found, err := j.Accounts.Main(tx, a.ID)
+	own, found, err := j.Accounts.Typed(tx, a.ID, r.address)
 	if err != nil {
 		return err
 	}

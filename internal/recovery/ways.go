@@ -101,7 +101,7 @@ func (j *Journey) waysOf(tx *db.Tx, addr account.Addr, names map[string]i18n.Tex
 		return out, err
 	}
 	out.account = a
-	own, found, err := j.Accounts.Main(tx, a.ID)
+	own, found, err := j.Accounts.Typed(tx, a.ID, addr)
 	if err != nil {
 		return out, err
 	}

@@ -25,6 +25,7 @@ import (
 // field is filled for known and unknown addresses alike.
 type attempt struct {
 	address  account.Addr
+	counted  account.Addr    // by which its failures are counted, see account.Accounts.Counted
 	account  account.Account // zero when nobody has the address
 	password password.Stored // zero when there is no password to compare with
 	device   []byte          // digest of a browser known to the account, nil for others
@@ -57,7 +58,7 @@ func (j *Journey) Password(ctx context.Context, v flow.Visitor, fid id.Flow, for
 	if err := j.limits(ctx, v, a); err != nil {
 		return Result{}, err
 	}
-	key := j.Attempts.Key(a.address, a.device)
+	key := j.Attempts.Key(a.counted, a.device)
 	var counted account.Attempt
 	err = j.DB.WriteStatement(ctx, func(tx *db.Tx) error {
 		counted, err = j.Attempts.Count(tx, key)
@@ -102,6 +103,9 @@ func (j *Journey) prepare(ctx context.Context, v flow.Visitor, fid id.Flow, type
 		if a.account, _, err = j.Accounts.ByAddress(tx, a.address); err != nil {
 			return err
 		}
+		if a.counted, err = j.Accounts.Counted(tx, a.account.ID, a.address); err != nil {
+			return err
+		}
 		if a.password, _, err = j.Passwords.Get(tx, a.account.ID); err != nil {
 			return err
 		}
@@ -126,7 +130,7 @@ func (j *Journey) addressOf(tx *db.Tx, s scene, typed string) (account.Addr, err
 // account is counted by itself: what strangers try from elsewhere must not keep
 // people out of their own browser.
 func (j *Journey) limits(ctx context.Context, v flow.Visitor, a attempt) error {
-	key := a.address.Key
+	key := a.counted.Key
 	if a.device != nil {
 		key += "|" + hex.EncodeToString(a.device)
 	}
