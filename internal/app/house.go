@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -288,7 +287,7 @@ func (h *House) guard(r *http.Request) error {
 // limitReached records, once per window, that a limit refused somebody.
 func (h *House) limitReached(tx *db.Tx, rule ratelimit.Rule, key string) error {
 	e := audit.Event{Name: audit.LimitReached, Outcome: audit.Refused, Data: map[string]string{"rule": string(rule)}}
-	if strings.HasSuffix(string(rule), "_ip") && rule != ratelimit.SigninAddressIP {
+	if rule.OfIP() {
 		e.Personal.IP = key
 	}
 	return h.Audit.Record(tx, e)
