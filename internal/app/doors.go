@@ -8,6 +8,7 @@ import (
 	"parvis/internal/merging"
 	"parvis/internal/oidc/authorize"
 	"parvis/internal/oidc/logout"
+	"parvis/internal/oidc/machine"
 	"parvis/internal/oidc/token"
 	"parvis/internal/web/accountui"
 	"parvis/internal/web/portal"
@@ -93,9 +94,12 @@ func (h *House) provider(mux *http.ServeMux) error {
 		return err
 	}
 	requests.Routes(mux)
+	door := machine.New(machine.Config{
+		Issuer: issuer, Site: h.Site, DB: h.DB, Registry: h.Registry, Limiter: h.Limiter, Audit: h.Audit, Now: h.Now,
+	})
 	machines, err := token.New(token.Config{
-		Issuer: issuer, Site: h.Site, DB: h.DB, Registry: h.Registry, Keyring: h.Keyring, Accounts: h.Accounts,
-		Grants: h.Grants, Limiter: h.Limiter, Audit: h.Audit, Now: h.Now, Table: h.Table, Settings: h.Config.OIDC.Token,
+		Issuer: issuer, Door: door, Site: h.Site, DB: h.DB, Registry: h.Registry, Keyring: h.Keyring, Accounts: h.Accounts,
+		Grants: h.Grants, Now: h.Now, Table: h.Table, Settings: h.Config.OIDC.Token,
 	})
 	if err != nil {
 		return err
