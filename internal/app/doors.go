@@ -10,6 +10,7 @@ import (
 	"parvis/internal/oidc/logout"
 	"parvis/internal/oidc/machine"
 	"parvis/internal/oidc/token"
+	"parvis/internal/relyingparty"
 	"parvis/internal/web/accountui"
 	"parvis/internal/web/portal"
 	"parvis/internal/web/signinui"
@@ -96,6 +97,7 @@ func (h *House) provider(mux *http.ServeMux) error {
 	requests.Routes(mux)
 	door := machine.New(machine.Config{
 		Issuer: issuer, Site: h.Site, DB: h.DB, Registry: h.Registry, Limiter: h.Limiter, Audit: h.Audit, Now: h.Now,
+		Keys: &relyingparty.Keys{Outbound: h.Outbound, Now: h.Now},
 	})
 	machines, err := token.New(token.Config{
 		Issuer: issuer, Door: door, Site: h.Site, DB: h.DB, Registry: h.Registry, Keyring: h.Keyring, Accounts: h.Accounts,

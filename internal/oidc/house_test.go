@@ -127,7 +127,7 @@ func open(t *testing.T, d *db.DB, clock *dbtest.Clock, first *house) *house {
 	})
 	check(t, err)
 	a.Routes(mux)
-	door := machine.New(machine.Config{Issuer: h.issuer, Site: site, DB: d, Registry: h.registry, Limiter: limiter, Audit: log, Now: clock.Now})
+	door := machine.New(machine.Config{Issuer: h.issuer, Site: site, DB: d, Registry: h.registry, Limiter: limiter, Audit: log, Now: clock.Now, Keys: &relyingparty.Keys{Now: clock.Now}})
 	m, err := token.New(token.Config{
 		Issuer: h.issuer, Door: door, Site: site, DB: d, Registry: h.registry, Keyring: h.keyring, Accounts: h.accounts, Grants: h.grants,
 		Now: clock.Now, Table: table, Settings: token.Preset(""),

@@ -30,7 +30,7 @@ func (d *Door) authenticate(ctx context.Context, c protocol.Credentials) (*relyi
 	if party == nil {
 		party = d.nobody
 	}
-	assertion, bad := d.prove(party, c)
+	assertion, bad := d.prove(ctx, party, c)
 	switch {
 	case known == nil:
 		bad = protocol.ClientRefused().Because(protocol.ClientUnknown)
@@ -44,7 +44,7 @@ func (d *Door) authenticate(ctx context.Context, c protocol.Credentials) (*relyi
 }
 
 // prove checks what a client sent against what is registered.
-func (d *Door) prove(party *relyingparty.RelyingParty, c protocol.Credentials) (*grant.Assertion, *protocol.Error) {
+func (d *Door) prove(ctx context.Context, party *relyingparty.RelyingParty, c protocol.Credentials) (*grant.Assertion, *protocol.Error) {
 	bySecret := party.AuthMethod == relyingparty.AuthBasic || party.AuthMethod == relyingparty.AuthPost
 	switch {
 	case c.Method == protocol.MethodBasic, c.Method == protocol.MethodPost:
@@ -65,15 +65,15 @@ func (d *Door) prove(party *relyingparty.RelyingParty, c protocol.Credentials) (
 	case c.Method != string(party.AuthMethod):
 		return nil, protocol.ClientRefused().Because(protocol.MethodDiffers)
 	case c.Method == protocol.MethodPrivateKeyJWT:
-		return d.assertion(party, c)
+		return d.assertion(ctx, party, c)
 	}
 	return nil, nil // a public client has nothing to prove
 }
 
 // assertion verifies a client assertion with the client's registered keys (RFC 7523, 3).
 // For the audience, the issuer and the token endpoint are taken (OpenID Connect Core 1.0, 9).
-func (d *Door) assertion(party *relyingparty.RelyingParty, c protocol.Credentials) (*grant.Assertion, *protocol.Error) {
-	payload, _, err := party.Keys.Verify(c.Assertion, jose.Algorithms()...)
+func (d *Door) assertion(ctx context.Context, party *relyingparty.RelyingParty, c protocol.Credentials) (*grant.Assertion, *protocol.Error) {
+	payload, _, err := d.Keys.Verify(ctx, party, c.Assertion, jose.Algorithms()...)
 	if err != nil {
 		return nil, protocol.ClientRefused().Because(protocol.AssertionSignature)
 	}

@@ -31,6 +31,7 @@ type Config struct {
 	Site     *kit.Site
 	DB       *db.DB
 	Registry *relyingparty.Registry
+	Keys     *relyingparty.Keys
 	Limiter  *ratelimit.Limiter
 	Audit    *audit.Log
 	Now      func() time.Time
