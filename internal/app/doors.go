@@ -30,7 +30,7 @@ func (h *House) doors(Options) error {
 	mux := http.NewServeMux()
 	mux.Handle("GET /assets/", h.Site.Static())
 	mux.Handle("GET /favicon.ico", h.Site.Icon("favicon.svg"))
-	mux.Handle("GET /.well-known/change-password", http.RedirectHandler("/signin?start=forgot-password", http.StatusFound))
+	mux.Handle("GET /.well-known/change-password", http.RedirectHandler("/settings/password", http.StatusFound))
 	c := h.Config
 	pages, err := signinui.New(signinui.Config{
 		Site: h.Site, Visitor: h.Visitor, Signin: h.Signin, Enrollment: h.Enrollment, Recovery: h.Recovery, Stepup: h.Stepup, Merging: h.Merging, Partnering: h.Partnering, Departure: h.Departure,
@@ -45,7 +45,7 @@ func (h *House) doors(Options) error {
 	}
 	pages.Routes(mux)
 	own, err := accountui.New(accountui.Config{
-		Site: h.Site, Visitor: h.Visitor, Signin: h.Signin, Stepup: h.Stepup, Merging: h.Merging, Partnering: h.Partnering, Parties: h.Registry, Upstreams: h.Upstreams, Table: h.Table,
+		Site: h.Site, Visitor: h.Visitor, Signin: h.Signin, Stepup: h.Stepup, Merging: h.Merging, Profile: h.Profile, Policy: h.Policy, Partnering: h.Partnering, Parties: h.Registry, Upstreams: h.Upstreams, Table: h.Table,
 		Idle: c.Session.Idle, Now: h.Now,
 	})
 	if err != nil {

@@ -49,6 +49,7 @@ import (
 	"parvis/internal/owner"
 	"parvis/internal/partnering"
 	"parvis/internal/policy"
+	"parvis/internal/profile"
 	"parvis/internal/ratelimit"
 	"parvis/internal/recovery"
 	"parvis/internal/relyingparty"
@@ -125,6 +126,7 @@ type House struct {
 	Lifecycle  *lifecycle.Lifecycle
 	Merging    *merging.Journey
 	Partnering *partnering.Journey
+	Profile    *profile.Journey
 	Owners     owner.Owners
 	Departure  *departure.Journey
 	Visitor    *visit.Visitor

@@ -33,6 +33,8 @@ const (
 	SetUpIP           Rule = "set_up_ip"
 	SetUpAccount      Rule = "set_up_account"
 	SetUpNumber       Rule = "set_up_number"
+	PasswordAccount   Rule = "password_account"
+	AddAccount        Rule = "add_account"
 	LinkIP            Rule = "link_ip"
 	PartnerIP         Rule = "partner_ip"
 	ContactIP         Rule = "contact_ip"
@@ -109,6 +111,12 @@ type Settings struct {
 	// SetUpNumber counts codes sent to one telephone number that is being set up, by
 	// whatever account: whose number it is was not proven yet.
 	SetUpNumber Limit `yaml:"set_up_number"`
+	// PasswordAccount counts the new passwords that one account tries to choose in the
+	// settings: each tells whether it is the one in use.
+	PasswordAccount Limit `yaml:"password_account"`
+	// AddAccount counts messages that one account sends to e-mail addresses which are to
+	// be added to it.
+	AddAccount Limit `yaml:"add_account"`
 	// LinkIP counts links of messages opened from one IP address.
 	LinkIP Limit `yaml:"link_ip"`
 	// PartnerIP counts, for one IP address, answers of sign-in partners that no journey of
@@ -161,6 +169,8 @@ func Preset(name string) Settings {
 		SetUpIP:           Limit{Count: 50, Window: 10 * minute},
 		SetUpAccount:      Limit{Count: 30, Window: day},
 		SetUpNumber:       Limit{Count: 10, Window: day},
+		PasswordAccount:   Limit{Count: 10, Window: hour},
+		AddAccount:        Limit{Count: 20, Window: day},
 		LinkIP:            Limit{Count: 200, Window: 10 * minute},
 		PartnerIP:         Limit{Count: 600, Window: 5 * minute},
 		ContactIP:         Limit{Count: 5, Window: hour},
@@ -203,7 +213,7 @@ func (s Settings) limits() map[Rule]Limit {
 		EnrollmentIP: s.EnrollmentIP, EnrollmentAddress: s.EnrollmentAddress, MailAddress: s.MailAddress, MailRecipient: s.MailRecipient,
 		ResetAddress: s.ResetAddress, ResetIP: s.ResetIP, WaysAddress: s.WaysAddress, WaysIP: s.WaysIP, CodeIP: s.CodeIP, SendIP: s.SendIP, SendAccount: s.SendAccount,
 		SendNumber: s.SendNumber, SendNumberBurst: s.SendNumberBurst, BackupAccountIP: s.BackupAccountIP,
-		SetUpIP: s.SetUpIP, SetUpAccount: s.SetUpAccount, SetUpNumber: s.SetUpNumber,
+		SetUpIP: s.SetUpIP, SetUpAccount: s.SetUpAccount, SetUpNumber: s.SetUpNumber, PasswordAccount: s.PasswordAccount, AddAccount: s.AddAccount,
 		LinkIP: s.LinkIP, PartnerIP: s.PartnerIP, ContactIP: s.ContactIP,
 		FlowIP: s.FlowIP, AuthorizeIP: s.AuthorizeIP, TokenIP: s.TokenIP, TokenClient: s.TokenClient, RequestIP: s.RequestIP,
 	}
@@ -226,7 +236,7 @@ func (s *Settings) limit(rule Rule) (Limit, bool) {
 func rules() []Rule {
 	return []Rule{
 		SigninIP, SigninAddress, SigninAddressIP, SigninBurst, SigninBrowser, EnrollmentIP, EnrollmentAddress, MailAddress, MailRecipient, ResetAddress, ResetIP, WaysAddress, WaysIP,
-		CodeIP, SendIP, SendAccount, SendNumber, SendNumberBurst, BackupAccountIP, SetUpIP, SetUpAccount, SetUpNumber, LinkIP, PartnerIP, ContactIP, FlowIP, AuthorizeIP, TokenIP, TokenClient, RequestIP,
+		CodeIP, SendIP, SendAccount, SendNumber, SendNumberBurst, BackupAccountIP, SetUpIP, SetUpAccount, SetUpNumber, PasswordAccount, AddAccount, LinkIP, PartnerIP, ContactIP, FlowIP, AuthorizeIP, TokenIP, TokenClient, RequestIP,
 	}
 }
 
