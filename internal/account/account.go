@@ -3,7 +3,8 @@
 //
 // An account is pending until its address is proven and its password chosen,
 // then active, and closed at the end; merged is one that its owner merged into another
-// and that can be restored for a while (Merges). Locked is not a status of the account but
+// and that can be restored for a while (Merges), closing one that its owner deletes
+// and can keep for a while (Closures). Locked is not a status of the account but
 // of the password's counter (Attempts), so that other ways in stay open. An
 // address belongs to one account only: it is found by a blind index of its key
 // (ParseAddress) and kept sealed. Failures are counted by that index whether or
@@ -35,6 +36,7 @@ const (
 	Pending Status = "pending" // the address is not proven or no password chosen yet
 	Active  Status = "active"  // can sign in
 	Merged  Status = "merged"  // suspended in favour of another account of the same person; see Merges
+	Closing Status = "closing" // its owner asked to delete it, and can still take that back; see Closures
 	Closed  Status = "closed"  // ended; the row stays for the audit, without address
 )
 

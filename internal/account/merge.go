@@ -13,8 +13,11 @@ import (
 
 // Held reports whether somebody holds an account: it was activated and is not closed.
 // Its owner can prove who they are. What that opens is another question: a merged
-// account opens nothing but the way to undo the merging.
-func (a Account) Held() bool { return a.Status == Active || a.Status == Merged }
+// account opens nothing but the way to undo the merging, and a closing one nothing but
+// the way to keep it.
+func (a Account) Held() bool {
+	return a.Status == Active || a.Status == Merged || a.Status == Closing
+}
 
 // Outcome says how a merging ended.
 type Outcome string
@@ -148,6 +151,12 @@ func (m Merges) resume(tx *db.Tx, second id.Account) (bool, error) {
 // the second account in the same transaction.
 func (m Merges) Finish(tx *db.Tx, merge id.Merge) (bool, error) {
 	return m.end(tx, merge, Finished, `ends_at <= $1`)
+}
+
+// Cut ends a merging whose surviving account is erased before the time is over; the caller
+// erases the second account in the same transaction.
+func (m Merges) Cut(tx *db.Tx, merge id.Merge) (bool, error) {
+	return m.end(tx, merge, Finished, `1 = 1`)
 }
 
 // end is the one statement that ends a merging.

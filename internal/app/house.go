@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,6 +39,7 @@ import (
 	"parvis/internal/job"
 	"parvis/internal/jose"
 	"parvis/internal/keyring"
+	"parvis/internal/leaving"
 	"parvis/internal/lifecycle"
 	"parvis/internal/merging"
 	"parvis/internal/notify"
@@ -49,7 +51,6 @@ import (
 	"parvis/internal/owner"
 	"parvis/internal/partnering"
 	"parvis/internal/policy"
-	"parvis/internal/profile"
 	"parvis/internal/ratelimit"
 	"parvis/internal/recovery"
 	"parvis/internal/relyingparty"
@@ -126,9 +127,9 @@ type House struct {
 	Lifecycle  *lifecycle.Lifecycle
 	Merging    *merging.Journey
 	Partnering *partnering.Journey
-	Profile    *profile.Journey
 	Owners     owner.Owners
 	Departure  *departure.Journey
+	Leaving    *leaving.Journey
 	Visitor    *visit.Visitor
 	Jobs       *job.Runner
 
@@ -289,7 +290,7 @@ func (h *House) guard(r *http.Request) error {
 // limitReached records, once per window, that a limit refused somebody.
 func (h *House) limitReached(tx *db.Tx, rule ratelimit.Rule, key string) error {
 	e := audit.Event{Name: audit.LimitReached, Outcome: audit.Refused, Data: map[string]string{"rule": string(rule)}}
-	if rule.OfIP() {
+	if strings.HasSuffix(string(rule), "_ip") && rule != ratelimit.SigninAddressIP {
 		e.Personal.IP = key
 	}
 	return h.Audit.Record(tx, e)

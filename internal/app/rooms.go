@@ -20,12 +20,12 @@ import (
 	"parvis/internal/grant"
 	"parvis/internal/i18n"
 	"parvis/internal/job"
+	"parvis/internal/leaving"
 	"parvis/internal/lifecycle"
 	"parvis/internal/merging"
 	"parvis/internal/notify/notice"
 	"parvis/internal/owner"
 	"parvis/internal/partnering"
-	"parvis/internal/profile"
 	"parvis/internal/recovery"
 	"parvis/internal/session"
 	"parvis/internal/signin"
@@ -91,10 +91,6 @@ func (h *House) journeys(Options) error {
 		Limiter: h.Limiter, Table: h.Table, Name: h.Config.Deployment.Names,
 	}
 	h.Partnering = &partnering.Journey{DB: h.DB, Owners: h.Owners, Passwords: h.Passwords, Upstreams: h.Upstreams, Links: h.Links}
-	h.Profile = &profile.Journey{
-		DB: h.DB, Owners: h.Owners, Proofs: h.Proofs, Passwords: h.Passwords, Policy: h.Policy, Hasher: h.Hasher, Links: h.Links,
-		Limiter: h.Limiter, Langs: h.Config.Langs(), Words: h.names(),
-	}
 	h.Lifecycle = &lifecycle.Lifecycle{
 		DB: h.DB, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs, Passwords: h.Passwords,
 		Apps: h.Apps, BackupCodes: h.BackupCodes, Phones: h.Phones, Codes: h.Codes, Sessions: h.Sessions, Connections: h.Connections, Grants: h.Grants, Links: h.Links, Outbox: h.Outbox, Audit: h.Audit,
@@ -104,6 +100,11 @@ func (h *House) journeys(Options) error {
 		DB: h.DB, Accounts: h.Accounts, Merges: account.Merges{Settings: h.Config.Account}, Sessions: h.Sessions, Connections: h.Connections,
 		Grants: h.Grants, Links: h.Links, Upstreams: h.Upstreams, Registry: h.Registry, Table: h.Table, Outbox: h.Outbox, Audit: h.Audit, Limiter: h.Limiter,
 		Close: h.Lifecycle.Close,
+	}
+	h.Leaving = &leaving.Journey{
+		DB: h.DB, Owners: h.Owners,
+		Merges: h.Merging.Merges, Connections: h.Connections, Grants: h.Grants, Links: h.Links, Upstreams: h.Upstreams, Registry: h.Registry,
+		Limiter: h.Limiter, Settings: h.Config.Leaving, Close: h.Lifecycle.Close,
 	}
 	h.Departure = &departure.Journey{
 		DB: h.DB, Upstreams: h.Upstreams, Links: h.Links, Sessions: h.Sessions, Audit: h.Audit, Limiter: h.Limiter,

@@ -80,7 +80,7 @@ func (h *House) jobs() []job.Job {
 		{Name: "grant.purge", Every: time.Minute, Run: func(ctx context.Context) error { return h.Grants.Purge(ctx, h.DB) }},
 		{Name: "upstream.purge", Every: time.Minute, Run: upstream.Assertions{DB: h.DB}.Purge},
 	}
-	return slices.Concat(all, h.Lifecycle.Jobs(), h.Merging.Jobs())
+	return slices.Concat(all, h.Lifecycle.Jobs(), h.Merging.Jobs(), h.Leaving.Jobs())
 }
 
 // node names this process among all that share the database.

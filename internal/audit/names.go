@@ -33,6 +33,10 @@ const (
 	AccountMergeUndone Name = "account.merge_undone"
 	// AccountMergeFinished: the time to undo a merging is over, and the second account is erased; recorded on both; data: merge, other.
 	AccountMergeFinished Name = "account.merge_finished"
+	// AccountClosing: the owner of an account asked to delete it; it is closed at once, and erased after a while.
+	AccountClosing Name = "account.closing"
+	// AccountKept: the owner of an account that was to be deleted kept it; the reason says how (link, signed in).
+	AccountKept Name = "account.kept"
 	// AccountLocaleChanged: the language of an account's messages was changed.
 	AccountLocaleChanged Name = "account.locale_changed"
 )

@@ -31,6 +31,7 @@ import (
 	"parvis/internal/flow"
 	"parvis/internal/grant"
 	"parvis/internal/keyring"
+	"parvis/internal/leaving"
 	"parvis/internal/notify"
 	"parvis/internal/notify/sms"
 	"parvis/internal/oidc/token"
@@ -83,6 +84,8 @@ type Config struct {
 	Signin signin.Settings `yaml:"signin"`
 	// Assist are the numbers of what the staff does for people who ask for it.
 	Assist assist.Settings `yaml:"assist"`
+	// Leaving are the numbers of accounts that end.
+	Leaving leaving.Settings `yaml:"leaving"`
 	// OIDC are the numbers of the OpenID Connect endpoints.
 	OIDC OIDC `yaml:"oidc"`
 	// Keyring is how long signing keys are used.
@@ -141,6 +144,7 @@ func Preset(name string) Config {
 		Flow:       flow.Preset(name),
 		Signin:     signin.Preset(name),
 		Assist:     assist.Preset(name),
+		Leaving:    leaving.Preset(name),
 		OIDC:       OIDC{Connection: connection.Preset(name), Grant: grant.Preset(name), Token: token.Preset(name)},
 		Keyring:    keyring.Preset(name),
 		Limits:     ratelimit.Preset(name),
@@ -174,6 +178,7 @@ func (c *Config) sections() []section {
 		{"flow", c.Flow.Problems()},
 		{"signin", c.Signin.Problems()},
 		{"assist", c.Assist.Problems()},
+		{"leaving", c.Leaving.Problems()},
 		{"oidc", slices.Concat(c.OIDC.Connection.Problems(), c.OIDC.Grant.Problems(), c.OIDC.Token.Problems())},
 		{"keyring", c.Keyring.Problems()},
 		{"limits", c.Limits.Problems()},

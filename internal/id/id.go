@@ -29,6 +29,9 @@ type Flow string
 // Merge names one merging of two accounts of one person.
 type Merge string
 
+// Closure identifies the wish of an owner to delete their account.
+type Closure string
+
 // Proof names one message that asks for proof of an e-mail address.
 type Proof string
 

@@ -30,6 +30,7 @@ import (
 	"parvis/internal/grant"
 	"parvis/internal/i18n"
 	"parvis/internal/id"
+	"parvis/internal/leaving"
 	"parvis/internal/lifecycle"
 	"parvis/internal/merging"
 	"parvis/internal/notify"
@@ -38,7 +39,6 @@ import (
 	"parvis/internal/owner"
 	"parvis/internal/partnering"
 	"parvis/internal/policy"
-	"parvis/internal/profile"
 	"parvis/internal/ratelimit"
 	"parvis/internal/recovery"
 	"parvis/internal/relyingparty"
@@ -90,9 +90,9 @@ type House struct {
 	Lifecycle   *lifecycle.Lifecycle
 	Merging     *merging.Journey
 	Partnering  *partnering.Journey
-	Profile     *profile.Journey
 	Owners      owner.Owners
 	Departure   *departure.Journey
+	Leaving     *leaving.Journey
 
 	statements *atomic.Int64
 }
@@ -225,10 +225,6 @@ func build(t testing.TB, d *db.DB, clock *dbtest.Clock, p plan) *House {
 		Limiter: limiter, Table: h.Table, Name: i18n.Text{"en": "Parvis", "fr": "Parvis"},
 	}
 	h.Partnering = &partnering.Journey{DB: d, Owners: h.Owners, Passwords: passwords, Upstreams: h.Upstreams, Links: h.Links}
-	h.Profile = &profile.Journey{
-		DB: d, Owners: h.Owners, Proofs: h.Proofs, Passwords: passwords, Policy: rules, Hasher: h.Hasher, Links: h.Links, Limiter: limiter,
-		Langs: []i18n.Lang{"en", "fr"}, Words: []string{"Parvis"},
-	}
 	h.Lifecycle = &lifecycle.Lifecycle{
 		DB: d, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs, Passwords: passwords,
 		Apps: h.Apps, BackupCodes: h.BackupCodes, Phones: h.Phones, Codes: h.Codes, Sessions: h.Sessions, Connections: connections, Grants: grants, Outbox: outbox, Audit: h.Audit,
@@ -238,6 +234,11 @@ func build(t testing.TB, d *db.DB, clock *dbtest.Clock, p plan) *House {
 	h.Merging = &merging.Journey{
 		DB: d, Accounts: h.Accounts, Merges: account.Merges{Settings: numbers}, Sessions: h.Sessions, Connections: connections, Grants: grants,
 		Links: h.Links, Upstreams: h.Upstreams, Registry: h.Registry, Table: h.Table, Outbox: outbox, Audit: h.Audit, Limiter: limiter, Close: h.Lifecycle.Close,
+	}
+	h.Leaving = &leaving.Journey{
+		DB: d, Owners: h.Owners,
+		Merges: h.Merging.Merges, Connections: connections, Grants: grants, Links: h.Links, Upstreams: h.Upstreams, Registry: h.Registry,
+		Limiter: limiter, Settings: leaving.Preset("parvis"), Close: h.Lifecycle.Close,
 	}
 	return h
 }

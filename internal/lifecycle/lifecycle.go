@@ -140,11 +140,11 @@ func (l *Lifecycle) forget(tx *db.Tx, a id.Account) error {
 		return err
 	}
 	return each(tx, a, append(l.secondSteps(),
-		authenticator.Erase, l.Links.Erase, l.Requests.Erase, l.Sessions.Erase, l.Grants.Forget, l.Connections.Forget, l.Audit.EraseAccount))
+		authenticator.Erase, account.Closures{}.Erase, l.Links.Erase, l.Requests.Erase, l.Sessions.Erase, l.Grants.Forget, l.Connections.Forget, l.Audit.EraseAccount))
 }
 
 // Close ends an account and erases it everywhere, in the caller's transaction,
-// and tells the owner. Fault NotFound when there is no such account or it is
+// and tells the owner at every address that was proven, or at the main one. Fault NotFound when there is no such account or it is
 // closed already. Afterwards call DB.Checkpoint, so that a copy of the database
 // file holds nothing of it.
 func (l *Lifecycle) Close(tx *db.Tx, a id.Account, by notice.RemovedBy) error {
@@ -155,7 +155,7 @@ func (l *Lifecycle) Close(tx *db.Tx, a id.Account, by notice.RemovedBy) error {
 	if !found || owner.Status == account.Closed {
 		return fault.New(fault.NotFound, "error.account.none")
 	}
-	to, err := l.Accounts.Mailbox(tx, a)
+	to, err := l.mailboxes(tx, a)
 	if err != nil {
 		return fmt.Errorf("lifecycle: close: %w", err)
 	}
@@ -171,13 +171,28 @@ func (l *Lifecycle) Close(tx *db.Tx, a id.Account, by notice.RemovedBy) error {
 	if err != nil {
 		return fmt.Errorf("lifecycle: close: %w", err)
 	}
-	err = l.Outbox.Queue(tx, notify.Message{
-		To: to.Written, Locale: owner.Locale, Account: a, Data: notice.Removed{By: by, At: tx.Now()},
-	})
-	if err != nil {
-		return fmt.Errorf("lifecycle: close: %w", err)
+	for _, one := range to {
+		err := l.Outbox.Queue(tx, notify.Message{To: one.Written, Locale: owner.Locale, Account: a, Data: notice.Removed{By: by, At: tx.Now()}})
+		if err != nil {
+			return fmt.Errorf("lifecycle: close: %w", err)
+		}
 	}
 	return nil
+}
+
+// mailboxes are the proven addresses of an account; the main one when none is.
+func (l *Lifecycle) mailboxes(tx *db.Tx, a id.Account) ([]account.Addr, error) {
+	all, err := l.Accounts.Addresses(tx, a)
+	if err != nil {
+		return nil, err
+	}
+	var out []account.Addr
+	for i, one := range all {
+		if !one.ProvenAt.IsZero() || i == 0 {
+			out = append(out, one.Address)
+		}
+	}
+	return out, nil
 }
 
 // Erase is Close in a transaction of its own, with the checkpoint.

@@ -69,7 +69,7 @@ func (j *Journey) side(tx *db.Tx, token string) (side, bool, error) {
 		return side{}, false, err
 	}
 	owner, found, err := j.Accounts.ByID(tx, live.Account)
-	if err != nil || !found || !owner.Held() {
+	if err != nil || !found || !owner.Held() || owner.Status == account.Closing {
 		return side{}, false, err
 	}
 	list, err := authenticator.List(tx, owner.ID)

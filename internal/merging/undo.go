@@ -143,7 +143,7 @@ func (j *Journey) finish(tx *db.Tx, named names, m account.Merge) (bool, error) 
 			return false, err
 		}
 		return false, j.Connections.Settle(tx, m.ID)
-	case survivor.Status != account.Active:
+	case !survivor.Held(): // one that is to be deleted takes the second one with it
 		ok, err := j.Merges.Release(tx, m)
 		if err != nil || !ok {
 			return false, err

@@ -28,7 +28,7 @@ func (j *Journey) Continue(ctx context.Context, v flow.Visitor, fid id.Flow) err
 // Switch ends the session of the browser, so that somebody else can sign in. The
 // caller takes the session cookie away.
 func (j *Journey) Switch(ctx context.Context, v flow.Visitor, fid id.Flow) error {
-	return j.step(ctx, v, fid, slices.Concat([]Step{StepContinue, StepSignIn, StepMerged}, second()), func(tx *db.Tx, s *scene) error {
+	return j.step(ctx, v, fid, slices.Concat([]Step{StepContinue, StepSignIn, StepMerged, StepClosing}, second()), func(tx *db.Tx, s *scene) error {
 		if s.live == nil {
 			return nil
 		}

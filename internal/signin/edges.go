@@ -35,7 +35,7 @@ func before() []Step {
 
 // open are the steps at which a journey can be given up.
 func open() []Step {
-	return slices.Concat(before(), second(), []Step{StepContinue, StepConsent, StepMerged})
+	return slices.Concat(before(), second(), []Step{StepContinue, StepConsent, StepMerged, StepClosing})
 }
 
 // Edges is the whole machine. docs/flows.md is drawn from it, and the tests of
@@ -43,7 +43,7 @@ func open() []Step {
 func Edges() []Edge {
 	proven := after()
 	begun := []Step{StepSetUp, StepSetUpApp, StepSetUpPhone, StepSetUpBackup} // a method is to be set up
-	signedIn := slices.Concat(proven, []Step{StepSecond, StepMerged}, begun)
+	signedIn := slices.Concat(proven, []Step{StepSecond, StepMerged, StepClosing}, begun)
 	bound := slices.Concat(proven, []Step{StepSecond, StepAnother})
 	return []Edge{
 		{before(), "sign-in", "signed in", signedIn},
@@ -108,7 +108,8 @@ func Edges() []Edge {
 
 		{[]Step{StepContinue}, "continue", "continued", slices.Concat(signedIn, []Step{StepSignIn})},
 		{[]Step{StepMerged}, "undo-merge", "undone", signedIn},
-		{slices.Concat([]Step{StepContinue, StepSignIn, StepMerged}, second()), "switch", "signed out", []Step{StepSignIn}},
+		{[]Step{StepClosing}, "keep-account", "kept", signedIn},
+		{slices.Concat([]Step{StepContinue, StepSignIn, StepMerged, StepClosing}, second()), "switch", "signed out", []Step{StepSignIn}},
 		{[]Step{StepConsent}, "consent", "allowed", []Step{StepFinish}},
 		{[]Step{StepConsent}, "consent", "denied", []Step{StepCancelled}},
 		{open(), "cancel", "given up", []Step{StepCancelled}},

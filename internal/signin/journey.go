@@ -133,25 +133,25 @@ func (j *Journey) serviceOf(ctx context.Context, v flow.Visitor, fid id.Flow) (*
 
 // live is the session of a browser, nil when there is none that counts.
 func (j *Journey) live(tx *db.Tx, v flow.Visitor) (*session.Session, error) {
-	s, merged, err := j.held(tx, v)
-	if err != nil || merged {
+	s, status, err := j.held(tx, v)
+	if err != nil || status != account.Active {
 		return nil, err
 	}
 	return s, nil
 }
 
-// held is live for a journey, in which the owner of a merged account proves who they
-// are, too.
-func (j *Journey) held(tx *db.Tx, v flow.Visitor) (s *session.Session, merged bool, err error) {
+// held is live for a journey, in which the owner of a merged or closing account proves
+// who they are, too.
+func (j *Journey) held(tx *db.Tx, v flow.Visitor) (*session.Session, account.Status, error) {
 	found, err := j.Sessions.FindLive(tx, v.Session)
 	if err != nil || found.ID == "" {
-		return nil, false, err
+		return nil, "", err
 	}
 	a, known, err := j.Accounts.ByID(tx, found.Account)
 	if err != nil || !known || !a.Held() {
-		return nil, false, err
+		return nil, "", err
 	}
-	return &found, a.Status == account.Merged, nil
+	return &found, a.Status, nil
 }
 
 // enter loads a flow and finds its place. It changes nothing.
@@ -165,7 +165,7 @@ func (j *Journey) enter(tx *db.Tx, v flow.Visitor, fid id.Flow, service *relying
 
 // place finds the step that is due in a flow.
 func (j *Journey) place(tx *db.Tx, v flow.Visitor, f flow.Flow, service *relyingparty.RelyingParty) (scene, error) {
-	live, merged, err := j.held(tx, v)
+	live, status, err := j.held(tx, v)
 	if err != nil {
 		return scene{}, err
 	}
@@ -175,7 +175,7 @@ func (j *Journey) place(tx *db.Tx, v flow.Visitor, f flow.Flow, service *relying
 		SetUp: f.State.SetUp, Add: f.State.Add,
 	}
 	if live != nil {
-		p.Live = &Live{Session: live.ID, Account: live.Account, Facts: live.Facts, Merged: merged}
+		p.Live = &Live{Session: live.ID, Account: live.Account, Facts: live.Facts, Merged: status == account.Merged, Closing: status == account.Closing}
 	}
 	if p.Second(j.Table, tx.Now()) {
 		list, err := authenticator.List(tx, live.Account)
@@ -184,7 +184,7 @@ func (j *Journey) place(tx *db.Tx, v flow.Visitor, f flow.Flow, service *relying
 		}
 		p.Live.Has = authenticator.Methods(list)
 	}
-	if live != nil && !merged && f.RelyingParty != "" {
+	if status == account.Active && f.RelyingParty != "" {
 		reason, err := j.Connections.Needed(tx, asked(f, live.Account, service))
 		if err != nil {
 			return scene{}, err

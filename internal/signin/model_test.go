@@ -150,6 +150,7 @@ func places() []place {
 			return w
 		}},
 		{"merged", signin.StepMerged, merged},
+		{"closing", signin.StepClosing, closing},
 		{"account-activated", signin.StepReady, func(h *journeytest.House, a string) *traveller {
 			first, phone := h.Browser(), h.Browser()
 			first.Create(first.From(journeytest.Licences), a)
@@ -197,6 +198,22 @@ func merged(h *journeytest.House, address string) *traveller {
 	w := &traveller{Browser: b, h: h, flow: b.From(journeytest.Licences), address: address}
 	w.SignIn(w.flow, address, journeytest.Password)
 	w.Enter(w.flow, w.Ask(w.flow, address))
+	return w
+}
+
+// closing is the owner of an account that is to be deleted.
+func closing(h *journeytest.House, address string) *traveller {
+	b := h.Active(address)
+	err := h.DB.Write(h.T.Context(), func(tx *db.Tx) error {
+		_, err := h.Leaving.Closures.Begin(tx, account.NewClosure(), b.Live().Account, time.Hour)
+		return err
+	})
+	if err != nil {
+		h.T.Fatal(err)
+	}
+	b = h.Browser()
+	w := &traveller{Browser: b, h: h, flow: b.From(journeytest.Licences), address: address}
+	w.SignIn(w.flow, address, journeytest.Password)
 	return w
 }
 
@@ -283,6 +300,7 @@ func requests() []request {
 		{"continue", "", func(w *traveller) error { return w.h.Signin.Continue(w.h.T.Context(), w.Visitor, w.flow) }},
 		{"switch", "", func(w *traveller) error { return w.h.Signin.Switch(w.h.T.Context(), w.Visitor, w.flow) }},
 		{"undo-merge", "", func(w *traveller) error { return w.h.Merging.Undo(w.h.T.Context(), w.Visitor) }},
+		{"keep-account", "", func(w *traveller) error { return w.h.Leaving.Keep(w.h.T.Context(), w.Visitor) }},
 		{"consent", "allow", func(w *traveller) error { return w.h.Signin.Decide(w.h.T.Context(), w.Visitor, w.flow, true) }},
 		{"consent", "deny", func(w *traveller) error { return w.h.Signin.Decide(w.h.T.Context(), w.Visitor, w.flow, false) }},
 		{"cancel", "", func(w *traveller) error { return w.h.Signin.Cancel(w.h.T.Context(), w.Visitor, w.flow) }},

@@ -30,6 +30,7 @@ type Live struct {
 	Account id.Account
 	Facts   policy.Facts
 	Merged  bool            // the account was merged into another one: nothing is open but the way to undo that
+	Closing bool            // its owner asked to delete the account: nothing is open but the way to keep it
 	Has     []policy.Method // second steps of the account; only wanted when one is due, see Position.Second
 }
 
@@ -50,6 +51,7 @@ const (
 	ReasonEnded     Reason = "ended"     // the flow has expired
 	ReasonCancelled Reason = "cancelled" // declined or given up
 	ReasonMerged    Reason = "merged"    // the account was merged into another one
+	ReasonClosing   Reason = "closing"   // the account is to be deleted
 	ReasonSignOut   Reason = "sign-out"  // a service asks to end the session
 	ReasonAdd       Reason = "add"       // a sign-in partner is added to the account
 )
@@ -123,6 +125,9 @@ func nextSignIn(table policy.Table, p Position, now time.Time) (Step, Reason) {
 	if p.Live.Merged {
 		return nextMerged(table, p, now)
 	}
+	if p.Live.Closing {
+		return StepClosing, ReasonClosing
+	}
 	// OpenID Connect Core 1.0, 3.1.2.1, prompt=select_account: asked once, and
 	// not of a person who has just signed in on this flow.
 	if p.SelectAccount && !p.Progress.Chose(p.Live.Session) {
@@ -189,7 +194,7 @@ func nextFirst(p flow.Partner, now time.Time) Step {
 // anybody but its owner, in the session in which it was begun, and with proofs that are
 // new enough for a change: then the settings say that nothing was added.
 func nextAdd(table policy.Table, p Position, now time.Time) (Step, Reason) {
-	if p.Live == nil || p.Live.Merged || p.Live.Account != p.Add.Account || p.Live.Session != p.Add.Session || p.Progress.Added {
+	if p.Live == nil || p.Live.Merged || p.Live.Closing || p.Live.Account != p.Add.Account || p.Live.Session != p.Add.Session || p.Progress.Added {
 		return StepFinish, ReasonDone
 	}
 	if table.Next(table.Sensitive(p.Live.Has), p.Live.Facts, now).Step != policy.StepNone {

@@ -62,6 +62,7 @@ func TestTheRuleNamesOneStep(t *testing.T) {
 	comes := func(m policy.Method) func(*Position) { return func(p *Position) { p.SetUp = m } }
 	bound := func(p *Position) { p.Progress.Second.Bound = policy.App }
 	merged := func(p *Position) { p.Live.Merged = true }
+	closes := func(p *Position) { p.Live.Closing = true }
 	hour := time.Hour
 	second := time.Second
 	cases := []struct {
@@ -99,6 +100,8 @@ func TestTheRuleNamesOneStep(t *testing.T) {
 		{"came to set up something, proves first what is bound", with(signedIn(service), comes(flow.AnyMethod), has(policy.App), proven(policy.Email)), StepSecond},
 		{"came to set up something", with(signedIn(service), comes(flow.AnyMethod), proven(policy.Email)), StepSetUp},
 		{"came to set up something and did", with(signedIn(service), comes(flow.AnyMethod), proven(policy.Email), bound), StepFinish},
+		{"the account is to be deleted", with(signedIn(service), closes), StepClosing},
+		{"the account is to be deleted, whatever else is due", with(signedIn(service), closes, aal2, comes(policy.App), func(p *Position) { p.SelectAccount, p.Agreed = true, false }), StepClosing},
 		{"the account was merged", with(signedIn(service), merged), StepSecond},
 		{"the account was merged, and has an app", with(signedIn(service), merged, has(policy.App), proven(policy.Email)), StepSecond},
 		{"the account was merged and proven", with(signedIn(service), merged, has(policy.App), proven(policy.App)), StepMerged},

@@ -36,6 +36,7 @@ const (
 	StepContinue       Step = "continue"           // already signed in as …: continue or switch
 	StepConsent        Step = "consent"            // what is shared with the service
 	StepMerged         Step = "merged"             // proven as the owner of a merged account: undo the merging, or sign in to the other
+	StepClosing        Step = "closing"            // proven as the owner of an account that is to be deleted: keep it, or leave
 	StepSignOut        Step = "sign-out"           // a service asked to sign out
 	StepCancelled      Step = "cancelled"          // declined or given up
 	StepReady          Step = "account-activated"  // signed in by a link opened here: continue afresh to the service

@@ -93,14 +93,14 @@ func (j *Journey) enter(tx *db.Tx, v flow.Visitor, fid id.Flow) (scene, error) {
 
 // held is the live session of a browser and the methods of its account, for a journey, in
 // which the owner of a merged account proves who they are, too; a session without an ID
-// when nobody is signed in.
+// when nobody is signed in, or to an account that is to be deleted.
 func (j *Journey) held(tx *db.Tx, v flow.Visitor) (session.Session, []authenticator.Authenticator, account.Status, error) {
 	live, err := j.Sessions.FindLive(tx, v.Session)
 	if err != nil || live.ID == "" {
 		return session.Session{}, nil, "", err
 	}
 	a, found, err := j.Accounts.ByID(tx, live.Account)
-	if err != nil || !found || !a.Held() {
+	if err != nil || !found || !a.Held() || a.Status == account.Closing {
 		return session.Session{}, nil, "", err
 	}
 	list, err := authenticator.List(tx, live.Account)

@@ -145,10 +145,7 @@ func (j *Journey) call(
 	if err != nil {
 		return err
 	}
-	if err := j.allow(ctx, ratelimit.SetUpIP, v.IP); err != nil {
-		return err
-	}
-	if err := j.admit(ctx, v, s.owner(), p.Number); err != nil {
+	if err := j.admit(ctx, v, s.owner()); err != nil {
 		return err
 	}
 	if err := j.allow(ctx, ratelimit.SetUpAccount, string(s.owner())); err != nil {

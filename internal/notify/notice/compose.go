@@ -132,17 +132,10 @@ func (w *writer) none(asked Asked) {
 }
 
 func (d PasswordChanged) compose(w *writer) {
-	if d.First {
-		w.open("password-set")
-	} else {
-		w.open("changed")
-	}
-	switch {
-	case d.Reset:
+	w.open("changed")
+	if d.Reset {
 		w.say("changed.reset")
-	case d.First:
-		w.say("password-set.what")
-	default:
+	} else {
 		w.say("changed.signed-in")
 	}
 	if d.SessionsEnded {

@@ -38,7 +38,7 @@ func Priority(k Kind) int {
 	case KindPasswordChanged, KindLocked, KindUnlocked, KindNewSignIn, KindRemoved, KindMethodAdded,
 		KindMethodRemoved, KindMethodWaits, KindMethodDisabled, KindBackupCodesMade, KindBackupCodeUsed, KindBackupCodesUsedUp,
 		KindBrowserRemembered, KindPartnerLinked, KindPartnerUnlinked, KindPartnerBlocked, KindPartnerUnblocked,
-		KindEnrolmentReset, KindAccountsMerged, KindMergeUndone, KindMergeFinished,
+		KindEnrolmentReset, KindAccountsMerged, KindMergeUndone, KindMergeFinished, KindAccountClosing, KindAccountKept,
 		KindAssistReceived, KindAssistApproved, KindAssistDone, KindAssistRefused, KindAssistExpired:
 		return 1
 	case KindActivated, KindServiceConnected, KindServiceDisconnected, KindContactReceived, KindContactDesk:

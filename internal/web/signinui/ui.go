@@ -20,6 +20,7 @@ import (
 	"parvis/internal/authenticator/password"
 	"parvis/internal/departure"
 	"parvis/internal/enrollment"
+	"parvis/internal/leaving"
 	"parvis/internal/merging"
 	"parvis/internal/partnering"
 	"parvis/internal/recovery"
@@ -54,6 +55,7 @@ type Config struct {
 	Recovery   *recovery.Journey
 	Stepup     *stepup.Journey
 	Merging    *merging.Journey
+	Leaving    *leaving.Journey
 	Partnering *partnering.Journey
 	Departure  *departure.Journey
 	Parties    *relyingparty.Registry
@@ -118,6 +120,7 @@ func (u *UI) Routes(mux *http.ServeMux) {
 	u.partnerRoutes(mux)
 	u.secondRoutes(mux)
 	u.mergedRoutes(mux)
+	u.closingRoutes(mux)
 
 	mux.Handle("GET /signin/{flow}/continue", u.show(signin.StepContinue, u.renderContinue))
 	mux.Handle("POST /signin/{flow}/continue", u.take(signin.StepContinue, "continue-as", u.continueAs, u.renderContinue))

@@ -1,0 +1,115 @@
+// Leaving in a real browser: an account is deleted, kept by the link of a mail or by signing in, and gone after its time.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { at, launch, person, sound, submit } from "./lib/browser.mjs";
+import { newAddress, startDemo } from "./lib/demo.mjs";
+import { allow, createByCode, goodPassword, openService, signIn } from "./lib/steps.mjs";
+
+let demo;
+let browser;
+before(async () => { [demo, browser] = await Promise.all([startDemo(), launch()]); });
+after(async () => { await browser?.close(); await demo?.stop(); });
+
+const all = process.env.AXE === "all";
+const kinds = [
+  { lang: "en", width: 1280 }, { lang: "fr", width: 320 },
+  ...(all ? [{ lang: "en", width: 320 }, { lang: "fr", width: 1280 }, { lang: "en", width: 1280, dark: true }, { lang: "fr", width: 320, dark: true }] : []),
+];
+
+async function account(kind, name) {
+  const page = await person(browser, kind);
+  const email = newAddress(name);
+  await createByCode(page, demo, demo.plain, email);
+  await allow(page);
+  return { page, email };
+}
+
+// From the settings to the page that says that the account will be deleted.
+async function leave(page) {
+  await page.goto(`${demo.issuer}/settings`);
+  await at(page, "settings");
+  await page.click("#delete-link");
+  await at(page, "delete-account");
+  await submit(page, "delete-account");
+  await at(page, "closing-link");
+}
+
+// The link in the newest mail to an address that leads below a path.
+async function linkIn(email, path) {
+  for (let i = 0; i < 100; i++) {
+    for (const mail of await demo.mails(email)) {
+      const found = mail.links.find((l) => l.includes(path));
+      if (found) return found;
+    }
+    await new Promise((r) => setTimeout(r, 200));
+  }
+  throw new Error(`no link to ${path} in the mails to ${email}`);
+}
+
+async function mailThat(email, subject) {
+  for (let i = 0; i < 100; i++) {
+    if ((await demo.mails(email)).some((m) => subject.test(m.subject))) return;
+    await new Promise((r) => setTimeout(r, 200));
+  }
+  throw new Error(`no mail ${subject} to ${email}`);
+}
+
+for (const kind of kinds) {
+  test(`the pages of deleting an account are sound (${kind.lang}, ${kind.width} px${kind.dark ? ", dark" : ""})`, async () => {
+    const { page, email } = await account(kind, "a-rather-long-name-that-somebody-really-has");
+    await page.goto(`${demo.issuer}/settings`);
+    await sound(page, "delete-offered");
+    await page.click("#delete-link");
+    await at(page, "delete-account");
+    await sound(page);
+    await submit(page, "delete-account");
+    await at(page, "closing-link");
+    await sound(page, "asked");
+    await page.goto(await linkIn(email, "/closing/"));
+    await sound(page, "open");
+
+    await openService(page, demo.plain);
+    await signIn(page, email, goodPassword);
+    await at(page, "closing");
+    await sound(page);
+
+    await page.goto(await linkIn(email, "/closing/"));
+    await submit(page, "closing-link");
+    await at(page, "closing-link");
+    await sound(page, "kept");
+    await page.goto(`${demo.issuer}/closing/nothing`);
+    await sound(page, "none");
+    await page.context().close();
+  });
+}
+
+for (const [lang, script] of [["en", true], ["en", false], ["fr", true], ["fr", false]]) {
+  test(`whoever changes their mind signs in and keeps the account (${lang}, JavaScript ${script ? "on" : "off"})`, async () => {
+    const { page, email } = await account({ lang, script }, "stays");
+    await leave(page);
+    await page.goto(`${demo.issuer}/settings`);
+    await signIn(page, email, goodPassword);
+    await at(page, "closing");
+    await openService(page, demo.plain);
+    await at(page, "closing");
+    await page.click("form#keep-account #keep");
+    await page.waitForLoadState();
+    assert.ok(page.url().startsWith(demo.plain.url), page.url());
+    await mailThat(email, lang === "fr" ? /ne sera pas supprimé/ : /will not be deleted/);
+    await page.context().close();
+  });
+}
+
+test("after its time a deleted account is gone, and its address is free again", async () => {
+  const { page, email } = await account({ lang: "en" }, "goes");
+  await leave(page);
+  const link = await linkIn(email, "/closing/");
+  await demo.advance("169h");
+  await mailThat(email, /account was removed/);
+  await page.goto(link);
+  await at(page, "closing-link");
+  await sound(page, "finished");
+  await createByCode(page, demo, demo.plain, email);
+  await at(page, "consent");
+  await page.context().close();
+});
