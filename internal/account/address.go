@@ -31,6 +31,25 @@ type Addr struct {
 	Key string
 }
 
+// dotless are the mail providers that deliver a local part with and without dots to
+// one mailbox, under the one domain that they are counted by.
+var dotless = map[string]string{"gmail.com": "gmail.com", "googlemail.com": "gmail.com"} //nolint:gochecknoglobals // constant
+
+// Mailbox is what the ways of writing one mailbox most likely have in common: Key
+// without what stands behind a "+" of its local part (RFC 5233, subaddressing) and,
+// where the provider ignores them, without dots. Limits on mail go by it, so that
+// nobody is sent more by aliases. Two people may share one; so accounts do not go by it.
+func (a Addr) Mailbox() string {
+	local, domain := split(a.Key)
+	if plus := strings.IndexByte(local, '+'); plus > 0 {
+		local = local[:plus]
+	}
+	if one, ok := dotless[domain]; ok {
+		local, domain = strings.ReplaceAll(local, ".", ""), one
+	}
+	return local + "@" + domain
+}
+
 // Masked is the address as pages show it back: "s•••s@example.org".
 func (a Addr) Masked() string { return Mask(a.Written) }
 

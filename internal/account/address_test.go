@@ -155,3 +155,21 @@ func FuzzParseAddress(f *testing.F) {
 		}
 	})
 }
+
+func TestAliasesOfAMailboxAreOneMailbox(t *testing.T) {
+	tests := []struct{ written, mailbox string }{
+		{"sam@example.org", "sam@example.org"},
+		{"SAM+news@Example.ORG", "sam@example.org"},
+		{"sam+a+b@example.org", "sam@example.org"},
+		{"+sam@example.org", "+sam@example.org"},
+		{"s.am@example.org", "s.am@example.org"}, // dots tell mailboxes apart
+		{"S.a.m+x@googlemail.com", "sam@gmail.com"},
+		{"sam@gmail.com", "sam@gmail.com"},
+	}
+	for _, tt := range tests {
+		addr, err := account.ParseAddress(tt.written)
+		if err != nil || addr.Mailbox() != tt.mailbox {
+			t.Errorf("%q: %q, %v; want %q", tt.written, addr.Mailbox(), err, tt.mailbox)
+		}
+	}
+}

@@ -8,7 +8,9 @@ import (
 	"parvis/internal/merging"
 	"parvis/internal/oidc/authorize"
 	"parvis/internal/oidc/logout"
+	"parvis/internal/oidc/machine"
 	"parvis/internal/oidc/token"
+	"parvis/internal/relyingparty"
 	"parvis/internal/web/accountui"
 	"parvis/internal/web/portal"
 	"parvis/internal/web/signinui"
@@ -28,7 +30,7 @@ func (h *House) doors(Options) error {
 	mux := http.NewServeMux()
 	mux.Handle("GET /assets/", h.Site.Static())
 	mux.Handle("GET /favicon.ico", h.Site.Icon("favicon.svg"))
-	mux.Handle("GET /.well-known/change-password", http.RedirectHandler("/signin?start=forgot-password", http.StatusFound))
+	mux.Handle("GET /.well-known/change-password", http.RedirectHandler("/settings/password", http.StatusFound))
 	c := h.Config
 	pages, err := signinui.New(signinui.Config{
 		Site: h.Site, Visitor: h.Visitor, Signin: h.Signin, Enrollment: h.Enrollment, Recovery: h.Recovery, Stepup: h.Stepup, Merging: h.Merging, Leaving: h.Leaving, Partnering: h.Partnering, Departure: h.Departure,
@@ -43,7 +45,7 @@ func (h *House) doors(Options) error {
 	}
 	pages.Routes(mux)
 	own, err := accountui.New(accountui.Config{
-		Site: h.Site, Visitor: h.Visitor, Signin: h.Signin, Stepup: h.Stepup, Merging: h.Merging, Leaving: h.Leaving, Partnering: h.Partnering, Parties: h.Registry, Upstreams: h.Upstreams, Table: h.Table,
+		Site: h.Site, Visitor: h.Visitor, Signin: h.Signin, Stepup: h.Stepup, Merging: h.Merging, Leaving: h.Leaving, Profile: h.Profile, Policy: h.Policy, Partnering: h.Partnering, Parties: h.Registry, Upstreams: h.Upstreams, Table: h.Table,
 		Idle: c.Session.Idle, Now: h.Now,
 	})
 	if err != nil {
@@ -93,9 +95,13 @@ func (h *House) provider(mux *http.ServeMux) error {
 		return err
 	}
 	requests.Routes(mux)
+	door := machine.New(machine.Config{
+		Issuer: issuer, Site: h.Site, DB: h.DB, Registry: h.Registry, Limiter: h.Limiter, Audit: h.Audit, Now: h.Now,
+		Keys: &relyingparty.Keys{Outbound: h.Outbound, Now: h.Now},
+	})
 	machines, err := token.New(token.Config{
-		Issuer: issuer, Site: h.Site, DB: h.DB, Registry: h.Registry, Keyring: h.Keyring, Accounts: h.Accounts,
-		Grants: h.Grants, Limiter: h.Limiter, Audit: h.Audit, Now: h.Now, Table: h.Table, Settings: h.Config.OIDC.Token,
+		Issuer: issuer, Door: door, Site: h.Site, DB: h.DB, Registry: h.Registry, Keyring: h.Keyring, Accounts: h.Accounts,
+		Grants: h.Grants, Now: h.Now, Table: h.Table, Settings: h.Config.OIDC.Token,
 	})
 	if err != nil {
 		return err

@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -51,6 +50,7 @@ import (
 	"parvis/internal/owner"
 	"parvis/internal/partnering"
 	"parvis/internal/policy"
+	"parvis/internal/profile"
 	"parvis/internal/ratelimit"
 	"parvis/internal/recovery"
 	"parvis/internal/relyingparty"
@@ -127,6 +127,7 @@ type House struct {
 	Lifecycle  *lifecycle.Lifecycle
 	Merging    *merging.Journey
 	Partnering *partnering.Journey
+	Profile    *profile.Journey
 	Owners     owner.Owners
 	Departure  *departure.Journey
 	Leaving    *leaving.Journey
@@ -290,7 +291,7 @@ func (h *House) guard(r *http.Request) error {
 // limitReached records, once per window, that a limit refused somebody.
 func (h *House) limitReached(tx *db.Tx, rule ratelimit.Rule, key string) error {
 	e := audit.Event{Name: audit.LimitReached, Outcome: audit.Refused, Data: map[string]string{"rule": string(rule)}}
-	if strings.HasSuffix(string(rule), "_ip") && rule != ratelimit.SigninAddressIP {
+	if rule.OfIP() {
 		e.Personal.IP = key
 	}
 	return h.Audit.Record(tx, e)

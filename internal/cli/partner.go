@@ -43,6 +43,7 @@ type partnerAdd struct {
 	InitiateURI  string   `help:"Address that starts a sign-in at the service." placeholder:"URL" name:"initiate-login-uri"`
 	Auth         string   `help:"client_secret_basic, client_secret_post, private_key_jwt or none." placeholder:"METHOD"`
 	JWKS         string   `help:"File with the service's public keys (JSON Web Key Set), for private_key_jwt." placeholder:"FILE" name:"jwks"`
+	JWKSURI      string   `help:"Address where the service publishes these keys instead." placeholder:"URL" name:"jwks-uri"`
 	IDTokenAlg   string   `help:"RS256 (default) or ES256, which costs a thirtieth to sign." placeholder:"ALG" name:"id-token-alg"`
 	PKCE         string   `help:"required (default), or optional for a service with a secret whose library cannot do PKCE." placeholder:"RULE" name:"pkce"`
 	FormPost     bool     `help:"Allow answers by form (response_mode=form_post)." name:"form-post"`
@@ -88,6 +89,7 @@ func (cmd *partnerAdd) settings(c *console) (relyingparty.Settings, error) {
 	setText(&s.Auth, cmd.Auth)
 	setText(&s.IDTokenAlg, cmd.IDTokenAlg)
 	setText(&s.PKCE, cmd.PKCE)
+	setText(&s.JWKSURI, cmd.JWKSURI)
 	setText(&s.Support.Email, cmd.SupportEmail)
 	s.FormPost = s.FormPost || cmd.FormPost
 	s.Listed = s.Listed || cmd.Listed

@@ -116,7 +116,7 @@ func (d *demonstration) start(ctx context.Context) error {
 // everybody in a demonstration comes from the same one. Limits per e-mail address stay.
 func manyFromHere(l *ratelimit.Settings) {
 	for _, limit := range []*ratelimit.Limit{
-		&l.SigninIP, &l.SigninAddressIP, &l.SigninBrowser, &l.EnrollmentIP, &l.ResetIP, &l.WaysIP, &l.CodeIP, &l.SendIP, &l.LinkIP,
+		&l.SigninIP, &l.SigninAddressIP, &l.SigninBurst, &l.SigninBrowser, &l.EnrollmentIP, &l.ResetIP, &l.WaysIP, &l.CodeIP, &l.SendIP, &l.SetUpIP, &l.LinkIP,
 		&l.ContactIP, &l.PartnerIP, &l.FlowIP, &l.AuthorizeIP, &l.TokenIP, &l.RequestIP,
 	} {
 		limit.Count *= 100

@@ -45,13 +45,14 @@ func (j *Journey) Resend(ctx context.Context, v flow.Visitor, fid id.Flow) (prov
 
 // request is one activation mail that is asked for.
 type request struct {
-	visitor flow.Visitor
-	address account.Addr
-	locale  string
-	service notice.Service
-	why     notice.Why
-	partner bool // who asks comes from a sign-in partner
-	again   bool // only while the flow waits for the answer to an earlier one
+	visitor  flow.Visitor
+	address  account.Addr
+	locale   string
+	service  notice.Service
+	why      notice.Why
+	partner  bool // who asks comes from a sign-in partner
+	admitted proving.Admission
+	again    bool // only while the flow waits for the answer to an earlier one
 }
 
 // limits are the rules of an activation mail.
@@ -66,7 +67,7 @@ func (j *Journey) send(ctx context.Context, looked flow.Flow, r request) (provin
 	}
 	r.service = service.InMail()
 	proofs := j.proving()
-	if err := proofs.Admit(ctx, r.visitor, r.address, limits()); err != nil {
+	if r.admitted, err = proofs.Admit(ctx, r.visitor, r.address, limits()); err != nil {
 		return proving.Result{}, err
 	}
 	draft := account.NewDraft(r.address, r.locale)
@@ -146,6 +147,7 @@ func (j *Journey) mail(tx *db.Tx, r request, d account.ProofDraft, a account.Acc
 		m.Locale = a.Locale
 		m.Data = notice.AlreadyRegistered{Service: r.service, Proof: proof, Asked: asked}
 	}
+	r.admitted.Hold(tx, &m)
 	return j.Outbox.Queue(tx, m)
 }
 
@@ -188,7 +190,7 @@ func (j *Journey) ResendLink(ctx context.Context, v flow.Visitor, token string) 
 		return fmt.Errorf("enrollment: resend: %w", err)
 	}
 	r := request{visitor: v, address: old.Address, locale: v.Locale, service: service.InMail(), why: notice.WhyResend}
-	if err := j.proving().Admit(ctx, v, r.address, limits()); err != nil {
+	if r.admitted, err = j.proving().Admit(ctx, v, r.address, limits()); err != nil {
 		return err
 	}
 	draft := j.Proofs.Draft(account.ProveActivate, old.Address)

@@ -42,7 +42,7 @@ func (j *Journey) proving() proving.Proving {
 	return proving.Proving{
 		DB: j.DB, Flows: j.Flows, Accounts: j.Accounts, Proofs: j.Proofs, Audit: j.Audit, Limiter: j.Limiter,
 		Purposes: []account.Purpose{account.ProveActivate}, Tasks: []flow.Task{flow.TaskCreate},
-		Asking: j.asking, Give: j.give,
+		Known: j.Sessions.Known, Asking: j.asking, Give: j.give,
 	}
 }
 

@@ -39,6 +39,7 @@ import (
 	"parvis/internal/owner"
 	"parvis/internal/partnering"
 	"parvis/internal/policy"
+	"parvis/internal/profile"
 	"parvis/internal/ratelimit"
 	"parvis/internal/recovery"
 	"parvis/internal/relyingparty"
@@ -90,6 +91,7 @@ type House struct {
 	Lifecycle   *lifecycle.Lifecycle
 	Merging     *merging.Journey
 	Partnering  *partnering.Journey
+	Profile     *profile.Journey
 	Owners      owner.Owners
 	Departure   *departure.Journey
 	Leaving     *leaving.Journey
@@ -225,6 +227,10 @@ func build(t testing.TB, d *db.DB, clock *dbtest.Clock, p plan) *House {
 		Limiter: limiter, Table: h.Table, Name: i18n.Text{"en": "Parvis", "fr": "Parvis"},
 	}
 	h.Partnering = &partnering.Journey{DB: d, Owners: h.Owners, Passwords: passwords, Upstreams: h.Upstreams, Links: h.Links}
+	h.Profile = &profile.Journey{
+		DB: d, Owners: h.Owners, Proofs: h.Proofs, Passwords: passwords, Policy: rules, Hasher: h.Hasher, Links: h.Links, Limiter: limiter,
+		Langs: []i18n.Lang{"en", "fr"}, Words: []string{"Parvis"},
+	}
 	h.Lifecycle = &lifecycle.Lifecycle{
 		DB: d, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs, Passwords: passwords,
 		Apps: h.Apps, BackupCodes: h.BackupCodes, Phones: h.Phones, Codes: h.Codes, Sessions: h.Sessions, Connections: connections, Grants: grants, Outbox: outbox, Audit: h.Audit,

@@ -29,6 +29,7 @@ import (
 	"parvis/internal/keyring"
 	"parvis/internal/oidc/authorize"
 	"parvis/internal/oidc/logout"
+	"parvis/internal/oidc/machine"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/oidc/token"
 	"parvis/internal/policy"
@@ -126,9 +127,10 @@ func open(t *testing.T, d *db.DB, clock *dbtest.Clock, first *house) *house {
 	})
 	check(t, err)
 	a.Routes(mux)
+	door := machine.New(machine.Config{Issuer: h.issuer, Site: site, DB: d, Registry: h.registry, Limiter: limiter, Audit: log, Now: clock.Now, Keys: &relyingparty.Keys{Now: clock.Now}})
 	m, err := token.New(token.Config{
-		Issuer: h.issuer, Site: site, DB: d, Registry: h.registry, Keyring: h.keyring, Accounts: h.accounts, Grants: h.grants,
-		Limiter: limiter, Audit: log, Now: clock.Now, Table: table, Settings: token.Preset(""),
+		Issuer: h.issuer, Door: door, Site: site, DB: d, Registry: h.registry, Keyring: h.keyring, Accounts: h.accounts, Grants: h.grants,
+		Now: clock.Now, Table: table, Settings: token.Preset(""),
 	})
 	check(t, err)
 	m.Routes(mux)

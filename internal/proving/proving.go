@@ -2,6 +2,7 @@ package proving
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"slices"
 
@@ -10,6 +11,7 @@ import (
 	"parvis/internal/db"
 	"parvis/internal/flow"
 	"parvis/internal/id"
+	"parvis/internal/notify"
 	"parvis/internal/ratelimit"
 )
 
@@ -45,6 +47,9 @@ type Proving struct {
 	Purposes []account.Purpose // of the links that are the journey's
 	Tasks    []flow.Task       // branches on which a flow waits for the answer to a mail of the journey
 
+	// Known names the browser of a token for an account that signed in with it, else
+	// nil: session.Sessions.Known.
+	Known func(tx *db.Tx, token string, account id.Account) ([]byte, error)
 	// Asking reports whether a flow still asks who the person at the door is.
 	Asking func(tx *db.Tx, v flow.Visitor, f flow.Flow) (bool, error)
 	// Give does what a proof was asked for, to an account that is not closed, and
@@ -93,15 +98,59 @@ type Limits struct {
 	Address ratelimit.Rule
 }
 
+// Admission is what the limits say of a mail that somebody not signed in asks for.
+type Admission struct {
+	quiet bool // the mailbox that it goes to had enough: make the mail, do not send it
+}
+
+// Hold keeps a mail from being sent when its mailbox had enough of them; it is made
+// all the same, so that the work does not tell.
+func (a Admission) Hold(tx *db.Tx, m *notify.Message) {
+	if a.quiet {
+		m.Expires = tx.Now()
+	}
+}
+
 // Admit lets the limits act before anything is written or mailed. Fault Throttled.
-func (p Proving) Admit(ctx context.Context, v flow.Visitor, addr account.Addr, l Limits) error {
+// They count by mailbox, so that neither the case of letters nor an alias is another
+// address. A browser that the account has signed in with counts by itself: what
+// strangers ask for must not keep the owner from a mail. The mails to an account that
+// has several addresses go to its main one, which is counted beside the typed one; the
+// answer does not tell when that one had enough. Every address costs the same work.
+func (p Proving) Admit(ctx context.Context, v flow.Visitor, addr account.Addr, l Limits) (Admission, error) {
 	if err := p.Limiter.Allow(ctx, l.IP, v.IP); err != nil {
-		return err
+		return Admission{}, err
 	}
-	if err := p.Limiter.Allow(ctx, l.Address, addr.Key); err != nil {
+	to, own := addr.Mailbox(), ""
+	err := p.DB.Read(ctx, func(tx *db.Tx) error {
+		to, own = addr.Mailbox(), ""
+		a, _, err := p.Accounts.ByAddress(tx, addr)
+		if err != nil {
+			return err
+		}
+		main, found, err := p.Accounts.Main(tx, a.ID)
+		if err != nil {
+			return err
+		}
+		if found {
+			to = main.Address.Mailbox()
+		}
+		device, err := p.Known(tx, v.Device, a.ID)
+		if device != nil {
+			own = "|" + hex.EncodeToString(device)
+		}
 		return err
+	})
+	if err != nil {
+		return Admission{}, fmt.Errorf("proving: admit: %w", err)
 	}
-	return p.Limiter.Allow(ctx, ratelimit.MailAddress, addr.Key)
+	for _, rule := range []ratelimit.Rule{l.Address, ratelimit.MailAddress} {
+		if err := p.Limiter.Allow(ctx, rule, addr.Mailbox()+own); err != nil {
+			return Admission{}, err
+		}
+	}
+	d, err := p.Limiter.Take(ctx, ratelimit.MailRecipient, to+own)
+	return Admission{quiet: !d.Allowed}, err
 }
 
 // Load is the flow in which a mail is asked for. Fault Conflict when it no longer

@@ -86,7 +86,7 @@ func IPKey(ip string) string {
 }
 
 // Take counts one more of a rule for a key and decides. On an error nothing is
-// allowed either: answer with the error. Keys of rules named …_ip go through IPKey.
+// allowed either: answer with the error. Keys of rules that are OfIP go through IPKey.
 func (l *Limiter) Take(ctx context.Context, rule Rule, key string) (Decision, error) {
 	limit, name, err := l.find(rule, key)
 	if err != nil {
@@ -138,14 +138,10 @@ func (l *Limiter) find(rule Rule, key string) (Limit, string, error) {
 	if !ok {
 		return Limit{}, "", errors.New("ratelimit: there is no rule " + strconv.Quote(string(rule)))
 	}
-	if isIP(rule) {
+	if rule.OfIP() {
 		key = IPKey(key)
 	}
 	return limit, l.Keys.Index("rate_limit", string(rule)+"|"+key), nil
-}
-
-func isIP(rule Rule) bool {
-	return len(rule) > 3 && rule[len(rule)-3:] == "_ip" && rule != SigninAddressIP
 }
 
 // exact counts in one row with one statement: the n-th to commit sees n.
@@ -303,7 +299,7 @@ func (l *Limiter) Local(rule Rule, key string) Decision {
 	if limit.Count == 0 {
 		return Decision{Allowed: true, Left: math.MaxInt64}
 	}
-	if isIP(rule) {
+	if rule.OfIP() {
 		key = IPKey(key)
 	}
 	now := l.Now()

@@ -2,6 +2,7 @@ package ratelimit
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -13,10 +14,12 @@ const (
 	SigninIP          Rule = "signin_ip"
 	SigninAddress     Rule = "signin_address"
 	SigninAddressIP   Rule = "signin_address_ip"
+	SigninBurst       Rule = "signin_burst_address_ip"
 	SigninBrowser     Rule = "signin_browser"
 	EnrollmentIP      Rule = "enrollment_ip"
 	EnrollmentAddress Rule = "enrollment_address"
 	MailAddress       Rule = "mail_address"
+	MailRecipient     Rule = "mail_recipient"
 	ResetAddress      Rule = "reset_address"
 	ResetIP           Rule = "reset_ip"
 	WaysAddress       Rule = "ways_address"
@@ -24,8 +27,14 @@ const (
 	CodeIP            Rule = "code_ip"
 	SendIP            Rule = "send_ip"
 	SendAccount       Rule = "send_account"
+	SendNumber        Rule = "send_number"
+	SendNumberBurst   Rule = "send_burst_number"
+	BackupAccountIP   Rule = "backup_account_ip"
+	SetUpIP           Rule = "set_up_ip"
 	SetUpAccount      Rule = "set_up_account"
 	SetUpNumber       Rule = "set_up_number"
+	PasswordAccount   Rule = "password_account"
+	AddAccount        Rule = "add_account"
 	LinkIP            Rule = "link_ip"
 	PartnerIP         Rule = "partner_ip"
 	ContactIP         Rule = "contact_ip"
@@ -53,18 +62,27 @@ type Limit struct {
 type Settings struct {
 	// SigninIP counts sign-in attempts from one IP address.
 	SigninIP Limit `yaml:"signin_ip"`
-	// SigninAddress counts sign-in attempts for one e-mail address, from anywhere.
+	// SigninAddress counts sign-in attempts for one e-mail address, or for all
+	// addresses of one account together, from anywhere.
 	SigninAddress Limit `yaml:"signin_address"`
 	// SigninAddressIP counts sign-in attempts for one e-mail address from one IP address.
 	SigninAddressIP Limit `yaml:"signin_address_ip"`
+	// SigninBurst counts the same over a short time.
+	SigninBurst Limit `yaml:"signin_burst_address_ip"`
 	// SigninBrowser counts sign-in attempts from one browser.
 	SigninBrowser Limit `yaml:"signin_browser"`
 	// EnrollmentIP counts accounts begun from one IP address.
 	EnrollmentIP Limit `yaml:"enrollment_ip"`
 	// EnrollmentAddress counts activation messages for one e-mail address.
 	EnrollmentAddress Limit `yaml:"enrollment_address"`
-	// MailAddress counts all messages to one e-mail address that somebody not signed in asked for.
+	// MailAddress counts all messages to one e-mail address that somebody not signed in
+	// asked for, whatever they are about. Aliases of a mailbox are one address: what
+	// stands behind a "+", and dots where the provider ignores them, do not count.
 	MailAddress Limit `yaml:"mail_address"`
+	// MailRecipient counts the same messages by the mailbox that they go to, when an
+	// account has several addresses and all messages go to its main one. What is more
+	// is not sent, and no page tells: it would tell which addresses belong together.
+	MailRecipient Limit `yaml:"mail_recipient"`
 	// ResetAddress counts requests to reset or unlock a password for one e-mail address.
 	ResetAddress Limit `yaml:"reset_address"`
 	// ResetIP counts requests to reset or unlock a password from one IP address.
@@ -79,12 +97,26 @@ type Settings struct {
 	SendIP Limit `yaml:"send_ip"`
 	// SendAccount counts one-time codes sent for one account, by every way.
 	SendAccount Limit `yaml:"send_account"`
+	// SendNumber counts one-time codes sent to one telephone number, for all accounts together.
+	SendNumber Limit `yaml:"send_number"`
+	// SendNumberBurst counts the same over a short time.
+	SendNumberBurst Limit `yaml:"send_burst_number"`
+	// BackupAccountIP counts backup codes typed for one account from one IP address.
+	BackupAccountIP Limit `yaml:"backup_account_ip"`
+	// SetUpIP counts codes sent to telephones that are being set up, at the wish of one IP address.
+	SetUpIP Limit `yaml:"set_up_ip"`
 	// SetUpAccount counts what one account asks for to set methods up: codes sent to
 	// telephones and typed for them, and sets of backup codes.
 	SetUpAccount Limit `yaml:"set_up_account"`
 	// SetUpNumber counts codes sent to one telephone number that is being set up, by
 	// whatever account: whose number it is was not proven yet.
 	SetUpNumber Limit `yaml:"set_up_number"`
+	// PasswordAccount counts the new passwords that one account tries to choose in the
+	// settings: each tells whether it is the one in use.
+	PasswordAccount Limit `yaml:"password_account"`
+	// AddAccount counts messages that one account sends to e-mail addresses which are to
+	// be added to it.
+	AddAccount Limit `yaml:"add_account"`
 	// LinkIP counts links of messages opened from one IP address.
 	LinkIP Limit `yaml:"link_ip"`
 	// PartnerIP counts, for one IP address, answers of sign-in partners that no journey of
@@ -118,10 +150,12 @@ func Preset(name string) Settings {
 		SigninIP:          Limit{Count: 100, Window: 5 * minute},
 		SigninAddress:     Limit{Count: 50, Window: 12 * hour},
 		SigninAddressIP:   Limit{Count: 20, Window: 10 * minute},
+		SigninBurst:       Limit{Count: 10, Window: minute},
 		SigninBrowser:     Limit{Count: 20, Window: 10 * minute},
 		EnrollmentIP:      Limit{Count: 50, Window: hour},
 		EnrollmentAddress: Limit{Count: 10, Window: hour},
 		MailAddress:       Limit{Count: 10, Window: hour},
+		MailRecipient:     Limit{Count: 20, Window: hour},
 		ResetAddress:      Limit{Count: 10, Window: hour},
 		ResetIP:           Limit{Count: 50, Window: hour},
 		WaysAddress:       Limit{Count: 5, Window: hour},
@@ -129,8 +163,14 @@ func Preset(name string) Settings {
 		CodeIP:            Limit{Count: 100, Window: 10 * minute},
 		SendIP:            Limit{Count: 50, Window: 10 * minute},
 		SendAccount:       Limit{Count: 15, Window: hour},
+		SendNumber:        Limit{Count: 15, Window: hour},
+		SendNumberBurst:   Limit{Count: 5, Window: minute},
+		BackupAccountIP:   Limit{Count: 50, Window: 12 * hour, Growth: 1.1, Longest: 30 * day},
+		SetUpIP:           Limit{Count: 50, Window: 10 * minute},
 		SetUpAccount:      Limit{Count: 30, Window: day},
 		SetUpNumber:       Limit{Count: 10, Window: day},
+		PasswordAccount:   Limit{Count: 10, Window: hour},
+		AddAccount:        Limit{Count: 20, Window: day},
 		LinkIP:            Limit{Count: 200, Window: 10 * minute},
 		PartnerIP:         Limit{Count: 600, Window: 5 * minute},
 		ContactIP:         Limit{Count: 5, Window: hour},
@@ -144,24 +184,36 @@ func Preset(name string) Settings {
 		s.SigninIP = Limit{Count: 20, Window: minute}
 		s.SigninBrowser = Limit{Count: 5, Window: minute}
 		s.SigninAddressIP = Limit{Count: 50, Window: 12 * hour, Growth: 1.1, Longest: 30 * day}
+		s.SigninBurst = Limit{Count: 5, Window: minute}
 		s.EnrollmentIP = Limit{Count: 20, Window: 20 * time.Second}
 		s.EnrollmentAddress = Limit{Count: 20, Window: hour}
 		s.MailAddress = Limit{Count: 20, Window: hour}
 		s.ResetAddress = Limit{Count: 20, Window: hour}
 		s.SendIP = Limit{Count: 25, Window: 5 * minute}
 		s.SendAccount = Limit{Count: 10, Window: 5 * minute}
+		s.SendNumberBurst = Limit{Count: 2, Window: 10 * time.Second}
+		s.SendNumber = Limit{Count: 10, Window: 5 * minute}
+		s.SetUpIP = Limit{Count: 25, Window: 5 * minute}
+		s.SetUpAccount = Limit{Count: 20, Window: day}
 		s.RequestIP = Limit{Count: 300, Window: 5 * minute}
 	}
 	return s
 }
 
+// OfIP reports whether the keys of a rule are IP addresses and nothing else.
+func (r Rule) OfIP() bool {
+	name := strings.TrimSuffix(string(r), "_ip")
+	return name != string(r) && !strings.HasSuffix(name, "_address") && !strings.HasSuffix(name, "_account")
+}
+
 // limits are all limits under their names.
 func (s Settings) limits() map[Rule]Limit {
 	return map[Rule]Limit{
-		SigninIP: s.SigninIP, SigninAddress: s.SigninAddress, SigninAddressIP: s.SigninAddressIP, SigninBrowser: s.SigninBrowser,
-		EnrollmentIP: s.EnrollmentIP, EnrollmentAddress: s.EnrollmentAddress, MailAddress: s.MailAddress,
+		SigninIP: s.SigninIP, SigninAddress: s.SigninAddress, SigninAddressIP: s.SigninAddressIP, SigninBurst: s.SigninBurst, SigninBrowser: s.SigninBrowser,
+		EnrollmentIP: s.EnrollmentIP, EnrollmentAddress: s.EnrollmentAddress, MailAddress: s.MailAddress, MailRecipient: s.MailRecipient,
 		ResetAddress: s.ResetAddress, ResetIP: s.ResetIP, WaysAddress: s.WaysAddress, WaysIP: s.WaysIP, CodeIP: s.CodeIP, SendIP: s.SendIP, SendAccount: s.SendAccount,
-		SetUpAccount: s.SetUpAccount, SetUpNumber: s.SetUpNumber,
+		SendNumber: s.SendNumber, SendNumberBurst: s.SendNumberBurst, BackupAccountIP: s.BackupAccountIP,
+		SetUpIP: s.SetUpIP, SetUpAccount: s.SetUpAccount, SetUpNumber: s.SetUpNumber, PasswordAccount: s.PasswordAccount, AddAccount: s.AddAccount,
 		LinkIP: s.LinkIP, PartnerIP: s.PartnerIP, ContactIP: s.ContactIP,
 		FlowIP: s.FlowIP, AuthorizeIP: s.AuthorizeIP, TokenIP: s.TokenIP, TokenClient: s.TokenClient, RequestIP: s.RequestIP,
 	}
@@ -183,8 +235,8 @@ func (s *Settings) limit(rule Rule) (Limit, bool) {
 // rules are the names in the order of Settings.
 func rules() []Rule {
 	return []Rule{
-		SigninIP, SigninAddress, SigninAddressIP, SigninBrowser, EnrollmentIP, EnrollmentAddress, MailAddress, ResetAddress, ResetIP, WaysAddress, WaysIP,
-		CodeIP, SendIP, SendAccount, SetUpAccount, SetUpNumber, LinkIP, PartnerIP, ContactIP, FlowIP, AuthorizeIP, TokenIP, TokenClient, RequestIP,
+		SigninIP, SigninAddress, SigninAddressIP, SigninBurst, SigninBrowser, EnrollmentIP, EnrollmentAddress, MailAddress, MailRecipient, ResetAddress, ResetIP, WaysAddress, WaysIP,
+		CodeIP, SendIP, SendAccount, SendNumber, SendNumberBurst, BackupAccountIP, SetUpIP, SetUpAccount, SetUpNumber, PasswordAccount, AddAccount, LinkIP, PartnerIP, ContactIP, FlowIP, AuthorizeIP, TokenIP, TokenClient, RequestIP,
 	}
 }
 

@@ -45,7 +45,7 @@ func (j *Journey) proving() proving.Proving {
 	return proving.Proving{
 		DB: j.DB, Flows: j.Flows, Accounts: j.Accounts, Proofs: j.Proofs, Audit: j.Audit, Limiter: j.Limiter,
 		Purposes: []account.Purpose{account.ProveReset, account.ProveUnlock},
-		Tasks:    []flow.Task{flow.TaskReset, flow.TaskUnlock}, Asking: j.asking, Give: j.give,
+		Tasks:    []flow.Task{flow.TaskReset, flow.TaskUnlock}, Known: j.Sessions.Known, Asking: j.asking, Give: j.give,
 	}
 }
 

@@ -17,11 +17,12 @@ import (
 
 // request is one mail that is asked for, to reset or to unlock.
 type request struct {
-	visitor flow.Visitor
-	task    flow.Task
-	address account.Addr
-	service notice.Service
-	again   bool // only while the flow waits for the answer to an earlier one
+	visitor  flow.Visitor
+	task     flow.Task
+	address  account.Addr
+	service  notice.Service
+	admitted proving.Admission
+	again    bool // only while the flow waits for the answer to an earlier one
 }
 
 // Reset asks for a new password. The answer and the work are the same whatever is
@@ -67,7 +68,7 @@ func (j *Journey) send(ctx context.Context, looked flow.Flow, r request) (provin
 	r.service = service.InMail()
 	proofs := j.proving()
 	limits := proving.Limits{IP: ratelimit.ResetIP, Address: ratelimit.ResetAddress}
-	if err := proofs.Admit(ctx, r.visitor, r.address, limits); err != nil {
+	if r.admitted, err = proofs.Admit(ctx, r.visitor, r.address, limits); err != nil {
 		return proving.Result{}, err
 	}
 	draft := j.Proofs.Draft(account.ProveReset, r.address)
@@ -188,5 +189,6 @@ func (j *Journey) mail(tx *db.Tx, r request, d account.ProofDraft, a account.Acc
 	default:
 		m.Locale, m.Data = a.Locale, notice.ResetPassword{Service: r.service, Proof: proof, Asked: asked}
 	}
+	r.admitted.Hold(tx, &m)
 	return j.Outbox.Queue(tx, m)
 }

@@ -35,7 +35,8 @@ func (j *Journey) Ways(ctx context.Context, v flow.Visitor, fid id.Flow, typed s
 	if err != nil {
 		return fmt.Errorf("recovery: ways: %w", err)
 	}
-	if err := proofs.Admit(ctx, v, addr, proving.Limits{IP: ratelimit.WaysIP, Address: ratelimit.WaysAddress}); err != nil {
+	admitted, err := proofs.Admit(ctx, v, addr, proving.Limits{IP: ratelimit.WaysIP, Address: ratelimit.WaysAddress})
+	if err != nil {
 		return err
 	}
 	names, err := j.issuerNames(ctx)
@@ -58,7 +59,9 @@ func (j *Journey) Ways(ctx context.Context, v flow.Visitor, fid id.Flow, typed s
 		if err := j.Audit.Record(tx, e); err != nil {
 			return err
 		}
-		if err := j.Outbox.Queue(tx, w.message(v, service.InMail(), notice.AskedBy(v.UserAgent, tx.Now()))); err != nil {
+		m := w.message(v, service.InMail(), notice.AskedBy(v.UserAgent, tx.Now()))
+		admitted.Hold(tx, &m)
+		if err := j.Outbox.Queue(tx, m); err != nil {
 			return err
 		}
 		f.State.Progress = f.State.Progress.Restart(flow.TaskSignIn, addr.Written)

@@ -71,10 +71,11 @@ type RelyingParty struct {
 	InitiateLoginURI       string   // starts a sign-in at the service (OIDC Core 4); may be empty
 	ReturnURL              string   // "Back to <service>"; never empty unless the service gave no address at all
 
-	Native         bool       // a native application in the sense of RFC 8252
-	AuthMethod     AuthMethod // at the token endpoint
-	Secrets        []Secret   // digests; empty for private_key_jwt and none
-	Keys           *jose.KeySet
+	Native         bool         // a native application in the sense of RFC 8252
+	AuthMethod     AuthMethod   // at the token endpoint
+	Secrets        []Secret     // digests; empty for private_key_jwt and none
+	Keys           *jose.KeySet // that are registered; nil with a JWKSURI
+	JWKSURI        string       // where its keys are; "" for those that are registered. Ask with Keys.Verify
 	RequirePKCE    bool
 	FormPost       bool // may ask for response_mode=form_post
 	IDTokenAlg     string

@@ -57,6 +57,8 @@ type Settings struct {
 	SecretSHA256 []string `yaml:"secret_sha256,omitempty" json:"-"`
 	// JWKS holds the public keys for private_key_jwt: a JSON Web Key Set as text.
 	JWKS string `yaml:"jwks,omitempty" json:"jwks,omitempty"`
+	// JWKSURI is the https address where the service publishes these keys instead: they are fetched when needed, and again when one is not known.
+	JWKSURI string `yaml:"jwks_uri,omitempty" json:"jwks_uri,omitempty"`
 	// PKCE is "required" (the default) or "optional", for confidential clients whose library has none.
 	PKCE string `yaml:"pkce,omitempty" json:"pkce,omitempty"`
 	// FormPost allows response_mode=form_post.
@@ -114,7 +116,7 @@ func (s Settings) Build() (*RelyingParty, []string) {
 		LogoPNG: c.logo(s.Logo), RedirectURIs: slices.Clone(s.RedirectURIs),
 		PostLogoutRedirectURIs: slices.Clone(s.PostLogoutRedirectURIs),
 		StartURL:               s.StartURL, InitiateLoginURI: s.InitiateLoginURI, ReturnURL: s.ReturnURL,
-		Native: s.Type == "native", AuthMethod: AuthMethod(s.Auth), Secrets: c.secrets(s), Keys: c.keys(s),
+		Native: s.Type == "native", AuthMethod: AuthMethod(s.Auth), Secrets: c.secrets(s), Keys: c.keys(s), JWKSURI: s.JWKSURI,
 		RequirePKCE: s.PKCE == "required", FormPost: s.FormPost, IDTokenAlg: s.IDTokenAlg,
 		IDTokenClaims: s.IDTokenClaims, Sector: s.sector(), Scopes: slices.Clone(s.Scopes), Purposes: s.Purposes,
 		Doors: s.Doors.policy(), PreferDoor: s.Doors.Prefer, ACR: slices.Clone(s.ACR), MaxAge: s.MaxAge, ConsentPeriod: s.ConsentPeriod,
@@ -346,10 +348,20 @@ func (c *check) keys(s Settings) *jose.KeySet {
 		if s.JWKS != "" {
 			c.add("jwks", "is only used with auth: private_key_jwt; remove it")
 		}
+		if s.JWKSURI != "" {
+			c.add("jwks_uri", "is only used with auth: private_key_jwt; remove it")
+		}
 		return nil
 	}
-	if s.JWKS == "" {
-		c.add("jwks", "auth: private_key_jwt needs the service's public keys as a JSON Web Key Set")
+	switch {
+	case s.JWKS == "" && s.JWKSURI == "":
+		c.add("jwks", "auth: private_key_jwt needs the service's public keys: a JSON Web Key Set here, or its address in jwks_uri")
+		return nil
+	case s.JWKS != "" && s.JWKSURI != "":
+		c.add("jwks_uri", "jwks and jwks_uri cannot both say which keys count; remove one of them")
+		return nil
+	case s.JWKSURI != "":
+		c.link("jwks_uri", s.JWKSURI)
 		return nil
 	}
 	set, err := jose.ParseKeySet([]byte(s.JWKS))

@@ -128,7 +128,7 @@ func (j *Journey) addressOf(tx *db.Tx, s scene, typed string) (account.Addr, err
 
 // limits lets the limits act before anything is compared. A browser known to the
 // account is counted by itself: what strangers try from elsewhere must not keep
-// people out of their own browser.
+// people out of their own browser. All addresses of an account are one.
 func (j *Journey) limits(ctx context.Context, v flow.Visitor, a attempt) error {
 	key := a.counted.Key
 	if a.device != nil {
@@ -140,6 +140,7 @@ func (j *Journey) limits(ctx context.Context, v flow.Visitor, a attempt) error {
 	}{
 		{ratelimit.SigninIP, v.IP},
 		{ratelimit.SigninBrowser, string(v.Browser)},
+		{ratelimit.SigninBurst, key + "|" + ratelimit.IPKey(v.IP)},
 		{ratelimit.SigninAddressIP, key + "|" + ratelimit.IPKey(v.IP)},
 		{ratelimit.SigninAddress, key},
 	} {

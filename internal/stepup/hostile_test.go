@@ -2,6 +2,7 @@ package stepup_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -338,4 +339,54 @@ func TestRemovingAMethodEndsTheOtherSessionsItOpened(t *testing.T) {
 			t.Errorf("%d ended sessions were noted", n)
 		}
 	})
+}
+
+func TestBackupCodesAreTypedOnlySoOftenFromOneNetworkAndTheWaitGrows(t *testing.T) {
+	limits := ratelimit.Settings{BackupAccountIP: ratelimit.Limit{Count: 2, Window: time.Minute, Growth: 2, Longest: time.Hour}}
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		b, _ := h.WithApp(sam)
+		set, err := h.BackupCodes.Draft(t.Context(), h.BackupCodes.Make())
+		if err != nil {
+			t.Fatal(err)
+		}
+		owner := b.Live().Account
+		if err := h.DB.Write(t.Context(), func(tx *db.Tx) error { return h.BackupCodes.Store(tx, owner, set) }); err != nil {
+			t.Fatal(err)
+		}
+		f := b.From(journeytest.Permits, aal2)
+		v, err := h.Stepup.Look(t.Context(), b.Visitor, f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := h.Stepup.Choose(t.Context(), b.Visitor, f, v.Others[0].ID); err != nil {
+			t.Fatal(err)
+		}
+		wrong := h.BackupCodes.Make()[0]
+		for i, wait := range []time.Duration{0, 0, 4 * time.Minute, 8 * time.Minute} {
+			_, err := h.Stepup.Prove(t.Context(), b.Visitor, f, wrong, false)
+			e, ok := errors.AsType[*fault.Error](err)
+			if throttled := ok && e.Kind == fault.Throttled; throttled != (wait > 0) || throttled && e.RetryAfter != wait {
+				t.Errorf("try %d: %v, want a wait of %s", i+1, err, wait)
+			}
+		}
+		if n := h.Events(audit.MethodFailed); n != 2 {
+			t.Errorf("%d codes were compared, want 2", n)
+		}
+	}, journeytest.WithLimits(limits))
+}
+
+func TestATelephoneIsSentFewCodesInAShortTime(t *testing.T) {
+	limits := ratelimit.Settings{SendNumberBurst: ratelimit.Preset("logingov").SendNumberBurst}
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		for i, who := range []string{"a@example.org", "b@example.org", "c@example.org"} { // one telephone of a family
+			b := h.Active(who)
+			f := b.From(journeytest.Permits, aal2)
+			b.SetUp(f, policy.Text)
+			form := stepup.PhoneForm{Number: "(416) 555-0134", Region: "CA", Channel: policy.Text, Suggest: "Phone"}
+			err := h.Stepup.Phone(t.Context(), b.Visitor, f, form)
+			if fault.Is(err, fault.Throttled) != (i == 2) {
+				t.Errorf("account %d: %v", i+1, err)
+			}
+		}
+	}, journeytest.WithLimits(limits))
 }

@@ -145,7 +145,10 @@ func (j *Journey) call(
 	if err != nil {
 		return err
 	}
-	if err := j.admit(ctx, v, s.owner()); err != nil {
+	if err := j.allow(ctx, ratelimit.SetUpIP, v.IP); err != nil {
+		return err
+	}
+	if err := j.admit(ctx, v, s.owner(), p.Number); err != nil {
 		return err
 	}
 	if err := j.allow(ctx, ratelimit.SetUpAccount, string(s.owner())); err != nil {

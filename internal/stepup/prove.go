@@ -50,6 +50,12 @@ func (j *Journey) Prove(ctx context.Context, v flow.Visitor, fid id.Flow, typed 
 	if err := j.Limiter.Allow(ctx, ratelimit.CodeIP, v.IP); err != nil {
 		return Result{}, err
 	}
+	if g.way.Method == policy.Backup {
+		key := string(g.way.account) + "|" + ratelimit.IPKey(v.IP)
+		if err := j.Limiter.Allow(ctx, ratelimit.BackupAccountIP, key); err != nil {
+			return Result{}, err
+		}
+	}
 	if !g.waits { // nothing can be compared: no failure of anybody's
 		return Result{Outcome: Ended, Left: g.way.Standing.Left}, nil
 	}

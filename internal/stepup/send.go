@@ -26,7 +26,18 @@ import (
 // takes no texts any more.
 func (j *Journey) Send(ctx context.Context, v flow.Visitor, fid id.Flow) error {
 	find := func(tx *db.Tx) (scene, error) { return j.at(tx, v, fid, flow.TurnProve) }
-	s, err := j.look(ctx, find)
+	var number string
+	s, err := j.look(ctx, func(tx *db.Tx) (scene, error) {
+		s, err := find(tx)
+		if err != nil {
+			return s, err
+		}
+		list, err := j.ways(tx, s, s.turn.Ask)
+		if w, ok := asked(list, s.flow.State.Progress); ok {
+			number = w.number
+		}
+		return s, err
+	})
 	if err != nil {
 		return err
 	}
@@ -34,7 +45,7 @@ func (j *Journey) Send(ctx context.Context, v flow.Visitor, fid id.Flow) error {
 	if err != nil {
 		return fmt.Errorf("stepup: send: %w", err)
 	}
-	if err := j.admit(ctx, v, s.owner()); err != nil {
+	if err := j.admit(ctx, v, s.owner(), number); err != nil {
 		return err
 	}
 	draft, made := j.Codes.Draft(), authenticator.NewID()
@@ -96,10 +107,18 @@ func tooEarly(wait time.Duration) error {
 	return fault.Retry(fault.Throttled, "error.method.sent-too-often", wait)
 }
 
-// admit lets the limits on codes act before one is made.
-func (j *Journey) admit(ctx context.Context, v flow.Visitor, owner id.Account) error {
+// admit lets the limits on codes act before one is made; number is where it is sent, ""
+// for an e-mail address.
+func (j *Journey) admit(ctx context.Context, v flow.Visitor, owner id.Account, number string) error {
 	if err := j.allow(ctx, ratelimit.SendIP, v.IP); err != nil {
 		return err
+	}
+	if number != "" {
+		for _, rule := range []ratelimit.Rule{ratelimit.SendNumberBurst, ratelimit.SendNumber} {
+			if err := j.allow(ctx, rule, number); err != nil {
+				return err
+			}
+		}
 	}
 	return j.allow(ctx, ratelimit.SendAccount, string(owner))
 }

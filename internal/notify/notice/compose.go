@@ -132,10 +132,17 @@ func (w *writer) none(asked Asked) {
 }
 
 func (d PasswordChanged) compose(w *writer) {
-	w.open("changed")
-	if d.Reset {
-		w.say("changed.reset")
+	if d.First {
+		w.open("password-set")
 	} else {
+		w.open("changed")
+	}
+	switch {
+	case d.Reset:
+		w.say("changed.reset")
+	case d.First:
+		w.say("password-set.what")
+	default:
 		w.say("changed.signed-in")
 	}
 	if d.SessionsEnded {

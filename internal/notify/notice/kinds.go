@@ -163,6 +163,7 @@ func (ResetNoAccount) Kind() Kind { return KindResetNoAccount }
 // PasswordChanged tells the owner about a new password.
 type PasswordChanged struct {
 	Reset         bool // by a mailed link; else on the account's own pages
+	First         bool // the account had none before
 	SessionsEnded bool // every other browser was signed out
 	Partners      int  // sign-in partners that open the account as before
 	Asked         Asked

@@ -73,6 +73,7 @@ func samples() []sample {
 		{"password-changed", PasswordChanged{Reset: true, SessionsEnded: true, Asked: near}},
 		{"password-changed-partner", PasswordChanged{Reset: true, SessionsEnded: true, Partners: 1, Asked: near}},
 		{"password-changed-signed-in", PasswordChanged{Asked: handheld}},
+		{"password-set", PasswordChanged{First: true, Partners: 1, Asked: near}},
 		{"locked", Locked{Failures: 5, Asked: near}},
 		{"locked-one", Locked{Failures: 1, Asked: Asked{At: at, Place: "Northport"}}},
 		{"unlock", Unlock{Service: fishing, Proof: proof, Asked: near}},

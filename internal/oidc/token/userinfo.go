@@ -1,23 +1,19 @@
 package token
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"net/http"
-	"strconv"
 	"strings"
-	"time"
 
 	"parvis/internal/account"
 	"parvis/internal/db"
 	"parvis/internal/fault"
 	"parvis/internal/grant"
 	"parvis/internal/id"
+	"parvis/internal/oidc/machine"
 	"parvis/internal/oidc/protocol"
-	"parvis/internal/web/kit"
 )
 
 // userinfo is GET and POST /userinfo: the claims the person agreed to share, as
@@ -26,22 +22,22 @@ import (
 func (e *Endpoint) userinfo(w http.ResponseWriter, r *http.Request) error {
 	token, claims, err := e.known(r)
 	if bad, ok := errors.AsType[*protocol.Error](err); ok {
-		e.log(r, "userinfo request refused", token.Grant.RelyingParty, bad)
+		e.Door.Log(r, "userinfo request refused", token.Grant.RelyingParty, bad)
 	}
 	if err != nil {
 		return err
 	}
 	out := maps.Clone(claims)
 	out["sub"] = token.Grant.Subject
-	return answer(w, http.StatusOK, out)
+	return machine.Answer(w, http.StatusOK, out)
 }
 
 // known is the token of a request and what it lets the service know. A
 // *protocol.Error is the refusal; then the token names at most whose it was.
 func (e *Endpoint) known(r *http.Request) (token grant.Token, claims map[string]any, err error) {
 	var params protocol.Params
-	if r.Method == http.MethodPost && isForm(r) {
-		if params, err = form(r); err != nil {
+	if r.Method == http.MethodPost && machine.IsForm(r) {
+		if params, err = machine.Form(r); err != nil {
 			return token, nil, err
 		}
 	}
@@ -102,104 +98,6 @@ func (e *Endpoint) person(tx *db.Tx, aid id.Account) (protocol.Person, bool, err
 		}
 	}
 	return p, true, nil
-}
-
-// machine makes a handler of an endpoint for programs: errors are JSON.
-func (e *Endpoint) machine(h kit.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		open(w)
-		if err := h(w, r); err != nil {
-			e.fail(w, r, err)
-		}
-	})
-}
-
-// open lets browser applications of any origin read the answer. Credentials are not allowed with it.
-func open(w http.ResponseWriter) {
-	h := w.Header()
-	h.Set("Access-Control-Allow-Origin", "*")
-	h.Set("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After, ETag")
-	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
-	for _, ofPages := range []string{"Cross-Origin-Opener-Policy", "Permissions-Policy", "Referrer-Policy", "X-Frame-Options"} {
-		h.Del(ofPages) // JSON is no page: it opens, embeds and asks for nothing
-	}
-}
-
-func preflight(w http.ResponseWriter, _ *http.Request) {
-	open(w)
-	w.Header().Set("Access-Control-Allow-Methods", "GET, POST, OPTIONS")
-	w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
-	w.Header().Set("Access-Control-Max-Age", "86400")
-	w.WriteHeader(http.StatusNoContent)
-}
-
-// fail answers with an error of the protocol. An unknown error is ours, and its text is not shown.
-func (e *Endpoint) fail(w http.ResponseWriter, r *http.Request, err error) {
-	if bad, ok := errors.AsType[*protocol.Error](err); ok {
-		e.failProtocol(w, bad)
-		return
-	}
-	out := &protocol.Error{Code: protocol.ServerError, Description: "something went wrong on our side"}
-	status := http.StatusInternalServerError
-	if f, ok := errors.AsType[*fault.Error](err); ok {
-		switch f.Kind {
-		case fault.Throttled:
-			out, status = &protocol.Error{Code: protocol.TemporarilyUnavailable, Description: "too many refused requests"}, http.StatusTooManyRequests
-		case fault.Unavailable:
-			out, status = &protocol.Error{Code: protocol.TemporarilyUnavailable, Description: "try again later"}, http.StatusServiceUnavailable
-		default:
-		}
-		if status != http.StatusInternalServerError {
-			after := max(f.RetryAfter, time.Second)
-			w.Header().Set("Retry-After", strconv.Itoa(int((after+time.Second-1)/time.Second)))
-		}
-	}
-	level := slog.LevelError
-	if status != http.StatusInternalServerError {
-		level = slog.LevelWarn
-	}
-	e.Site.Log.Log(r.Context(), level, "machine request failed", "pattern", r.Pattern, "err", err.Error(), "reference", kit.Reference(r))
-	_ = answer(w, status, errorBody(out)) // the client has gone
-}
-
-func (e *Endpoint) failProtocol(w http.ResponseWriter, bad *protocol.Error) {
-	status := bad.Status()
-	switch bad.Challenge {
-	case "Basic":
-		w.Header().Set("WWW-Authenticate", `Basic realm="`+e.Issuer+`", charset="UTF-8"`)
-	case "Bearer":
-		challenge := `Bearer realm="` + e.Issuer + `"`
-		if bad.Description != "" {
-			challenge += `, error="` + string(bad.Code) + `", error_description="` + bad.Description + `"`
-		}
-		w.Header().Set("WWW-Authenticate", challenge)
-	}
-	_ = answer(w, status, errorBody(bad)) // the client has gone
-}
-
-func errorBody(bad *protocol.Error) map[string]any {
-	out := map[string]any{"error": string(bad.Code)}
-	if bad.Description != "" {
-		out["error_description"] = bad.Description
-	}
-	return out
-}
-
-// answer writes JSON that nobody may keep (RFC 6749, 5.1).
-func answer(w http.ResponseWriter, status int, body map[string]any) error {
-	text, err := json.Marshal(body)
-	if err != nil {
-		return fmt.Errorf("token: answer: %w", err)
-	}
-	h := w.Header()
-	h.Set("Content-Type", "application/json")
-	h.Set("Cache-Control", "no-store")
-	h.Set("Pragma", "no-cache")
-	w.WriteHeader(status)
-	if _, err := w.Write(text); err != nil {
-		return nil //nolint:nilerr // the client has gone
-	}
-	return nil
 }
 
 func scopeText(scopes []string) string { return strings.Join(scopes, " ") }

@@ -15,11 +15,14 @@ import (
 	"net/http"
 	"time"
 
+	"parvis/internal/authenticator/password"
+	"parvis/internal/i18n"
 	"parvis/internal/id"
 	"parvis/internal/leaving"
 	"parvis/internal/merging"
 	"parvis/internal/partnering"
 	"parvis/internal/policy"
+	"parvis/internal/profile"
 	"parvis/internal/relyingparty"
 	"parvis/internal/signin"
 	"parvis/internal/stepup"
@@ -37,6 +40,8 @@ type Config struct {
 	Visitor    *visit.Visitor
 	Signin     *signin.Journey
 	Stepup     *stepup.Journey
+	Profile    *profile.Journey
+	Policy     password.Policy
 	Merging    *merging.Journey
 	Leaving    *leaving.Journey
 	Partnering *partnering.Journey
@@ -90,6 +95,11 @@ func (u *UI) Routes(mux *http.ServeMux) {
 	mux.Handle("GET /settings/partners/{partner}/unblock", u.Site.Handle(u.signedIn(u.askUnblock)))
 	mux.Handle("POST /settings/partners/{partner}/unblock", u.Site.Handle(u.signedIn(u.unblock)))
 
+	mux.Handle("GET "+passwordPath, u.Site.Handle(u.signedIn(u.askPassword)))
+	mux.Handle("POST "+passwordPath, u.Site.Handle(u.signedIn(u.password)))
+	mux.Handle("GET "+languagePath, u.Site.Handle(u.signedIn(u.askLanguage)))
+	mux.Handle("POST "+languagePath, u.Site.Handle(u.signedIn(u.language)))
+
 	u.mergeRoutes(mux)
 	u.leavingRoutes(mux)
 
@@ -122,6 +132,7 @@ func (u *UI) signedIn(h func(*call) error) kit.Handler {
 		default:
 			return u.toSignIn(w, r)
 		}
+		u.Site.UseLang(r, i18n.Lang(v.Account.Locale))
 		scene := kit.SceneOf(r)
 		scene.Session, scene.Person = u.clock(v), personOf(v)
 		return h(&call{w: w, r: r, visit: v})

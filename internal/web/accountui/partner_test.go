@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"parvis/internal/db"
-	"parvis/internal/policy"
+	"parvis/internal/notify/notice"
 	"parvis/internal/upstream"
 	"parvis/internal/web/webtest"
 )
@@ -57,16 +57,11 @@ func TestTheOnlyWayInIsKeptUntilThereIsAPassword(t *testing.T) {
 			t.Error("the only way in can be removed")
 		}
 		// With its password the account has a second way in.
-		o.Follow("change-password-link").Must("forgot-password", http.StatusOK)
-		o.Submit("forgot-password", "email", email).Must("check-email", http.StatusOK)
-		o.Open(o.h.Link(email)).Must("confirm-link", http.StatusOK)
-		o.Submit("confirm-link").Must("reset-password", http.StatusOK)
-		o.Submit("reset-password", "password", good)
-		o.Open("/signin")
-		if o.Page.Name() == "sign-in" {
-			o.Submit("sign-in", "email", email, "password", good)
+		o.Follow("change-password-link").Must("change-password", http.StatusOK).MustSay(o.say("Set a password", "Choisir un mot de passe"))
+		o.Submit("change-password", "password", good).Must("settings", http.StatusOK).MustSay(o.say("Your password is set", "Votre mot de passe est enregistré"))
+		if m := o.h.Mail(email); m.Kind != notice.KindPasswordChanged || !strings.Contains(m.Text, o.say("which had none", "qui n’en avait pas")) {
+			t.Errorf("the owner is told %s:\n%s", m.Kind, m.Text)
 		}
-		o.proves(policy.Email)
 		o.Open(remove).Must("remove-partner", http.StatusOK)
 		o.Submit("remove-partner").Must("settings", http.StatusOK).MustSay(o.say("is removed", "est supprimé"), o.say("No sign-in partner", "Aucun partenaire"))
 		if !strings.Contains(o.h.Mail(email).Text, o.say("Northland Bank", "Banque du Northland")) {

@@ -2,10 +2,12 @@ package accountui
 
 import (
 	"net/http"
+	"net/url"
 	"time"
 
 	"parvis/internal/authenticator"
 	"parvis/internal/fault"
+	"parvis/internal/i18n"
 	"parvis/internal/merging"
 	"parvis/internal/signin"
 	"parvis/internal/web/kit"
@@ -22,11 +24,12 @@ const named = 3
 
 // settingsPage is the data of pages/settings.html.
 type settingsPage struct {
-	Address string
-	Methods []string // what the first of the security methods are called
-	More    int      // how many there are beside them
-	Ends    time.Time
-	Idle    time.Duration
+	Address  string
+	Language string   // of the account
+	Methods  []string // what the first of the security methods are called
+	More     int      // how many there are beside them
+	Ends     time.Time
+	Idle     time.Duration
 
 	Merge    merging.Merging // of another account into this one, while it can be undone
 	Moving   []string        // sign-in partners of that account that are added to this one then
@@ -44,7 +47,7 @@ func (u *UI) settings(c *call) error {
 	}
 	tr := u.Site.Tr(c.r)
 	data := settingsPage{
-		Address: c.visit.Address, Idle: u.Idle, Ends: c.visit.Session.EndsAt,
+		Address: c.visit.Address, Language: i18n.Lang(c.visit.Account.Locale).Name(), Idle: u.Idle, Ends: c.visit.Session.EndsAt,
 	}
 	data.Done = partnerDone(tr, c.r.URL.Query())
 	data.NotAdded = c.r.URL.Query().Get("added") == "none"
@@ -58,6 +61,9 @@ func (u *UI) settings(c *call) error {
 		return u.refused(c, err, settingsPath)
 	}
 	data.Moving = u.linked(tr, data.Merge.Partners)
+	if data.Done == "" {
+		data.Done = profileDone(tr, c.r.URL.Query())
+	}
 	switch c.r.URL.Query().Get("merged") {
 	case "yes":
 		data.Done = tr.T("settings.merged")
@@ -92,4 +98,17 @@ func (u *UI) refused(c *call, err error, next string) error {
 // prove begins a journey that asks for the account's best proofs and comes to next.
 func (u *UI) prove(c *call, next string) error {
 	return u.begin(c.w, c.r, signin.Starts{Sensitive: true, Next: next})
+}
+
+// profileDone is what the query says has just been done in the profile.
+func profileDone(tr *i18n.Tr, query url.Values) string {
+	switch {
+	case query.Get("password") == "changed":
+		return tr.T("settings.password-changed")
+	case query.Get("password") == "set":
+		return tr.T("settings.password-set")
+	case query.Get("language") == "changed":
+		return tr.T("settings.language-changed")
+	}
+	return ""
 }

@@ -196,7 +196,7 @@ func (p *Portal) sendContact(rendered *kit.Pages, pg page) kit.Handler {
 // The acknowledgement repeats nothing of what was written and is limited per
 // address: the form must not become a way to send mail to strangers.
 func (p *Portal) queue(r *http.Request, own string, m message) error {
-	acknowledge, err := p.Limiter.Take(r.Context(), ratelimit.MailAddress, m.from.Key)
+	acknowledge, err := p.Limiter.Take(r.Context(), ratelimit.MailAddress, m.from.Mailbox())
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,138 @@
+package machine
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"strconv"
+	"time"
+
+	"parvis/internal/fault"
+	"parvis/internal/oidc/protocol"
+	"parvis/internal/web/kit"
+)
+
+// Handle makes a handler of an endpoint for programs: errors are JSON.
+func (d *Door) Handle(h kit.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		open(w)
+		if err := h(w, r); err != nil {
+			d.fail(w, r, err)
+		}
+	})
+}
+
+// open lets browser applications of any origin read the answer. Credentials are not allowed with it.
+func open(w http.ResponseWriter) {
+	h := w.Header()
+	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After, ETag")
+	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
+	for _, ofPages := range []string{"Cross-Origin-Opener-Policy", "Permissions-Policy", "Referrer-Policy", "X-Frame-Options"} {
+		h.Del(ofPages) // JSON is no page: it opens, embeds and asks for nothing
+	}
+}
+
+// Preflight answers the question of a browser before it calls an endpoint of another origin.
+func Preflight(w http.ResponseWriter, _ *http.Request) {
+	open(w)
+	w.Header().Set("Access-Control-Allow-Methods", "GET, POST, OPTIONS")
+	w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
+	w.Header().Set("Access-Control-Max-Age", "86400")
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// fail answers with an error of the protocol. An unknown error is ours, and its text is not shown.
+func (d *Door) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if bad, ok := errors.AsType[*protocol.Error](err); ok {
+		d.failProtocol(w, bad)
+		return
+	}
+	out := &protocol.Error{Code: protocol.ServerError, Description: "something went wrong on our side"}
+	status := http.StatusInternalServerError
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		switch f.Kind {
+		case fault.Throttled:
+			out, status = &protocol.Error{Code: protocol.TemporarilyUnavailable, Description: "too many refused requests"}, http.StatusTooManyRequests
+		case fault.Unavailable:
+			out, status = &protocol.Error{Code: protocol.TemporarilyUnavailable, Description: "try again later"}, http.StatusServiceUnavailable
+		default:
+		}
+		if status != http.StatusInternalServerError {
+			after := max(f.RetryAfter, time.Second)
+			w.Header().Set("Retry-After", strconv.Itoa(int((after+time.Second-1)/time.Second)))
+		}
+	}
+	level := slog.LevelError
+	if status != http.StatusInternalServerError {
+		level = slog.LevelWarn
+	}
+	d.Site.Log.Log(r.Context(), level, "machine request failed", "pattern", r.Pattern, "err", err.Error(), "reference", kit.Reference(r))
+	_ = Answer(w, status, errorBody(out)) // the client has gone
+}
+
+func (d *Door) failProtocol(w http.ResponseWriter, bad *protocol.Error) {
+	status := bad.Status()
+	switch bad.Challenge {
+	case "Basic":
+		w.Header().Set("WWW-Authenticate", `Basic realm="`+d.Issuer+`", charset="UTF-8"`)
+	case "Bearer":
+		challenge := `Bearer realm="` + d.Issuer + `"`
+		if bad.Description != "" {
+			challenge += `, error="` + string(bad.Code) + `", error_description="` + bad.Description + `"`
+		}
+		w.Header().Set("WWW-Authenticate", challenge)
+	}
+	_ = Answer(w, status, errorBody(bad)) // the client has gone
+}
+
+func errorBody(bad *protocol.Error) map[string]any {
+	out := map[string]any{"error": string(bad.Code)}
+	if bad.Description != "" {
+		out["error_description"] = bad.Description
+	}
+	return out
+}
+
+// Answer writes JSON that nobody may keep (RFC 6749, 5.1).
+func Answer(w http.ResponseWriter, status int, body map[string]any) error {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return fmt.Errorf("machine: answer: %w", err)
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Pragma", "no-cache")
+	w.WriteHeader(status)
+	if _, err := w.Write(text); err != nil {
+		return nil //nolint:nilerr // the client has gone
+	}
+	return nil
+}
+
+// Form reads the parameters of a body of the one type there is (RFC 6749, 4.1.3).
+func Form(r *http.Request) (protocol.Params, error) {
+	if !IsForm(r) {
+		return protocol.Params{}, &protocol.Error{Code: protocol.InvalidRequest, Description: "the body must be application/x-www-form-urlencoded", Where: protocol.Direct}
+	}
+	raw, err := io.ReadAll(io.LimitReader(r.Body, protocol.MaxQuery+1))
+	if err != nil {
+		return protocol.Params{}, &protocol.Error{Code: protocol.InvalidRequest, Description: "the body could not be read", Where: protocol.Direct}
+	}
+	params, bad := protocol.ParseParams(string(raw))
+	if bad != nil {
+		return params, bad
+	}
+	return params, nil
+}
+
+// IsForm reports whether a body is of the one type there is.
+func IsForm(r *http.Request) bool {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return err == nil && kind == "application/x-www-form-urlencoded"
+}

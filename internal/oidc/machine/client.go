@@ -1,0 +1,129 @@
+package machine
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"parvis/internal/audit"
+	"parvis/internal/db"
+	"parvis/internal/fault"
+	"parvis/internal/grant"
+	"parvis/internal/id"
+	"parvis/internal/jose"
+	"parvis/internal/oidc/protocol"
+	"parvis/internal/ratelimit"
+	"parvis/internal/relyingparty"
+	"parvis/internal/web/kit"
+)
+
+// authenticate checks that the client is who it says. A *protocol.Error is the refusal.
+// Basic and post are one method, the client's secret: libraries differ in their default.
+func (d *Door) authenticate(ctx context.Context, c protocol.Credentials) (*relyingparty.RelyingParty, *grant.Assertion, error) {
+	party, err := d.Registry.Get(ctx, id.RelyingParty(c.ClientID))
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return nil, nil, fmt.Errorf("machine: %w", err)
+	}
+	known := party
+	if party == nil {
+		party = d.nobody
+	}
+	assertion, bad := d.prove(ctx, party, c)
+	switch {
+	case known == nil:
+		bad = protocol.ClientRefused().Because(protocol.ClientUnknown)
+	case known.Disabled:
+		bad = protocol.ClientRefused().Because(protocol.ClientDisabled)
+	}
+	if bad != nil {
+		return known, nil, bad
+	}
+	return known, assertion, nil
+}
+
+// prove checks what a client sent against what is registered.
+func (d *Door) prove(ctx context.Context, party *relyingparty.RelyingParty, c protocol.Credentials) (*grant.Assertion, *protocol.Error) {
+	bySecret := party.AuthMethod == relyingparty.AuthBasic || party.AuthMethod == relyingparty.AuthPost
+	switch {
+	case c.Method == protocol.MethodBasic, c.Method == protocol.MethodPost:
+		matched, ended := false, false
+		for _, s := range c.Secrets {
+			matched = party.SecretMatches(s, d.Now()) || matched
+			ended = party.SecretMatches(s, time.Time{}) || ended
+		}
+		switch {
+		case !bySecret:
+			return nil, protocol.ClientRefused().Because(protocol.MethodDiffers)
+		case matched:
+			return nil, nil
+		case ended:
+			return nil, protocol.ClientRefused().Because(protocol.SecretEnded)
+		}
+		return nil, protocol.ClientRefused().Because(protocol.SecretWrong)
+	case c.Method != string(party.AuthMethod):
+		return nil, protocol.ClientRefused().Because(protocol.MethodDiffers)
+	case c.Method == protocol.MethodPrivateKeyJWT:
+		return d.assertion(ctx, party, c)
+	}
+	return nil, nil // a public client has nothing to prove
+}
+
+// assertion verifies a client assertion with the client's registered keys (RFC 7523, 3).
+// For the audience, the issuer and the token endpoint are taken (OpenID Connect Core 1.0, 9).
+func (d *Door) assertion(ctx context.Context, party *relyingparty.RelyingParty, c protocol.Credentials) (*grant.Assertion, *protocol.Error) {
+	payload, _, err := d.Keys.Verify(ctx, party, c.Assertion, jose.Algorithms()...)
+	if err != nil {
+		return nil, protocol.ClientRefused().Because(protocol.AssertionSignature)
+	}
+	jti, expires, bad := protocol.CheckAssertion(payload, string(party.ID), []string{d.Issuer, d.Issuer + protocol.PathToken}, d.Now())
+	if bad != nil {
+		return nil, bad
+	}
+	return &grant.Assertion{JTI: jti, Expires: expires}, nil
+}
+
+// Refused notes a refusal, slows down who collects them, and returns the error to answer with.
+func (d *Door) Refused(r *http.Request, party *relyingparty.RelyingParty, bad *protocol.Error) error {
+	pid := id.RelyingParty("")
+	if party != nil {
+		pid = party.ID
+	}
+	d.Log(r, "token request refused", pid, bad)
+	rules := []struct {
+		rule ratelimit.Rule
+		key  string
+	}{{ratelimit.TokenIP, kit.ClientIP(r)}, {ratelimit.TokenClient, string(pid)}}
+	for _, l := range rules {
+		if l.key == "" {
+			continue
+		}
+		limit, err := d.Limiter.Take(r.Context(), l.rule, l.key)
+		if err != nil {
+			return fmt.Errorf("machine: %w", err)
+		}
+		if err := limit.Fault(); err != nil {
+			return err
+		}
+	}
+	if party == nil {
+		return bad
+	}
+	err := d.DB.Write(r.Context(), func(tx *db.Tx) error {
+		return d.Audit.Record(tx, audit.Event{
+			Name: audit.TokenRefused, RelyingParty: pid, Outcome: audit.Refused, Reason: string(bad.Code),
+			Personal: audit.Personal{IP: kit.ClientIP(r), UserAgent: r.UserAgent()},
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("machine: %w", err)
+	}
+	return bad
+}
+
+// Log writes the operator's line of a refusal: the error as the client got it, and its cause.
+func (d *Door) Log(r *http.Request, message string, party id.RelyingParty, bad *protocol.Error) {
+	d.Site.Log.InfoContext(r.Context(), message, slog.String("relying_party", string(party)), slog.String("error", string(bad.Code)),
+		slog.String("description", bad.Description), slog.String("cause", bad.LogCause()), slog.String("reference", kit.Reference(r)))
+}

@@ -1,0 +1,74 @@
+// Package machine is what the endpoints that services call themselves share: reading a
+// form, telling which client sent it, refusing, and answering in JSON.
+//
+// A client authenticates by exactly one method, the one it is registered with; who is
+// unknown costs the same work as who is wrong, and all causes have one answer (RFC 6749,
+// 5.2). Refusals are recorded, counted, and slow down who collects them. An assertion is
+// only checked here: the endpoint notes it as used in the transaction of what it does, so
+// that of any number of requests with one assertion one does something. Browser
+// applications may call these addresses from any origin, without credentials: no cookie
+// is read or set here.
+package machine
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"parvis/internal/audit"
+	"parvis/internal/db"
+	"parvis/internal/grant"
+	"parvis/internal/oidc/protocol"
+	"parvis/internal/ratelimit"
+	"parvis/internal/relyingparty"
+	"parvis/internal/secret"
+	"parvis/internal/web/kit"
+)
+
+// Config is what New needs; every field must be set.
+type Config struct {
+	Issuer   string // without a slash at the end
+	Site     *kit.Site
+	DB       *db.DB
+	Registry *relyingparty.Registry
+	Keys     *relyingparty.Keys
+	Limiter  *ratelimit.Limiter
+	Audit    *audit.Log
+	Now      func() time.Time
+}
+
+// Door lets clients in. Make it with New; safe for concurrent use.
+type Door struct {
+	Config
+
+	nobody *relyingparty.RelyingParty // compared with when there is no such client
+}
+
+// New makes a door.
+func New(c Config) *Door {
+	nobody := &relyingparty.RelyingParty{
+		AuthMethod: relyingparty.AuthBasic, Secrets: []relyingparty.Secret{{Digest: secret.Digest(secret.NewToken())}},
+	}
+	return &Door{Config: c, nobody: nobody}
+}
+
+// Client reads a form and who sent it. An error that is a *protocol.Error is the refusal to
+// answer with; it is recorded already.
+func (d *Door) Client(r *http.Request) (*relyingparty.RelyingParty, protocol.Params, *grant.Assertion, error) {
+	params, err := Form(r)
+	if bad, ok := errors.AsType[*protocol.Error](err); ok {
+		return nil, params, nil, d.Refused(r, nil, bad)
+	}
+	if err != nil {
+		return nil, params, nil, err
+	}
+	credentials, bad := protocol.ReadCredentials(r.Header.Get("Authorization"), params)
+	if bad != nil {
+		return nil, params, nil, d.Refused(r, nil, bad)
+	}
+	party, assertion, err := d.authenticate(r.Context(), credentials)
+	if refusal, ok := errors.AsType[*protocol.Error](err); ok {
+		return nil, params, nil, d.Refused(r, party, refusal)
+	}
+	return party, params, assertion, err
+}

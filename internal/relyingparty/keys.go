@@ -1,0 +1,130 @@
+package relyingparty
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"parvis/internal/id"
+	"parvis/internal/jose"
+	"parvis/internal/outbound"
+)
+
+// How long fetched keys of a partner are used before they are fetched again, and how
+// often at most they are fetched: a token that names an unknown key is no reason to call
+// somebody without end.
+const (
+	keysFor   = time.Hour
+	keysPause = 30 * time.Second
+)
+
+// Keys verifies what partners sign. Those of a partner with a jwks_uri are fetched when
+// they are first needed and kept; a key that is not known is looked for there once more
+// (RFC 7517, 5; OpenID Connect Core 1.0, 10.1.1). While the partner cannot be reached,
+// what is known stays good. Never call it in a transaction. Safe for concurrent use.
+type Keys struct {
+	Outbound *outbound.Client
+	Now      func() time.Time
+
+	mu    sync.Mutex
+	known map[id.RelyingParty]*fetched
+}
+
+// fetched are the keys behind one jwks_uri. The lock is held while they are fetched: who
+// comes meanwhile waits for the same answer.
+type fetched struct {
+	mu    sync.Mutex
+	uri   string
+	set   *jose.KeySet
+	at    time.Time // of set
+	tried time.Time
+}
+
+// Verify checks a compact token with the keys of a partner: jose.ErrSignature when none
+// of them verifies it, jose.ErrMalformed when it is no token.
+func (k *Keys) Verify(ctx context.Context, p *RelyingParty, token string, algs ...jose.Algorithm) ([]byte, jose.Header, error) {
+	if p.JWKSURI == "" {
+		return p.Keys.Verify(token, algs...)
+	}
+	f := k.of(p)
+	payload, head, err := f.current(ctx, k, p).Verify(token, algs...)
+	if err == nil || !errors.Is(err, jose.ErrSignature) {
+		return payload, head, err
+	}
+	set := f.newer(ctx, k, p)
+	if set == nil {
+		return nil, jose.Header{}, err
+	}
+	return set.Verify(token, algs...)
+}
+
+// of is what is kept of a partner; another address begins anew.
+func (k *Keys) of(p *RelyingParty) *fetched {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	f := k.known[p.ID]
+	if f == nil || f.uri != p.JWKSURI {
+		if k.known == nil {
+			k.known = map[id.RelyingParty]*fetched{}
+		}
+		f = &fetched{uri: p.JWKSURI}
+		k.known[p.ID] = f
+	}
+	return f
+}
+
+// current are the keys as they are known, fetched when they are missing or old; an empty
+// set when they cannot be had.
+func (f *fetched) current(ctx context.Context, k *Keys, p *RelyingParty) *jose.KeySet {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.set == nil || k.Now().Sub(f.at) >= keysFor {
+		f.fetch(ctx, k, p)
+	}
+	if f.set == nil {
+		return jose.NewKeySet()
+	}
+	return f.set
+}
+
+// newer are keys fetched now; nil when they were fetched a moment ago or cannot be had.
+func (f *fetched) newer(ctx context.Context, k *Keys, p *RelyingParty) *jose.KeySet {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.fetch(ctx, k, p) {
+		return nil
+	}
+	return f.set
+}
+
+// fetch asks the partner, and keeps what was known when that fails.
+func (f *fetched) fetch(ctx context.Context, k *Keys, p *RelyingParty) bool {
+	now := k.Now()
+	if now.Sub(f.tried) < keysPause {
+		return false
+	}
+	f.tried = now
+	set, err := k.ask(ctx, f.uri)
+	if err != nil {
+		slog.WarnContext(ctx, "the keys of a partner cannot be fetched", "relying_party", string(p.ID), "error", err.Error())
+		return false
+	}
+	f.set, f.at = set, now
+	return true
+}
+
+func (k *Keys) ask(ctx context.Context, uri string) (*jose.KeySet, error) {
+	answer, err := k.Outbound.Do(ctx, outbound.Request{
+		Method: "GET", URL: uri, Header: map[string]string{"Accept": "application/jwk-set+json, application/json"},
+	})
+	if err == nil {
+		err = answer.Err()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("relyingparty: %w", err)
+	}
+	return jose.ParseKeySet(answer.Body)
+}
