@@ -109,7 +109,7 @@ func (h *House) provider(mux *http.ServeMux) error {
 	machines.Routes(mux)
 	leaving := &logout.Endpoint{
 		Issuer: issuer, Site: h.Site, DB: h.DB, Registry: h.Registry, Keyring: h.Keyring, Flows: h.Flows,
-		Visitor: h.Visitor, Limiter: h.Limiter, Audit: h.Audit,
+		Visitor: h.Visitor, Leavings: h.Leavings, Limiter: h.Limiter, Audit: h.Audit,
 	}
 	leaving.Routes(mux)
 	return nil

@@ -59,6 +59,7 @@ import (
 	"parvis/internal/signin"
 	"parvis/internal/stepup"
 	"parvis/internal/upstream"
+	"parvis/internal/upstream/handover"
 	"parvis/internal/upstream/oidc"
 	"parvis/internal/upstream/saml"
 	"parvis/internal/web/kit"
@@ -131,6 +132,7 @@ type House struct {
 	Owners     owner.Owners
 	Departure  *departure.Journey
 	Leaving    *leaving.Journey
+	Leavings   handover.Leavings
 	Visitor    *visit.Visitor
 	Jobs       *job.Runner
 

@@ -31,7 +31,7 @@ import (
 	"parvis/internal/session"
 	"parvis/internal/signin"
 	"parvis/internal/stepup"
-	"parvis/internal/upstream"
+	"parvis/internal/upstream/handover"
 	"parvis/internal/web/visit"
 )
 
@@ -61,6 +61,7 @@ func (h *House) domains(Options) error {
 	h.Phones = phone.Phones{Keys: h.Keys, Methods: h.Methods, Settings: c.Methods.Phone}
 	h.Worker.Stopped = h.numberStopped
 	h.Codes = otp.Codes{Keys: h.Keys, Settings: c.Methods.Code}
+	h.Leavings = handover.Leavings{Keys: h.Keys}
 	h.Sessions = session.Sessions{Keys: h.Keys, Settings: c.Session}
 	h.Connections = connection.Connections{Settings: c.OIDC.Connection, Audit: h.Audit}
 	h.Grants = grant.Grants{Settings: c.OIDC.Grant, Audit: h.Audit}
@@ -73,7 +74,7 @@ func (h *House) journeys(Options) error {
 	h.Signin = &signin.Journey{
 		DB: h.DB, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs,
 		Passwords: h.Passwords, Hasher: h.Hasher, Table: h.Table, Sessions: h.Sessions, Owners: h.Owners,
-		Connections: h.Connections, Grants: h.Grants, Upstreams: h.Upstreams, Links: h.Links, Answers: upstream.Answers{DB: h.DB, Keys: h.Keys}, Registry: h.Registry, Outbox: h.Outbox,
+		Connections: h.Connections, Grants: h.Grants, Upstreams: h.Upstreams, Links: h.Links, Answers: handover.Answers{DB: h.DB, Keys: h.Keys}, Leavings: h.Leavings, Registry: h.Registry, Outbox: h.Outbox,
 		Audit: h.Audit, Limiter: h.Limiter, Settings: h.Config.Signin,
 	}
 	h.Enrollment = &enrollment.Journey{
@@ -112,7 +113,8 @@ func (h *House) journeys(Options) error {
 		Limiter: h.Limiter, Settings: h.Config.Leaving, Close: h.Lifecycle.Close,
 	}
 	h.Departure = &departure.Journey{
-		DB: h.DB, Upstreams: h.Upstreams, Links: h.Links, Sessions: h.Sessions, Audit: h.Audit, Limiter: h.Limiter,
+		DB: h.DB, Upstreams: h.Upstreams, Links: h.Links, Leavings: h.Leavings, Answers: handover.Answers{DB: h.DB, Keys: h.Keys},
+		Sessions: h.Sessions, Audit: h.Audit, Limiter: h.Limiter,
 	}
 	h.Jobs = &job.Runner{DB: h.DB, Node: node(), Jobs: h.jobs(), Logger: h.Log}
 	h.Visitor = &visit.Visitor{DB: h.DB, Sessions: h.Sessions, Accounts: h.Accounts, Doors: visit.Doors{Keys: h.Keys, Lasts: h.Config.Signin.RememberDoor, Now: h.Now}}

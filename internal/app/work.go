@@ -12,6 +12,7 @@ import (
 	"parvis/internal/keyring"
 	"parvis/internal/notify/notice"
 	"parvis/internal/upstream"
+	"parvis/internal/upstream/handover"
 )
 
 // limits of readiness
@@ -79,6 +80,7 @@ func (h *House) jobs() []job.Job {
 		{Name: "outbox.purge", Every: time.Hour, Run: h.Worker.Purge},
 		{Name: "grant.purge", Every: time.Minute, Run: func(ctx context.Context) error { return h.Grants.Purge(ctx, h.DB) }},
 		{Name: "upstream.purge", Every: time.Minute, Run: upstream.Assertions{DB: h.DB}.Purge},
+		{Name: "handover.purge", Every: time.Minute, Run: handover.Answers{DB: h.DB}.Purge},
 	}
 	return slices.Concat(all, h.Lifecycle.Jobs(), h.Merging.Jobs(), h.Leaving.Jobs())
 }

@@ -27,6 +27,7 @@ var layers = map[string]int{
 
 // within are packages that belong to another one: they may import it, never the reverse.
 var within = map[string]string{
+	"internal/upstream/handover":        "internal/upstream",
 	"internal/upstream/oidc":            "internal/upstream",
 	"internal/upstream/saml":            "internal/upstream",
 	"internal/authenticator/password":   "internal/authenticator",

@@ -171,6 +171,8 @@ const (
 	UpstreamDisabled Name = "upstream.disabled"
 	// UpstreamFailed: a sign-in at a sign-in partner came to nothing; the reason says why; data: provider, code.
 	UpstreamFailed Name = "upstream.failed"
+	// UpstreamLeft: a sign-in partner answered somebody who had signed out here and wanted to sign out there, too; the reason says why it did not, or not everywhere; data: provider, code.
+	UpstreamLeft Name = "upstream.left"
 	// UpstreamLinked: a sign-in partner was linked to an account; data: issuer.
 	UpstreamLinked Name = "upstream.linked"
 	// UpstreamUnlinked: the link of a sign-in partner to an account was removed; data: issuer.

@@ -210,18 +210,30 @@ func callbackOf(h *app.House, provider upstream.ID) string {
 	return h.Config.Server.PublicURL + upstream.CallbackPath(provider)
 }
 
-// signedOutOf is where a provider sends people who have signed out there, too; "" when
-// that is off.
+// signedOutOf is where an OpenID provider sends people who have signed out there, too; ""
+// when that is off.
 func signedOutOf(h *app.House, p *upstream.Provider) string {
-	if p.Client.Logout == upstream.Off {
+	if p.Protocol != upstream.OIDC || p.Client.Logout == upstream.Off {
 		return ""
 	}
 	return h.Config.Server.PublicURL + upstream.SignedOutPath(p.ID)
 }
 
-// departureOf is where a provider says that somebody has signed out there.
-func departureOf(h *app.House, provider upstream.ID) string {
-	return h.Config.Server.PublicURL + upstream.DeparturePath(provider)
+// departureOf is where an OpenID provider says that somebody has signed out there.
+func departureOf(h *app.House, p *upstream.Provider) string {
+	if p.Protocol != upstream.OIDC {
+		return ""
+	}
+	return h.Config.Server.PublicURL + upstream.DeparturePath(p.ID)
+}
+
+// logoutOf is where a provider that speaks SAML sends its messages of logout; "" when that
+// is off.
+func logoutOf(h *app.House, p *upstream.Provider) string {
+	if p.Protocol != upstream.SAML || p.SAML.Logout == upstream.Off {
+		return ""
+	}
+	return h.Config.Server.PublicURL + upstream.LogoutPath(p.ID)
 }
 
 // withUpstreams is withHouse with the sign-in partners read.
@@ -320,7 +332,8 @@ func (cmd *upstreamShow) Run(ctx context.Context, c *console) error {
 				upstreamLine
 				RedirectURI  string          `json:"redirect_uri"`
 				SignedOutURI string          `json:"post_logout_redirect_uri,omitempty"`
-				DepartureURI string          `json:"backchannel_logout_uri"`
+				DepartureURI string          `json:"backchannel_logout_uri,omitempty"`
+				LogoutURI    string          `json:"single_logout_service,omitempty"`
 				ClientID     string          `json:"client_id"`
 				Auth         string          `json:"auth"`
 				Scopes       []string        `json:"scopes"`
@@ -331,7 +344,7 @@ func (cmd *upstreamShow) Run(ctx context.Context, c *console) error {
 				Encrypted    bool            `json:"id_token_encrypted"`
 				Keys         json.RawMessage `json:"jwks"`
 			}{
-				upstreamLineOf(p), callbackOf(h, p.ID), signedOutOf(h, p), departureOf(h, p.ID), p.Client.ID, p.Client.Auth, p.Client.Scopes, p.Client.ACRValues,
+				upstreamLineOf(p), callbackOf(h, p.ID), signedOutOf(h, p), departureOf(h, p), logoutOf(h, p), p.Client.ID, p.Client.Auth, p.Client.Scopes, p.Client.ACRValues,
 				p.Client.ResponseMode, p.Client.PAR, p.Client.DPoP, p.Client.Decrypter != nil, keys,
 			})
 		}
@@ -344,7 +357,8 @@ func (cmd *upstreamShow) Run(ctx context.Context, c *console) error {
 			{"issuer", l.Issuer},
 			{"redirect_uri", callbackOf(h, p.ID)},
 			{"post_logout_redirect_uri", signedOutOf(h, p)},
-			{"backchannel_logout_uri", departureOf(h, p.ID)},
+			{"backchannel_logout_uri", departureOf(h, p)},
+			{"single_logout_service", logoutOf(h, p)},
 			{"client_id", p.Client.ID},
 			{"auth", p.Client.Auth},
 			{"scopes", strings.Join(p.Client.Scopes, " ")},

@@ -1,5 +1,7 @@
-// Package departure signs people out here who have signed out at a sign-in partner, when
-// the partner's machine says so (OpenID Connect Back-Channel Logout 1.0).
+// Package departure signs people out at both ends of a sign-in partner. Here, when the
+// partner says that they have signed out there: by its machine (OpenID Connect
+// Back-Channel Logout 1.0), or by a request that the browser carries (SAML profiles
+// 4.4). And there, when they have signed out here and choose to (Offer, Leave, Left).
 //
 // It ends the sessions that this partner had opened for that person, and no others: a
 // session of a password, or of another partner, is none of its business. It refuses a
@@ -16,13 +18,16 @@ import (
 	"parvis/internal/ratelimit"
 	"parvis/internal/session"
 	"parvis/internal/upstream"
+	"parvis/internal/upstream/handover"
 )
 
-// Journey takes notices of partners. All fields are needed. Safe for concurrent use.
+// Journey takes notices of partners, and asks them. All fields are needed. Safe for concurrent use.
 type Journey struct {
 	DB        *db.DB
 	Upstreams *upstream.Registry
 	Links     upstream.Links
+	Leavings  handover.Leavings
+	Answers   handover.Answers
 	Sessions  session.Sessions
 	Audit     *audit.Log
 	Limiter   *ratelimit.Limiter
@@ -40,8 +45,13 @@ func (j *Journey) Take(ctx context.Context, v flow.Visitor, provider upstream.ID
 	if err != nil {
 		return j.refused(ctx, v, err)
 	}
+	return j.obey(ctx, v, provider, d)
+}
+
+// obey ends the sessions that a checked notice is about.
+func (j *Journey) obey(ctx context.Context, v flow.Visitor, provider upstream.ID, d upstream.Departure) error {
 	first, known := false, false
-	err = j.DB.Write(ctx, func(tx *db.Tx) error {
+	err := j.DB.Write(ctx, func(tx *db.Tx) error {
 		var err error
 		if first, err = upstream.TakeDeparture(tx, d); err != nil || !first {
 			return err

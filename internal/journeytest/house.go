@@ -48,6 +48,7 @@ import (
 	"parvis/internal/signin"
 	"parvis/internal/stepup"
 	"parvis/internal/upstream"
+	"parvis/internal/upstream/handover"
 )
 
 // The services of the tests, and a password that every rule accepts.
@@ -95,6 +96,7 @@ type House struct {
 	Owners      owner.Owners
 	Departure   *departure.Journey
 	Leaving     *leaving.Journey
+	Leavings    handover.Leavings
 
 	statements *atomic.Int64
 }
@@ -178,6 +180,7 @@ func build(t testing.TB, d *db.DB, clock *dbtest.Clock, p plan) *House {
 	h.BackupCodes = backupcode.Codes{Keys: keys, Methods: h.Methods, Settings: backupcode.Preset("parvis"), Hash: h.Hasher.Hash, HashLike: h.Hasher.HashLike}
 	h.Phones = phone.Phones{Keys: keys, Methods: h.Methods, Settings: phone.Preset("parvis")}
 	h.Codes = otp.Codes{Keys: keys, Settings: otp.Preset("parvis")}
+	h.Leavings = handover.Leavings{Keys: keys}
 	h.Sessions = session.Sessions{Keys: keys, Settings: session.Preset("parvis")}
 	h.Audit = &audit.Log{DB: d, Keys: keys, Settings: audit.Preset("parvis")}
 	limiter := &ratelimit.Limiter{DB: d, Keys: keys, Settings: p.limits, Now: clock.Now}
@@ -208,7 +211,7 @@ func build(t testing.TB, d *db.DB, clock *dbtest.Clock, p plan) *House {
 	h.Owners = owner.Owners{Accounts: h.Accounts, Sessions: h.Sessions, Table: h.Table, Outbox: outbox, Audit: h.Audit}
 	h.Signin = &signin.Journey{
 		DB: d, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs, Passwords: passwords,
-		Hasher: h.Hasher, Table: h.Table, Sessions: h.Sessions, Owners: h.Owners, Connections: connections, Grants: grants, Upstreams: h.Upstreams, Links: h.Links, Answers: upstream.Answers{DB: d, Keys: h.Keys}, Registry: h.Registry,
+		Hasher: h.Hasher, Table: h.Table, Sessions: h.Sessions, Owners: h.Owners, Connections: connections, Grants: grants, Upstreams: h.Upstreams, Links: h.Links, Answers: handover.Answers{DB: d, Keys: h.Keys}, Leavings: h.Leavings, Registry: h.Registry,
 		Outbox: outbox, Audit: h.Audit, Limiter: limiter, Settings: p.signin,
 	}
 	h.Enroll = &enrollment.Journey{
@@ -236,7 +239,7 @@ func build(t testing.TB, d *db.DB, clock *dbtest.Clock, p plan) *House {
 		Apps: h.Apps, BackupCodes: h.BackupCodes, Phones: h.Phones, Codes: h.Codes, Sessions: h.Sessions, Connections: connections, Grants: grants, Outbox: outbox, Audit: h.Audit,
 		Links: upstream.Links{Keys: keys, Audit: h.Audit}, Requests: assist.Requests{Settings: assist.Preset("parvis")},
 	}
-	h.Departure = &departure.Journey{DB: d, Upstreams: h.Upstreams, Links: h.Links, Sessions: h.Sessions, Audit: h.Audit, Limiter: limiter}
+	h.Departure = &departure.Journey{DB: d, Upstreams: h.Upstreams, Links: h.Links, Leavings: h.Leavings, Answers: handover.Answers{DB: d, Keys: keys}, Sessions: h.Sessions, Audit: h.Audit, Limiter: limiter}
 	h.Merging = &merging.Journey{
 		DB: d, Accounts: h.Accounts, Merges: account.Merges{Settings: numbers}, Sessions: h.Sessions, Connections: connections, Grants: grants,
 		Links: h.Links, Upstreams: h.Upstreams, Registry: h.Registry, Table: h.Table, Outbox: outbox, Audit: h.Audit, Limiter: limiter, Close: h.Lifecycle.Close,

@@ -37,6 +37,7 @@ import (
 	"parvis/internal/relyingparty"
 	"parvis/internal/secret"
 	"parvis/internal/session"
+	"parvis/internal/upstream/handover"
 	"parvis/internal/web/kit"
 	"parvis/internal/web/visit"
 )
@@ -136,6 +137,7 @@ func open(t *testing.T, d *db.DB, clock *dbtest.Clock, first *house) *house {
 	m.Routes(mux)
 	l := &logout.Endpoint{
 		Issuer: h.issuer, Site: site, DB: d, Registry: h.registry, Keyring: h.keyring, Flows: h.flows, Visitor: visitor, Limiter: limiter, Audit: log,
+		Leavings: handover.Leavings{Keys: keys},
 	}
 	l.Routes(mux)
 	server.Config.Handler = site.Wrap(mux)

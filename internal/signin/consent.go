@@ -15,6 +15,7 @@ import (
 	"parvis/internal/notify/notice"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/session"
+	"parvis/internal/upstream"
 )
 
 // Continue goes on as the person who is signed in (prompt=select_account).
@@ -167,6 +168,13 @@ func (j *Journey) Resume(ctx context.Context, v flow.Visitor, fid id.Flow) error
 
 // endSession ends a session and notes who asked for it.
 func (j *Journey) endSession(tx *db.Tx, v flow.Visitor, s session.Session, rp id.RelyingParty) error {
+	there, err := j.Sessions.There(s)
+	if err != nil {
+		return err
+	}
+	if err := j.Leavings.Begin(tx, v.Browser, upstream.ID(s.Facts.Partner.Door), s.ID, there); err != nil {
+		return err
+	}
 	ended, err := j.Sessions.End(tx, s.ID, session.SignedOut)
 	if err != nil || !ended {
 		return err

@@ -23,6 +23,7 @@ import (
 	"parvis/internal/relyingparty"
 	"parvis/internal/session"
 	"parvis/internal/upstream"
+	"parvis/internal/upstream/handover"
 )
 
 // Journey signs people in. All fields are needed. Safe for concurrent use.
@@ -41,7 +42,8 @@ type Journey struct {
 	Grants      grant.Grants
 	Upstreams   *upstream.Registry
 	Links       upstream.Links
-	Answers     upstream.Answers
+	Answers     handover.Answers
+	Leavings    handover.Leavings
 	Registry    *relyingparty.Registry
 	Outbox      *notify.Outbox
 	Audit       *audit.Log

@@ -44,23 +44,17 @@ func TakeDeparture(tx *db.Tx, d Departure) (bool, error) {
 	return first, nil
 }
 
-// Purge deletes what is remembered of assertions that are too old by now, and answers
-// that nobody came for. A job runs it.
+// Purge deletes what is remembered of assertions that are too old by now. A job runs it.
 func (a Assertions) Purge(ctx context.Context) error {
 	const some = 1000
-	for _, query := range []string{
-		`DELETE FROM upstream_assertion WHERE expires_at <= $1 AND id IN (SELECT id FROM upstream_assertion WHERE expires_at <= $2 LIMIT $3)`,
-		`DELETE FROM upstream_answer WHERE expires_at <= $1 AND id IN (SELECT id FROM upstream_answer WHERE expires_at <= $2 LIMIT $3)`,
-	} {
-		for n := int64(some); n == some; {
-			err := a.DB.WriteStatement(ctx, func(tx *db.Tx) (err error) {
-				now := db.Millis(tx.Now())
-				n, err = tx.Exec(query, now, now, some)
-				return err
-			})
-			if err != nil {
-				return fmt.Errorf("upstream: purge: %w", err)
-			}
+	for n := int64(some); n == some; {
+		err := a.DB.WriteStatement(ctx, func(tx *db.Tx) (err error) {
+			now := db.Millis(tx.Now())
+			n, err = tx.Exec(`DELETE FROM upstream_assertion WHERE expires_at <= $1 AND id IN (SELECT id FROM upstream_assertion WHERE expires_at <= $2 LIMIT $3)`, now, now, some)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("upstream: purge: %w", err)
 		}
 	}
 	return nil

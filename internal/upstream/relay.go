@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/binary"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -54,23 +53,4 @@ func (r Relays) Ours(provider ID, state string, now time.Time) bool {
 		known = secret.Equal([]byte(index[:relayCode]), []byte(code)) || known
 	}
 	return known
-}
-
-// networkOf is the network that an address belongs to, as wide as one customer may have
-// it: whoever floods comes from few of them.
-func networkOf(ip string) string {
-	addr, err := netip.ParseAddr(ip)
-	if err != nil {
-		return ip
-	}
-	addr = addr.Unmap().WithZone("")
-	bits := 48
-	if addr.Is4() {
-		bits = 24
-	}
-	network, err := addr.Prefix(bits)
-	if err != nil {
-		return ip
-	}
-	return network.String()
 }

@@ -59,6 +59,10 @@ type SAMLSettings struct {
 	SignedAssertion bool `yaml:"signed_assertion,omitempty" json:"signed_assertion,omitempty"`
 	// IdPInitiated lets a sign-in that the partner begins start one of ours there: what it posted is thrown away unread, and the person goes on to the partner. Without it, a page says that nobody waited.
 	IdPInitiated bool `yaml:"idp_initiated,omitempty" json:"idp_initiated,omitempty"`
+	// Logout is whether people who sign out here can choose to sign out at the partner, too, and whether it can sign them out here (SAML profiles 4.4): offered (the default: where the partner has an address for it) or off.
+	Logout Use `yaml:"logout,omitempty" json:"logout,omitempty"`
+	// SLOURL is the partner's address for logout, for one without any metadata. It takes what binding says.
+	SLOURL string `yaml:"slo_url,omitempty" json:"slo_url,omitempty"`
 	// Probe is whether nodes look if the partner's address for sign-in answers: on (the default) or off, for one that only browsers reach.
 	Probe Use `yaml:"probe,omitempty" json:"probe,omitempty"`
 }
@@ -79,6 +83,7 @@ type SAMLClient struct {
 	SignedResponse  bool
 	SignedAssertion bool
 	IdPInitiated    bool // an answer that nobody asked for starts a sign-in there; it is never taken
+	Logout          Use  // Offered or Off: whether people sign out there from here, and here from there
 	Probe           bool
 }
 
@@ -101,6 +106,7 @@ const maxMetadata = 256 << 10
 func (s SAMLSettings) withDefaults() SAMLSettings {
 	set(&s.NameID, "persistent")
 	set(&s.Probe, On)
+	set(&s.Logout, Offered)
 	if s.DecryptionKey != "" {
 		set(&s.Encryption, On)
 	}
@@ -118,9 +124,10 @@ func (c *check) saml(issuer string, s SAMLSettings) SAMLClient {
 	}
 	out := SAMLClient{
 		MetadataURL: s.MetadataURL, EntityID: s.EntityID, Contexts: s.AuthnContext, Encryption: s.Encryption, CBC: s.CBC,
-		SignedResponse: s.SignedResponse, SignedAssertion: s.SignedAssertion, IdPInitiated: s.IdPInitiated, Probe: s.Probe != Off,
+		SignedResponse: s.SignedResponse, SignedAssertion: s.SignedAssertion, IdPInitiated: s.IdPInitiated, Logout: s.Logout, Probe: s.Probe != Off,
 	}
 	c.visible("saml.authn_context", s.AuthnContext)
+	c.oneOf("saml.logout", string(s.Logout), string(Offered), string(Off))
 	c.oneOf("saml.probe", string(s.Probe), string(On), string(Off))
 	switch s.Binding {
 	case "":
@@ -164,6 +171,9 @@ func (c *check) partner(issuer string, s SAMLSettings, out *SAMLClient) {
 		if given {
 			sources++
 		}
+	}
+	if s.SLOURL != "" && s.SSOURL == "" {
+		c.add("saml.slo_url", "is for a partner without metadata, beside sso_url; remove it")
 	}
 	if sources != 1 {
 		c.add("saml.metadata_url", "give one of metadata_url, metadata_file, or sso_url with certificate_file")
@@ -215,9 +225,16 @@ func (c *check) byHand(issuer string, s SAMLSettings) *protocol.IdentityProvider
 	if s.Binding == "post" {
 		binding = protocol.PostBinding
 	}
-	return &protocol.IdentityProvider{
+	out := &protocol.IdentityProvider{
 		EntityID: issuer, Signing: certificates, SignOn: []protocol.Endpoint{{Binding: binding, Location: s.SSOURL}},
 	}
+	if s.SLOURL != "" {
+		if err := protocol.CheckLocation(s.SLOURL); err != nil {
+			c.add("saml.slo_url", "%v", err)
+		}
+		out.Logout = []protocol.Endpoint{{Binding: binding, Location: s.SLOURL}}
+	}
+	return out
 }
 
 // samlKeys checks our own keys.

@@ -93,15 +93,18 @@ func TestEachMistakeInASAMLPartnerIsNamedByItsKey(t *testing.T) {
 		spoil func(*Settings)
 		key   string
 	}{
-		"no issuer":                {func(s *Settings) { s.Issuer = "" }, ".issuer:"},
-		"an issuer that is no URI": {func(s *Settings) { s.Issuer = "the bank" }, ".issuer:"},
-		"entity id":                {func(s *Settings) { s.SAML.EntityID = "us" }, ".saml.entity_id:"},
-		"no source":                {func(s *Settings) { s.SAML.SSOURL, s.SAML.Certificate = "", "" }, ".saml.metadata_url:"},
-		"two sources":              {func(s *Settings) { s.SAML.MetadataURL = "https://bank.example/md" }, ".saml.metadata_url:"},
-		"address of metadata":      {func(s *Settings) { byURL(s, "http://bank.example/md") }, ".saml.metadata_url:"},
-		"script as an address":     {func(s *Settings) { s.SAML.SSOURL = "javascript:alert(1)" }, ".saml.sso_url:"},
-		"no certificate":           {func(s *Settings) { s.SAML.Certificate = "" }, ".saml.certificate_file:"},
-		"a key as a certificate":   {func(s *Settings) { s.SAML.Certificate = key }, ".saml.certificate_file:"},
+		"no issuer":                 {func(s *Settings) { s.Issuer = "" }, ".issuer:"},
+		"an issuer that is no URI":  {func(s *Settings) { s.Issuer = "the bank" }, ".issuer:"},
+		"entity id":                 {func(s *Settings) { s.SAML.EntityID = "us" }, ".saml.entity_id:"},
+		"no source":                 {func(s *Settings) { s.SAML.SSOURL, s.SAML.Certificate = "", "" }, ".saml.metadata_url:"},
+		"two sources":               {func(s *Settings) { s.SAML.MetadataURL = "https://bank.example/md" }, ".saml.metadata_url:"},
+		"address of metadata":       {func(s *Settings) { byURL(s, "http://bank.example/md") }, ".saml.metadata_url:"},
+		"script as an address":      {func(s *Settings) { s.SAML.SSOURL = "javascript:alert(1)" }, ".saml.sso_url:"},
+		"script as a way out":       {func(s *Settings) { s.SAML.SLOURL = "javascript:alert(1)" }, ".saml.slo_url:"},
+		"a way out beside metadata": {func(s *Settings) { byURL(s, "https://bank.example/md"); s.SAML.SLOURL = "https://bank.example/slo" }, ".saml.slo_url:"},
+		"logout":                    {func(s *Settings) { s.SAML.Logout = On }, ".saml.logout:"},
+		"no certificate":            {func(s *Settings) { s.SAML.Certificate = "" }, ".saml.certificate_file:"},
+		"a key as a certificate":    {func(s *Settings) { s.SAML.Certificate = key }, ".saml.certificate_file:"},
 		"metadata of another": {func(s *Settings) {
 			inline(s, strings.Replace(metadataOf(certificate), "urn:example:bank", "urn:example:other", 1))
 		}, ".saml.metadata_file:"},

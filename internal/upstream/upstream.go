@@ -26,7 +26,7 @@
 // removes a way in counts both.
 //
 // It owns the tables upstream_provider, upstream_revision, upstream_link,
-// upstream_block, upstream_assertion and upstream_answer. Settings.OIDC becomes a
+// upstream_block and upstream_assertion. Settings.OIDC becomes a
 // Client, Settings.SAML a SAMLClient.
 package upstream
 
@@ -229,6 +229,12 @@ func CallbackPath(provider ID) string { return "/partner/" + string(provider) + 
 
 // SignedOutPath is where a partner sends people back to who have signed out there, too.
 func SignedOutPath(provider ID) string { return "/partner/" + string(provider) + "/signed-out" }
+
+// LogoutPath is where a partner that speaks SAML sends its messages of logout, by the browser.
+func LogoutPath(provider ID) string { return "/partner/" + string(provider) + "/logout" }
+
+// LeavePath is our page that sends people to such a partner to sign out there, too.
+func LeavePath(provider ID) string { return "/partner/" + string(provider) + "/sign-out" }
 
 // DeparturePath is where a partner's machine says that somebody has signed out there.
 func DeparturePath(provider ID) string {

@@ -39,6 +39,8 @@ import (
 	"parvis/internal/relyingparty"
 	"parvis/internal/secret"
 	"parvis/internal/session"
+	"parvis/internal/upstream"
+	"parvis/internal/upstream/handover"
 	"parvis/internal/web/kit"
 	"parvis/internal/web/visit"
 )
@@ -58,6 +60,7 @@ type Endpoint struct {
 	Keyring  *keyring.Keyring
 	Flows    flow.Flows
 	Visitor  *visit.Visitor
+	Leavings handover.Leavings
 	Limiter  *ratelimit.Limiter
 	Audit    *audit.Log
 }
@@ -267,6 +270,13 @@ func (e *Endpoint) aside(r *http.Request) (session.Session, error) {
 func (e *Endpoint) end(tx *db.Tx, r *http.Request, live session.Session, o order) error {
 	if live.ID == "" {
 		return nil
+	}
+	there, err := e.Visitor.Sessions.There(live)
+	if err != nil {
+		return err
+	}
+	if err := e.Leavings.Begin(tx, e.Visitor.Of(r).Browser, upstream.ID(live.Facts.Partner.Door), live.ID, there); err != nil {
+		return err
 	}
 	ended, err := e.Visitor.Sessions.End(tx, live.ID, session.SignedOut)
 	if err != nil || !ended {

@@ -323,3 +323,43 @@ func FuzzReadLogout(f *testing.F) {
 		}
 	})
 }
+
+// Wrapping of signatures (McIntosh and Austel 2005; Somorovsky and others 2012) on the
+// messages of logout: what a signature covers is what is read, or nothing is.
+func TestNoSignatureIsWrappedAroundALogout(t *testing.T) {
+	const signatureEnd = "</ds:Signature>"
+	root := parse(t, logoutText)
+	sign(t, root, "p256", 1)
+	signed := write(t, root)
+	signature := between(t, signed, "<ds:Signature", "<saml:NameID")
+	bare := strings.Replace(signed, signature, "", 1)
+	inside := func(content string) string { return strings.Replace(signature, signatureEnd, content+signatureEnd, 1) }
+	for _, id := range []string{"_logout", "_evil"} {
+		evil := strings.NewReplacer(">person<", ">admin<", `ID="_logout"`, `ID="`+id+`"`).Replace(bare)
+		with := func(content string) string { return strings.Replace(evil, "<saml:NameID", content+"<saml:NameID", 1) }
+		for name, text := range map[string]string{
+			"the signed one in the signature of the forged one": with(inside(bare)),
+			"in an object of it":                     with(inside("<ds:Object>" + bare + "</ds:Object>")),
+			"before the detached signature":          with(bare + signature),
+			"the whole signed one in the forged":     with(signed),
+			"the whole signed one in extensions":     with("<samlp:Extensions>" + signed + "</samlp:Extensions>"),
+			"signature, and the other in extensions": with(signature + "<samlp:Extensions>" + bare + "</samlp:Extensions>"),
+			"the signed one at the end":              strings.Replace(with(signature), "</samlp:LogoutRequest>", bare+"</samlp:LogoutRequest>", 1),
+			"the signature alone":                    with(signature),
+			"a second name after the signed one":     strings.Replace(signed, "</saml:NameID>", "</saml:NameID><saml:NameID>admin</saml:NameID>", 1),
+			"a session more":                         strings.Replace(signed, "</samlp:LogoutRequest>", "<samlp:SessionIndex>_other</samlp:SessionIndex></samlp:LogoutRequest>", 1),
+			"a session less":                         strings.Replace(signed, "<samlp:SessionIndex>_one</samlp:SessionIndex>", "", 1),
+			"beside the signed one":                  evil + signed,
+			"in a wrapper":                           "<wrapper>" + signed + "</wrapper>",
+		} {
+			m, err := DecodePost(base64.StdEncoding.EncodeToString([]byte(text)), "", "")
+			if err == nil {
+				_, err = ReadLogoutRequest(m, trust(t), expectLogout())
+			}
+			if e := (*Error)(nil); !errors.As(err, &e) {
+				t.Errorf("%s, ID %s: %v", name, id, err)
+			}
+			neverVerified(t, name, text)
+		}
+	}
+}

@@ -45,30 +45,25 @@ func (c *Consumer) Finish(ctx context.Context, p *upstream.Provider, pending ups
 	}
 	return upstream.Assertion{
 		Issuer: got.Issuer, Subject: got.NameID.Value, ACR: got.ACR, AuthTime: got.AuthTime, NotOnOrAfter: got.NotOnOrAfter,
+		Presence: upstream.Presence{
+			Subject: got.NameID.Value, Index: got.SessionIndex,
+			Format: got.NameID.Format, NameQualifier: got.NameID.NameQualifier, SPNameQualifier: got.NameID.SPNameQualifier,
+		},
 	}, nil
 }
 
-// read verifies an answer with the provider's keys, which are asked for once more when
-// none of them made the signature.
+// read verifies an answer with the provider's keys.
 func (c *Consumer) read(ctx context.Context, p *upstream.Provider, pending upstream.Pending, m *protocol.Message) (*protocol.Assertion, error) {
-	idp, err := c.partner(ctx, p)
-	if err != nil {
-		return nil, err
-	}
+	var got *protocol.Assertion
 	expect := protocol.Expect{
 		Issuer: p.Issuer, Audience: c.entityID(p), Recipient: c.callback(p), RequestID: pending.Request, Now: c.Now(), Skew: p.Skew,
 		Formats: []string{p.SAML.NameID}, Contexts: p.Worth.Enough(p.SAML.Contexts, pending.Level),
 	}
-	got, err := protocol.ReadResponse(m, trust(p, idp, c.Now()), expect)
-	if errors.Is(err, &protocol.Error{Reason: protocol.BadSignature}) {
-		if newer, ok := c.renewed(ctx, p); ok {
-			got, err = protocol.ReadResponse(m, trust(p, newer, c.Now()), expect)
-		}
-	}
-	if err != nil {
-		return nil, failed(err)
-	}
-	return got, nil
+	err := c.trusting(ctx, p, func(trust protocol.Trust) (err error) {
+		got, err = protocol.ReadResponse(m, trust, expect)
+		return err
+	})
+	return got, err
 }
 
 // trust is what the answers of a provider are verified and decrypted with. The dates

@@ -1,5 +1,6 @@
 // Package saml is the SAML 2.0 consumer of sign-in partners: the service provider of
-// the Web Browser SSO profile (profiles 4.1). Requests are always signed, by redirect
+// the Web Browser SSO profile (profiles 4.1) and, where the partner has it, of Single
+// Logout (4.4). Requests are always signed, by redirect
 // or by form; answers come by form only, to one address for each partner, and answer
 // a request of the browser that brings them.
 //
@@ -22,8 +23,9 @@
 //
 // It refuses what saml/protocol refuses, and besides: assertions that were accepted
 // before (upstream.Assertions), answers that nobody asked for, unencrypted assertions
-// where encryption is on. From an assertion it reads the name identifier, the
-// authentication context and the instant, and nothing else about the person.
+// where encryption is on, and messages of logout that are not signed. From an assertion it reads the name identifier, the
+// authentication context, the instant and the session's index, and nothing else about
+// the person.
 package saml
 
 import (

@@ -649,6 +649,9 @@ func TestACheckNamesWhatDoesNotFit(t *testing.T) {
 		}
 		find("keys: 1 usable", false)
 		find("deployment's key, which changes", false)
+		find("the partner has no address for logout", false)
+		h.idp.SLO, h.idp.Logout = h.server.URL+"/slo", []protocol.Binding{protocol.PostBinding}
+		find("signing out there, too, is offered, and the partner can sign people out here: messages go by post to", false)
 		find("pins who must have signed", false)
 		h.settings.SAML.Binding = "post"
 		find("saml.binding: the partner offers no sign-in by post: redirect", true)

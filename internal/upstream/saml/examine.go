@@ -124,6 +124,12 @@ func (e *examination) addresses() {
 	if to.Binding == protocol.PostBinding {
 		e.note("a form is posted: browsers stop it if the partner answers it with a redirect to another of its hosts; saml.binding: redirect avoids that where it is offered")
 	}
+	switch to, ok := logoutOf(e.p, e.idp, e.p.SAML.Binding); {
+	case ok:
+		e.note("signing out there, too, is offered, and the partner can sign people out here: messages go by %s to %.200s", short(to.Binding), to.Location)
+	case e.p.SAML.Logout != upstream.Off:
+		e.note("the partner has no address for logout by redirect or form: signing out there, too, is not offered")
+	}
 }
 
 func (e *examination) names() {

@@ -124,6 +124,11 @@ func (c *Consumer) Metadata(p *upstream.Provider) ([]byte, error) {
 		EntityID: c.entityID(p), ACS: c.callback(p), NameIDFormats: []string{p.SAML.NameID}, Signing: signing,
 		AssertionsSigned: true, CacheDuration: c.Cached,
 	}
+	if p.SAML.Logout != upstream.Off {
+		for _, binding := range []protocol.Binding{protocol.RedirectBinding, protocol.PostBinding} {
+			sp.Logout = append(sp.Logout, protocol.Endpoint{Binding: binding, Location: c.logoutAddress(p)})
+		}
+	}
 	if len(p.SAML.Decryption) > 0 { // the older ones are only read with
 		certificate, err := c.certificateOf(p.SAML.Decryption[0])
 		if err != nil {

@@ -36,6 +36,9 @@ func (u *UI) partnerRoutes(mux *http.ServeMux) {
 	mux.Handle("GET "+callbackPattern, u.Site.Handle(u.partnerReturn))
 	mux.Handle("POST "+callbackPattern, u.Site.Handle(u.partnerPosted))
 	mux.Handle("POST "+departurePattern, u.Site.Handle(u.partnerDeparture))
+	mux.Handle("GET "+leavePattern, u.Site.Handle(u.partnerLeave))
+	mux.Handle("GET "+logoutPattern, u.Site.Handle(u.partnerLogout))
+	mux.Handle("POST "+logoutPattern, u.Site.Handle(u.partnerLogoutPosted))
 	mux.Handle("GET /partner/{partner}/metadata", u.Site.Handle(u.partnerMetadata))
 	mux.Handle("GET /partner/{partner}/logo", u.Site.Handle(u.partnerLogo))
 }

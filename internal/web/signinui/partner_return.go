@@ -10,6 +10,7 @@ import (
 	"parvis/internal/id"
 	"parvis/internal/signin"
 	"parvis/internal/upstream"
+	"parvis/internal/upstream/handover"
 	"parvis/internal/web/kit"
 )
 
@@ -22,13 +23,17 @@ const answerCap = 6 << 10
 
 // postedCap is the longest body that a partner may post: an answer that is kept, with
 // the escapes of its base64.
-const postedCap = upstream.MaxAnswer + upstream.MaxAnswer/8
+const postedCap = handover.MaxAnswer + handover.MaxAnswer/8
 
 // Doors are the addresses that other sites may POST to.
-func Doors() []string { return []string{"POST " + callbackPattern, "POST " + departurePattern} }
+func Doors() []string {
+	return []string{"POST " + callbackPattern, "POST " + departurePattern, "POST " + logoutPattern}
+}
 
 // Bodies are the addresses that take longer bodies than others, and how long, in bytes.
-func Bodies() map[string]int64 { return map[string]int64{"POST " + callbackPattern: postedCap} }
+func Bodies() map[string]int64 {
+	return map[string]int64{"POST " + callbackPattern: postedCap, "POST " + logoutPattern: postedCap}
+}
 
 // partnerPosted takes an answer that a partner lets the browser post (OAuth 2.0 Form
 // Post Response Mode; SAML bindings 3.5). It comes from another site, so none of our

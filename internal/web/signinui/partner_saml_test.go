@@ -12,6 +12,7 @@ import (
 	"parvis/internal/db/dbtest"
 	"parvis/internal/saml/protocol"
 	"parvis/internal/upstream"
+	"parvis/internal/upstream/handover"
 	"parvis/internal/upstream/saml/idptest"
 	"parvis/internal/web/webtest"
 )
@@ -59,7 +60,7 @@ func TestALongAnswerBySAMLIsTakenAndNothingOfItIsKept(t *testing.T) {
 		a := bank.Good(bank.GoTo(p), "customer-1")
 		a.Attributes = map[string]string{"groups": strings.Repeat("cn=somebody,ou=everywhere;", 1500)}
 		form := a.Form(t)
-		if n := len(form.Get("SAMLResponse")); n < 64<<10 || n > upstream.MaxAnswer {
+		if n := len(form.Get("SAMLResponse")); n < 64<<10 || n > handover.MaxAnswer {
 			t.Fatalf("the answer has %d bytes", n)
 		}
 		p.Open(bank.PostForm(p, form)).Must("partner-account", http.StatusOK)
@@ -106,7 +107,7 @@ func TestARequestByFormIsSentByTheButtonAndItsPageAloneNamesTheBank(t *testing.T
 		bank.SignIn(p, "customer-1").Must("partner-account", http.StatusOK)
 	}, func(c *config.Config) {
 		c.Upstreams[0].SAML.Binding = "post"
-		c.Upstreams[0].SAML.Metadata = strings.Replace(c.Upstreams[0].SAML.Metadata, "HTTP-Redirect", "HTTP-POST", 1)
+		c.Upstreams[0].SAML.Metadata = strings.ReplaceAll(c.Upstreams[0].SAML.Metadata, "HTTP-Redirect", "HTTP-POST")
 	})
 }
 
@@ -259,7 +260,7 @@ func TestTheDoorForAnswersBySAMLTakesNothingElse(t *testing.T) {
 		status  int
 	}{
 		"too long":             {at, url.Values{"SAMLResponse": {strings.Repeat("A", 200<<10)}, "RelayState": {"s"}}, http.StatusBadRequest},
-		"a little too long":    {at, url.Values{"SAMLResponse": {strings.Repeat("A", upstream.MaxAnswer)}, "RelayState": {"s"}}, http.StatusBadRequest},
+		"a little too long":    {at, url.Values{"SAMLResponse": {strings.Repeat("A", handover.MaxAnswer)}, "RelayState": {"s"}}, http.StatusBadRequest},
 		"twice":                {at, url.Values{"SAMLResponse": {"A", "B"}, "RelayState": {"s"}}, http.StatusBadRequest},
 		"of nobody":            {upstream.CallbackPath("nobody"), url.Values{"SAMLResponse": {"A"}, "RelayState": {"s"}}, http.StatusNotFound},
 		"of a partner of OIDC": {upstream.CallbackPath("second"), url.Values{"SAMLResponse": {"A"}, "RelayState": {"s"}}, http.StatusNotFound},

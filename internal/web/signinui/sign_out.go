@@ -37,10 +37,12 @@ type signedOutPage struct {
 	Partner string // where the person may still be signed in; "" for nowhere
 	URL     string // where they sign out there, too; "" where it is not offered
 	Back    bool   // they come from there
+	How     string // what came of signing out there, too: everywhere, partly or failed; "" before
+	HelpURL string // the partner's own help
 }
 
 // signedOut shows the page signed-out. Whose session a sign-in partner opened may choose
-// to sign out there, too (OpenID Connect RP-Initiated Logout 1.0).
+// to sign out there, too (OpenID Connect RP-Initiated Logout 1.0; SAML profiles 4.4).
 func (u *UI) signedOut(w http.ResponseWriter, r *http.Request) error {
 	return u.renderSignedOut(w, r, upstream.ID(r.URL.Query().Get("partner")), false)
 }
@@ -55,7 +57,7 @@ func (u *UI) renderSignedOut(w http.ResponseWriter, r *http.Request, partner ups
 	tr := u.Site.Tr(r)
 	var data signedOutPage
 	if partner != "" {
-		p, address, err := u.Upstreams.SignOut(r.Context(), partner, tr.Lang())
+		p, address, err := u.Departure.Offer(r.Context(), u.Visitor.Of(r), partner, tr.Lang())
 		if err != nil {
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 	"parvis/internal/db"
 	"parvis/internal/db/dbtest"
 	"parvis/internal/i18n"
+	"parvis/internal/saml/protocol"
 	"parvis/internal/upstream"
 	"parvis/internal/upstream/saml/idptest"
 )
@@ -36,6 +37,7 @@ type SAMLBank struct {
 func OpenSAML(t testing.TB, change ...func(*config.Config)) (*House, *SAMLBank) {
 	t.Helper()
 	idp := idptest.New(t, BankOrigin, dbtest.NewClock().Now)
+	idp.SLO, idp.Logout = BankOrigin+"/slo", []protocol.Binding{protocol.RedirectBinding}
 	h := Open(t, append([]func(*config.Config){func(c *config.Config) {
 		c.Upstreams = append(c.Upstreams, upstream.Settings{
 			ID: string(BankID), Protocol: string(upstream.SAML), Name: i18n.Text{"en": "Northland Bank", "fr": "Banque du Northland"},
@@ -77,14 +79,53 @@ func (b *SAMLBank) Post(p *Person, a idptest.Answer) string {
 // PostForm is Post with the fields of the form.
 func (b *SAMLBank) PostForm(p *Person, form url.Values) string {
 	p.T.Helper()
-	site := p.Elsewhere()
-	site.Stay = true
-	site.Header = http.Header{"Origin": {"null"}, "Sec-Fetch-Site": {"cross-site"}}
-	page := site.Send(upstream.CallbackPath(BankID), form)
+	page := b.PostTo(p, upstream.CallbackPath(BankID), form)
 	if page.Status != http.StatusSeeOther || len(page.Header.Values("Set-Cookie")) > 0 || page.Header.Get("Cache-Control") != "no-store" {
 		p.T.Fatalf("an answer that is posted: %d %v\n%s", page.Status, page.Header, page.Text())
 	}
 	return page.Header.Get("Location")
+}
+
+// PostTo lets a page of the bank post a form to an address of ours, as a browser does: from
+// another site, without our cookies, and none is set.
+func (b *SAMLBank) PostTo(p *Person, address string, form url.Values) *Page {
+	p.T.Helper()
+	site := p.Elsewhere()
+	site.Stay = true
+	site.Header = http.Header{"Origin": {"null"}, "Sec-Fetch-Site": {"cross-site"}}
+	page := site.Send(address, form)
+	if page.Header.Get("Cache-Control") != "no-store" {
+		p.T.Errorf("what another site posted is answered with %v", page.Header)
+	}
+	return page
+}
+
+// Customer is a person with an account that the bank opened, signed in.
+func (b *SAMLBank) Customer(language, customer, email string) *Person {
+	p := b.h.Person(language)
+	p.T.Helper()
+	p.Open(Authorize(Aid))
+	b.SignIn(p, customer)
+	p.Follow("create-account-link")
+	p.Submit("create-account", "email", email, "terms", "yes")
+	p.Submit("confirm-email", "code", b.h.Code(email))
+	p.Submit("partner-create").Must("consent", http.StatusOK)
+	return p
+}
+
+// Leave signs out here and goes to the bank to sign out there, too; what it reads of the
+// request.
+func (b *SAMLBank) Leave(p *Person) idptest.Leaving {
+	p.T.Helper()
+	p.Open("/signout").Must("sign-out", http.StatusOK)
+	p.Submit("sign-out").Must("signed-out", http.StatusOK)
+	p.Follow("partner-sign-out")
+	if p.Left == "" {
+		fields := url.Values{"SAMLRequest": {p.Page.Field("SAMLRequest", "value")}, "RelayState": {p.Page.Field("RelayState", "value")}}
+		p.Submit("partner-sign-out")
+		return b.Leaves("", fields)
+	}
+	return b.Leaves(p.Left, nil)
 }
 
 // SignIn goes to the bank as one of its customers and comes back.

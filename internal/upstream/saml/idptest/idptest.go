@@ -39,6 +39,8 @@ type Provider struct {
 	EntityID string
 	SSO      string // where requests come
 	Binding  protocol.Binding
+	SLO      string             // where messages of logout come; "" for none
+	Logout   []protocol.Binding // how they do
 	Now      func() time.Time
 	Signer   *xmlsec.Signer
 	Partner  Partner // who we are to it, once it has read our metadata
@@ -52,6 +54,7 @@ type Provider struct {
 // Partner is what a stranger reads in our metadata.
 type Partner struct {
 	EntityID, ACS string
+	SLO           string // for each binding, the same
 	Signing       []*x509.Certificate
 	Encryption    []*x509.Certificate
 	RequestsAre   string // AuthnRequestsSigned
@@ -132,6 +135,9 @@ func (p *Provider) MetadataOf() string {
 		role.Add(md("KeyDescriptor").Set("use", "signing").Add(ds("KeyInfo").Add(ds("X509Data").Add(
 			ds("X509Certificate").Write(base64.StdEncoding.EncodeToString(c.Raw))))))
 	}
+	for _, binding := range p.Logout {
+		role.Add(md("SingleLogoutService").Set("Binding", string(binding)).Set("Location", p.SLO))
+	}
 	role.Add(md("NameIDFormat").Write(protocol.FormatPersistent))
 	role.Add(md("SingleSignOnService").Set("Binding", string(p.Binding)).Set("Location", p.SSO))
 	root.Add(role)
@@ -157,6 +163,8 @@ func (p *Provider) Learn(metadata []byte) {
 			got.Wants, _ = e.Attr("WantAssertionsSigned")
 		case e.Is(mdSpace, "AssertionConsumerService"):
 			got.ACS, _ = e.Attr("Location")
+		case e.Is(mdSpace, "SingleLogoutService"):
+			got.SLO, _ = e.Attr("Location")
 		case e.Is(mdSpace, "KeyDescriptor"):
 			use, _ = e.Attr("use")
 		case e.Is(xmlsec.SignatureSpace, "X509Certificate") && use != "":
@@ -192,7 +200,9 @@ type Request struct {
 }
 
 // Redirected reads a request that came by redirect, and verifies it with our keys.
-func (p *Provider) Redirected(address string) Request {
+func (p *Provider) Redirected(address string) Request { return p.redirected(address, "SAMLRequest") }
+
+func (p *Provider) redirected(address, field string) Request {
 	p.TB.Helper()
 	u, err := url.Parse(address)
 	must(p.TB, err)
@@ -205,7 +215,7 @@ func (p *Provider) Redirected(address string) Request {
 	}) {
 		p.TB.Error("the request is not signed by us")
 	}
-	packed, err := base64.StdEncoding.DecodeString(query.Get("SAMLRequest"))
+	packed, err := base64.StdEncoding.DecodeString(query.Get(field))
 	must(p.TB, err)
 	raw, err := io.ReadAll(flate.NewReader(bytes.NewReader(packed)))
 	must(p.TB, err)
@@ -274,6 +284,8 @@ type Answer struct {
 	Status, Second                        string // "" for Success
 	Signer                                *xmlsec.Signer
 	SignResponse, SignAssertion           bool
+	SessionIndex                          string
+	Qualified                             bool // the name says whose it is, and for whom
 	Encrypt                               *rsa.PublicKey
 	RelayState                            string
 	Attributes                            map[string]string
@@ -286,7 +298,7 @@ func (p *Provider) Good(r Request, subject string) Answer {
 		ID: protocol.NewID(), Issuer: p.EntityID, Destination: r.ACS, InResponseTo: r.ID, AssertionID: protocol.NewID(), AssertionIssuer: p.EntityID,
 		Recipient: r.ACS, ConfirmsRequest: r.ID, Audience: r.Issuer, Subject: subject, Format: protocol.FormatPersistent,
 		Context: "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport", Issued: now, SignedInAt: now, Ends: now.Add(5 * time.Minute),
-		Signer: p.Signer, SignAssertion: true, SignResponse: true, RelayState: r.RelayState,
+		Signer: p.Signer, SignAssertion: true, SignResponse: true, RelayState: r.RelayState, SessionIndex: "_session",
 		Attributes: map[string]string{"mail": "somebody@example.org", "displayName": "Somebody"},
 	}
 	if len(r.Contexts) > 0 {
@@ -356,14 +368,18 @@ func (a Answer) assertion(tb testing.TB) *xmlsec.Element {
 	for name, value := range a.Attributes {
 		attributes.Add(saml("Attribute").Set("Name", name).Add(saml("AttributeValue").Write(value)))
 	}
+	name := saml("NameID").Set("Format", a.Format)
+	if a.Qualified {
+		name.Set("NameQualifier", a.AssertionIssuer).Set("SPNameQualifier", a.Audience)
+	}
 	e := saml("Assertion").Set("ID", a.AssertionID).Set("Version", "2.0").Set("IssueInstant", stamp(a.Issued)).Add(
 		saml("Issuer").Write(a.AssertionIssuer),
 		saml("Subject").Add(
-			saml("NameID").Set("Format", a.Format).Write(a.Subject),
+			name.Write(a.Subject),
 			saml("SubjectConfirmation").Set("Method", "urn:oasis:names:tc:SAML:2.0:cm:bearer").Add(data)),
 		saml("Conditions").Set("NotBefore", stamp(a.Issued)).Set("NotOnOrAfter", stamp(a.Ends)).Add(
 			saml("AudienceRestriction").Add(saml("Audience").Write(a.Audience))),
-		saml("AuthnStatement").Set("AuthnInstant", stamp(a.SignedInAt)).Set("SessionIndex", "_session").Add(
+		saml("AuthnStatement").Set("AuthnInstant", stamp(a.SignedInAt)).Set("SessionIndex", a.SessionIndex).Add(
 			saml("AuthnContext").Add(saml("AuthnContextClassRef").Write(a.Context))))
 	if len(a.Attributes) > 0 {
 		e.Add(attributes)
