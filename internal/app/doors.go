@@ -86,19 +86,19 @@ func (h *House) passwordRules(tr *i18n.Tr) []string {
 // provider adds the endpoints of OpenID Connect.
 func (h *House) provider(mux *http.ServeMux) error {
 	issuer := h.Config.Server.PublicURL
+	keys := &relyingparty.Keys{Outbound: h.Outbound, Now: h.Now}
+	door := machine.New(machine.Config{
+		Issuer: issuer, Site: h.Site, DB: h.DB, Registry: h.Registry, Limiter: h.Limiter, Audit: h.Audit, Now: h.Now, Keys: keys,
+	})
 	requests, err := authorize.New(authorize.Config{
 		Issuer: issuer, Site: h.Site, DB: h.DB, Registry: h.Registry, Keyring: h.Keyring, Flows: h.Flows,
 		Visitor: h.Visitor, Accounts: h.Accounts, Connections: h.Connections, Grants: h.Grants,
-		Limiter: h.Limiter, Audit: h.Audit, Table: h.Table,
+		Limiter: h.Limiter, Audit: h.Audit, Table: h.Table, Door: door, Keys: keys, Pushed: h.Pushed, Now: h.Now,
 	})
 	if err != nil {
 		return err
 	}
 	requests.Routes(mux)
-	door := machine.New(machine.Config{
-		Issuer: issuer, Site: h.Site, DB: h.DB, Registry: h.Registry, Limiter: h.Limiter, Audit: h.Audit, Now: h.Now,
-		Keys: &relyingparty.Keys{Outbound: h.Outbound, Now: h.Now},
-	})
 	machines, err := token.New(token.Config{
 		Issuer: issuer, Door: door, Site: h.Site, DB: h.DB, Registry: h.Registry, Keyring: h.Keyring, Accounts: h.Accounts,
 		Grants: h.Grants, Now: h.Now, Table: h.Table, Settings: h.Config.OIDC.Token,

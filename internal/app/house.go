@@ -51,6 +51,7 @@ import (
 	"parvis/internal/partnering"
 	"parvis/internal/policy"
 	"parvis/internal/profile"
+	"parvis/internal/pushed"
 	"parvis/internal/ratelimit"
 	"parvis/internal/recovery"
 	"parvis/internal/relyingparty"
@@ -119,6 +120,7 @@ type House struct {
 	Codes       otp.Codes
 	Sessions    session.Sessions
 	Connections connection.Connections
+	Pushed      pushed.Requests
 	Grants      grant.Grants
 
 	Enrollment *enrollment.Journey

@@ -27,6 +27,7 @@ import (
 	"parvis/internal/owner"
 	"parvis/internal/partnering"
 	"parvis/internal/profile"
+	"parvis/internal/pushed"
 	"parvis/internal/recovery"
 	"parvis/internal/session"
 	"parvis/internal/signin"
@@ -64,6 +65,7 @@ func (h *House) domains(Options) error {
 	h.Leavings = handover.Leavings{Keys: h.Keys}
 	h.Sessions = session.Sessions{Keys: h.Keys, Settings: c.Session}
 	h.Connections = connection.Connections{Settings: c.OIDC.Connection, Audit: h.Audit}
+	h.Pushed = pushed.Requests{Keys: h.Keys, Settings: c.OIDC.Pushed}
 	h.Grants = grant.Grants{Settings: c.OIDC.Grant, Audit: h.Audit}
 	return nil
 }

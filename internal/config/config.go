@@ -37,6 +37,7 @@ import (
 	"parvis/internal/oidc/token"
 	"parvis/internal/outbound"
 	"parvis/internal/policy"
+	"parvis/internal/pushed"
 	"parvis/internal/ratelimit"
 	"parvis/internal/relyingparty"
 	"parvis/internal/session"
@@ -115,9 +116,10 @@ type Methods struct {
 
 // OIDC are the numbers of consent, of codes and tokens, and of the endpoints.
 type OIDC struct {
-	Connection connection.Settings `yaml:",inline"` // how long people's agreements to share last
-	Grant      grant.Settings      `yaml:",inline"` // how long what services receive can be used
-	Token      token.Settings      `yaml:",inline"` // the documents and the ID token
+	Connection connection.Settings `yaml:",inline"`         // how long people's agreements to share last
+	Grant      grant.Settings      `yaml:",inline"`         // how long what services receive can be used
+	Pushed     pushed.Settings     `yaml:"pushed_requests"` // authorization requests that services push beforehand
+	Token      token.Settings      `yaml:",inline"`         // the documents and the ID token
 }
 
 // Presets are the names of the presets, the default first.
@@ -145,7 +147,7 @@ func Preset(name string) Config {
 		Signin:     signin.Preset(name),
 		Assist:     assist.Preset(name),
 		Leaving:    leaving.Preset(name),
-		OIDC:       OIDC{Connection: connection.Preset(name), Grant: grant.Preset(name), Token: token.Preset(name)},
+		OIDC:       OIDC{Connection: connection.Preset(name), Grant: grant.Preset(name), Pushed: pushed.Preset(name), Token: token.Preset(name)},
 		Keyring:    keyring.Preset(name),
 		Limits:     ratelimit.Preset(name),
 		Audit:      audit.Preset(name),
@@ -180,6 +182,7 @@ func (c *Config) sections() []section {
 		{"assist", c.Assist.Problems()},
 		{"leaving", c.Leaving.Problems()},
 		{"oidc", slices.Concat(c.OIDC.Connection.Problems(), c.OIDC.Grant.Problems(), c.OIDC.Token.Problems())},
+		{"oidc.pushed_requests", c.OIDC.Pushed.Problems()},
 		{"keyring", c.Keyring.Problems()},
 		{"limits", c.Limits.Problems()},
 		{"audit", c.Audit.Problems()},

@@ -33,6 +33,7 @@ import (
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/oidc/token"
 	"parvis/internal/policy"
+	"parvis/internal/pushed"
 	"parvis/internal/ratelimit"
 	"parvis/internal/relyingparty"
 	"parvis/internal/secret"
@@ -122,13 +123,15 @@ func open(t *testing.T, d *db.DB, clock *dbtest.Clock, first *house) *house {
 	visitor := &visit.Visitor{DB: d, Sessions: h.sessions, Accounts: h.accounts}
 	table := policy.NewTable(policy.Preset(""), policy.Email, policy.App, policy.Backup)
 	mux := http.NewServeMux()
+	partnerKeys := &relyingparty.Keys{Now: clock.Now}
+	door := machine.New(machine.Config{Issuer: h.issuer, Site: site, DB: d, Registry: h.registry, Limiter: limiter, Audit: log, Now: clock.Now, Keys: partnerKeys})
 	a, err := authorize.New(authorize.Config{
 		Issuer: h.issuer, Site: site, DB: d, Registry: h.registry, Keyring: h.keyring, Flows: h.flows, Visitor: visitor,
 		Accounts: h.accounts, Connections: h.connections, Grants: h.grants, Limiter: limiter, Audit: log, Table: table,
+		Door: door, Keys: partnerKeys, Pushed: pushed.Requests{Keys: keys, Settings: pushed.Preset("")}, Now: clock.Now,
 	})
 	check(t, err)
 	a.Routes(mux)
-	door := machine.New(machine.Config{Issuer: h.issuer, Site: site, DB: d, Registry: h.registry, Limiter: limiter, Audit: log, Now: clock.Now, Keys: &relyingparty.Keys{Now: clock.Now}})
 	m, err := token.New(token.Config{
 		Issuer: h.issuer, Door: door, Site: site, DB: d, Registry: h.registry, Keyring: h.keyring, Accounts: h.accounts, Grants: h.grants,
 		Now: clock.Now, Table: table, Settings: token.Preset(""),
@@ -193,6 +196,12 @@ func parties() []relyingparty.Settings {
 		with("public", func(s *relyingparty.Settings) { s.Auth = "none" }),
 		with("plain", func(s *relyingparty.Settings) { s.PKCE = "optional" }),
 		with("signed", func(s *relyingparty.Settings) { s.Auth, s.JWKS = "private_key_jwt", keySet(signingKey) }),
+		with("fapi", func(s *relyingparty.Settings) {
+			s.Auth, s.JWKS, s.RequirePushed = "private_key_jwt", keySet(signingKey), true
+		}),
+		with("strict", func(s *relyingparty.Settings) {
+			s.JWKS, s.RequireObject, s.RequestObjectAlg, s.AnswerAlg = keySet(signingKey), true, "ES256", "ES256"
+		}),
 		with("native", func(s *relyingparty.Settings) {
 			s.Type, s.Auth, s.RedirectURIs = "native", "none", []string{"http://127.0.0.1/cb", "ca.example.app:/cb"}
 		}),

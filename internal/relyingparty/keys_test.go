@@ -179,7 +179,8 @@ func TestKeysAreRegisteredOrFetchedNotBoth(t *testing.T) {
 		"neither": {func(s *Settings) { s.Auth = "private_key_jwt" }, "jwks"},
 		"both":    {func(s *Settings) { s.Auth, s.JWKS, s.JWKSURI = "private_key_jwt", set, "https://service.example/jwks" }, "jwks_uri"},
 		"plain":   {func(s *Settings) { s.Auth, s.JWKSURI = "private_key_jwt", "http://service.example/jwks" }, "jwks_uri"},
-		"unused":  {func(s *Settings) { s.JWKSURI = "https://service.example/jwks" }, "jwks_uri"},
+		"signed":  {func(s *Settings) { s.RequireObject = true }, "require_signed_request_object"},
+		"objects": {func(s *Settings) { s.JWKS, s.RequireObject = set, true }, ""},
 		"good":    {func(s *Settings) { s.Auth, s.JWKSURI = "private_key_jwt", "https://service.example/jwks" }, ""},
 	} {
 		s := base

@@ -71,24 +71,28 @@ type RelyingParty struct {
 	InitiateLoginURI       string   // starts a sign-in at the service (OIDC Core 4); may be empty
 	ReturnURL              string   // "Back to <service>"; never empty unless the service gave no address at all
 
-	Native         bool         // a native application in the sense of RFC 8252
-	AuthMethod     AuthMethod   // at the token endpoint
-	Secrets        []Secret     // digests; empty for private_key_jwt and none
-	Keys           *jose.KeySet // that are registered; nil with a JWKSURI
-	JWKSURI        string       // where its keys are; "" for those that are registered. Ask with Keys.Verify
-	RequirePKCE    bool
-	FormPost       bool // may ask for response_mode=form_post
-	IDTokenAlg     string
-	IDTokenClaims  bool   // put the claims of the scopes in the ID token, too
-	Sector         string // of the pairwise subject; empty: the public subject
-	Scopes         []string
-	Purposes       map[string]i18n.Text // why the service needs a claim, by claim name
-	Doors          policy.Doors         // the ways in that the service takes
-	PreferDoor     string               // the one that is shown first; "" for the deployment's order
-	ACR            []string             // demanded of every sign-in: one of them
-	MaxAge         time.Duration        // asked for when the request names none; 0: none
-	ConsentPeriod  time.Duration        // 0: the deployment's
-	AccessTokenTTL time.Duration        // 0: the deployment's
+	Native           bool         // a native application in the sense of RFC 8252
+	AuthMethod       AuthMethod   // at the token endpoint
+	Secrets          []Secret     // digests; empty for private_key_jwt and none
+	Keys             *jose.KeySet // that are registered; nil with a JWKSURI
+	JWKSURI          string       // where its keys are; "" for those that are registered. Ask with Keys.Verify
+	RequirePKCE      bool
+	FormPost         bool           // may ask for response_mode=form_post
+	RequirePushed    bool           // its authorization requests must be pushed (RFC 9126)
+	RequireObject    bool           // its authorization requests must be signed (RFC 9101)
+	RequestObjectAlg jose.Algorithm // that signs its request objects; "" any
+	AnswerAlg        jose.Algorithm // that signs answers to it by response_mode=jwt
+	IDTokenAlg       string
+	IDTokenClaims    bool   // put the claims of the scopes in the ID token, too
+	Sector           string // of the pairwise subject; empty: the public subject
+	Scopes           []string
+	Purposes         map[string]i18n.Text // why the service needs a claim, by claim name
+	Doors            policy.Doors         // the ways in that the service takes
+	PreferDoor       string               // the one that is shown first; "" for the deployment's order
+	ACR              []string             // demanded of every sign-in: one of them
+	MaxAge           time.Duration        // asked for when the request names none; 0: none
+	ConsentPeriod    time.Duration        // 0: the deployment's
+	AccessTokenTTL   time.Duration        // 0: the deployment's
 
 	Support  Support
 	Listed   bool // may be named on the public page of services
@@ -104,6 +108,9 @@ type Secret struct {
 
 // Public reports whether the partner cannot keep a secret.
 func (p *RelyingParty) Public() bool { return p.AuthMethod == AuthNone }
+
+// Signs reports whether there are keys that what the partner signs is verified with.
+func (p *RelyingParty) Signs() bool { return p.Keys.Len() > 0 || p.JWKSURI != "" }
 
 // SecretMatches compares a presented client secret with those in force, in constant time.
 func (p *RelyingParty) SecretMatches(presented string, now time.Time) bool {

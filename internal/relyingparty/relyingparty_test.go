@@ -109,7 +109,6 @@ func TestEachMistakeInAPartnerIsNamedByItsKey(t *testing.T) {
 		"secret digest":            {func(s *Settings) { s.SecretSHA256 = []string{"xyz"} }, ".secret_sha256:"},
 		"secret of a public one":   {func(s *Settings) { s.Auth, s.Secret = "none", strings.Repeat("s", 43) }, ".secret:"},
 		"private_key_jwt, no keys": {func(s *Settings) { s.Auth = "private_key_jwt" }, ".jwks:"},
-		"keys of a secret client":  {func(s *Settings) { s.JWKS = keys }, ".jwks:"},
 		"symmetric key":            {func(s *Settings) { s.Auth, s.JWKS = "private_key_jwt", `{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}` }, ".jwks:"},
 		"keys that are none":       {func(s *Settings) { s.Auth, s.JWKS = "private_key_jwt", `[]` }, ".jwks:"},
 	} {

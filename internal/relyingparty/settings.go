@@ -55,7 +55,7 @@ type Settings struct {
 	SecretFile string `yaml:"secret_file,omitempty" json:"-"`
 	// SecretSHA256 are the hex SHA-256 digests of the client secrets in force, at most two.
 	SecretSHA256 []string `yaml:"secret_sha256,omitempty" json:"-"`
-	// JWKS holds the public keys for private_key_jwt: a JSON Web Key Set as text.
+	// JWKS holds the service's public keys, for private_key_jwt and for request objects: a JSON Web Key Set as text.
 	JWKS string `yaml:"jwks,omitempty" json:"jwks,omitempty"`
 	// JWKSURI is the https address where the service publishes these keys instead: they are fetched when needed, and again when one is not known.
 	JWKSURI string `yaml:"jwks_uri,omitempty" json:"jwks_uri,omitempty"`
@@ -63,6 +63,14 @@ type Settings struct {
 	PKCE string `yaml:"pkce,omitempty" json:"pkce,omitempty"`
 	// FormPost allows response_mode=form_post.
 	FormPost bool `yaml:"form_post,omitempty" json:"form_post,omitempty"`
+	// RequirePushed takes only authorization requests that the service pushed beforehand (RFC 9126).
+	RequirePushed bool `yaml:"require_pushed_authorization_requests,omitempty" json:"require_pushed_authorization_requests,omitempty"`
+	// RequireObject takes only authorization requests in a signed request object (RFC 9101), with aud, nbf and exp as FAPI 2.0 Message Signing demands.
+	RequireObject bool `yaml:"require_signed_request_object,omitempty" json:"require_signed_request_object,omitempty"`
+	// RequestObjectAlg is the one algorithm that its request objects are signed with: RS256, PS256, ES256 or EdDSA; empty takes each of them.
+	RequestObjectAlg string `yaml:"request_object_signing_alg,omitempty" json:"request_object_signing_alg,omitempty"`
+	// AnswerAlg signs what is answered to response_mode=jwt: RS256 or ES256; empty means that of the ID token.
+	AnswerAlg string `yaml:"authorization_signed_response_alg,omitempty" json:"authorization_signed_response_alg,omitempty"`
 	// IDTokenAlg is RS256 (the default) or ES256.
 	IDTokenAlg string `yaml:"id_token_alg,omitempty" json:"id_token_alg,omitempty"`
 	// IDTokenClaims puts the claims of the granted scopes in the ID token, too.
@@ -118,6 +126,7 @@ func (s Settings) Build() (*RelyingParty, []string) {
 		StartURL:               s.StartURL, InitiateLoginURI: s.InitiateLoginURI, ReturnURL: s.ReturnURL,
 		Native: s.Type == "native", AuthMethod: AuthMethod(s.Auth), Secrets: c.secrets(s), Keys: c.keys(s), JWKSURI: s.JWKSURI,
 		RequirePKCE: s.PKCE == "required", FormPost: s.FormPost, IDTokenAlg: s.IDTokenAlg,
+		RequirePushed: s.RequirePushed, RequireObject: s.RequireObject, RequestObjectAlg: jose.Algorithm(s.RequestObjectAlg), AnswerAlg: jose.Algorithm(s.AnswerAlg),
 		IDTokenClaims: s.IDTokenClaims, Sector: s.sector(), Scopes: slices.Clone(s.Scopes), Purposes: s.Purposes,
 		Doors: s.Doors.policy(), PreferDoor: s.Doors.Prefer, ACR: slices.Clone(s.ACR), MaxAge: s.MaxAge, ConsentPeriod: s.ConsentPeriod,
 		AccessTokenTTL: s.AccessTokenTTL, Support: s.Support, Listed: s.Listed, Disabled: s.Disabled,
@@ -138,6 +147,7 @@ func (s Settings) withDefaults() Settings {
 	set(&s.Auth, string(AuthBasic))
 	set(&s.PKCE, "required")
 	set(&s.IDTokenAlg, "RS256")
+	set(&s.AnswerAlg, s.IDTokenAlg)
 	set(&s.Subject, "pairwise")
 	set(&s.ReturnURL, s.StartURL)
 	if !slices.Contains(s.Scopes, protocol.ScopeOpenID) {
@@ -260,6 +270,13 @@ func (c *check) choices(s Settings) {
 	c.oneOf("auth", s.Auth, string(AuthBasic), string(AuthPost), string(AuthPrivateKeyJWT), string(AuthNone))
 	c.oneOf("pkce", s.PKCE, "required", "optional")
 	c.oneOf("id_token_alg", s.IDTokenAlg, "RS256", "ES256")
+	c.oneOf("authorization_signed_response_alg", s.AnswerAlg, "RS256", "ES256")
+	if s.RequestObjectAlg != "" {
+		c.oneOf("request_object_signing_alg", s.RequestObjectAlg, "RS256", "PS256", "ES256", "EdDSA")
+	}
+	if s.RequireObject && s.JWKS == "" && s.JWKSURI == "" {
+		c.add("require_signed_request_object", "needs the service's public keys: jwks, or their address in jwks_uri")
+	}
 	c.oneOf("subject", s.Subject, "pairwise", "public")
 	if s.Auth == string(AuthNone) && s.PKCE != "required" {
 		c.add("pkce", "a public client (auth: none) must use PKCE; write required")
@@ -344,16 +361,9 @@ func (c *check) secrets(s Settings) []Secret {
 }
 
 func (c *check) keys(s Settings) *jose.KeySet {
-	if s.Auth != string(AuthPrivateKeyJWT) {
-		if s.JWKS != "" {
-			c.add("jwks", "is only used with auth: private_key_jwt; remove it")
-		}
-		if s.JWKSURI != "" {
-			c.add("jwks_uri", "is only used with auth: private_key_jwt; remove it")
-		}
-		return nil
-	}
 	switch {
+	case s.JWKS == "" && s.JWKSURI == "" && s.Auth != string(AuthPrivateKeyJWT):
+		return nil
 	case s.JWKS == "" && s.JWKSURI == "":
 		c.add("jwks", "auth: private_key_jwt needs the service's public keys: a JSON Web Key Set here, or its address in jwks_uri")
 		return nil

@@ -20,11 +20,32 @@ func (e *Endpoint) answer(w http.ResponseWriter, r *http.Request, in incoming, p
 	if protocol.CheckRedirectURI(in.request.RedirectURI, in.party.Native) != nil {
 		return fault.New(fault.Denied, "oidc.redirect-gone")
 	}
-	if in.request.ResponseMode == protocol.ModeFormPost {
+	if in.request.Secured() {
+		token, err := e.secure(in, params)
+		if err != nil {
+			return err
+		}
+		params = protocol.Secure(token)
+	}
+	if in.request.Posts() {
 		return e.formPost(w, r, in, params)
 	}
 	redirect(w, protocol.AppendQuery(in.request.RedirectURI, params))
 	return nil
+}
+
+// secure signs an answer, so that the service knows whose it is and that nobody changed it
+// (JWT Secured Authorization Response Mode, 2).
+func (e *Endpoint) secure(in incoming, params []protocol.Param) (string, error) {
+	signer, err := e.Keyring.Signer(in.party.AnswerAlg)
+	if err != nil {
+		return "", fmt.Errorf("authorize: %w", err)
+	}
+	token, err := signer.Sign("JWT", in.request.AnswerClaims(params, e.Now()))
+	if err != nil {
+		return "", fmt.Errorf("authorize: %w", err)
+	}
+	return token, nil
 }
 
 // refuse sends an error to the service.

@@ -1,7 +1,8 @@
 // Package authorize is the authorization endpoint of the OpenID provider.
 //
-// It answers GET and POST /authorize, GET /authorize/finish/{flow} and GET
-// /authorize/cancel/{flow}. A request is put to the rules of oidc/protocol. When
+// It answers GET and POST /authorize, GET /authorize/finish/{flow}, GET
+// /authorize/cancel/{flow}, and POST /par, where services push their requests
+// beforehand. A request is put to the rules of oidc/protocol. When
 // the live session already satisfies what the service demands and the person
 // has agreed to what it asks for, the code is made at once in one transaction;
 // otherwise the request is stored in a flow and the browser goes to the
@@ -36,8 +37,10 @@ import (
 	"parvis/internal/id"
 	"parvis/internal/jose"
 	"parvis/internal/keyring"
+	"parvis/internal/oidc/machine"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/policy"
+	"parvis/internal/pushed"
 	"parvis/internal/ratelimit"
 	"parvis/internal/relyingparty"
 	"parvis/internal/web/kit"
@@ -68,6 +71,10 @@ type Config struct {
 	Limiter     *ratelimit.Limiter
 	Audit       *audit.Log
 	Table       policy.Table
+	Door        *machine.Door // for clients that push their requests
+	Keys        *relyingparty.Keys
+	Pushed      pushed.Requests
+	Now         func() time.Time
 }
 
 // New parses the pages.
@@ -85,10 +92,14 @@ func (e *Endpoint) Routes(mux *http.ServeMux) {
 	mux.Handle("POST "+protocol.PathAuthorize, e.Site.Handle(e.post))
 	mux.Handle("GET "+protocol.PathFinish, e.Site.Handle(e.finish))
 	mux.Handle("GET "+protocol.PathCancel, e.Site.Handle(e.cancel))
+	mux.Handle("POST "+protocol.PathPush, e.Door.Handle(e.push))
+	mux.HandleFunc("OPTIONS "+protocol.PathPush, machine.Preflight)
 }
 
 // Doors are the addresses that other sites may POST to.
-func Doors() []string { return []string{"POST " + protocol.PathAuthorize} }
+func Doors() []string {
+	return []string{"POST " + protocol.PathAuthorize, "POST " + protocol.PathPush}
+}
 
 // incoming is a request that kept the rules, with the service it comes from.
 type incoming struct {
@@ -174,10 +185,18 @@ func (e *Endpoint) read(w http.ResponseWriter, r *http.Request, raw string) (in 
 	if party.Disabled {
 		return in, true, e.page(w, r, &protocol.Error{Code: protocol.UnauthorizedClient, Description: "the client is disabled", Cause: protocol.ClientDisabled}, party)
 	}
-	request, bad := protocol.Check(params, client(party))
+	params, how, bad, err := e.unwrap(r.Context(), party, params)
+	if err != nil {
+		return in, false, err
+	}
+	if bad != nil {
+		return in, true, e.page(w, r, bad, party)
+	}
+	request, bad := protocol.Check(params, client(party), how.Came)
 	if bad == nil {
 		bad = e.hint(request)
 	}
+	request.Pushed = how.pushed
 	in = incoming{request: request, party: party}
 	e.speak(r, request)
 	switch {
@@ -200,7 +219,7 @@ func (e *Endpoint) speak(r *http.Request, request *protocol.Request) {
 func client(p *relyingparty.RelyingParty) protocol.Client {
 	return protocol.Client{
 		ID: string(p.ID), RedirectURIs: p.RedirectURIs, Native: p.Native, Public: p.Public(),
-		RequirePKCE: p.RequirePKCE, FormPost: p.FormPost, Scopes: p.Scopes,
+		RequirePKCE: p.RequirePKCE, FormPost: p.FormPost, Scopes: p.Scopes, RequirePushed: p.RequirePushed, RequireObject: p.RequireObject,
 	}
 }
 

@@ -34,6 +34,7 @@ const (
 	needMore     verdict = "more"
 	refused      verdict = "refused"
 	otherSubject verdict = "other"
+	used         verdict = "used"  // the pushed request gave an authorization before
 	blind        verdict = "blind" // the cookies could not be read: finish judges
 )
 
@@ -229,6 +230,16 @@ func (e *Endpoint) mint(w http.ResponseWriter, r *http.Request, in incoming, fid
 		if err != nil || out != ready {
 			return err
 		}
+		if in.request.Pushed != "" {
+			first, err := e.Pushed.Use(tx, in.request.Pushed)
+			if err != nil {
+				return err
+			}
+			if !first {
+				out = used
+				return nil
+			}
+		}
 		if fid != "" {
 			if _, err := e.Flows.End(tx, fid); err != nil {
 				return err
@@ -242,6 +253,8 @@ func (e *Endpoint) mint(w http.ResponseWriter, r *http.Request, in incoming, fid
 	switch {
 	case out == ready:
 		return e.answer(w, r, in, in.request.Granted(e.Issuer, code))
+	case out == used:
+		return e.page(w, r, usedUp(), in.party)
 	case in.request.Prompt.None, out == refused, out == otherSubject && fid != "" && !e.chooses(r, fid):
 		return e.give(w, r, in, fid, out.refusal())
 	case fid == "":

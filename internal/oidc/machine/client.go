@@ -71,13 +71,13 @@ func (d *Door) prove(ctx context.Context, party *relyingparty.RelyingParty, c pr
 }
 
 // assertion verifies a client assertion with the client's registered keys (RFC 7523, 3).
-// For the audience, the issuer and the token endpoint are taken (OpenID Connect Core 1.0, 9).
+// For the audience, the issuer and the endpoints' own addresses are taken (OpenID Connect Core 1.0, 9; RFC 9126, 2).
 func (d *Door) assertion(ctx context.Context, party *relyingparty.RelyingParty, c protocol.Credentials) (*grant.Assertion, *protocol.Error) {
 	payload, _, err := d.Keys.Verify(ctx, party, c.Assertion, jose.Algorithms()...)
 	if err != nil {
 		return nil, protocol.ClientRefused().Because(protocol.AssertionSignature)
 	}
-	jti, expires, bad := protocol.CheckAssertion(payload, string(party.ID), []string{d.Issuer, d.Issuer + protocol.PathToken}, d.Now())
+	jti, expires, bad := protocol.CheckAssertion(payload, string(party.ID), []string{d.Issuer, d.Issuer + protocol.PathToken, d.Issuer + protocol.PathPush}, d.Now())
 	if bad != nil {
 		return nil, bad
 	}

@@ -34,6 +34,8 @@ const (
 
 // Why an authorization request was refused, besides what its description says.
 const (
+	ObjectSignature      Cause = "request_object_signature"  // no registered key and algorithm verifies the request object
+	ObjectMalformed      Cause = "request_object_malformed"  // it is no signed JWT
 	RedirectUnregistered Cause = "redirect_uri_unregistered" // it resembles none that is registered
 	HintSignature        Cause = "hint_signature"            // id_token_hint was not signed by a published key
 	HintOfOther          Cause = "hint_of_other_client"      // it was given to another client, or by another issuer

@@ -10,6 +10,7 @@ const (
 	PathAuthorize = "/authorize"
 	PathFinish    = "/authorize/finish/{flow}"
 	PathCancel    = "/authorize/cancel/{flow}"
+	PathPush      = "/par"
 	PathToken     = "/token"
 	PathUserInfo  = "/userinfo"
 	PathJWKS      = "/jwks.json"
@@ -18,12 +19,13 @@ const (
 	PathMetadata  = "/.well-known/oauth-authorization-server"
 )
 
-// Metadata is the discovery document (OpenID Connect Discovery 1.0, 3; RFC 8414, 2; RFC 9207, 3).
+// Metadata is the discovery document (OpenID Connect Discovery 1.0, 3; RFC 8414, 2; RFC 9207, 3; RFC 9126, 5; RFC 9101, 9; JWT Secured Authorization Response Mode, 4).
 type Metadata struct {
 	Issuer               string   `json:"issuer"`
 	Authorization        string   `json:"authorization_endpoint"`
 	Token                string   `json:"token_endpoint"`
 	UserInfo             string   `json:"userinfo_endpoint"`
+	Push                 string   `json:"pushed_authorization_request_endpoint"`
 	JWKS                 string   `json:"jwks_uri"`
 	EndSession           string   `json:"end_session_endpoint"`
 	Scopes               []string `json:"scopes_supported"`
@@ -40,6 +42,8 @@ type Metadata struct {
 	ClaimsParameter      bool     `json:"claims_parameter_supported"`
 	RequestParameter     bool     `json:"request_parameter_supported"`
 	RequestURIParameter  bool     `json:"request_uri_parameter_supported"`
+	RequestAlgs          []string `json:"request_object_signing_alg_values_supported"`
+	AnswerAlgs           []string `json:"authorization_signing_alg_values_supported"`
 	PKCEMethods          []string `json:"code_challenge_methods_supported"`
 	IssParameter         bool     `json:"authorization_response_iss_parameter_supported"`
 	PromptValues         []string `json:"prompt_values_supported"`
@@ -53,8 +57,9 @@ type Metadata struct {
 func Discovery(issuer string, locales, acrValues, assertionAlgs []string) ([]byte, error) {
 	m := Metadata{
 		Issuer: issuer, Authorization: issuer + PathAuthorize, Token: issuer + PathToken, UserInfo: issuer + PathUserInfo,
+		Push: issuer + PathPush, RequestParameter: true, RequestAlgs: assertionAlgs, AnswerAlgs: []string{"RS256", "ES256"},
 		JWKS: issuer + PathJWKS, EndSession: issuer + PathLogout, Scopes: Scopes,
-		ResponseTypes: []string{"code"}, ResponseModes: []string{ModeQuery, ModeFormPost},
+		ResponseTypes: []string{"code"}, ResponseModes: []string{ModeQuery, ModeFormPost, ModeJWT, ModeQueryJWT, ModeFormPostJWT},
 		GrantTypes: []string{GrantAuthorizationCode}, ACRValues: acrValues, SubjectTypes: []string{"pairwise", "public"},
 		IDTokenAlgs: []string{"RS256", "ES256"}, AuthMethods: []string{MethodBasic, MethodPost, MethodPrivateKeyJWT, MethodNone},
 		AuthAlgs: assertionAlgs,

@@ -13,7 +13,7 @@ const (
 // Code is an error code of OAuth or OpenID Connect.
 type Code string
 
-// The codes (RFC 6749, 4.1.2.1 and 5.2; OpenID Connect Core 1.0, 3.1.2.6; RFC 6750, 3.1;
+// The codes (RFC 6749, 4.1.2.1 and 5.2; OpenID Connect Core 1.0, 3.1.2.6; RFC 6750, 3.1; RFC 9101, 7;
 // Initiating User Registration 1.0 uses none of its own).
 const (
 	InvalidRequest          Code = "invalid_request"
@@ -32,6 +32,8 @@ const (
 	InteractionRequired     Code = "interaction_required"
 	AccountSelection        Code = "account_selection_required"
 	RequestNotSupported     Code = "request_not_supported"
+	InvalidRequestObject    Code = "invalid_request_object"
+	InvalidRequestURI       Code = "invalid_request_uri"
 	RequestURINotSupported  Code = "request_uri_not_supported"
 	RegistrationUnsupported Code = "registration_not_supported"
 	UnmetAuthentication     Code = "unmet_authentication_requirements"

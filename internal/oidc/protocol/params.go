@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -55,6 +56,22 @@ func ParseParams(raw string) (Params, *Error) {
 		p.values[name] = value
 	}
 	return p, nil
+}
+
+// ParamsOf are parameters that were read before.
+func ParamsOf(values map[string]string) Params {
+	return Params{values: values, repeated: map[string]bool{}}
+}
+
+// Without are the parameters but for those named, as they can be stored.
+func (p Params) Without(names ...string) map[string]string {
+	out := map[string]string{}
+	for name, value := range p.values {
+		if !slices.Contains(names, name) {
+			out[name] = value
+		}
+	}
+	return out
 }
 
 // Get is the value of a parameter; empty when it is absent.

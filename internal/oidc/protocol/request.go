@@ -11,12 +11,19 @@ type Client struct {
 	RequirePKCE  bool
 	FormPost     bool
 	Scopes       []string
+
+	RequirePushed bool // only requests that were pushed count (RFC 9126, 6)
+	RequireObject bool // only request objects count (RFC 9101, 10.5)
 }
 
-// The response modes (OAuth 2.0 Multiple Response Type Encoding Practices; Form Post Response Mode).
+// The response modes (OAuth 2.0 Multiple Response Type Encoding Practices; Form Post
+// Response Mode; JWT Secured Authorization Response Mode, 2.3).
 const (
-	ModeQuery    = "query"
-	ModeFormPost = "form_post"
+	ModeQuery       = "query"
+	ModeFormPost    = "form_post"
+	ModeJWT         = "jwt" // of the code flow: query.jwt
+	ModeQueryJWT    = "query.jwt"
+	ModeFormPostJWT = "form_post.jwt"
 )
 
 // Prompt is the parsed prompt parameter (OpenID Connect Core 1.0, 3.1.2.1; Initiating User Registration 1.0).
@@ -47,6 +54,7 @@ type Request struct {
 	UserInfo     []string `json:"userinfo,omitempty"`     // claims by the claims parameter
 	IDToken      []string `json:"idToken,omitempty"`      // claims by the claims parameter
 	Subject      string   `json:"subject,omitempty"`      // the subject that must be signed in
+	Pushed       string   `json:"pushed,omitempty"`       // the pushed request that this is; used up when a code is made
 }
 
 // Named are the two parameters that decide where an error may go.
@@ -62,13 +70,19 @@ func Named(p Params) (clientID string, err *Error) {
 	return p.Get("client_id"), nil
 }
 
+// Came says how the parameters of a request came in.
+type Came struct {
+	Pushed bool // by the client itself (RFC 9126)
+	Signed bool // in a request object (RFC 9101)
+}
+
 // Check puts an authorization request to every rule, in order, and stops at the
 // first one that fails. With an error to the client, the returned request holds
 // at least its redirect address, response mode and state.
-func Check(p Params, c Client) (*Request, *Error) {
-	d := &draft{params: p, client: c, request: &Request{ClientID: c.ID, ResponseMode: ModeQuery}}
+func Check(p Params, c Client, came Came) (*Request, *Error) {
+	d := &draft{params: p, client: c, came: came, request: &Request{ClientID: c.ID, ResponseMode: ModeQuery}}
 	for _, rule := range []func(*draft) *Error{
-		redirectURI, state, responseMode, noRepetition, noRequestObject, responseType,
+		redirectURI, state, responseMode, noRepetition, wayIn, responseType,
 		scope, nonce, pkce, prompt, maxAge, locales, loginHint, acrValues, claims, hint,
 	} {
 		if err := rule(d); err != nil {
@@ -82,6 +96,7 @@ func Check(p Params, c Client) (*Request, *Error) {
 type draft struct {
 	params  Params
 	client  Client
+	came    Came
 	request *Request
 }
 

@@ -34,7 +34,7 @@ func check(t *testing.T, v url.Values, c Client) (*Request, *Error) {
 	if _, err := Named(p); err != nil {
 		return nil, err
 	}
-	return Check(p, c)
+	return Check(p, c, Came{})
 }
 
 func TestAGoodRequestKeepsEveryRule(t *testing.T) {
@@ -93,6 +93,9 @@ func TestEachRuleRefusesWithItsCodeAndDestination(t *testing.T) {
 		{"request object", set("request", "x"), RequestNotSupported, ToClient},
 		{"request uri", set("request_uri", "https://service.example/r"), RequestURINotSupported, ToClient},
 		{"registration", set("registration", "{}"), RegistrationUnsupported, ToClient},
+		{"not pushed", func(_ url.Values, c *Client) { c.RequirePushed = true }, InvalidRequest, ToClient},
+		{"not signed", func(_ url.Values, c *Client) { c.RequireObject = true }, InvalidRequest, ToClient},
+		{"fragment.jwt", set("response_mode", "fragment.jwt"), InvalidRequest, ToClient},
 		{"no openid", set("scope", "email"), InvalidScope, ToClient},
 		{"no scope", set("scope", ""), InvalidScope, ToClient},
 		{"no PKCE", set("code_challenge", ""), InvalidRequest, ToClient},
@@ -223,7 +226,7 @@ func FuzzAnAuthorizationRequestNeverPanicsAndNeverLeavesTheRegisteredAddress(f *
 		if err != nil {
 			return
 		}
-		r, err := Check(p, client())
+		r, err := Check(p, client(), Came{})
 		if err != nil && err.Where == ToPage {
 			return
 		}

@@ -3,6 +3,7 @@ package protocol
 import (
 	"net/url"
 	"strings"
+	"time"
 )
 
 // Param is one parameter of an answer; answers keep the order.
@@ -24,6 +25,32 @@ func (r *Request) answer(issuer string, params ...Param) []Param {
 	}
 	return append(params, Param{"iss", issuer})
 }
+
+// Posts reports whether the answer is posted by a form.
+func (r *Request) Posts() bool {
+	return r.ResponseMode == ModeFormPost || r.ResponseMode == ModeFormPostJWT
+}
+
+// Secured reports whether the answer goes out as one signed JWT.
+func (r *Request) Secured() bool {
+	return r.ResponseMode == ModeQueryJWT || r.ResponseMode == ModeFormPostJWT
+}
+
+// answerLife is how long a signed answer is good (JWT Secured Authorization Response
+// Mode, 2.1: at most ten minutes).
+const answerLife = 10 * time.Minute
+
+// AnswerClaims are the claims of a signed answer (JWT Secured Authorization Response Mode, 2.1).
+func (r *Request) AnswerClaims(params []Param, now time.Time) map[string]any {
+	out := map[string]any{"aud": r.ClientID, "exp": now.Add(answerLife).Unix()}
+	for _, p := range params { // iss is among them
+		out[p.Name] = p.Value
+	}
+	return out
+}
+
+// Secure are the parameters of a signed answer.
+func Secure(token string) []Param { return []Param{{"response", token}} }
 
 // AppendQuery adds parameters to an address, keeping the query it may have (RFC 6749, 3.1.2).
 func AppendQuery(uri string, params []Param) string {

@@ -42,20 +42,23 @@ func state(d *draft) *Error {
 }
 
 // The code goes back in the query, or by form_post when the client is registered
-// for it. Fragments are never used (RFC 9700, 2.1.2).
+// for it; as it is or in a signed JWT. Fragments are never used (RFC 9700, 2.1.2).
 func responseMode(d *draft) *Error {
 	switch mode := d.params.Get("response_mode"); {
 	case d.params.Repeated("response_mode"):
 		return refuse(InvalidRequest, "response_mode was sent twice")
 	case mode == "" || mode == ModeQuery:
 		return nil
-	case mode == ModeFormPost && d.client.FormPost:
-		d.request.ResponseMode = ModeFormPost
+	case mode == ModeJWT || mode == ModeQueryJWT:
+		d.request.ResponseMode = ModeQueryJWT
 		return nil
-	case mode == ModeFormPost:
+	case (mode == ModeFormPost || mode == ModeFormPostJWT) && d.client.FormPost:
+		d.request.ResponseMode = mode
+		return nil
+	case mode == ModeFormPost || mode == ModeFormPostJWT:
 		return refuse(InvalidRequest, "response_mode form_post is not enabled for this client")
 	default:
-		return refuse(InvalidRequest, "response_mode must be query or form_post")
+		return refuse(InvalidRequest, "response_mode must be query, form_post, jwt, query.jwt or form_post.jwt")
 	}
 }
 
@@ -67,14 +70,20 @@ func noRepetition(d *draft) *Error {
 	return nil
 }
 
-// Request objects and registration by request are answered with their own codes
+// A client can be registered for pushed requests or for request objects only (RFC 9126,
+// 6; RFC 9101, 10.5): then nothing that a browser could have changed counts. What is not
+// supported is answered with their own codes
 // (OpenID Connect Core 1.0, 6.1, 6.2 and 7.2.1).
-func noRequestObject(d *draft) *Error {
+func wayIn(d *draft) *Error {
 	switch {
+	case d.client.RequirePushed && !d.came.Pushed:
+		return refuse(InvalidRequest, "this client must push its authorization requests (RFC 9126)")
+	case d.client.RequireObject && !d.came.Signed:
+		return refuse(InvalidRequest, "this client must send signed request objects (RFC 9101)")
 	case d.params.Get("request") != "":
-		return refuse(RequestNotSupported, "the request parameter is not supported")
+		return refuse(RequestNotSupported, "no keys are registered that a request object of this client could be verified with")
 	case d.params.Get("request_uri") != "":
-		return refuse(RequestURINotSupported, "the request_uri parameter is not supported")
+		return refuse(RequestURINotSupported, "request_uri must be one that was given for a pushed request")
 	case d.params.Get("registration") != "":
 		return refuse(RegistrationUnsupported, "the registration parameter is not supported")
 	}

@@ -243,3 +243,17 @@ func TestAnUnknownTimeIsNoClaim(t *testing.T) {
 		t.Errorf("auth_time %v", got)
 	}
 }
+
+func FuzzARequestObjectNeverPanics(f *testing.F) {
+	for _, s := range []string{`{}`, `{"client_id":"service","aud":["x"],"exp":1e300,"nbf":-1}`, `{"client_id":{},"claims":{"a":[null]}}`, `[`, "{\"a\":\"\x00\"}"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		for _, strict := range []bool{false, true} {
+			p, err := ObjectParams(payload, "", "service", "https://issuer.example", time.Unix(1_700_000_000, 0), strict)
+			if err == nil && (p.Get("client_id") != "service" || p.Get("request") != "" || p.Get("request_uri") != "") {
+				t.Fatal("a request object of another client, or one that holds another")
+			}
+		}
+	})
+}

@@ -1,0 +1,82 @@
+package authorize
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"parvis/internal/db"
+	"parvis/internal/grant"
+	"parvis/internal/oidc/machine"
+	"parvis/internal/oidc/protocol"
+	"parvis/internal/pushed"
+	"parvis/internal/relyingparty"
+)
+
+// push is POST /par: a client sends its authorization request itself, before it sends
+// anybody, and gets a name for it (RFC 9126). Every rule is put to it here, so that the
+// service's team learns of a mistake and not the person.
+func (e *Endpoint) push(w http.ResponseWriter, r *http.Request) error {
+	party, sent, assertion, err := e.Door.Client(r)
+	if err != nil {
+		return err //nolint:wrapcheck // the refusal, or wrapped there
+	}
+	request, bad, err := e.pushable(r, party, sent)
+	if err != nil {
+		return err
+	}
+	if bad != nil {
+		refusal := *bad
+		refusal.Where = protocol.Direct // RFC 9126, 2.3
+		return e.Door.Refused(r, party, &refusal)
+	}
+	name := pushed.NewName()
+	fresh, err := e.keep(r, party, assertion, name, request)
+	if err != nil {
+		return err
+	}
+	if !fresh {
+		return e.Door.Refused(r, party, protocol.ClientRefused().Because(protocol.AssertionReplayed))
+	}
+	return machine.Answer(w, http.StatusCreated, map[string]any{
+		"request_uri": string(name), "expires_in": int64(e.Pushed.Settings.Life / time.Second),
+	})
+}
+
+// pushable puts a request to every rule. What authenticated the client is no part of it.
+func (e *Endpoint) pushable(r *http.Request, party *relyingparty.RelyingParty, sent protocol.Params) (pushed.Request, *protocol.Error, error) {
+	if sent.Get("request_uri") != "" { // RFC 9126, 2.1
+		return pushed.Request{}, &protocol.Error{Code: protocol.InvalidRequest, Description: "request_uri cannot be pushed"}, nil
+	}
+	params, how, bad, err := e.unwrap(r.Context(), party, sent)
+	if bad != nil || err != nil {
+		return pushed.Request{}, bad, err
+	}
+	named := params.Get("client_id")
+	if named != "" && named != string(party.ID) {
+		return pushed.Request{}, &protocol.Error{Code: protocol.InvalidRequest, Description: "client_id differs from who authenticated"}, nil
+	}
+	how.Pushed = true
+	request, bad := protocol.Check(params, client(party), how.Came)
+	if bad == nil {
+		bad = e.hint(request)
+	}
+	kept := params.Without("client_secret", "client_assertion", "client_assertion_type", "request")
+	return pushed.Request{RelyingParty: party.ID, Parameters: kept, Signed: how.Signed}, bad, nil
+}
+
+// keep stores a request, unless the assertion of its client was used before.
+func (e *Endpoint) keep(r *http.Request, party *relyingparty.RelyingParty, assertion *grant.Assertion, name pushed.Name, request pushed.Request) (fresh bool, err error) {
+	err = e.DB.WriteStatement(r.Context(), func(tx *db.Tx) (err error) {
+		if fresh = assertion == nil; !fresh {
+			if fresh, err = e.Grants.UseAssertion(tx, party.ID, *assertion); err != nil || !fresh {
+				return err
+			}
+		}
+		return e.Pushed.Push(tx, name, request)
+	})
+	if err != nil {
+		return false, fmt.Errorf("authorize: push: %w", err)
+	}
+	return fresh, nil
+}

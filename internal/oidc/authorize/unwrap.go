@@ -1,0 +1,82 @@
+package authorize
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"parvis/internal/db"
+	"parvis/internal/jose"
+	"parvis/internal/oidc/protocol"
+	"parvis/internal/pushed"
+	"parvis/internal/relyingparty"
+)
+
+// way is how the parameters of a request came in.
+type way struct {
+	protocol.Came
+
+	pushed string // pushed.Name.Key of the request that was pushed
+}
+
+// unwrap gives the parameters that count: those that were pushed, those of a request
+// object, or those that were sent. The error that is a *protocol.Error is for a page: of
+// what is refused here nothing can be trusted, the address of the answer neither.
+func (e *Endpoint) unwrap(ctx context.Context, party *relyingparty.RelyingParty, sent protocol.Params) (protocol.Params, way, *protocol.Error, error) {
+	uri, object := sent.Get("request_uri"), sent.Get("request")
+	switch {
+	case (uri != "" || object != "") && sent.Repeated():
+		return sent, way{}, &protocol.Error{Code: protocol.InvalidRequest, Description: "a parameter was sent twice"}, nil
+	case uri != "" && object != "": // RFC 9101, 5
+		return sent, way{}, &protocol.Error{Code: protocol.InvalidRequest, Description: "request and request_uri exclude each other"}, nil
+	case pushed.IsName(uri):
+		return e.pushedBefore(ctx, party, pushed.Name(uri))
+	case object != "" && party.Signs():
+		params, bad := e.object(ctx, party, object)
+		return params, way{Came: protocol.Came{Signed: true}}, bad, nil
+	}
+	return sent, way{}, nil, nil
+}
+
+// pushedBefore finds a request that this client pushed. It can be looked at again while it
+// lives: it is used up when a code is made.
+func (e *Endpoint) pushedBefore(ctx context.Context, party *relyingparty.RelyingParty, name pushed.Name) (protocol.Params, way, *protocol.Error, error) {
+	var found pushed.Request
+	var ok bool
+	err := e.DB.Read(ctx, func(tx *db.Tx) (err error) {
+		found, ok, err = e.Pushed.Find(tx, name, party.ID)
+		return err
+	})
+	if err != nil {
+		return protocol.Params{}, way{}, nil, fmt.Errorf("authorize: %w", err)
+	}
+	if !ok {
+		return protocol.Params{}, way{}, usedUp(), nil
+	}
+	how := way{Came: protocol.Came{Pushed: true, Signed: found.Signed}, pushed: name.Key()}
+	return protocol.ParamsOf(found.Parameters), how, nil, nil
+}
+
+// usedUp is the one answer to a request_uri that gives nothing.
+func usedUp() *protocol.Error {
+	return &protocol.Error{
+		Code: protocol.InvalidRequestURI, Where: protocol.ToPage,
+		Description: "the request_uri was used, has expired, or was given to another client",
+	}
+}
+
+// object verifies a request object with the keys of its client and reads its parameters.
+func (e *Endpoint) object(ctx context.Context, party *relyingparty.RelyingParty, object string) (protocol.Params, *protocol.Error) {
+	algs := jose.Algorithms()
+	if party.RequestObjectAlg != "" {
+		algs = []jose.Algorithm{party.RequestObjectAlg}
+	}
+	payload, head, err := e.Keys.Verify(ctx, party, object, algs...)
+	switch {
+	case errors.Is(err, jose.ErrSignature):
+		return protocol.Params{}, protocol.ObjectRefused().Because(protocol.ObjectSignature)
+	case err != nil:
+		return protocol.Params{}, protocol.ObjectRefused().Because(protocol.ObjectMalformed)
+	}
+	return protocol.ObjectParams(payload, head.Type, string(party.ID), e.Issuer, e.Now(), party.RequireObject)
+}
