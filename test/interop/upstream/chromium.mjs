@@ -26,10 +26,11 @@ export async function walkInChromium(serve, service, partner) {
       const sub = await arrive(first, service);
       await first.context().close();
 
-      const again = await person(browser, { script });
+      const again = await person(browser, { script, lang: script ? "fr" : "en", width: script ? 320 : 1280 });
       await toThePartner(again, service, partner);
       await signIn(again, partner, name);
       assert.equal(await arrive(again, service), sub, "one person has one subject at the service");
+      await leave(again, serve, partner);
       await again.context().close();
     }
   } finally {
@@ -56,6 +57,25 @@ async function signIn(page, partner, name) {
   await page.locator("[name=password]").fill("paper lantern");
   await page.locator("#submit_button, [type=submit]").first().click();
   if (!page.script) await page.locator('form[action*="/callback"] button').click(); // its page posts the answer by a script, or by this button
+}
+
+// Out of here and, by choice, of the partner, whose answer comes back by itself.
+async function leave(page, serve, partner) {
+  await page.goto(`${serve.issuer}/signout`);
+  await page.locator("form#sign-out #submit").click();
+  await at(page, "signed-out");
+  await page.locator("#partner-sign-out").click();
+  await page.locator("#partner-left").waitFor();
+  await sound(page, "left");
+  await page.reload(); // the answer counts once, and the page says how it is done there
+  await page.locator("#partner-not-left").waitFor();
+  await sound(page, "not-left");
+  await page.goto(`${serve.issuer}/partner/${partner.id}/logout?SAMLRequest=x`);
+  await at(page, "partner-sign-out-refused");
+  await sound(page);
+  await page.locator("#sign-out-link").click();
+  await at(page, "signed-out");
+  assert.deepEqual(page.blocked, [], "no policy stopped anything");
 }
 
 async function arrive(page, service) {

@@ -43,6 +43,7 @@ export async function simpleSAMLphp(parvis, { id = "simplesamlphp", binding = "r
 
 class SimpleSAMLphp {
   strong = "urn:parvis:acr:2";
+  answers = true; // it says what came of a sign-out there
   requests = []; // as they came
 
   constructor(fields) { Object.assign(this, fields); }
@@ -87,7 +88,7 @@ $config = ['people' => ['PartnerLogin']];
   // What the partner says of itself: its keys, and that it verifies requests and encrypts.
   host() {
     writeFileSync(join(this.folder, "metadata", "saml20-idp-hosted.php"), `<?php\n$metadata['__DYNAMIC:1__'] = ${php({
-      host: "__DEFAULT__", privatekey: `${this.key}.pem`, certificate: `${this.key}.crt`, auth: "people", "validate.authnrequest": true, "redirect.validate": true,
+      host: "__DEFAULT__", privatekey: `${this.key}.pem`, certificate: `${this.key}.crt`, auth: "people", "validate.authnrequest": true, "validate.logout": true, "redirect.validate": true,
       SingleSignOnServiceBinding: ["urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect", "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"], "assertion.encryption": true, "saml20.sign.response": true, "saml20.sign.assertion": true, "sign.logout": true,
       NameIDFormat: "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent",
       authproc: {
@@ -166,10 +167,26 @@ $config = ['people' => ['PartnerLogin']];
     return jar.follow(new URL(posted.headers.get("location"), action), stop);
   }
 
+  // It asks nobody: our request, which it verifies, ends its session, and its answer has led back already.
+  async leave(jar, step) {
+    assert.ok(step.from.some((url) => url.origin === new URL(this.issuer).origin), `not sent to the partner: ${step.from}`);
+    return step;
+  }
+
+  // Signing out there: it tells each service by the browser, in turn, and then shows its own page.
+  async hangUp(jar) {
+    const own = `${this.issuer}logout.php`;
+    const step = await jar.follow(new URL(`${this.issuer}saml2/idp/initSLO.php?RelayState=${encodeURIComponent(own)}`));
+    assert.ok(step.from.some((url) => url.href.startsWith(`${this.parvis}/partner/${this.id}/logout?SAMLRequest=`)), `the partner asked nobody to sign out: ${step.from} ${step.html?.slice(0, 800)}\n${this.log()}`);
+    assert.ok(step.from.some((url) => url.pathname.endsWith("SingleLogoutService.php") && url.searchParams.has("SAMLResponse")), `no answer of ours: ${step.from}`);
+    assert.equal(step.url.href, own, `its own page is not there: ${step.html?.slice(0, 800)}\n${this.log()}`);
+  }
+
   // What the partner has learned, of all that happened: its log holds every message as it was read.
   check(service) {
     const log = readFileSync(join(this.folder, "log", "simplesamlphp.log"), "utf8");
     assert.match(log, /AuthnRequest/, "its log holds our requests");
+    assert.match(log, /<samlp:LogoutRequest[^]*SessionIndex/, "its log holds our requests to sign out");
     assert.ok(!log.includes(service.partner.id) && !log.includes(service.partner.redirectUri), "the service stands in no request");
   }
 

@@ -10,7 +10,9 @@
 //   stop(), start()     it is away, and back
 //   leave(jar, step, stop)
 //                       (optional) says yes on the partner's sign-out page, and comes back
-//   tells               (optional) it says by itself that somebody signed out there
+//   answers             (optional) it says what came of a sign-out there
+//   tells               (optional) its machine says by itself that somebody signed out there
+//   hangUp(jar)         (optional) signs out on its own pages, which tell us by the browser
 //   known(serve)        (optional) registers Parvis there, once it runs
 //   check(service)      (optional) what the partner has learned of all that happened
 //   close()             ends it
@@ -112,9 +114,20 @@ export async function walk(serve, service, partner) {
     await service.arrive(jar, await visit(jar, { person: "first" }));
     const asked = on(await jar.follow(new URL(`${serve.issuer}/signout`)), "sign-out");
     const out = on(await jar.post(asked.url, asked.html, "sign-out", {}), "signed-out");
-    const there = new URL(out.html.match(/id="partner-sign-out" href="([^"]*)"/)[1].replaceAll("&amp;", "&"));
+    const there = new URL(out.html.match(/id="partner-sign-out" href="([^"]*)"/)[1].replaceAll("&amp;", "&"), out.url);
     const back = on(await partner.leave(jar, await jar.follow(there), serve.issuer), "signed-out");
-    assert.ok(back.url.pathname === `/partner/${partner.id}/signed-out` && back.html.includes('id="partner-back"'), back.url.href);
+    assert.ok(back.url.pathname === `/partner/${partner.id}/${partner.answers ? "logout" : "signed-out"}`, back.url.href);
+    assert.ok(back.html.includes(`id="${partner.answers ? "partner-left" : "partner-back"}"`), back.html.slice(0, 2500));
+    if (partner.hangUp) {
+      const other = new Jar();
+      await service.arrive(other, await visit(other, { person: "first" }));
+      const elsewhere = new Jar();
+      await service.arrive(elsewhere, await visit(elsewhere, { person: "first" }));
+      on(await other.follow(new URL(`${serve.issuer}/services`)), "connected-services");
+      await partner.hangUp(other);
+      assert.notEqual(pageOf(await other.follow(new URL(`${serve.issuer}/services`))), "connected-services", "the session here outlives the one at the partner");
+      on(await elsewhere.follow(new URL(`${serve.issuer}/services`)), "connected-services"); // opened by another session there
+    }
     if (!partner.tells) return;
     const other = new Jar();
     await service.arrive(other, await visit(other, { person: "first" }));
