@@ -206,7 +206,8 @@ func abroad(f flow.Flow, c chosen) (session.Abroad, error) {
 
 // open starts the first session, remembers the browser and welcomes the owner.
 func (j *Journey) open(tx *db.Tx, f flow.Flow, c chosen, a account.Account) error {
-	n := c.session
+	n, with := c.session, notice.DeviceOf(c.visitor.UserAgent)
+	n.Browser, n.System = with.Browser, with.System
 	n.Facts = first(f, c, tx.Now()).With(policy.Email, db.Time(f.State.Progress.ProvenAt), f.ID)
 	var err error
 	if n.There, err = abroad(f, c); err != nil {

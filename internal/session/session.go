@@ -52,6 +52,8 @@ type Session struct {
 	IdleEndsAt time.Time // when it ends if nothing happens
 	EndsAt     time.Time // when it ends whatever happens
 	Reason     EndReason // why it ended, for Ended
+	Browser    string    // with which it was opened, in a word of a closed list, e.g. "Firefox"; "" unknown
+	System     string    // that of its system, e.g. "Android"; "" unknown
 
 	there []byte // sealed: see There
 }
@@ -82,6 +84,8 @@ type New struct {
 	Account id.Account
 	Facts   policy.Facts
 	There   Abroad // of one that a sign-in partner opened
+	Browser string // with which it is opened, in a word of a closed list, e.g. "Firefox"; "" unknown
+	System  string // that of its system, e.g. "Android"; "" unknown
 }
 
 // LogValue keeps the token out of the log.
@@ -108,15 +112,16 @@ func (s Sessions) Start(tx *db.Tx, n New) (Session, error) {
 	now := tx.Now()
 	ends := now.Add(s.Settings.Absolute)
 	there, index := s.sealThere(n)
-	err = tx.ExecOne(`INSERT INTO session (id, token_digest, account_id, facts, created_at, touched_at, ends_at, there, there_index)
-		VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8)`,
-		n.ID, secret.Digest(n.Token), n.Account, string(facts), db.Millis(now), db.Millis(ends), there, index)
+	err = tx.ExecOne(`INSERT INTO session (id, token_digest, account_id, facts, created_at, touched_at, ends_at, there, there_index, browser, system)
+		VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8, $9, $10)`,
+		n.ID, secret.Digest(n.Token), n.Account, string(facts), db.Millis(now), db.Millis(ends), there, index, n.Browser, n.System)
 	if err != nil {
 		return Session{}, fmt.Errorf("session: start: %w", err)
 	}
 	return Session{
 		ID: n.ID, Account: n.Account, Facts: n.Facts, Standing: Live, there: there,
 		CreatedAt: now, TouchedAt: now, IdleEndsAt: s.idleEnd(now, ends), EndsAt: ends,
+		Browser: n.Browser, System: n.System,
 	}, nil
 }
 
@@ -133,14 +138,14 @@ func (s Sessions) Reauthenticate(tx *db.Tx, older string, n New) (Session, error
 	return s.Start(tx, n)
 }
 
-const columns = `id, account_id, facts, created_at, touched_at, ends_at, ended_at, end_reason, there`
+const columns = `id, account_id, facts, created_at, touched_at, ends_at, ended_at, end_reason, there, browser, system`
 
 func (s Sessions) scan(r interface{ Scan(dest ...any) error }, now time.Time) (Session, error) {
 	var out Session
 	var facts string
 	var ended time.Time
 	err := r.Scan(&out.ID, &out.Account, &facts, db.ScanTime(&out.CreatedAt), db.ScanTime(&out.TouchedAt),
-		db.ScanTime(&out.EndsAt), db.NullTime(&ended), db.ScanText(&out.Reason), &out.there)
+		db.ScanTime(&out.EndsAt), db.NullTime(&ended), db.ScanText(&out.Reason), &out.there, &out.Browser, &out.System)
 	if err != nil {
 		return Session{}, err
 	}
@@ -218,6 +223,17 @@ func (s Sessions) Touch(tx *db.Tx, session id.Session) (bool, error) {
 		db.Millis(now), session, db.Millis(now.Add(-s.Settings.Idle)))
 	if err != nil {
 		return false, fmt.Errorf("session: touch: %w", err)
+	}
+	return n == 1, nil
+}
+
+// EndOne ends one live session of an account; false when the account has no such one (any more).
+func (s Sessions) EndOne(tx *db.Tx, account id.Account, session id.Session, reason EndReason) (bool, error) {
+	n, err := tx.Exec(`UPDATE session SET ended_at = $1, end_reason = $2, there = NULL
+		WHERE id = $3 AND account_id = $4 AND ended_at IS NULL AND ends_at > $1 AND touched_at > $5`,
+		db.Millis(tx.Now()), reason, session, account, db.Millis(tx.Now().Add(-s.Settings.Idle)))
+	if err != nil {
+		return false, fmt.Errorf("session: end one: %w", err)
 	}
 	return n == 1, nil
 }

@@ -364,8 +364,8 @@ func (j *Journey) openSession(tx *db.Tx, v flow.Visitor, f flow.Flow, o opened, 
 	if err != nil {
 		return false, err
 	}
-	n := o.session
-	n.Facts = facts
+	n, with := o.session, notice.DeviceOf(v.UserAgent)
+	n.Facts, n.Browser, n.System = facts, with.Browser, with.System
 	kept, remembered, err := j.Sessions.Remembered(tx, a.device, a.account.ID)
 	if err != nil {
 		return false, err
