@@ -45,7 +45,7 @@ func (h *House) doors(Options) error {
 	}
 	pages.Routes(mux)
 	own, err := accountui.New(accountui.Config{
-		Site: h.Site, Visitor: h.Visitor, Signin: h.Signin, Stepup: h.Stepup, Merging: h.Merging, Leaving: h.Leaving, Profile: h.Profile, Policy: h.Policy, Partnering: h.Partnering, Parties: h.Registry, Upstreams: h.Upstreams, Table: h.Table,
+		Site: h.Site, Visitor: h.Visitor, Signin: h.Signin, Stepup: h.Stepup, Merging: h.Merging, Leaving: h.Leaving, Profile: h.Profile, Policy: h.Policy, Partnering: h.Partnering, Activity: h.Activity, Parties: h.Registry, Upstreams: h.Upstreams, Table: h.Table,
 		Idle: c.Session.Idle, Now: h.Now,
 	})
 	if err != nil {

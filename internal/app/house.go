@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"parvis/internal/account"
+	"parvis/internal/activity"
 	"parvis/internal/audit"
 	"parvis/internal/authenticator"
 	"parvis/internal/authenticator/backupcode"
@@ -135,6 +136,7 @@ type House struct {
 	Departure  *departure.Journey
 	Leaving    *leaving.Journey
 	Leavings   handover.Leavings
+	Activity   *activity.Journey
 	Visitor    *visit.Visitor
 	Jobs       *job.Runner
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"parvis/internal/account"
+	"parvis/internal/activity"
 	"parvis/internal/assist"
 	"parvis/internal/authenticator"
 	"parvis/internal/authenticator/backupcode"
@@ -118,6 +119,7 @@ func (h *House) journeys(Options) error {
 		DB: h.DB, Upstreams: h.Upstreams, Links: h.Links, Leavings: h.Leavings, Answers: handover.Answers{DB: h.DB, Keys: h.Keys},
 		Sessions: h.Sessions, Audit: h.Audit, Limiter: h.Limiter,
 	}
+	h.Activity = &activity.Journey{DB: h.DB, Owners: h.Owners, Grants: h.Grants}
 	h.Jobs = &job.Runner{DB: h.DB, Node: node(), Jobs: h.jobs(), Logger: h.Log}
 	h.Visitor = &visit.Visitor{DB: h.DB, Sessions: h.Sessions, Accounts: h.Accounts, Doors: visit.Doors{Keys: h.Keys, Lasts: h.Config.Signin.RememberDoor, Now: h.Now}}
 	return nil

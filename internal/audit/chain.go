@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
+	"strings"
 	"time"
 
 	"parvis/internal/db"
@@ -243,6 +245,51 @@ func (l *Log) collect(rows *db.Rows, err error) ([]Event, error) {
 		if out[i], err = l.event(r); err != nil {
 			return nil, err
 		}
+	}
+	return out, nil
+}
+
+// Before reads the events of an account that have one of some names and are older than
+// one of its events ("" for the newest ones), newest first, at most limit. Between the
+// events of one instant the identifiers decide, so that no page repeats or leaves out one.
+func (l *Log) Before(tx *db.Tx, account id.Account, names []Name, older id.Event, limit int) ([]Event, error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
+	args, marks := []any{account}, make([]string, len(names))
+	for i, n := range names {
+		args = append(args, n)
+		marks[i] = "$" + strconv.Itoa(len(args))
+	}
+	query := `SELECT ` + columns + ` FROM audit_event WHERE account = $1 AND name IN (` + strings.Join(marks, ", ") + `)`
+	if older != "" {
+		args = append(args, older)
+		query += ` AND (at, id) < (SELECT at, id FROM audit_event WHERE account = $1 AND id = $` + strconv.Itoa(len(args)) + `)`
+	}
+	args = append(args, limit)
+	rows, err := tx.Query(query+` ORDER BY at DESC, id DESC LIMIT $`+strconv.Itoa(len(args)), args...)
+	return l.collect(rows, err)
+}
+
+// InSessions tells in which of some sessions of an account an event of a name was recorded.
+func (l *Log) InSessions(tx *db.Tx, account id.Account, name Name, sessions []id.Session) (map[id.Session]bool, error) {
+	out := map[id.Session]bool{}
+	if len(sessions) == 0 {
+		return out, nil
+	}
+	args, marks := []any{account, name}, make([]string, len(sessions))
+	for i, s := range sessions {
+		args = append(args, s)
+		marks[i] = "$" + strconv.Itoa(len(args))
+	}
+	rows, err := tx.Query(`SELECT DISTINCT session FROM audit_event
+		WHERE account = $1 AND name = $2 AND session IN (`+strings.Join(marks, ", ")+`)`, args...)
+	list, err := db.Collect(rows, err, func(r *db.Rows) (s id.Session, err error) { return s, r.Scan(&s) })
+	if err != nil {
+		return nil, fmt.Errorf("audit: sessions: %w", err)
+	}
+	for _, s := range list {
+		out[s] = true
 	}
 	return out, nil
 }

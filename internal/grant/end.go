@@ -46,6 +46,12 @@ func (g Grants) EndParty(tx *db.Tx, rp id.RelyingParty) error {
 	return g.end(tx, `relying_party = $3`, "disabled", string(rp))
 }
 
+// EndOthers revokes everything given for an account but in one session of it: its owner
+// signed out of every other one, of those that had ended before, too.
+func (g Grants) EndOthers(tx *db.Tx, account id.Account, except id.Session) error {
+	return g.end(tx, `account = $3 AND session <> $4`, "session", string(account), string(except))
+}
+
 // EndSession revokes everything given in a session. Plain signing out does not call it.
 func (g Grants) EndSession(tx *db.Tx, session id.Session) error {
 	return g.end(tx, `session = $3`, "session", string(session))

@@ -7,6 +7,7 @@ import { copyButtons } from "./copy.js";
 import { printButtons } from "./print.js";
 import { textedCodes } from "./otp.js";
 import { countdowns } from "./countdown.js";
+import { browserZone } from "./zone.js";
 
 focusErrors(document);
 passwordToggles(document);
@@ -15,4 +16,5 @@ copyButtons(document);
 printButtons(document);
 textedCodes(document);
 countdowns(document);
+browserZone(document);
 sessionWarning(document);

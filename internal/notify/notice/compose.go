@@ -15,6 +15,7 @@ const (
 	pathServices = "/services"
 	pathMethods  = "/settings/methods"
 	pathSettings = "/settings"
+	pathSessions = "/settings/sessions"
 	pathHelp     = "/help"
 	pathContact  = "/contact"
 )

@@ -91,6 +91,7 @@ func TestEveryKindHasASample(t *testing.T) {
 		KindPartnerLinked, KindPartnerUnlinked, KindPartnerBlocked, KindPartnerUnblocked, KindWaysIn, KindWaysNoAccount, KindEnrolmentReset,
 		KindAccountsMerged, KindMergeUndone, KindMergeFinished, KindAccountClosing, KindAccountKept,
 		KindAssistConfirm, KindAssistReceived, KindAssistApproved, KindAssistDone, KindAssistRefused, KindAssistExpired,
+		KindSignedOut,
 	} {
 		if !have[k] {
 			t.Errorf("%s has no sample", k)

@@ -125,6 +125,8 @@ func samples() []sample {
 			{"en": "Your language", "fr": "Votre langue"},
 		}}},
 		{"service-disconnected", ServiceDisconnected{Service: fishing, Asked: near}},
+		{"signed-out-everywhere", SignedOut{Everywhere: true, Asked: near}},
+		{"signed-out-others", SignedOut{Asked: handheld}},
 		{"one-time-code", OneTimeCode{Service: fishing, Code: "402917", Valid: 10 * time.Minute, Asked: near}},
 		{"one-time-code-plain", OneTimeCode{Code: "402917", Valid: 10 * time.Minute, Asked: late}},
 		{"one-time-code-set-up", OneTimeCode{Purpose: PurposeSetUp, Code: "402917", Valid: 15 * time.Minute, Asked: handheld}},

@@ -39,7 +39,8 @@ func Priority(k Kind) int {
 		KindMethodRemoved, KindMethodWaits, KindMethodDisabled, KindBackupCodesMade, KindBackupCodeUsed, KindBackupCodesUsedUp,
 		KindBrowserRemembered, KindPartnerLinked, KindPartnerUnlinked, KindPartnerBlocked, KindPartnerUnblocked,
 		KindEnrolmentReset, KindAccountsMerged, KindMergeUndone, KindMergeFinished, KindAccountClosing, KindAccountKept,
-		KindAssistReceived, KindAssistApproved, KindAssistDone, KindAssistRefused, KindAssistExpired:
+		KindAssistReceived, KindAssistApproved, KindAssistDone, KindAssistRefused, KindAssistExpired,
+		KindSignedOut:
 		return 1
 	case KindActivated, KindServiceConnected, KindServiceDisconnected, KindContactReceived, KindContactDesk:
 		return 2

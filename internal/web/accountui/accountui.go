@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"time"
 
+	"parvis/internal/activity"
 	"parvis/internal/authenticator/password"
 	"parvis/internal/i18n"
 	"parvis/internal/id"
@@ -44,6 +45,7 @@ type Config struct {
 	Policy     password.Policy
 	Merging    *merging.Journey
 	Leaving    *leaving.Journey
+	Activity   *activity.Journey
 	Partnering *partnering.Journey
 	Parties    *relyingparty.Registry
 	Upstreams  *upstream.Registry
@@ -102,6 +104,7 @@ func (u *UI) Routes(mux *http.ServeMux) {
 
 	u.mergeRoutes(mux)
 	u.leavingRoutes(mux)
+	u.activityRoutes(mux)
 
 	mux.Handle("GET /session/ending", u.Site.Handle(u.ending))
 	mux.Handle("GET /session/ended", u.Site.Handle(u.ended))
@@ -179,6 +182,7 @@ func (u *UI) tabs(r *http.Request, at string) []kit.Tab {
 	tr := u.Site.Tr(r)
 	return []kit.Tab{
 		{Text: tr.T("account.tab.services"), URL: "/services", Current: at == "/services"},
+		{Text: tr.T("account.tab.activity"), URL: activityPath, Current: at == activityPath},
 		{Text: tr.T("account.tab.settings"), URL: settingsPath, Current: at == settingsPath},
 	}
 }

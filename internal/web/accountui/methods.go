@@ -166,9 +166,12 @@ func (u *UI) proposed(e stepup.Entry) (behind string, ok bool) {
 	return "", false
 }
 
+// typeKey is the stem of the words for types of methods.
+const typeKey = "methods-list.type."
+
 // typeName is what methods of a type are.
 func typeName(tr *i18n.Tr, t authenticator.Type) string {
-	return tr.T("methods-list.type." + string(t))
+	return tr.T(typeKey + string(t))
 }
 
 func iconOf(t authenticator.Type) string {

@@ -44,6 +44,16 @@ type House struct {
 	T     testing.TB
 	Clock *dbtest.Clock
 	Box   *mailbox.Box
+
+	database string
+	change   []func(*config.Config)
+}
+
+// Node is a second node of the same deployment: another process as far as the product
+// can tell, over the same database, clock and mailbox.
+func (h *House) Node() *House {
+	h.T.Helper()
+	return compositionOf(h.T, &House{T: h.T, Clock: h.Clock, Box: h.Box, database: h.database, change: h.change})
 }
 
 // Open composes a House over SQLite; change may alter its configuration. The
@@ -69,9 +79,14 @@ func OpenOn(t testing.TB, engine string, change ...func(*config.Config)) *House 
 
 func open(t testing.TB, database string, change ...func(*config.Config)) *House {
 	t.Helper()
-	h := &House{T: t, Clock: dbtest.NewClock(), Box: &mailbox.Box{}}
+	return compositionOf(t, &House{T: t, Clock: dbtest.NewClock(), Box: &mailbox.Box{}, database: database, change: change})
+}
+
+// compositionOf composes the service of a House and starts what it needs.
+func compositionOf(t testing.TB, h *House) *House {
+	t.Helper()
 	var err error
-	h.House, err = compose(t.Context(), database, h.Clock.Now, h.Box, slog.New(slog.NewTextHandler(t.Output(), nil)), change...)
+	h.House, err = compose(t.Context(), h.database, h.Clock.Now, h.Box, slog.New(slog.NewTextHandler(t.Output(), nil)), h.change...)
 	must(t, err)
 	t.Cleanup(func() { must(t, h.Close()) })
 	ctx := t.Context()

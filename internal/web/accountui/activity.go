@@ -1,0 +1,223 @@
+package accountui
+
+import (
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"parvis/internal/activity"
+	"parvis/internal/audit"
+	"parvis/internal/i18n"
+	"parvis/internal/id"
+	"parvis/internal/upstream"
+	"parvis/internal/web/kit"
+)
+
+const activityPath = settingsPath + "/activity"
+
+// activityPage is the data of pages/activity.html.
+type activityPage struct {
+	Zone   string // name of the zone of the times, as the script compares it
+	Lead   string
+	Days   []activityDay
+	Older  string // address of the next page; "" for none
+	Newest string // address of the first page; "" when this is it
+}
+
+// activityDay is what happened on one day.
+type activityDay struct {
+	Date string
+	Rows []activityRow
+}
+
+// activityRow is one event.
+type activityRow struct {
+	Title   string
+	Icon    string
+	Clock   string
+	At      time.Time
+	Facts   []string // with what, at which service, why
+	Here    bool     // it happened in this session
+	New     bool     // a sign-in with a device that was not known
+	Warn    bool     // an attempt, or what needs attention
+	Refused bool
+}
+
+// activity shows what happened to the account, newest first, one page of it.
+func (u *UI) activity(c *call) error {
+	query := c.r.URL.Query()
+	before := id.Event(query.Get("before"))
+	found, err := u.Activity.Events(c.r.Context(), c.visit.Visitor, before)
+	if err != nil {
+		return u.refused(c, err, activityPath)
+	}
+	partners, err := u.Upstreams.List(c.r.Context())
+	if err != nil {
+		return err
+	}
+	tr, zone := u.Site.Tr(c.r), u.zoneOf(query.Get("zone"))
+	words := eventWords{u: u, c: c, tr: tr, partners: partners}
+	data := activityPage{Zone: zone.String(), Lead: tr.T("activity.lead", "zone", tr.Zone(u.Now(), zone))}
+	for _, e := range found.Entries {
+		row, err := words.row(e, zone)
+		if err != nil {
+			return err
+		}
+		date := u.day(tr, e.At, zone)
+		if n := len(data.Days); n == 0 || data.Days[n-1].Date != date {
+			data.Days = append(data.Days, activityDay{Date: date})
+		}
+		last := &data.Days[len(data.Days)-1]
+		last.Rows = append(last.Rows, row)
+	}
+	link := url.Values{}
+	if query.Get("zone") == zone.String() {
+		link.Set("zone", zone.String())
+	}
+	title := "activity.title"
+	if before != "" {
+		title, data.Newest = "activity.title-older", addressOf(activityPath, link)
+	}
+	if found.Older != "" {
+		link.Set("before", string(found.Older))
+		data.Older = addressOf(activityPath, link)
+	}
+	return u.pages.Render(c.w, c.r, http.StatusOK, kit.View{
+		Page: "activity", Title: tr.T(title), Wide: true, Tabs: u.tabs(c.r, activityPath), Data: data,
+	})
+}
+
+func addressOf(path string, query url.Values) string {
+	if len(query) == 0 {
+		return path
+	}
+	return path + "?" + query.Encode()
+}
+
+// zoneName is what an address may name as a time zone: a name of the IANA database.
+var zoneName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_+-]{0,30}(/[A-Za-z0-9_+-]{1,30}){0,2}$`)
+
+// zoneOf is the zone in which the times of a page are told: that of the browser, which
+// its script asks for, else the deployment's. A name that is none is the deployment's.
+func (u *UI) zoneOf(name string) *time.Location {
+	if !zoneName.MatchString(name) || name == "Local" {
+		return u.Site.Zone()
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		return u.Site.Zone()
+	}
+	return zone
+}
+
+// day is the heading of a day.
+func (u *UI) day(tr *i18n.Tr, at time.Time, zone *time.Location) string {
+	date, now := tr.Weekday(at, zone), u.Now().In(zone)
+	switch at.In(zone).Format(time.DateOnly) {
+	case now.Format(time.DateOnly):
+		return tr.T("activity.today", "date", date)
+	case now.AddDate(0, 0, -1).Format(time.DateOnly):
+		return tr.T("activity.yesterday", "date", date)
+	}
+	return strings.ToUpper(date[:1]) + date[1:]
+}
+
+// eventWords says events in the words of a page.
+type eventWords struct {
+	u        *UI
+	c        *call
+	tr       *i18n.Tr
+	partners []*upstream.Provider
+}
+
+// row is one line of the page.
+func (w eventWords) row(e activity.Entry, zone *time.Location) (activityRow, error) {
+	service, err := w.service(e.Service)
+	if err != nil {
+		return activityRow{}, err
+	}
+	row := activityRow{
+		Title: w.title(e, service), Icon: w.icon(e), Clock: w.tr.Clock(e.At, zone), At: e.At, Here: e.Here && e.Sort != activity.Attempt,
+		New: e.New && !e.Here, Warn: e.Sort == activity.Attempt || e.New && !e.Here, Refused: e.Outcome == audit.Refused && e.Sort != activity.Attempt,
+	}
+	if device := e.Device.In(w.tr); device != "" {
+		row.Facts = append(row.Facts, device)
+	}
+	if service != "" && !strings.Contains(row.Title, service) {
+		row.Facts = append(row.Facts, service)
+	}
+	if key := "activity.why." + strings.NewReplacer(" ", "-", "_", "-").Replace(e.Reason); e.Reason != "" && w.tr.Has(key) {
+		row.Facts = append(row.Facts, w.tr.T(key))
+	}
+	return row, nil
+}
+
+// title is what happened.
+func (w eventWords) title(e activity.Entry, service string) string {
+	if service == "" {
+		service = w.tr.T("activity.service-unknown")
+	}
+	method := typeKey + e.Data["type"]
+	if !w.tr.Has(method) {
+		method = "activity.method-unknown"
+	}
+	channel := "activity.channel." + e.Data["channel"]
+	if !w.tr.Has(channel) {
+		channel = "activity.channel.unknown"
+	}
+	return w.tr.T("activity.event."+string(e.Name), "service", service, "method", w.tr.T(method), "channel", w.tr.T(channel), "partner", w.partner(e))
+}
+
+// service is what people call the service of an event; "" for none.
+func (w eventWords) service(rp id.RelyingParty) (string, error) {
+	if rp == "" {
+		return "", nil
+	}
+	found, err := w.u.Parties.Find(w.c.r.Context(), rp)
+	if err != nil {
+		return "", err
+	}
+	if found == nil {
+		return w.tr.T("activity.service-unknown"), nil
+	}
+	return found.Name.In(w.tr.Lang()), nil
+}
+
+// partner is what people call the sign-in partner of an event.
+func (w eventWords) partner(e activity.Entry) string {
+	i := slices.IndexFunc(w.partners, func(p *upstream.Provider) bool {
+		return e.Data["issuer"] != "" && p.Issuer == e.Data["issuer"] || e.Data["provider"] != "" && string(p.ID) == e.Data["provider"]
+	})
+	if i < 0 {
+		return w.tr.T("activity.partner-unknown")
+	}
+	return w.partners[i].Name.In(w.tr.Lang())
+}
+
+// icon is the picture of an event.
+func (w eventWords) icon(e activity.Entry) string {
+	area, _, _ := strings.Cut(string(e.Name), ".")
+	switch {
+	case e.Sort == activity.Attempt:
+		return "triangle"
+	case area == "method" || area == "backup_codes" || area == "browser" || area == "phone":
+		return "key"
+	case area == "password":
+		return "lock"
+	case area == "upstream":
+		return "bank"
+	case area == "consent" || area == "code" || area == "enrolment":
+		return "house"
+	case area == "one_time_code" || area == "mail":
+		return "mail"
+	case e.Sort == activity.Signing:
+		return deviceIcon(e.Device.System)
+	case area == "assist" || area == "operator":
+		return "person"
+	default:
+		return "shield"
+	}
+}

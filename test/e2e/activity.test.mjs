@@ -1,0 +1,108 @@
+// Devices and sessions, and what happened to an account, in a real browser.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { at, launch, person, sound } from "./lib/browser.mjs";
+import { newAddress, startDemo } from "./lib/demo.mjs";
+import { allow, codesTo, codeTo, createByCode, enterCode, goodPassword, openService, signIn } from "./lib/steps.mjs";
+
+let demo;
+let browser;
+before(async () => { [demo, browser] = await Promise.all([startDemo(), launch()]); });
+after(async () => { await browser?.close(); await demo?.stop(); });
+
+const all = process.env.AXE === "all";
+const kinds = [
+  { lang: "en", width: 1280 }, { lang: "fr", width: 320, script: false },
+  ...(all ? [{ lang: "en", width: 320 }, { lang: "fr", width: 1280 }, { lang: "en", width: 1280, dark: true }, { lang: "fr", width: 320, dark: true }] : []),
+];
+
+// Presses the button of a form that is not its step's main one.
+async function press(page, form) {
+  await page.locator(`form#${form} button`).click();
+  await page.waitForLoadState();
+}
+
+async function account(kind, name) {
+  const page = await person(browser, kind);
+  const email = newAddress(name);
+  await createByCode(page, demo, demo.plain, email);
+  await allow(page);
+  return { page, email };
+}
+
+// The same person at another browser.
+async function elsewhere(kind, email) {
+  const page = await person(browser, kind);
+  const sent = await codesTo(demo, email);
+  await openService(page, demo.plain);
+  await signIn(page, email, goodPassword);
+  if ((await page.locator("form#one-time-code").count()) > 0) await enterCode(page, await codeTo(demo, email, sent));
+  await page.goto(`${demo.issuer}/services`);
+  await at(page, "connected-services");
+  return page;
+}
+
+for (const kind of kinds) {
+  const how = `${kind.lang}, ${kind.width} px${kind.dark ? ", dark" : ""}${kind.script === false ? ", without script" : ""}`;
+  test(`sessions are seen and ended (${how})`, async () => {
+    const { page, email } = await account(kind, "somebody-with-many-devices-and-a-long-name");
+    await page.goto(`${demo.issuer}/settings`);
+    await at(page, "settings");
+    await page.click("#sessions-link");
+    await at(page, "sessions");
+    await sound(page, "one");
+    const second = await elsewhere(kind, email);
+    const third = await elsewhere(kind, email);
+    await page.goto(`${demo.issuer}/settings/sessions`);
+    await at(page, "sessions");
+    assert.equal(await page.locator("#sessions > li").count(), 3);
+    await sound(page, "three");
+    await page.locator("#sessions button").first().click();
+    await page.waitForLoadState();
+    await at(page, "sessions");
+    await sound(page, "ended");
+    assert.equal(await page.locator("#sessions > li").count(), 2);
+    await press(page, "end-others");
+    await at(page, "sessions");
+    assert.equal(await page.locator("#sessions > li").count(), 1);
+    for (const other of [second, third]) {
+      await other.goto(`${demo.issuer}/services`);
+      await at(other, "session-ended");
+      await other.context().close();
+    }
+    await press(page, "end-all");
+    await at(page, "signed-out");
+    await page.goto(`${demo.issuer}/services`);
+    await at(page, "sign-in");
+    await page.context().close();
+  });
+
+  test(`what happened is told in words (${how})`, async () => {
+    const { page, email } = await account(kind, "somebody-who-looks");
+    const stranger = await elsewhere(kind, email);
+    await page.goto(`${demo.issuer}/settings`);
+    await at(page, "settings");
+    await page.click("#activity-link");
+    await at(page, "activity");
+    await sound(page);
+    assert.ok((await page.locator("li.row.warn").count()) >= 1, "the sign-in with another browser is marked");
+    const zone = kind.script === false ? "" : await page.evaluate(() => Intl.DateTimeFormat().resolvedOptions().timeZone);
+    if (zone) assert.equal(await page.locator("[data-zone]").getAttribute("data-zone"), zone, "the times are those of the browser's zone");
+    for (let i = 0; i < 12; i++) { // more than a page of it
+      await stranger.goto(`${demo.issuer}/signout`);
+      await press(stranger, "sign-out");
+      const sent = await codesTo(demo, email);
+      await openService(stranger, demo.plain);
+      await signIn(stranger, email, goodPassword);
+      if ((await stranger.locator("form#one-time-code").count()) > 0) await enterCode(stranger, await codeTo(demo, email, sent));
+    }
+    await page.goto(`${demo.issuer}/settings/activity`);
+    await at(page, "activity");
+    assert.ok((await page.locator("#older").count()) > 0, "there are more pages");
+    await page.click("#older");
+    await at(page, "activity");
+    await sound(page, "older");
+    await stranger.context().close();
+    await page.context().close();
+  });
+}
