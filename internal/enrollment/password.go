@@ -180,7 +180,10 @@ func (j *Journey) bind(tx *db.Tx, f flow.Flow, c chosen, a id.Account) error {
 	p := f.State.Progress.Partner
 	by := f.Event(audit.UpstreamLinked, c.visitor, a, "")
 	by.Session = c.session.ID
-	return j.Links.By(by).Link(tx, c.link, a, p.Issuer, p.Subject)
+	if err := j.Links.By(by).Link(tx, c.link, a, p.Issuer, p.Subject); err != nil {
+		return err
+	}
+	return j.Links.Used(tx, c.link) // who creates the account with it signs in with it
 }
 
 // first are the facts of the first step.

@@ -177,7 +177,7 @@ func TestTwoAccountsOfOnePersonBecomeOne(t *testing.T) {
 			len(plan.Carried) != 1 || plan.Carried[0].Sector != permits {
 			t.Errorf("%+v", plan)
 		}
-		if plan.First.Addresses[0] != stays || plan.Second.Addresses[0] != second || plan.First.Services != 1 || plan.Second.Services != 2 {
+		if plan.First.Addresses[0] != stays || plan.Second.Addresses[0] != second || len(plan.First.Services) != 1 || len(plan.Second.Services) != 2 || plan.First.Gone+plan.Second.Gone != 0 {
 			t.Errorf("%+v %+v", plan.First, plan.Second)
 		}
 		if _, err := h.Merging.Confirm(t.Context(), w.held, w.Visitor, nil); !fault.Is(err, fault.Invalid) {

@@ -24,8 +24,10 @@ type Side struct {
 	Since     time.Time // when it was activated
 	Password  bool
 	Methods   int       // of the second step
-	Services  int       // connected services
 	Partners  []Partner // sign-in partners that are linked
+
+	Services []*relyingparty.RelyingParty // connected services, as the registry lists them
+	Gone     int                          // connected services that it does not know any more
 }
 
 // Shared is one identifier that services know: those of one sector know it together.
@@ -127,6 +129,7 @@ func (j *Journey) Plan(ctx context.Context, held string, v flow.Visitor) (Plan, 
 			if err != nil {
 				return err
 			}
+			shown.Services, shown.Gone = known(parties, list)
 			used[i] = list
 			if i == 0 {
 				out.First = shown
@@ -186,8 +189,17 @@ func (j *Journey) show(tx *db.Tx, named names, s side) (Side, []connection.Conne
 	}
 	out.Partners = named.of(links)
 	list, err := j.Connections.List(tx, s.owner.ID)
-	out.Services = len(list)
 	return out, list, err
+}
+
+// known are the services of connections, and how many of them the registry lacks.
+func known(parties []*relyingparty.RelyingParty, list []connection.Connection) (out []*relyingparty.RelyingParty, gone int) {
+	for _, p := range parties {
+		if slices.ContainsFunc(list, func(c connection.Connection) bool { return c.RelyingParty == p.ID }) {
+			out = append(out, p)
+		}
+	}
+	return out, len(list) - len(out)
 }
 
 // shared finds the services of sectors, and when each account used one of them last.

@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"time"
 
+	"parvis/internal/account"
 	"parvis/internal/flow"
 	"parvis/internal/id"
 	"parvis/internal/policy"
@@ -37,11 +38,13 @@ type View struct {
 	PartnerForm    url.Values       // what is posted there; nil: the address is a link
 	PartnerFailure upstream.Failure // why the last sign-in there came to nothing
 	Doors          policy.Doors     // the ways in that the service takes
+	NoPassword     bool             // of a reset: the account has no password yet, and gets its first one
 	Password       bool             // a password is one of them, or proves the account to which a partner is linked
 	OtherDoor      bool             // who is signed in came through one that it does not take
 	Added          bool             // the sign-in partner was added to the account
 	Linking        bool             // the partner is asked once more, to link it to the account of Person
 	Creating       bool             // an account is created with the partner, which may be asked once more
+	Status         account.Status   // of the account that is signed in: that of a merged or closing one proves that it is theirs, too
 	TooOld         bool             // the sign-in at the partner is too old for it: the partner is asked once more
 	Person         *Person          // who is signed in in this browser, nil for nobody
 }

@@ -79,11 +79,12 @@ func (j *Journey) Start(ctx context.Context, v flow.Visitor, s Starts) (id.Flow,
 // scene is what a transaction knows of a request: the flow, the session of the
 // browser, and the place in the journey.
 type scene struct {
-	flow flow.Flow
-	live *session.Session // nil for nobody
-	due  Step
-	why  Reason
-	now  time.Time
+	flow   flow.Flow
+	live   *session.Session // nil for nobody
+	status account.Status   // of its account; "" for nobody
+	due    Step
+	why    Reason
+	now    time.Time
 }
 
 // again reports whether somebody is signed in, and must prove again who they are.
@@ -194,7 +195,7 @@ func (j *Journey) place(tx *db.Tx, v flow.Visitor, f flow.Flow, service *relying
 		p.Agreed = reason == connection.NotNeeded
 	}
 	due, why := Next(j.Table, p, tx.Now())
-	return scene{flow: f, live: live, due: due, why: why, now: tx.Now()}, nil
+	return scene{flow: f, live: live, status: status, due: due, why: why, now: tx.Now()}, nil
 }
 
 // step is a request that is allowed at one step only: it loads the flow, refuses

@@ -134,6 +134,9 @@ func (j *Journey) linkCame(ctx context.Context, v flow.Visitor, t taken, came up
 		if err := j.Links.By(s.event(v)).Link(tx, made, s.live.Account, came.Issuer, came.Subject); err != nil {
 			return err
 		}
+		if err := j.Links.Used(tx, made); err != nil { // they signed in with it just now
+			return err
+		}
 		s.flow.State.Progress.Partner = flow.Partner{Mark: t.mark} // the sign-in there may open the service, too
 		if err := j.save(tx, s.flow, before); err != nil {
 			return err

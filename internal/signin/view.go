@@ -42,6 +42,13 @@ func (j *Journey) Open(ctx context.Context, v flow.Visitor, fid id.Flow) (View, 
 		} else if gone {
 			out.Address = ""
 		}
+		if s.due == StepChoosePassword && out.Task == flow.TaskReset {
+			_, has, err := j.Passwords.Get(tx, f.State.Progress.Proven)
+			if err != nil {
+				return err
+			}
+			out.NoPassword = !has
+		}
 		out.Person, err = j.person(tx, s.live)
 		if out.Reauth && out.Person != nil {
 			out.Address = out.Person.Address
@@ -80,6 +87,7 @@ func (j *Journey) view(s scene) View {
 	out.Partner, out.PartnerURL = upstream.ID(cmp.Or(p.Partner.Asked, p.Partner.Provider)), p.Partner.URL
 	out.PartnerForm = flow.UnpackForm(p.Partner.Form)
 	out.Linking, out.Creating = s.linking(), s.creating()
+	out.Status = s.status
 	out.TooOld = s.due == StepPartnerCreate && !p.Creates(s.now)
 	out.PartnerFailure = upstream.Failure(p.Partner.Failure)
 	out.Added = p.Added

@@ -151,5 +151,6 @@ type Overview struct {
 	Entries  []Entry // the one used last first
 	Offer    []Choice
 	Browsers []Browser
+	Password bool // there is one: an account that a sign-in partner opens may have none
 	Only     bool // there is one strong method: losing it is a bad day
 }

@@ -34,6 +34,7 @@ func (j *Journey) Overview(ctx context.Context, v flow.Visitor) (Overview, error
 			return err
 		}
 		for _, a := range list {
+			out.Password = out.Password || a.Type == authenticator.Password
 			if a.Type == authenticator.Password || a.Type == authenticator.Email {
 				continue
 			}

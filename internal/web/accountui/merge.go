@@ -105,8 +105,9 @@ func (u *UI) holding(h func(*call, string) error) kit.Handler {
 type mergeSide struct {
 	merging.Side
 
-	Stays  bool
-	Linked []string // sign-in partners, with when they were linked
+	Stays     bool
+	Linked    []string // sign-in partners, with when they were linked
+	Connected []string // names of the connected services
 }
 
 // sharedService is one choice of pages/merge-both.html: which account services that
@@ -143,9 +144,7 @@ func (u *UI) renderMergeBoth(c *call, held string, form *kit.Form, status int) e
 	}
 	tr := u.Site.Tr(c.r)
 	data := mergeBothPage{
-		Sides: []mergeSide{
-			{plan.First, true, u.linked(tr, plan.First.Partners)}, {plan.Second, false, u.linked(tr, plan.Second.Partners)},
-		},
+		Sides:  []mergeSide{u.side(tr, plan.First, true), u.side(tr, plan.Second, false)},
 		Moving: u.linked(tr, plan.Moving), UndoFor: plan.UndoFor, Until: u.Now().Add(plan.UndoFor),
 	}
 	for _, s := range plan.Choose {
@@ -165,6 +164,18 @@ func (u *UI) renderMergeBoth(c *call, held string, form *kit.Form, status int) e
 	return u.pages.Render(c.w, c.r, status, kit.View{Page: "merge-both", Title: tr.T("merge-both.title"), Form: form, Data: data})
 }
 
+// side is one account in words.
+func (u *UI) side(tr *i18n.Tr, s merging.Side, stays bool) mergeSide {
+	out := mergeSide{Side: s, Stays: stays, Linked: u.linked(tr, s.Partners)}
+	for _, p := range s.Services {
+		out.Connected = append(out.Connected, p.Name.In(tr.Lang()))
+	}
+	for range s.Gone {
+		out.Connected = append(out.Connected, tr.T("merge-both.gone"))
+	}
+	return out
+}
+
 // linked are sign-in partners in words, each with when it was linked.
 func (u *UI) linked(tr *i18n.Tr, partners []merging.Partner) []string {
 	var out []string
@@ -178,16 +189,16 @@ func (u *UI) linked(tr *i18n.Tr, partners []merging.Partner) []string {
 func (u *UI) shared(tr *i18n.Tr, s merging.Shared, plan merging.Plan) sharedService {
 	out := sharedService{Field: fieldOf(s.Sector), Names: namesOf(tr, s)}
 	for i, side := range []merging.Side{plan.First, plan.Second} {
-		hint := tr.T("merge-both.never-used")
+		hint := tr.T("merge-both.never-used", "address", side.Addresses[0])
 		if !s.LastUsed[i].IsZero() {
-			hint = tr.T("merge-both.last-used", "when", tr.Moment(s.LastUsed[i], u.Now(), u.Site.Zone()))
+			hint = tr.T("merge-both.last-used", "address", side.Addresses[0], "when", tr.Moment(s.LastUsed[i], u.Now(), u.Site.Zone()))
 		}
-		text := "merge-both.of"
+		text := "merge-both.of-goes"
 		if i == 0 {
 			text = "merge-both.of-stays"
 		}
 		out.Choices = append(out.Choices, kit.Choice{
-			Value: string([]merging.Keep{merging.KeepFirst, merging.KeepSecond}[i]), Text: tr.T(text, "address", side.Addresses[0]), Hint: hint,
+			Value: string([]merging.Keep{merging.KeepFirst, merging.KeepSecond}[i]), Text: tr.T(text), Hint: hint,
 		})
 	}
 	return out

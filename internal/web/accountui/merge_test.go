@@ -71,7 +71,7 @@ func TestTwoAccountsAreMergedAndSeparatedAgain(t *testing.T) {
 		q.connect()
 		o.toBoth(rose, alsoGood).Must("merge-both", http.StatusOK).MustSay(email, rose,
 			o.say("Student aid", "Aide financière aux études"), o.say("This account is suspended", "Ce compte est suspendu"))
-		o.Submit("merge-both").Must("merge-both", http.StatusUnprocessableEntity).MustSay(o.say("Choose which one goes on", "Choisissez celui avec lequel"))
+		o.Submit("merge-both").Must("merge-both", http.StatusUnprocessableEntity).MustSay(o.say("Choose the file to go on with at this service: Student aid", "Choisissez le dossier avec lequel ce service continue"))
 		o.Submit("merge-both", o.keepField(), "second").Must("settings", http.StatusOK).MustSay(
 			o.say("Your accounts are merged", "Vos comptes sont fusionnés"), email)
 		if o.Cookie(heldCookie) != "" || o.status(rose) != account.Merged {
@@ -83,7 +83,8 @@ func TestTwoAccountsAreMergedAndSeparatedAgain(t *testing.T) {
 
 		// Whoever signs in to the suspended account is told, and can undo it.
 		q.Open("/signin")
-		q.Submit("sign-in", "email", rose, "password", alsoGood).Must("second-step", http.StatusOK)
+		q.Submit("sign-in", "email", rose, "password", alsoGood).Must("second-step", http.StatusOK).MustSay(
+			o.say("This account was merged into another one.", "Ce compte a été fusionné avec un autre."))
 		q.Submit("second-step", "code", q.codeAt(rose)).Must("merged", http.StatusOK).MustSay(rose, o.say("You can undo this until", "Vous pouvez annuler la fusion jusqu"))
 		if page := q.Open("/settings"); page.Name() != "merged" {
 			t.Errorf("a merged account opens %s", page.Name())

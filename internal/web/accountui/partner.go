@@ -78,8 +78,7 @@ func partnerPath(link upstream.LinkID) string {
 type removePartnerPage struct {
 	partnerRow
 
-	Address string // of the account
-	Others  bool   // there is another partner that can be added
+	Others bool // there is another partner that can be added
 }
 
 // askRemovePartner shows what it means to be without a partner, or why its removal
@@ -124,7 +123,7 @@ func (u *UI) renderRemovePartner(c *call, status int, row partnerRow) error {
 	}
 	addable := slices.ContainsFunc(others, func(r choiceRow) bool { return r.Add != "" })
 	return u.renderSettings(c, status, kit.View{
-		Page: "remove-partner", Title: u.Site.Tr(c.r).T(title, "partner", row.Name), Data: removePartnerPage{partnerRow: row, Address: c.visit.Address, Others: addable},
+		Page: "remove-partner", Title: u.Site.Tr(c.r).T(title, "partner", row.Name), Data: removePartnerPage{partnerRow: row, Others: addable},
 	})
 }
 

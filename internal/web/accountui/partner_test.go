@@ -50,7 +50,11 @@ func (o owner) link() upstream.Link {
 func TestTheOnlyWayInIsKeptUntilThereIsAPassword(t *testing.T) {
 	eachCustomer(t, func(t *testing.T, o owner) {
 		page := o.Open("/settings").Must("settings", http.StatusOK)
-		page.MustSay(o.say("Northland Bank", "Banque du Northland"), o.say("your only way to sign in", "votre seule façon de vous connecter"))
+		page.MustSay(o.say("Northland Bank", "Banque du Northland"), o.say("your only way to sign in", "votre seule façon de vous connecter"),
+			o.say("Set a password", "Choisir un mot de passe"))
+		if strings.Contains(page.Text(), o.say("not yet", "pas encore")) {
+			t.Error("the sign-in that created the account is no use of the partner")
+		}
 		remove := "/settings/partners/" + string(o.link().ID) + "/remove"
 		o.FollowText(o.say("Remove", "Supprimer")).Must("remove-partner", http.StatusOK)
 		if o.Page.Has("remove-partner") || !o.Page.Has("change-password-link") {

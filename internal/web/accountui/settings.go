@@ -3,6 +3,7 @@ package accountui
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"parvis/internal/authenticator"
@@ -25,6 +26,7 @@ const named = 3
 // settingsPage is the data of pages/settings.html.
 type settingsPage struct {
 	Address  string
+	Password bool     // there is one; else it can be set
 	Language string   // of the account
 	Methods  []string // what the first of the security methods are called
 	More     int      // how many there are beside them
@@ -37,6 +39,7 @@ type settingsPage struct {
 	NotAdded bool            // a sign-in partner was to be added, and was not
 	Partners []partnerRow    // sign-in partners that are linked
 	Others   []choiceRow     // those that are not
+	Free     bool            // one of those can be blocked
 }
 
 // settings shows what can be seen and changed of the account.
@@ -47,7 +50,7 @@ func (u *UI) settings(c *call) error {
 	}
 	tr := u.Site.Tr(c.r)
 	data := settingsPage{
-		Address: c.visit.Address, Language: i18n.Lang(c.visit.Account.Locale).Name(), Idle: u.Idle, Ends: c.visit.Session.EndsAt,
+		Address: c.visit.Address, Password: overview.Password, Language: i18n.Lang(c.visit.Account.Locale).Name(), Idle: u.Idle, Ends: c.visit.Session.EndsAt,
 	}
 	data.Done = partnerDone(tr, c.r.URL.Query())
 	data.NotAdded = c.r.URL.Query().Get("added") == "none"
@@ -57,6 +60,7 @@ func (u *UI) settings(c *call) error {
 	if data.Others, err = u.choiceRows(c); err != nil {
 		return u.refused(c, err, settingsPath)
 	}
+	data.Free = slices.ContainsFunc(data.Others, func(r choiceRow) bool { return !r.Blocked })
 	if data.Merge, err = u.Merging.Own(c.r.Context(), c.visit.Visitor); err != nil {
 		return u.refused(c, err, settingsPath)
 	}

@@ -9,9 +9,11 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"parvis/internal/i18n"
 )
@@ -269,13 +271,29 @@ func (p *Page) Owner() string { return p.Site.Settings.Owner.In(p.Lang) }
 // Notice is the deployment's notice above every page; "" when there is none.
 func (p *Page) Notice() string { return p.Site.Settings.Notice.In(p.Lang) }
 
+// hyphened is a short word with hyphens in it, as "sign-in" is.
+var hyphened = regexp.MustCompile(`\pL+(?:[’']\pL+)?(?:-\pL+)+`)
+
+// Title is the h1's words. Short words with hyphens stay on one line: browsers break
+// lines behind a hyphen, and "sign-" at the end of one is no word.
+func (p *Page) Title() template.HTML {
+	const short = 16
+	out := hyphened.ReplaceAllStringFunc(template.HTMLEscapeString(p.View.Title), func(word string) string {
+		if utf8.RuneCountInString(word) > short {
+			return word
+		}
+		return `<span class="glue">` + word + `</span>`
+	})
+	return template.HTML(out) //nolint:gosec // escaped
+}
+
 // FullTitle is <title>: "Error: " when invalid, the h1's words, the service, the product.
 func (p *Page) FullTitle() string {
-	parts := []string{p.Title}
-	if p.Lintel != nil && p.Lintel.Name != "" && !strings.Contains(p.Title, p.Lintel.Name) {
+	parts := []string{p.View.Title}
+	if p.Lintel != nil && p.Lintel.Name != "" && !strings.Contains(p.View.Title, p.Lintel.Name) {
 		parts = append(parts, p.Lintel.Name)
 	}
-	if p.Title != p.Name() {
+	if p.View.Title != p.Name() {
 		parts = append(parts, p.Name())
 	}
 	title := strings.Join(parts, " – ")

@@ -10,13 +10,14 @@ type passwordPage struct {
 	journey
 
 	Address   string // for password managers, in a hidden field
+	First     bool   // of a reset: there was no password before
 	Confirmed bool   // the address has just been confirmed
 	Rules     *kit.Rules
 }
 
 func (u *UI) passwordPage(c *call, form *kit.Form) passwordPage {
 	return passwordPage{
-		journey: c.journey, Address: c.view.Address, Confirmed: form == nil,
+		journey: c.journey, Address: c.view.Address, First: c.view.NoPassword, Confirmed: form == nil,
 		Rules: u.rules(c),
 	}
 }
@@ -59,7 +60,11 @@ func (u *UI) renderReset(c *call, form *kit.Form, status int) error {
 	if form == nil {
 		form = kit.NewForm("end-sessions", "yes")
 	}
-	return u.render(c, status, kit.View{Page: "reset-password", Form: form, Data: data})
+	view := kit.View{Page: "reset-password", Form: form, Data: data}
+	if data.First {
+		view.Title = c.tr.T("choose-password.title")
+	}
+	return u.render(c, status, view)
 }
 
 // reset takes the new password of an account.

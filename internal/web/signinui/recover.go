@@ -1,8 +1,10 @@
 package signinui
 
 import (
+	"cmp"
 	"context"
 
+	"parvis/internal/fault"
 	"parvis/internal/flow"
 	"parvis/internal/id"
 	"parvis/internal/proving"
@@ -14,11 +16,25 @@ type recoverPage struct {
 	journey
 
 	Ended string // what became of an earlier confirmation; "" for nothing
+	First bool   // who is signed in has no password yet
 }
 
 // renderForgot shows the page forgot-password.
 func (u *UI) renderForgot(c *call, form *kit.Form, status int) error {
 	return u.renderAddress(c, form, status, "forgot-password")
+}
+
+// first reports whether the person who is signed in has no password yet: who came with
+// a sign-in partner chooses their first one here, and forgot nothing.
+func (u *UI) first(c *call) (bool, error) {
+	if c.view.Person == nil {
+		return false, nil
+	}
+	has, err := u.Stepup.Overview(c.r.Context(), c.visitor)
+	if fault.Is(err, fault.Denied) { // signed out in another tab
+		return false, nil
+	}
+	return !has.Password, err
 }
 
 // renderUnlock shows the page unlock.
@@ -28,10 +44,23 @@ func (u *UI) renderUnlock(c *call, form *kit.Form, status int) error {
 
 func (u *UI) renderAddress(c *call, form *kit.Form, status int, page string) error {
 	data := recoverPage{journey: c.journey, Ended: u.ended(c, form)}
-	if form == nil {
-		form = kit.NewForm("email", c.view.Address)
+	view := kit.View{Page: page, Keeps: page}
+	address := c.view.Address
+	if page == "forgot-password" {
+		var err error
+		if data.First, err = u.first(c); err != nil {
+			return err
+		}
 	}
-	return u.render(c, status, kit.View{Page: page, Keeps: page, Form: form, Data: data})
+	if data.First {
+		view.Title = c.tr.T("forgot-password.title-first")
+		address = cmp.Or(address, c.view.Person.Address)
+	}
+	if form == nil {
+		form = kit.NewForm("email", address)
+	}
+	view.Form, view.Data = form, data
+	return u.render(c, status, view)
 }
 
 // forgot takes the form forgot-password. The answer is the same for every address.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"parvis/internal/account"
 	"parvis/internal/authenticator/totp"
 	"parvis/internal/flow"
 	"parvis/internal/i18n"
@@ -105,6 +106,10 @@ func others(tr *i18n.Tr, options []stepup.Option) string {
 // secondWhy says why a second step is asked for.
 func secondWhy(c *call, look stepup.View) string {
 	switch {
+	case c.view.Status == account.Merged:
+		return c.tr.T("second-step.why.merged")
+	case c.view.Status == account.Closing:
+		return c.tr.T("second-step.why.closing")
 	case look.Guard && c.view.Partner != "":
 		return c.tr.T("second-step.why.guard-partner")
 	case look.Guard:
