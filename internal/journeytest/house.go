@@ -116,7 +116,7 @@ type plan struct {
 func WithUnion() Option {
 	return func(p *plan) {
 		p.partners = append(p.partners, upstream.Settings{
-			ID: string(UnionID), Name: i18n.Text{"en": "Harbour Credit Union", "fr": "Caisse du Port"}, Issuer: unionIssuer,
+			ID: string(UnionID), Name: i18n.Text{"en": "Harbour Credit Union", "fr": "Caisse du Port"}, Issuer: UnionIssuer,
 			OIDC: upstream.OIDCSettings{ClientID: "parvis", Secret: "another-secret-of-the-tests"},
 		})
 	}
@@ -195,7 +195,7 @@ func build(t testing.TB, d *db.DB, clock *dbtest.Clock, p plan) *House {
 	outbox := h.post(keys)
 	h.Bank = &Bank{}
 	bank, problems := upstream.FromFile(append([]upstream.Settings{{
-		ID: string(BankID), Name: i18n.Text{"en": "Northland Bank", "fr": "Banque du Northland"}, Issuer: bankIssuer,
+		ID: string(BankID), Name: i18n.Text{"en": "Northland Bank", "fr": "Banque du Northland"}, Issuer: BankIssuer,
 		OIDC: upstream.OIDCSettings{ClientID: "parvis", Secret: "a-secret-of-the-tests-own"},
 	}}, p.partners...))
 	if len(problems) > 0 {

@@ -34,8 +34,8 @@ const (
 
 // The partners' own names for themselves.
 const (
-	bankIssuer  = "https://bank.test"
-	unionIssuer = "https://union.test"
+	BankIssuer  = "https://bank.test"
+	UnionIssuer = "https://union.test"
 )
 
 // Comes lets the next sign-in be that of a customer.

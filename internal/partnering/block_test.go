@@ -1,6 +1,7 @@
 package partnering_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"parvis/internal/notify/notice"
 	"parvis/internal/policy"
 	"parvis/internal/signin"
+	"parvis/internal/upstream"
 )
 
 const (
@@ -34,7 +36,7 @@ func TestAPartnerThatIsNeverUsedIsBlockedWithFreshProofsAndUnblockedAgain(t *tes
 		}
 		states(false)
 		for range 2 { // twice is once
-			if err := h.Partnering.Block(t.Context(), b.Visitor, journeytest.BankID, true); err != nil {
+			if err := h.Partnering.Block(t.Context(), b.Visitor, journeytest.BankID); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -42,14 +44,14 @@ func TestAPartnerThatIsNeverUsedIsBlockedWithFreshProofsAndUnblockedAgain(t *tes
 		if h.Told(address, notice.KindPartnerBlocked) != 1 || h.Events(audit.UpstreamBlocked) != 1 {
 			t.Errorf("told %d times, noted %d times", h.Told(address, notice.KindPartnerBlocked), h.Events(audit.UpstreamBlocked))
 		}
-		if err := h.Partnering.Block(t.Context(), b.Visitor, "other", true); !fault.Is(err, fault.NotFound) {
+		if err := h.Partnering.Block(t.Context(), b.Visitor, "other"); !fault.Is(err, fault.NotFound) {
 			t.Errorf("a partner that nobody knows: %v", err)
 		}
-		if err := h.Partnering.Block(t.Context(), h.Browser().Visitor, journeytest.BankID, false); !fault.Is(err, fault.Denied) {
+		if err := h.Partnering.Unblock(t.Context(), h.Browser().Visitor, journeytest.BankIssuer); !fault.Is(err, fault.Denied) {
 			t.Errorf("nobody unblocks: %v", err)
 		}
 		h.Clock.Advance(h.Table.Window() + time.Minute)
-		if err := h.Partnering.Block(t.Context(), b.Visitor, journeytest.BankID, false); !fault.Is(err, fault.Denied) {
+		if err := h.Partnering.Unblock(t.Context(), b.Visitor, journeytest.BankIssuer); !fault.Is(err, fault.Denied) {
 			t.Errorf("old proofs unblock: %v", err)
 		}
 		states(true)
@@ -58,7 +60,7 @@ func TestAPartnerThatIsNeverUsedIsBlockedWithFreshProofsAndUnblockedAgain(t *tes
 		fresh.SignIn(f, address, journeytest.Password)
 		fresh.Enter(f, fresh.Ask(f, address))
 		for range 2 {
-			if err := h.Partnering.Block(t.Context(), fresh.Visitor, journeytest.BankID, false); err != nil {
+			if err := h.Partnering.Unblock(t.Context(), fresh.Visitor, journeytest.BankIssuer); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -73,7 +75,7 @@ func TestALinkedPartnerIsNotBlocked(t *testing.T) {
 	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
 		b := h.Browser()
 		b.WithBank(customer, address)
-		if err := h.Partnering.Block(t.Context(), b.Visitor, journeytest.BankID, true); !fault.Is(err, fault.Conflict) {
+		if err := h.Partnering.Block(t.Context(), b.Visitor, journeytest.BankID); !fault.Is(err, fault.Conflict) {
 			t.Errorf("%v", err)
 		}
 		if list, err := h.Partnering.Choices(t.Context(), b.Visitor); err != nil || len(list) != 0 {
@@ -87,7 +89,7 @@ func TestALinkedPartnerIsNotBlocked(t *testing.T) {
 func TestABlockShowsOnlyToWhoHasProvenTheAccount(t *testing.T) {
 	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
 		b := h.Active(address)
-		if err := h.Partnering.Block(t.Context(), b.Visitor, journeytest.BankID, true); err != nil {
+		if err := h.Partnering.Block(t.Context(), b.Visitor, journeytest.BankID); err != nil {
 			t.Fatal(err)
 		}
 		h.Active("free@example.org")
@@ -133,4 +135,41 @@ func TestABlockShowsOnlyToWhoHasProvenTheAccount(t *testing.T) {
 			t.Error("a blocked partner was linked")
 		}
 	})
+}
+
+// A block outlives the partner's configuration, and its owner can see it and take it back.
+func TestABlockOfAPartnerThatIsGoneIsShownAndTakenBack(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		b := h.Active(address)
+		if err := h.Partnering.Block(t.Context(), b.Visitor, journeytest.UnionID); err != nil {
+			t.Fatal(err)
+		}
+		without := &upstream.Registry{DB: h.DB, Keys: h.Keys, Now: h.Clock.Now, File: h.Upstreams.File[:1], Consumers: h.Upstreams.Consumers}
+		if err := without.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		h.Partnering.Upstreams = without
+		list, err := h.Partnering.Choices(t.Context(), b.Visitor)
+		if err != nil || len(list) != 2 || list[0].Key() != string(journeytest.BankID) || list[0].Blocked {
+			t.Fatalf("%+v, %v", list, err)
+		}
+		gone := list[1]
+		if gone.Provider != nil || !gone.Blocked || gone.Issuer != journeytest.UnionIssuer || !strings.HasPrefix(gone.Key(), "~") || len(gone.Key()) != 23 {
+			t.Errorf("%+v", gone)
+		}
+		if err := h.Partnering.Unblock(t.Context(), h.Browser().Visitor, gone.Issuer); !fault.Is(err, fault.Denied) {
+			t.Errorf("nobody unblocks: %v", err)
+		}
+		for range 2 {
+			if err := h.Partnering.Unblock(t.Context(), b.Visitor, gone.Issuer); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if list, err := h.Partnering.Choices(t.Context(), b.Visitor); err != nil || len(list) != 1 {
+			t.Errorf("%+v, %v", list, err)
+		}
+		if h.Told(address, notice.KindPartnerUnblocked) != 1 || h.Events(audit.UpstreamUnblocked) != 1 {
+			t.Errorf("told %d times, noted %d times", h.Told(address, notice.KindPartnerUnblocked), h.Events(audit.UpstreamUnblocked))
+		}
+	}, journeytest.WithUnion())
 }

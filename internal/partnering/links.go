@@ -74,8 +74,8 @@ func lastWayIn(links []upstream.Link, link upstream.LinkID, partners []*upstream
 }
 
 // Unlink removes a sign-in partner of the person who is signed in, ends the other
-// sessions that a partner opened, and forgets the browsers in which one may have: a
-// partner is removed when it is in other hands. Fault Denied
+// sessions that it opened, or that may be its own, and forgets the browsers in which it
+// may have: a partner is removed when it is in other hands. Fault Denied
 // when nobody is, or the proofs are older than the deployment's window
 // (error.reauthenticate); Conflict when it is the last way into the account; NotFound
 // when the account has no such link.
@@ -95,6 +95,10 @@ func (j *Journey) Unlink(ctx context.Context, v flow.Visitor, link upstream.Link
 		return err
 	}
 	name, err := j.Upstreams.NameOf(ctx, issuer)
+	if err != nil {
+		return err
+	}
+	opened, err := j.openedBy(ctx, issuer)
 	if err != nil {
 		return err
 	}
@@ -121,10 +125,7 @@ func (j *Journey) Unlink(ctx context.Context, v flow.Visitor, link upstream.Link
 		if !was {
 			return fault.New(fault.NotFound, "error.404")
 		}
-		// Facts do not tell which partner opened a session: then somebody signs in once
-		// too often.
 		const why = "partner removed"
-		opened := func(s session.Session) bool { return !s.Facts.Partner.At.IsZero() }
 		if _, err := j.Owners.EndOthers(tx, v, who, why, opened); err != nil {
 			return err
 		}
@@ -137,4 +138,20 @@ func (j *Journey) Unlink(ctx context.Context, v flow.Visitor, link upstream.Link
 		return fmt.Errorf("partnering: unlink: %w", err)
 	}
 	return nil
+}
+
+// openedBy tells the sessions that the partner of an issuer opened from those of others.
+// One whose facts do not name a partner that is known, and another one, may be its own:
+// then somebody signs in once too often.
+func (j *Journey) openedBy(ctx context.Context, issuer string) (func(session.Session) bool, error) {
+	all, err := j.Upstreams.List(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("partnering: partners: %w", err)
+	}
+	return func(s session.Session) bool {
+		other := func(p *upstream.Provider) bool {
+			return string(p.ID) == s.Facts.Partner.Door && p.Issuer != issuer
+		}
+		return !s.Facts.Partner.At.IsZero() && !slices.ContainsFunc(all, other)
+	}, nil
 }

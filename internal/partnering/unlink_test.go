@@ -13,6 +13,7 @@ import (
 	"parvis/internal/notify/notice"
 	"parvis/internal/policy"
 	"parvis/internal/recovery"
+	"parvis/internal/session"
 	"parvis/internal/signin"
 	"parvis/internal/upstream"
 )
@@ -68,6 +69,48 @@ func TestRemovingAPartnerEndsTheOtherSessionsThatAPartnerOpened(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Facts name the door: another partner's sessions are none of its business. Of a session
+// that does not say, nobody knows.
+func TestRemovingAPartnerLeavesTheSessionsOfAnother(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		owner, link := linkedOwner(h)
+		who := owner.Live().Account
+		if err := h.DB.Write(t.Context(), func(tx *db.Tx) error {
+			return h.Links.Link(tx, "UNION", who, journeytest.UnionIssuer, customer)
+		}); err != nil {
+			t.Fatal(err)
+		}
+		sessions := map[string]session.New{
+			"the bank":         session.Prepare(who, policy.ByPartner(policy.Partner{At: h.Clock.Now(), Door: "bank"}, "")),
+			"nobody knows":     session.Prepare(who, policy.ByPartner(policy.Partner{At: h.Clock.Now()}, "")),
+			"one that is gone": session.Prepare(who, policy.ByPartner(policy.Partner{At: h.Clock.Now(), Door: "gone"}, "")),
+			"the union":        session.Prepare(who, policy.ByPartner(policy.Partner{At: h.Clock.Now(), Door: "union"}, "")),
+			"a password":       session.Prepare(who, policy.Facts{Password: h.Clock.Now()}),
+		}
+		for _, n := range sessions {
+			if err := h.DB.Write(t.Context(), func(tx *db.Tx) error { _, err := h.Sessions.Start(tx, n); return err }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := h.Partnering.Unlink(t.Context(), owner.Visitor, link); err != nil {
+			t.Fatal(err)
+		}
+		for name, n := range sessions {
+			var live bool
+			if err := h.DB.Read(t.Context(), func(tx *db.Tx) error {
+				s, err := h.Sessions.ByID(tx, n.ID)
+				live = s.Live()
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+			if want := name == "the union" || name == "a password"; live != want {
+				t.Errorf("opened by %s: goes on %v, want %v", name, live, want)
+			}
+		}
+	}, journeytest.WithUnion())
 }
 
 // Whatever the order of a removal and of answers that come back: nobody is left inside.

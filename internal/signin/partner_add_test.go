@@ -215,7 +215,7 @@ func TestABlockedPartnerIsNotAddedWhateverTheOrder(t *testing.T) {
 		if _, _, err := b.FromBank(answer); err != nil {
 			t.Fatal(err)
 		}
-		if err := h.Partnering.Block(t.Context(), b.Visitor, journeytest.BankID, true); err != nil {
+		if err := h.Partnering.Block(t.Context(), b.Visitor, journeytest.BankID); err != nil {
 			t.Fatal(err)
 		}
 		if err := h.Signin.PartnerAddLink(t.Context(), b.Visitor, f, true); !fault.Is(err, fault.Denied) {

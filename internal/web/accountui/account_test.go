@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"parvis/internal/config"
 	"parvis/internal/web/webtest"
 )
 
@@ -16,11 +17,11 @@ const (
 	good  = "paper lantern over the river 7"
 )
 
-func each(t *testing.T, test func(t *testing.T, h *webtest.House, p *webtest.Person)) {
+func each(t *testing.T, test func(t *testing.T, h *webtest.House, p *webtest.Person), change ...func(*config.Config)) {
 	t.Helper()
 	for _, l := range []string{"en-CA", "fr-CA"} {
 		t.Run(l, func(t *testing.T) {
-			h := webtest.Open(t)
+			h := webtest.Open(t, change...)
 			p := h.Person(l)
 			p.Open("/signin?start=create-account").Must("create-account", http.StatusOK)
 			p.Submit("create-account", "email", email, "terms", "yes").Must("confirm-email", http.StatusOK)

@@ -48,7 +48,7 @@ func TestWhoCannotRemoveAPartnerAsksTheStaff(t *testing.T) {
 }
 
 func TestAnAccountWithoutPartnersHasNothingToRemove(t *testing.T) {
-	eachOwner(t, func(t *testing.T, o owner) {
+	eachOwnerOnBoth(t, func(t *testing.T, o owner) {
 		o.Open("/contact").Must("contact", http.StatusOK)
 		o.Submit("contact", "email", email, "about", "unlink", "message", "Please.").Must("contact-sent", http.StatusOK)
 		o.Open(o.assistLink()).Must("assist", http.StatusOK).MustSay(o.say("There is nothing to remove", "Il n’y a rien à retirer"))

@@ -65,7 +65,7 @@ func (o owner) status(address string) account.Status {
 }
 
 func TestTwoAccountsAreMergedAndSeparatedAgain(t *testing.T) {
-	eachOwner(t, func(t *testing.T, o owner) {
+	eachOwnerOnBoth(t, func(t *testing.T, o owner) {
 		o.connect()
 		q := o.create(rose, alsoGood)
 		q.connect()
@@ -152,7 +152,7 @@ func (o owner) keepField() string {
 }
 
 func TestAMergingIsGivenUpOrStopped(t *testing.T) {
-	eachOwner(t, func(t *testing.T, o owner) {
+	eachOwnerOnBoth(t, func(t *testing.T, o owner) {
 		o.create(rose, alsoGood)
 		// Given up at the sign-in to the other account.
 		o.proves(policy.Email)
@@ -189,7 +189,7 @@ func TestAMergingIsGivenUpOrStopped(t *testing.T) {
 }
 
 func TestASessionSetAsideEndsWithSigningOut(t *testing.T) {
-	eachOwner(t, func(t *testing.T, o owner) {
+	eachOwnerOnBoth(t, func(t *testing.T, o owner) {
 		o.create(rose, alsoGood)
 		aside := func() string {
 			t.Helper()
@@ -237,7 +237,7 @@ func TestASessionSetAsideEndsWithSigningOut(t *testing.T) {
 }
 
 func TestAMergingIsNotConfirmedFromAnotherBrowser(t *testing.T) {
-	eachOwner(t, func(t *testing.T, o owner) {
+	eachOwnerOnBoth(t, func(t *testing.T, o owner) {
 		q := o.create(rose, alsoGood)
 		q.proves(policy.Email)
 		o.toBoth(rose, alsoGood).Must("merge-both", http.StatusOK)

@@ -36,6 +36,14 @@ func eachOwner(t *testing.T, test func(t *testing.T, o owner)) {
 	each(t, func(t *testing.T, h *webtest.House, p *webtest.Person) { test(t, owner{p, h, t}) })
 }
 
+// eachOwnerOnBoth is eachOwner on both engines.
+func eachOwnerOnBoth(t *testing.T, test func(t *testing.T, o owner)) {
+	t.Helper()
+	webtest.OnEachEngine(t, func(t *testing.T, on func(*config.Config)) {
+		each(t, func(t *testing.T, h *webtest.House, p *webtest.Person) { test(t, owner{p, h, t}) }, on)
+	})
+}
+
 func (o owner) write(do func(tx *db.Tx) error) {
 	o.t.Helper()
 	if err := o.h.DB.Write(o.t.Context(), do); err != nil {

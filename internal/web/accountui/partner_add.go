@@ -32,7 +32,7 @@ func (u *UI) askAddPartner(c *call) error {
 		return u.refused(c, err, settingsPath)
 	}
 	if !fresh {
-		return u.prove(c, choicePath(one.Provider.ID, "add"))
+		return u.prove(c, choicePath(one.Key(), "add"))
 	}
 	return u.renderAdd(c, http.StatusOK, kit.NewForm())
 }
@@ -42,8 +42,11 @@ func (u *UI) renderAdd(c *call, status int, form *kit.Form) error {
 	if err != nil {
 		return u.refused(c, err, settingsPath)
 	}
+	if one.Provider == nil {
+		return kit.NotFound() // taken away meanwhile
+	}
 	row := rowOf(u.Site.Tr(c.r), one)
-	row.Add = choicePath(one.Provider.ID, "add")
+	row.Add = choicePath(one.Key(), "add")
 	return u.renderSettings(c, status, kit.View{
 		Page: "add-sign-in-partner", Title: u.Site.Tr(c.r).T("add-sign-in-partner.title", "partner", row.Name), Form: form,
 		Data: addPage{choiceRow: row, Down: u.Upstreams.Health(one.Provider.ID).Down},
@@ -67,6 +70,6 @@ func (u *UI) addPartner(c *call) error {
 		}
 		return u.renderAdd(c, http.StatusConflict, form)
 	default:
-		return u.refused(c, err, choicePath(provider, "add"))
+		return u.refused(c, err, choicePath(string(provider), "add"))
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"parvis/internal/fault"
 	"parvis/internal/i18n"
 	"parvis/internal/partnering"
-	"parvis/internal/upstream"
 	"parvis/internal/web/kit"
 )
 
@@ -16,6 +15,7 @@ type choiceRow struct {
 	Name    string
 	Lang    i18n.Lang // of the name, when it is not the page's
 	Blocked bool
+	Gone    bool   // it is not configured any more: it can only be unblocked
 	Add     string // address of the page that adds it; "" while it is blocked
 	Block   string // address of the page that blocks it
 	Unblock string // address of the page that takes it back
@@ -31,12 +31,13 @@ func (u *UI) choiceRows(c *call) (rows []choiceRow, err error) {
 }
 
 func rowOf(tr *i18n.Tr, choice partnering.Choice) choiceRow {
-	p := choice.Provider
-	row := choiceRow{
-		Name: p.Name.In(tr.Lang()), Blocked: choice.Blocked, Block: choicePath(p.ID, "block"), Unblock: choicePath(p.ID, "unblock"),
+	p, key := choice.Provider, choice.Key()
+	if p == nil {
+		return choiceRow{Name: choice.Issuer, Blocked: true, Gone: true, Unblock: choicePath(key, "unblock")}
 	}
+	row := choiceRow{Name: p.Name.In(tr.Lang()), Blocked: choice.Blocked, Block: choicePath(key, "block"), Unblock: choicePath(key, "unblock")}
 	if !choice.Blocked {
-		row.Add = choicePath(p.ID, "add")
+		row.Add = choicePath(key, "add")
 	}
 	if l := p.Name.Lang(tr.Lang()); l != tr.Lang() {
 		row.Lang = l
@@ -44,8 +45,8 @@ func rowOf(tr *i18n.Tr, choice partnering.Choice) choiceRow {
 	return row
 }
 
-func choicePath(provider upstream.ID, what string) string {
-	return settingsPath + "/partners/" + url.PathEscape(string(provider)) + "/" + what
+func choicePath(key, what string) string {
+	return settingsPath + "/partners/" + url.PathEscape(key) + "/" + what
 }
 
 // choice finds the partner in the path among those that are not linked to the account.
@@ -55,7 +56,7 @@ func (u *UI) choice(c *call) (partnering.Choice, error) {
 		return partnering.Choice{}, err
 	}
 	for _, one := range all {
-		if string(one.Provider.ID) == c.r.PathValue("partner") {
+		if one.Key() == c.r.PathValue("partner") {
 			return one, nil
 		}
 	}
@@ -87,7 +88,7 @@ func (u *UI) askChange(c *call, what string) error {
 	if err != nil {
 		return u.refused(c, err, settingsPath)
 	}
-	action := choicePath(one.Provider.ID, what)
+	action := choicePath(one.Key(), what)
 	if !fresh {
 		return u.prove(c, action)
 	}
@@ -109,14 +110,20 @@ func (u *UI) change(c *call, what string) error {
 	if _, err := u.form(c, what+"-partner", settingsPath); err != nil {
 		return err
 	}
-	provider := upstream.ID(c.r.PathValue("partner"))
-	err := u.Partnering.Block(c.r.Context(), c.visit.Visitor, provider, what == "block")
+	one, err := u.choice(c)
+	switch {
+	case err != nil:
+	case what == "block" && one.Provider != nil:
+		err = u.Partnering.Block(c.r.Context(), c.visit.Visitor, one.Provider.ID)
+	case what == "unblock":
+		err = u.Partnering.Unblock(c.r.Context(), c.visit.Visitor, one.Issuer)
+	}
 	switch {
 	case err == nil:
 		return kit.See(c.w, c.r, settingsPath+"?"+what+"ed=partner")
 	case fault.Is(err, fault.Conflict):
 		return kit.See(c.w, c.r, settingsPath) // it was linked in another tab meanwhile: the list shows it
 	default:
-		return u.refused(c, err, choicePath(provider, what))
+		return u.refused(c, err, choicePath(c.r.PathValue("partner"), what))
 	}
 }

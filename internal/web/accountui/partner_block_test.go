@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"parvis/internal/db"
 	"parvis/internal/notify/notice"
 	"parvis/internal/policy"
 	"parvis/internal/web/webtest"
@@ -56,6 +57,34 @@ func TestAPartnerIsBlockedAndUnblockedInTheSettings(t *testing.T) {
 		o.Submit("unblock-partner").Must("settings", http.StatusOK).MustSay(o.say("is no longer blocked", "n’est plus bloqué"))
 		if page := o.Open("/settings/partners/nobody/block"); page.Status != http.StatusNotFound {
 			t.Errorf("a partner that nobody knows: %d", page.Status)
+		}
+	})
+}
+
+// A block outlives the partner's configuration: its owner sees it by the partner's own name
+// for itself, and takes it back.
+func TestABlockOfAPartnerThatIsGoneIsListedAndUnblocked(t *testing.T) {
+	eachWithBank(t, func(t *testing.T, o owner, _ *webtest.Bank) {
+		o.proves(policy.Email)
+		account := o.session().Account
+		o.write(func(tx *db.Tx) error { return o.h.Links.Block(tx, account, "https://gone.example/idp") })
+		page := o.Open("/settings").Must("settings", http.StatusOK).MustSay("https://gone.example/idp",
+			o.say("Blocked. This site no longer has this partner.", "Bloqué. Ce site n’a plus ce partenaire."))
+		at := strings.Index(page.Body, "/settings/partners/~")
+		if at < 0 {
+			t.Fatal("there is no way to unblock it")
+		}
+		address := page.Body[at : at+strings.Index(page.Body[at:], `"`)]
+		o.Open(address).Must("unblock-partner", http.StatusOK).MustSay(o.say("Unblock https://gone.example/idp?", "Débloquer https://gone.example/idp?"),
+			o.say("Should it come back", "S’il revient"))
+		if page := o.Submit("unblock-partner").Must("settings", http.StatusOK); strings.Contains(page.Body, "gone.example") {
+			t.Error("it is still listed")
+		}
+		for _, what := range []string{"unblock", "block", "add"} {
+			other := strings.Replace(address, "/unblock", "/"+what, 1)
+			if page := o.Open(other); page.Status != http.StatusNotFound {
+				t.Errorf("%s: %d", other, page.Status)
+			}
 		}
 	})
 }

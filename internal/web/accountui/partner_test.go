@@ -5,30 +5,33 @@ import (
 	"strings"
 	"testing"
 
+	"parvis/internal/config"
 	"parvis/internal/db"
 	"parvis/internal/notify/notice"
 	"parvis/internal/upstream"
 	"parvis/internal/web/webtest"
 )
 
-// eachCustomer runs a test in both languages for somebody who has created an account
-// with a sign-in partner, and has no password.
+// eachCustomer runs a test in both languages and on both engines for somebody who has
+// created an account with a sign-in partner, and has no password.
 func eachCustomer(t *testing.T, test func(t *testing.T, o owner)) {
 	t.Helper()
-	for _, l := range []string{"en-CA", "fr-CA"} {
-		t.Run(l, func(t *testing.T) {
-			h := webtest.Open(t, webtest.WithBank)
-			bank := h.OpenBank()
-			p := h.Person(l)
-			p.Open("/signin").Must("sign-in", http.StatusOK)
-			bank.SignIn(p).Must("partner-account", http.StatusOK)
-			p.Follow("create-account-link").Must("create-account", http.StatusOK)
-			p.Submit("create-account", "email", email, "terms", "yes").Must("confirm-email", http.StatusOK)
-			p.Submit("confirm-email", "code", h.Code(email)).Must("partner-create", http.StatusOK)
-			p.Submit("partner-create").Must("connected-services", http.StatusOK)
-			test(t, owner{p, h, t})
-		})
-	}
+	webtest.OnEachEngine(t, func(t *testing.T, on func(*config.Config)) {
+		for _, l := range []string{"en-CA", "fr-CA"} {
+			t.Run(l, func(t *testing.T) {
+				h := webtest.Open(t, webtest.WithBank, on)
+				bank := h.OpenBank()
+				p := h.Person(l)
+				p.Open("/signin").Must("sign-in", http.StatusOK)
+				bank.SignIn(p).Must("partner-account", http.StatusOK)
+				p.Follow("create-account-link").Must("create-account", http.StatusOK)
+				p.Submit("create-account", "email", email, "terms", "yes").Must("confirm-email", http.StatusOK)
+				p.Submit("confirm-email", "code", h.Code(email)).Must("partner-create", http.StatusOK)
+				p.Submit("partner-create").Must("connected-services", http.StatusOK)
+				test(t, owner{p, h, t})
+			})
+		}
+	})
 }
 
 // link is the one link of the signed-in person's account.

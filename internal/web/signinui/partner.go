@@ -254,7 +254,7 @@ func (u *UI) renderPartnerLink(c *call, form *kit.Form, status int) error {
 		return err
 	}
 	for _, choice := range choices {
-		data.Blocked = data.Blocked || choice.Blocked && choice.Provider.ID == data.ID
+		data.Blocked = data.Blocked || choice.Blocked && choice.Key() == string(data.ID)
 	}
 	if data.Blocked {
 		return u.render(c, status, kit.View{Page: "partner-link", Title: c.tr.T("partner-link.blocked.title", "partner", data.Name), Data: data})
