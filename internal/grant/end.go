@@ -4,12 +4,15 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 
+	"parvis/internal/audit"
 	"parvis/internal/db"
 	"parvis/internal/id"
+	"parvis/internal/secret"
 )
 
 // Challenge is the S256 challenge of a verifier (RFC 7636, 4.2).
@@ -55,6 +58,36 @@ func (g Grants) EndOthers(tx *db.Tx, account id.Account, except id.Session) erro
 // EndSession revokes everything given in a session. Plain signing out does not call it.
 func (g Grants) EndSession(tx *db.Tx, session id.Session) error {
 	return g.end(tx, `session = $3`, "session", string(session))
+}
+
+// RevokeToken ends one access token for the service that it was given to (RFC 7009, 2.1).
+// Outcome Redeemed when there was one, live or not; Mismatch when it is another service's;
+// Unknown when there is none.
+func (g Grants) RevokeToken(tx *db.Tx, rp id.RelyingParty, presented string) (Outcome, error) {
+	digest := secret.Digest(presented)
+	row := tx.QueryRow(`SELECT `+ofGrant("g")+` FROM access_token t JOIN authorization_grant g ON g.id = t.grant_id WHERE t.digest = $1`, digest)
+	found, err := scan(row.Scan)
+	switch {
+	case errors.Is(err, db.ErrNoRows):
+		return Unknown, nil
+	case err != nil:
+		return "", fmt.Errorf("grant: revoke: %w", err)
+	case found.RelyingParty != rp:
+		return Mismatch, nil
+	}
+	n, err := tx.Exec(`DELETE FROM access_token WHERE digest = $1`, digest)
+	if err != nil {
+		return "", fmt.Errorf("grant: revoke: %w", err)
+	}
+	if n == 0 {
+		return Unknown, nil
+	}
+	return Redeemed, g.record(tx, audit.TokenRevoked, found)
+}
+
+// ofGrant are the columns of a grant in a query that names its table.
+func ofGrant(table string) string {
+	return table + "." + strings.ReplaceAll(columns, ", ", ", "+table+".")
 }
 
 // end revokes the grants a condition names; its first placeholder is $3.

@@ -119,6 +119,7 @@ type Result struct {
 // Token is a live access token.
 type Token struct {
 	Grant   Grant
+	Given   time.Time
 	Expires time.Time
 }
 
@@ -144,7 +145,7 @@ func (g Grants) Issue(tx *db.Tx, gr Grant, code Code) error {
 	if err != nil {
 		return fmt.Errorf("grant: issue: %w", err)
 	}
-	return g.record(tx, audit.CodeIssued, gr, "")
+	return g.record(tx, audit.CodeIssued, gr)
 }
 
 // Redeem consumes a code and stores the access token it gives. Call it in
@@ -186,7 +187,7 @@ func (g Grants) Redeem(tx *db.Tx, r Redemption) (Result, error) {
 	if err != nil {
 		return Result{}, fmt.Errorf("grant: redeem: %w", err)
 	}
-	return Result{Outcome: Redeemed, Grant: gr, Expires: expires}, g.record(tx, audit.CodeRedeemed, gr, "")
+	return Result{Outcome: Redeemed, Grant: gr, Expires: expires}, g.record(tx, audit.CodeRedeemed, gr)
 }
 
 // bound compares what the code was bound to in constant time. A verifier is
@@ -221,7 +222,7 @@ func (g Grants) reuse(tx *db.Tx, r Redemption) (Result, error) {
 	if err != nil {
 		return Result{}, fmt.Errorf("grant: reuse: %w", err)
 	}
-	return Result{Outcome: Reused, Cause: CodeReused, Grant: gr}, g.record(tx, audit.CodeReused, gr, "")
+	return Result{Outcome: Reused, Cause: CodeReused, Grant: gr}, g.record(tx, audit.CodeReused, gr)
 }
 
 // UseAssertion notes a client assertion and reports whether it was new. One
@@ -240,10 +241,10 @@ func (g Grants) UseAssertion(tx *db.Tx, rp id.RelyingParty, a Assertion) (bool, 
 func (g Grants) FindToken(tx *db.Tx, presented string) (Token, bool, error) {
 	var t Token
 	row := tx.QueryRow(`SELECT g.id, g.account, g.relying_party, g.session, g.subject, g.scope, g.userinfo_claims,
-			g.id_token_claims, g.acr, g.amr, g.auth_time, g.nonce, t.expires_at
+			g.id_token_claims, g.acr, g.amr, g.auth_time, g.nonce, t.created_at, t.expires_at
 		FROM access_token t JOIN authorization_grant g ON g.id = t.grant_id
 		WHERE t.digest = $1 AND t.expires_at > $2 AND g.revoked_at IS NULL`, secret.Digest(presented), db.Millis(tx.Now()))
-	gr, err := scan(row.Scan, db.NullTime(&t.Expires))
+	gr, err := scan(row.Scan, db.ScanTime(&t.Given), db.NullTime(&t.Expires))
 	if errors.Is(err, db.ErrNoRows) {
 		return Token{}, false, nil
 	}
@@ -254,14 +255,14 @@ func (g Grants) FindToken(tx *db.Tx, presented string) (Token, bool, error) {
 	return t, true, nil
 }
 
-func (g Grants) record(tx *db.Tx, name audit.Name, gr Grant, reason string) error {
+func (g Grants) record(tx *db.Tx, name audit.Name, gr Grant) error {
 	outcome := audit.Success
 	if name == audit.CodeReused {
 		outcome = audit.Refused
 	}
 	return g.Audit.Record(tx, audit.Event{
 		Name: name, Account: gr.Account, RelyingParty: gr.RelyingParty, Session: gr.Session,
-		Outcome: outcome, Reason: reason, Data: map[string]string{"grant": string(gr.ID)},
+		Outcome: outcome, Data: map[string]string{"grant": string(gr.ID)},
 	})
 }
 

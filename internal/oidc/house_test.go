@@ -202,6 +202,7 @@ func parties() []relyingparty.Settings {
 		with("strict", func(s *relyingparty.Settings) {
 			s.JWKS, s.RequireObject, s.RequestObjectAlg, s.AnswerAlg = keySet(signingKey), true, "ES256", "ES256"
 		}),
+		with("gateway", func(s *relyingparty.Settings) { s.Introspect = true }),
 		with("native", func(s *relyingparty.Settings) {
 			s.Type, s.Auth, s.RedirectURIs = "native", "none", []string{"http://127.0.0.1/cb", "ca.example.app:/cb"}
 		}),

@@ -63,6 +63,8 @@ type Settings struct {
 	PKCE string `yaml:"pkce,omitempty" json:"pkce,omitempty"`
 	// FormPost allows response_mode=form_post.
 	FormPost bool `yaml:"form_post,omitempty" json:"form_post,omitempty"`
+	// Introspect lets the service ask at the introspection endpoint about tokens that other services were given, as a protected resource or a gateway must; without it, about its own only.
+	Introspect bool `yaml:"introspect,omitempty" json:"introspect,omitempty"`
 	// RequirePushed takes only authorization requests that the service pushed beforehand (RFC 9126).
 	RequirePushed bool `yaml:"require_pushed_authorization_requests,omitempty" json:"require_pushed_authorization_requests,omitempty"`
 	// RequireObject takes only authorization requests in a signed request object (RFC 9101), with aud, nbf and exp as FAPI 2.0 Message Signing demands.
@@ -126,7 +128,7 @@ func (s Settings) Build() (*RelyingParty, []string) {
 		StartURL:               s.StartURL, InitiateLoginURI: s.InitiateLoginURI, ReturnURL: s.ReturnURL,
 		Native: s.Type == "native", AuthMethod: AuthMethod(s.Auth), Secrets: c.secrets(s), Keys: c.keys(s), JWKSURI: s.JWKSURI,
 		RequirePKCE: s.PKCE == "required", FormPost: s.FormPost, IDTokenAlg: s.IDTokenAlg,
-		RequirePushed: s.RequirePushed, RequireObject: s.RequireObject, RequestObjectAlg: jose.Algorithm(s.RequestObjectAlg), AnswerAlg: jose.Algorithm(s.AnswerAlg),
+		Introspects: s.Introspect, RequirePushed: s.RequirePushed, RequireObject: s.RequireObject, RequestObjectAlg: jose.Algorithm(s.RequestObjectAlg), AnswerAlg: jose.Algorithm(s.AnswerAlg),
 		IDTokenClaims: s.IDTokenClaims, Sector: s.sector(), Scopes: slices.Clone(s.Scopes), Purposes: s.Purposes,
 		Doors: s.Doors.policy(), PreferDoor: s.Doors.Prefer, ACR: slices.Clone(s.ACR), MaxAge: s.MaxAge, ConsentPeriod: s.ConsentPeriod,
 		AccessTokenTTL: s.AccessTokenTTL, Support: s.Support, Listed: s.Listed, Disabled: s.Disabled,
@@ -273,6 +275,9 @@ func (c *check) choices(s Settings) {
 	c.oneOf("authorization_signed_response_alg", s.AnswerAlg, "RS256", "ES256")
 	if s.RequestObjectAlg != "" {
 		c.oneOf("request_object_signing_alg", s.RequestObjectAlg, "RS256", "PS256", "ES256", "EdDSA")
+	}
+	if s.Introspect && s.Auth == string(AuthNone) {
+		c.add("introspect", "a public client (auth: none) cannot ask about tokens of others; give it a secret or keys")
 	}
 	if s.RequireObject && s.JWKS == "" && s.JWKSURI == "" {
 		c.add("require_signed_request_object", "needs the service's public keys: jwks, or their address in jwks_uri")

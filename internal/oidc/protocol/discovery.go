@@ -12,6 +12,8 @@ const (
 	PathCancel    = "/authorize/cancel/{flow}"
 	PathPush      = "/par"
 	PathToken     = "/token"
+	PathRevoke    = "/revoke"
+	PathInspect   = "/introspect"
 	PathUserInfo  = "/userinfo"
 	PathJWKS      = "/jwks.json"
 	PathLogout    = "/logout"
@@ -25,6 +27,12 @@ type Metadata struct {
 	Authorization        string   `json:"authorization_endpoint"`
 	Token                string   `json:"token_endpoint"`
 	UserInfo             string   `json:"userinfo_endpoint"`
+	Revocation           string   `json:"revocation_endpoint"`
+	RevocationMethods    []string `json:"revocation_endpoint_auth_methods_supported"`
+	RevocationAlgs       []string `json:"revocation_endpoint_auth_signing_alg_values_supported"`
+	Introspection        string   `json:"introspection_endpoint"`
+	IntrospectionMethods []string `json:"introspection_endpoint_auth_methods_supported"`
+	IntrospectionAlgs    []string `json:"introspection_endpoint_auth_signing_alg_values_supported"`
 	Push                 string   `json:"pushed_authorization_request_endpoint"`
 	JWKS                 string   `json:"jwks_uri"`
 	EndSession           string   `json:"end_session_endpoint"`
@@ -55,13 +63,16 @@ type Metadata struct {
 
 // Discovery is the document's bytes for an issuer.
 func Discovery(issuer string, locales, acrValues, assertionAlgs []string) ([]byte, error) {
+	methods := []string{MethodBasic, MethodPost, MethodPrivateKeyJWT, MethodNone} // the last is nobody's who asks about tokens
 	m := Metadata{
 		Issuer: issuer, Authorization: issuer + PathAuthorize, Token: issuer + PathToken, UserInfo: issuer + PathUserInfo,
+		Revocation: issuer + PathRevoke, RevocationMethods: methods, RevocationAlgs: assertionAlgs,
+		Introspection: issuer + PathInspect, IntrospectionMethods: methods[:3], IntrospectionAlgs: assertionAlgs,
 		Push: issuer + PathPush, RequestParameter: true, RequestAlgs: assertionAlgs, AnswerAlgs: []string{"RS256", "ES256"},
 		JWKS: issuer + PathJWKS, EndSession: issuer + PathLogout, Scopes: Scopes,
 		ResponseTypes: []string{"code"}, ResponseModes: []string{ModeQuery, ModeFormPost, ModeJWT, ModeQueryJWT, ModeFormPostJWT},
 		GrantTypes: []string{GrantAuthorizationCode}, ACRValues: acrValues, SubjectTypes: []string{"pairwise", "public"},
-		IDTokenAlgs: []string{"RS256", "ES256"}, AuthMethods: []string{MethodBasic, MethodPost, MethodPrivateKeyJWT, MethodNone},
+		IDTokenAlgs: []string{"RS256", "ES256"}, AuthMethods: methods,
 		AuthAlgs: assertionAlgs,
 		Claims: []string{
 			"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid",

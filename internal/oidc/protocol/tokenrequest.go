@@ -164,6 +164,16 @@ func validVerifier(s string) bool {
 	return true
 }
 
+// ReadPresented takes the token that a client asks about, or wants to end (RFC 7009, 2.1;
+// RFC 7662, 2.1). token_type_hint only helps to find it and is not needed here.
+func ReadPresented(p Params) (string, *Error) {
+	token := p.Get("token")
+	if token == "" {
+		return "", direct(InvalidRequest, "token is missing")
+	}
+	return token, nil
+}
+
 // GrantRefused is the one answer to every code that gives nothing (RFC 6749, 5.2).
 func GrantRefused() *Error {
 	return direct(InvalidGrant, "the code is wrong, used, expired, or was given for another client, redirect_uri or code_verifier")

@@ -87,19 +87,23 @@ func New(c Config) (*Endpoint, error) {
 // Routes adds the endpoints' addresses.
 func (e *Endpoint) Routes(mux *http.ServeMux) {
 	mux.Handle("POST "+protocol.PathToken, e.Door.Handle(e.token))
+	mux.Handle("POST "+protocol.PathRevoke, e.Door.Handle(e.revoke))
+	mux.Handle("POST "+protocol.PathInspect, e.Door.Handle(e.introspect))
 	mux.Handle("GET "+protocol.PathUserInfo, e.Door.Handle(e.userinfo))
 	mux.Handle("POST "+protocol.PathUserInfo, e.Door.Handle(e.userinfo))
 	mux.Handle("GET "+protocol.PathJWKS, e.Door.Handle(e.jwks))
 	mux.Handle("GET "+protocol.PathDiscovery, e.Door.Handle(e.discovery))
 	mux.Handle("GET "+protocol.PathMetadata, e.Door.Handle(e.discovery))
-	for _, path := range []string{protocol.PathToken, protocol.PathUserInfo, protocol.PathJWKS, protocol.PathDiscovery, protocol.PathMetadata} {
+	for _, path := range []string{protocol.PathToken, protocol.PathRevoke, protocol.PathUserInfo, protocol.PathJWKS, protocol.PathDiscovery, protocol.PathMetadata} {
 		mux.HandleFunc("OPTIONS "+path, machine.Preflight)
 	}
 }
 
 // Doors are the addresses that other sites may POST to.
 func Doors() []string {
-	return []string{"POST " + protocol.PathToken, "POST " + protocol.PathUserInfo}
+	return []string{
+		"POST " + protocol.PathToken, "POST " + protocol.PathUserInfo, "POST " + protocol.PathRevoke, "POST " + protocol.PathInspect,
+	}
 }
 
 // token is POST /token: a code for tokens (RFC 6749, 4.1.3; OpenID Connect Core 1.0, 3.1.3).

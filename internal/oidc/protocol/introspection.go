@@ -1,0 +1,40 @@
+package protocol
+
+import "time"
+
+// Introspection is what is told of a token that is good (RFC 7662, 2.2). The name by which
+// the service knows the person is the only thing about the person in it.
+type Introspection struct {
+	Issuer   string
+	Subject  string
+	ClientID string
+	Scope    string
+	Given    time.Time
+	Expires  time.Time
+	ACR      string // how the person signed in (RFC 9470, 6.2)
+	AMR      []string
+	AuthTime time.Time // zero: not known
+}
+
+// Claims are the members of the answer.
+func (i Introspection) Claims() map[string]any {
+	out := map[string]any{
+		"active": true, "iss": i.Issuer, "sub": i.Subject, "client_id": i.ClientID, "scope": i.Scope, "token_type": "Bearer",
+		"iat": i.Given.Unix(), "exp": i.Expires.Unix(),
+	}
+	if i.ACR != "" {
+		out["acr"] = i.ACR
+	}
+	if len(i.AMR) > 0 {
+		out["amr"] = i.AMR
+	}
+	if !i.AuthTime.IsZero() {
+		out["auth_time"] = i.AuthTime.Unix()
+	}
+	return out
+}
+
+// NotYours answers a client that wants to end a token of another one (RFC 7009, 2.1).
+func NotYours() *Error {
+	return direct(InvalidRequest, "the token was not given to this client")
+}

@@ -1,0 +1,92 @@
+package token
+
+import (
+	"fmt"
+	"net/http"
+
+	"parvis/internal/db"
+	"parvis/internal/grant"
+	"parvis/internal/oidc/machine"
+	"parvis/internal/oidc/protocol"
+	"parvis/internal/relyingparty"
+)
+
+// introspect is POST /introspect: a protected resource asks what a token is worth (RFC
+// 7662). It is told of tokens that it was given itself, and of others only when it is
+// registered for that; of everything else it hears that it is not active, whatever the
+// cause (2.2). Nothing is written but that an assertion was used.
+func (e *Endpoint) introspect(w http.ResponseWriter, r *http.Request) error {
+	party, params, assertion, err := e.Door.Client(r)
+	if err != nil {
+		return err //nolint:wrapcheck // the refusal, or wrapped there
+	}
+	if party.Public() { // 2.1: the endpoint must not answer just anybody
+		return e.Door.Refused(r, party, protocol.ClientRefused().Because(protocol.MethodDiffers))
+	}
+	presented, bad := protocol.ReadPresented(params)
+	if bad != nil {
+		return e.Door.Refused(r, party, bad)
+	}
+	if assertion != nil {
+		fresh := false
+		err := e.DB.WriteStatement(r.Context(), func(tx *db.Tx) (err error) {
+			fresh, err = e.once(tx, party, assertion)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("token: introspect: %w", err)
+		}
+		if !fresh {
+			return e.Door.Refused(r, party, protocol.ClientRefused().Because(protocol.AssertionReplayed))
+		}
+	}
+	claims, err := e.worth(r, party, presented)
+	if err != nil {
+		return err
+	}
+	return machine.Answer(w, http.StatusOK, claims)
+}
+
+// worth is what a client is told of a token.
+func (e *Endpoint) worth(r *http.Request, party *relyingparty.RelyingParty, presented string) (map[string]any, error) {
+	inactive := map[string]any{"active": false}
+	var found grant.Token
+	var alive bool
+	err := e.DB.Read(r.Context(), func(tx *db.Tx) (err error) {
+		found, alive, err = e.Grants.FindToken(tx, presented)
+		if err != nil || !alive {
+			return err
+		}
+		_, alive, err = e.person(tx, found.Grant.Account)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("token: introspect: %w", err)
+	}
+	if !alive || found.Grant.RelyingParty != party.ID && !party.Introspects {
+		return inactive, nil
+	}
+	of, err := e.Registry.Find(r.Context(), found.Grant.RelyingParty)
+	if err != nil {
+		return nil, fmt.Errorf("token: introspect: %w", err)
+	}
+	if of == nil || of.Disabled {
+		return inactive, nil
+	}
+	return protocol.Introspection{
+		Issuer: e.Issuer, Subject: found.Grant.Subject, ClientID: string(of.ID), Scope: scopeText(found.Grant.Scopes),
+		Given: found.Given, Expires: found.Expires, ACR: found.Grant.ACR, AMR: found.Grant.AMR, AuthTime: found.Grant.AuthTime,
+	}.Claims(), nil
+}
+
+// once notes an assertion as used, when there is one, and reports whether it was new.
+func (e *Endpoint) once(tx *db.Tx, party *relyingparty.RelyingParty, assertion *grant.Assertion) (bool, error) {
+	if assertion == nil {
+		return true, nil
+	}
+	fresh, err := e.Grants.UseAssertion(tx, party.ID, *assertion)
+	if err != nil {
+		return false, fmt.Errorf("token: %w", err)
+	}
+	return fresh, nil
+}
