@@ -264,9 +264,9 @@ func (s Accounts) ChangeBy(tx *db.Tx, token string) (AddressChange, bool, error)
 // in the time before the change in which it could have been taken back, or after it, for
 // somebody else may have added them, and gives those away as removed. taken says that
 // another account has the address meanwhile; then nothing changes. One that only waits for
-// its activation is removed. row is the row of the
+// its activation is removed, and forget called for the rest of it. row is the row of the
 // address if it has to be added again.
-func (s Accounts) TakeBack(tx *db.Tx, c AddressChange, row id.Address) (removed []Email, taken, done bool, err error) {
+func (s Accounts) TakeBack(tx *db.Tx, c AddressChange, row id.Address, forget func(*db.Tx, id.Account) error) (removed []Email, taken, done bool, err error) {
 	owner, found, err := s.ByAddress(tx, c.Address)
 	if err != nil {
 		return nil, false, false, err
@@ -286,6 +286,9 @@ func (s Accounts) TakeBack(tx *db.Tx, c AddressChange, row id.Address) (removed 
 	}
 	if found && owner.ID != c.Account { // begun by somebody who does not read the address, to keep its owner out
 		if _, err := s.Remove(tx, owner.ID); err != nil {
+			return nil, false, false, err
+		}
+		if err := forget(tx, owner.ID); err != nil {
 			return nil, false, false, err
 		}
 		found = false

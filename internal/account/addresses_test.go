@@ -244,6 +244,9 @@ func (h *house) change(what account.Change, e account.Email) string {
 	return d.Token
 }
 
+// none is what other packages keep of an account here: nothing.
+func none(*db.Tx, id.Account) error { return nil }
+
 func (h *house) takeBack(token string) (removed []account.Email, taken, done bool) {
 	h.Helper()
 	row := id.New[id.Address]()
@@ -252,7 +255,7 @@ func (h *house) takeBack(token string) (removed []account.Email, taken, done boo
 		if err != nil || !found {
 			return err
 		}
-		removed, taken, done, err = h.accounts.TakeBack(tx, c, row)
+		removed, taken, done, err = h.accounts.TakeBack(tx, c, row, none)
 		return err
 	})
 	return removed, taken, done
@@ -358,7 +361,7 @@ func TestOfManyWhoTakeBackOneDoes(t *testing.T) {
 							done = false
 							return err
 						}
-						_, _, done, err = h.accounts.TakeBack(tx, c, row)
+						_, _, done, err = h.accounts.TakeBack(tx, c, row, none)
 						return err
 					})
 					if err != nil {

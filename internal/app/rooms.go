@@ -96,14 +96,15 @@ func (h *House) journeys(Options) error {
 		Limiter: h.Limiter, Table: h.Table, Name: h.Config.Deployment.Names,
 	}
 	h.Partnering = &partnering.Journey{DB: h.DB, Owners: h.Owners, Passwords: h.Passwords, Upstreams: h.Upstreams, Links: h.Links}
-	h.Profile = &profile.Journey{
-		DB: h.DB, Owners: h.Owners, Proofs: h.Proofs, Passwords: h.Passwords, Policy: h.Policy, Hasher: h.Hasher, Links: h.Links,
-		Limiter: h.Limiter, Langs: h.Config.Langs(), Words: h.names(),
-	}
 	h.Lifecycle = &lifecycle.Lifecycle{
 		DB: h.DB, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs, Passwords: h.Passwords,
 		Apps: h.Apps, BackupCodes: h.BackupCodes, Phones: h.Phones, Codes: h.Codes, Sessions: h.Sessions, Connections: h.Connections, Grants: h.Grants, Links: h.Links, Outbox: h.Outbox, Audit: h.Audit,
 		Requests: assist.Requests{Settings: h.Config.Assist},
+	}
+	h.Profile = &profile.Journey{
+		DB: h.DB, Owners: h.Owners, Proofs: h.Proofs, Passwords: h.Passwords, Policy: h.Policy, Hasher: h.Hasher, Links: h.Links,
+		Limiter: h.Limiter, Langs: h.Config.Langs(), Words: h.names(),
+		Forget: h.Lifecycle.Forget, Grants: h.Grants,
 	}
 	h.Merging = &merging.Journey{
 		DB: h.DB, Accounts: h.Accounts, Merges: account.Merges{Settings: h.Config.Account}, Sessions: h.Sessions, Connections: h.Connections,

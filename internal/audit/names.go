@@ -51,6 +51,22 @@ const (
 	AddressProofFailed Name = "address.proof_failed"
 )
 
+// E-mail addresses of an account.
+const (
+	// AddressAsked: the owner of an account wants to add an address, to which a message was sent.
+	AddressAsked Name = "address.asked"
+	// AddressWanted: somebody wanted to add an address of this account to another one; its owner was told.
+	AddressWanted Name = "address.wanted"
+	// AddressAdded: an address was proven and belongs to the account from now on.
+	AddressAdded Name = "address.added"
+	// AddressRemoved: an address belongs to the account no longer; it is free.
+	AddressRemoved Name = "address.removed"
+	// AddressMain: another address of the account is its main one.
+	AddressMain Name = "address.main"
+	// AddressRestored: an address took back what was done to it: it is the main one again, younger ones are removed, and nobody is signed in any more; data: removed.
+	AddressRestored Name = "address.restored"
+)
+
 // Passwords.
 const (
 	// PasswordSet: the first password of an account was chosen.

@@ -230,14 +230,14 @@ func build(t testing.TB, d *db.DB, clock *dbtest.Clock, p plan) *House {
 		Limiter: limiter, Table: h.Table, Name: i18n.Text{"en": "Parvis", "fr": "Parvis"},
 	}
 	h.Partnering = &partnering.Journey{DB: d, Owners: h.Owners, Passwords: passwords, Upstreams: h.Upstreams, Links: h.Links}
-	h.Profile = &profile.Journey{
-		DB: d, Owners: h.Owners, Proofs: h.Proofs, Passwords: passwords, Policy: rules, Hasher: h.Hasher, Links: h.Links, Limiter: limiter,
-		Langs: []i18n.Lang{"en", "fr"}, Words: []string{"Parvis"},
-	}
 	h.Lifecycle = &lifecycle.Lifecycle{
 		DB: d, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs, Passwords: passwords,
 		Apps: h.Apps, BackupCodes: h.BackupCodes, Phones: h.Phones, Codes: h.Codes, Sessions: h.Sessions, Connections: connections, Grants: grants, Outbox: outbox, Audit: h.Audit,
 		Links: upstream.Links{Keys: keys, Audit: h.Audit}, Requests: assist.Requests{Settings: assist.Preset("parvis")},
+	}
+	h.Profile = &profile.Journey{
+		DB: d, Owners: h.Owners, Proofs: h.Proofs, Passwords: passwords, Policy: rules, Hasher: h.Hasher, Links: h.Links, Limiter: limiter,
+		Langs: []i18n.Lang{"en", "fr"}, Words: []string{"Parvis"}, Forget: h.Lifecycle.Forget, Grants: grants,
 	}
 	h.Departure = &departure.Journey{DB: d, Upstreams: h.Upstreams, Links: h.Links, Leavings: h.Leavings, Answers: handover.Answers{DB: d, Keys: keys}, Sessions: h.Sessions, Audit: h.Audit, Limiter: limiter}
 	h.Merging = &merging.Journey{

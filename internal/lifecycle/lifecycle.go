@@ -130,6 +130,15 @@ func (l *Lifecycle) removeUnactivated(tx *db.Tx, a id.Account) error {
 	return l.Audit.Record(tx, audit.Event{Name: audit.AccountRemovedUnactivated, Account: a, Outcome: audit.Success})
 }
 
+// Forget is the rest of an account that gave way before it was activated: what the packages
+// beside account keep of it is erased, in the caller's transaction.
+func (l *Lifecycle) Forget(tx *db.Tx, a id.Account) error {
+	if err := l.forget(tx, a); err != nil {
+		return err
+	}
+	return l.Audit.Record(tx, audit.Event{Name: audit.AccountRemovedUnactivated, Account: a, Outcome: audit.Success, Reason: "address taken"})
+}
+
 // forget erases what the packages beside account keep of an account. The
 // identifiers by which services know it stay, so that nobody gets them again.
 func (l *Lifecycle) forget(tx *db.Tx, a id.Account) error {

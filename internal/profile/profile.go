@@ -17,7 +17,9 @@ import (
 	"parvis/internal/account"
 	"parvis/internal/authenticator/password"
 	"parvis/internal/db"
+	"parvis/internal/grant"
 	"parvis/internal/i18n"
+	"parvis/internal/id"
 	"parvis/internal/notify"
 	"parvis/internal/notify/notice"
 	"parvis/internal/owner"
@@ -35,6 +37,8 @@ type Journey struct {
 	Hasher    *password.Hasher
 	Links     upstream.Links
 	Limiter   *ratelimit.Limiter
+	Forget    func(tx *db.Tx, unactivated id.Account) error // lifecycle.Lifecycle.Forget
+	Grants    grant.Grants
 	Langs     []i18n.Lang // that the deployment speaks
 	Words     []string    // names of the deployment, which a password must not be
 }

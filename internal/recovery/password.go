@@ -107,19 +107,7 @@ func (j *Journey) change(tx *db.Tx, fid id.Flow, c chosen) (proving.Outcome, err
 	if err := j.endOthers(tx, f, c); err != nil {
 		return "", err
 	}
-	to, err := j.Accounts.Mailbox(tx, a.ID)
-	if err != nil {
-		return "", err
-	}
-	partners, err := j.Links.Count(tx, a.ID)
-	if err != nil {
-		return "", err
-	}
-	err = j.Outbox.Queue(tx, notify.Message{
-		To: to.Written, Locale: a.Locale, Account: a.ID,
-		Data: notice.PasswordChanged{Reset: true, SessionsEnded: c.endOthers, Partners: partners, Asked: notice.AskedBy(c.visitor.UserAgent, tx.Now())},
-	})
-	if err != nil {
+	if err := j.tell(tx, a, c); err != nil {
 		return "", err
 	}
 	f.State.Progress = f.State.Progress.Restart(flow.TaskSignIn, address)
@@ -128,8 +116,27 @@ func (j *Journey) change(tx *db.Tx, fid id.Flow, c chosen) (proving.Outcome, err
 	return Changed, err
 }
 
+// tell tells every address of an account of its new password (SP 800-63B-4, 4.2.3).
+func (j *Journey) tell(tx *db.Tx, a account.Account, c chosen) error {
+	partners, err := j.Links.Count(tx, a.ID)
+	if err != nil {
+		return err
+	}
+	all, err := j.Accounts.Addresses(tx, a.ID)
+	if err != nil {
+		return err
+	}
+	told := notice.PasswordChanged{Reset: true, SessionsEnded: c.endOthers, Partners: partners, Asked: notice.AskedBy(c.visitor.UserAgent, tx.Now())}
+	for _, e := range all {
+		if err := j.Outbox.Queue(tx, notify.Message{To: e.Address.Written, Locale: a.Locale, Account: a.ID, Data: told}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // spent reports whether a proof counts no longer: it was given longer ago than a
-// link works, or the password was changed since. Whoever opened a link with
+// link works, the password was changed since, or its address is not the account's any more. Whoever opened a link with
 // somebody else's mailbox and waits must not outlive the owner's own new password.
 func (j *Journey) spent(tx *db.Tx, f flow.Flow, a id.Account) (bool, error) {
 	proven := db.Time(f.State.Progress.ProvenAt)
@@ -137,7 +144,15 @@ func (j *Journey) spent(tx *db.Tx, f flow.Flow, a id.Account) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return tx.Now().Sub(proven) >= j.Proofs.Settings.ProofLifetime || found && kept.SetAt.After(proven), nil
+	if tx.Now().Sub(proven) >= j.Proofs.Settings.ProofLifetime || found && kept.SetAt.After(proven) {
+		return true, nil
+	}
+	addr, err := account.ParseAddress(f.State.Progress.Address)
+	if err != nil {
+		return true, nil //nolint:nilerr // an address that is none proves nothing
+	}
+	holder, held, err := j.Accounts.ByAddress(tx, addr)
+	return !held || holder.ID != a, err
 }
 
 // forgetBrowsers asks for the second step again in every browser: whoever knew the

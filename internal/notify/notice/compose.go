@@ -16,6 +16,7 @@ const (
 	pathMethods  = "/settings/methods"
 	pathSettings = "/settings"
 	pathSessions = "/settings/sessions"
+	pathEmails   = "/settings/emails"
 	pathHelp     = "/help"
 	pathContact  = "/contact"
 )

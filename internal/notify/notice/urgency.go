@@ -33,11 +33,12 @@ func Priority(k Kind) int {
 	switch k {
 	case KindActivate, KindActivateAgain, KindAlreadyRegistered, KindResetPassword, KindResetNoAccount,
 		KindUnlock, KindUnlockNoAccount, KindUnlockNotLocked, KindOneTimeCode, KindWaysIn, KindWaysNoAccount,
-		KindAssistConfirm:
+		KindAssistConfirm, KindConfirmAddress, KindAddressInUse:
 		return 0
 	case KindPasswordChanged, KindLocked, KindUnlocked, KindNewSignIn, KindRemoved, KindMethodAdded,
 		KindMethodRemoved, KindMethodWaits, KindMethodDisabled, KindBackupCodesMade, KindBackupCodeUsed, KindBackupCodesUsedUp,
 		KindBrowserRemembered, KindPartnerLinked, KindPartnerUnlinked, KindPartnerBlocked, KindPartnerUnblocked,
+		KindAddressAdded, KindAddressRemoved, KindMainAddress, KindAddressesRestored,
 		KindEnrolmentReset, KindAccountsMerged, KindMergeUndone, KindMergeFinished, KindAccountClosing, KindAccountKept,
 		KindAssistReceived, KindAssistApproved, KindAssistDone, KindAssistRefused, KindAssistExpired,
 		KindSignedOut:

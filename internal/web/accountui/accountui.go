@@ -102,6 +102,7 @@ func (u *UI) Routes(mux *http.ServeMux) {
 	mux.Handle("GET "+languagePath, u.Site.Handle(u.signedIn(u.askLanguage)))
 	mux.Handle("POST "+languagePath, u.Site.Handle(u.signedIn(u.language)))
 
+	u.emailRoutes(mux)
 	u.mergeRoutes(mux)
 	u.leavingRoutes(mux)
 	u.activityRoutes(mux)
