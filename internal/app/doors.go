@@ -33,7 +33,7 @@ func (h *House) doors(Options) error {
 	mux.Handle("GET /.well-known/change-password", http.RedirectHandler("/settings/password", http.StatusFound))
 	c := h.Config
 	pages, err := signinui.New(signinui.Config{
-		Site: h.Site, Visitor: h.Visitor, Signin: h.Signin, Enrollment: h.Enrollment, Recovery: h.Recovery, Stepup: h.Stepup, Merging: h.Merging, Leaving: h.Leaving, Partnering: h.Partnering, Departure: h.Departure,
+		Site: h.Site, Visitor: h.Visitor, Signin: h.Signin, Enrollment: h.Enrollment, Recovery: h.Recovery, Stepup: h.Stepup, Reclaim: h.Reclaim, Merging: h.Merging, Leaving: h.Leaving, Partnering: h.Partnering, Departure: h.Departure,
 		Parties: h.Registry, Upstreams: h.Upstreams, SAMLMetadata: h.SAML.Metadata, Policy: h.Policy,
 		Numbers: signinui.Numbers{
 			Activation: c.Account.ProofLifetime, Removal: c.Account.UnactivatedAfter, Reset: c.Account.ProofLifetime,
@@ -45,7 +45,7 @@ func (h *House) doors(Options) error {
 	}
 	pages.Routes(mux)
 	own, err := accountui.New(accountui.Config{
-		Site: h.Site, Visitor: h.Visitor, Signin: h.Signin, Stepup: h.Stepup, Merging: h.Merging, Leaving: h.Leaving, Profile: h.Profile, Policy: h.Policy, Partnering: h.Partnering, Activity: h.Activity, Parties: h.Registry, Upstreams: h.Upstreams, Table: h.Table,
+		Site: h.Site, Visitor: h.Visitor, Signin: h.Signin, Stepup: h.Stepup, Reclaim: h.Reclaim, Merging: h.Merging, Leaving: h.Leaving, Profile: h.Profile, Policy: h.Policy, Partnering: h.Partnering, Activity: h.Activity, Parties: h.Registry, Upstreams: h.Upstreams, Table: h.Table,
 		Idle: c.Session.Idle, Now: h.Now,
 	})
 	if err != nil {

@@ -54,6 +54,7 @@ import (
 	"parvis/internal/profile"
 	"parvis/internal/pushed"
 	"parvis/internal/ratelimit"
+	"parvis/internal/reclaim"
 	"parvis/internal/recovery"
 	"parvis/internal/relyingparty"
 	"parvis/internal/secret"
@@ -127,6 +128,7 @@ type House struct {
 	Enrollment *enrollment.Journey
 	Signin     *signin.Journey
 	Recovery   *recovery.Journey
+	Reclaim    *reclaim.Journey
 	Stepup     *stepup.Journey
 	Lifecycle  *lifecycle.Lifecycle
 	Merging    *merging.Journey

@@ -29,6 +29,7 @@ import (
 	"parvis/internal/partnering"
 	"parvis/internal/profile"
 	"parvis/internal/pushed"
+	"parvis/internal/reclaim"
 	"parvis/internal/recovery"
 	"parvis/internal/session"
 	"parvis/internal/signin"
@@ -90,10 +91,14 @@ func (h *House) journeys(Options) error {
 		Policy: h.Policy, Hasher: h.Hasher, Table: h.Table, Sessions: h.Sessions, Links: h.Links, Upstreams: h.Upstreams, Registry: h.Registry, Outbox: h.Outbox,
 		Audit: h.Audit, Limiter: h.Limiter, Words: h.names(),
 	}
+	h.Reclaim = &reclaim.Journey{
+		DB: h.DB, Flows: h.Flows, Accounts: h.Accounts, Methods: h.Methods, Apps: h.Apps, Phones: h.Phones, BackupCodes: h.BackupCodes,
+		Codes: h.Codes, Sessions: h.Sessions, Grants: h.Grants, Outbox: h.Outbox, Audit: h.Audit, Limiter: h.Limiter, Table: h.Table,
+	}
 	h.Stepup = &stepup.Journey{
 		DB: h.DB, Flows: h.Flows, Accounts: h.Accounts, Methods: h.Methods, Apps: h.Apps, Codes: h.Codes, Phones: h.Phones,
 		BackupCodes: h.BackupCodes, Sessions: h.Sessions, Owners: h.Owners, Registry: h.Registry, Outbox: h.Outbox, Audit: h.Audit,
-		Limiter: h.Limiter, Table: h.Table, Name: h.Config.Deployment.Names,
+		Limiter: h.Limiter, Table: h.Table, Name: h.Config.Deployment.Names, Found: h.Reclaim.Found,
 	}
 	h.Partnering = &partnering.Journey{DB: h.DB, Owners: h.Owners, Passwords: h.Passwords, Upstreams: h.Upstreams, Links: h.Links}
 	h.Lifecycle = &lifecycle.Lifecycle{

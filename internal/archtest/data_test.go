@@ -37,7 +37,8 @@ var owners = map[string]string{
 	"upstream_assertion": "internal/upstream", "upstream_answer": "internal/upstream/handover", "upstream_leaving": "internal/upstream/handover",
 	"api_key":        "internal/operator",
 	"assist_request": "internal/assist",
-	"outbox":         "internal/notify",
+	"lost_method":    "internal/authenticator/lost", "lost_method_link": "internal/authenticator/lost",
+	"outbox": "internal/notify",
 }
 
 // statementCallers are the functions that may use db.WriteStatement: single
@@ -52,7 +53,7 @@ var statementCallers = map[string]bool{
 	"internal/signin.Start": true, "internal/signin.PartnerAdd": true, "internal/signin.Password": true, "internal/signin.Extend": true,
 	"internal/proving.Code":        true,
 	"internal/profile.ConfirmCode": true,
-	"internal/stepup.Prove":        true, "internal/stepup.compare": true, "internal/stepup.BindPhone": true,
+	"internal/stepup.Prove":        true, "internal/stepup.compare": true, "internal/stepup.BindPhone": true, "internal/reclaim.Prove": true,
 	"internal/upstream.Take": true, "internal/upstream.Purge": true,
 	"internal/upstream/handover.Keep": true, "internal/upstream/handover.Take": true, "internal/upstream/handover.Purge": true,
 	"internal/departure.Leave": true, "internal/departure.Left": true,

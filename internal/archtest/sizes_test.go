@@ -32,8 +32,10 @@ func TestFilesAndPackagesAreSmall(t *testing.T) {
 	for p, n := range packages {
 		limit := packageFail
 		switch p {
-		case "internal/web/signinui", "internal/cli":
-			limit = 4000 // docs/adr/0010-pages-of-journeys.md, 0013-commands-in-one-package.md
+		case "internal/web/signinui":
+			limit = 4500 // docs/adr/0010-pages-of-journeys.md
+		case "internal/cli":
+			limit = 4000 // docs/adr/0013-commands-in-one-package.md
 		}
 		if n > limit {
 			t.Errorf("package %s has %d lines, at most %d are allowed", p, n, limit)

@@ -109,6 +109,22 @@ const (
 	OneTimeCodeSent Name = "one_time_code.sent"
 	// OneTimeCodeRefused: a one-time code was not sent; the reason says why, e.g. too often, stopped.
 	OneTimeCodeRefused Name = "one_time_code.refused"
+	// RecoveryAsked: somebody said that every method of an account is lost; the methods are removed after a wait, or at once; data: request, wait (seconds).
+	RecoveryAsked Name = "recovery.asked"
+	// RecoveryWarned: the owner was told again, near the end of the wait; data: request.
+	RecoveryWarned Name = "recovery.warned"
+	// RecoveryOpened: the wait is over, and the link that removes the methods was sent; data: request.
+	RecoveryOpened Name = "recovery.opened"
+	// RecoveryDone: the lost methods were removed, until the owner undoes it; data: request, methods.
+	RecoveryDone Name = "recovery.done"
+	// RecoveryStopped: a recovery was stopped before the methods were removed; the reason says by what; data: request, channel.
+	RecoveryStopped Name = "recovery.stopped"
+	// RecoveryUndone: the removed methods were brought back; data: request, channel.
+	RecoveryUndone Name = "recovery.undone"
+	// RecoveryExpired: nobody used the link that removes the methods in time; data: request.
+	RecoveryExpired Name = "recovery.expired"
+	// RecoverySettled: the time to undo a recovery is over; the lost methods are erased; data: request, methods.
+	RecoverySettled Name = "recovery.settled"
 	// BackupCodesMade: a set of backup codes was made; an older one ended; data: method, codes.
 	BackupCodesMade Name = "backup_codes.made"
 	// PhoneStopped: the owner of a number asked for no more text messages.

@@ -31,7 +31,7 @@ type Standing string
 const (
 	Usable   Standing = "usable"   // a comparison may be made
 	Waiting  Standing = "waiting"  // too many failures in a short time: after State.Until
-	Disabled Standing = "disabled" // too many failures in a row: when it was bound again
+	Disabled Standing = "disabled" // too many failures in a row, or set aside: when it was bound again
 )
 
 // State is how an authenticator stands.
@@ -46,7 +46,7 @@ type State struct {
 func (m Authenticators) StateOf(a Authenticator, now time.Time) State {
 	s := State{Standing: Usable, Failures: a.counter.failures}
 	switch {
-	case !a.counter.disabledAt.IsZero() || a.counter.failures >= m.Settings.MaxFailures:
+	case a.IsAside(), !a.counter.disabledAt.IsZero(), a.counter.failures >= m.Settings.MaxFailures:
 		s.Standing = Disabled
 		return s
 	case a.counter.waitsUntil.After(now):
@@ -84,7 +84,7 @@ func (m Authenticators) Attempt(tx *db.Tx, account id.Account, authenticator ID)
 			waits_until = CASE
 				WHEN waits_until IS NULL AND tries_end_at > $1 AND tries + 1 >= $3 THEN CAST($4 AS BIGINT)
 				WHEN 1 >= $3 THEN CAST($4 AS BIGINT) END
-		WHERE id = $5 AND account_id = $6 AND disabled_at IS NULL AND failures < $7 AND (waits_until IS NULL OR waits_until <= $1)
+		WHERE id = $5 AND account_id = $6 AND disabled_at IS NULL AND aside_until IS NULL AND failures < $7 AND (waits_until IS NULL OR waits_until <= $1)
 		RETURNING `+columns,
 		db.Millis(now), db.Millis(now.Add(s.Window)), s.Tries, db.Millis(now.Add(s.Wait)), authenticator, account, s.MaxFailures))
 	out := Attempt{account: account, authenticator: authenticator}
@@ -114,7 +114,7 @@ func (m Authenticators) Succeeded(tx *db.Tx, a Attempt) (bool, error) {
 		return false, errors.New("authenticator: an attempt that was not allowed cannot succeed")
 	}
 	n, err := tx.Exec(`UPDATE authenticator SET failures = 0, tried_at = NULL, tries = 0, tries_end_at = NULL,
-		waits_until = NULL, used_at = $1 WHERE id = $2 AND account_id = $3 AND disabled_at IS NULL`,
+		waits_until = NULL, used_at = $1 WHERE id = $2 AND account_id = $3 AND disabled_at IS NULL AND aside_until IS NULL`,
 		db.Millis(tx.Now()), a.authenticator, a.account)
 	if err != nil {
 		return false, fmt.Errorf("authenticator: note success: %w", err)

@@ -63,8 +63,24 @@ type Authenticator struct {
 	BoundAt time.Time // when it was bound, or bound again
 	UsedAt  time.Time // when it was last used; zero: never
 
+	BoundBy    BoundBy   // how it was bound, as far as that limits what it is worth
+	CountsFrom time.Time // when it counts in full; zero: at once
+	AsideUntil time.Time // until when its owner, who lost it, may bring it back; zero: it is in use
+
 	counter counter
 }
+
+// BoundBy is how an authenticator was bound.
+type BoundBy string
+
+// The ways. The zero value: by the best proof that the account could give.
+const (
+	ByMailbox BoundBy = "mailbox" // of a password: chosen with a mailed link
+	ByReclaim BoundBy = "reclaim" // in place of methods that were lost
+)
+
+// IsAside reports whether an authenticator was set aside: it proves nothing.
+func (a Authenticator) IsAside() bool { return !a.AsideUntil.IsZero() }
 
 // LogValue keeps the name that a person gave out of the log.
 func (a Authenticator) LogValue() slog.Value {
@@ -92,12 +108,17 @@ func (m Authenticators) Bind(tx *db.Tx, a Authenticator) error {
 	if m.Room(list, a.Type) <= 0 {
 		return fault.New(fault.Conflict, "error.method.full")
 	}
+	a.BoundBy, a.CountsFrom = "", time.Time{}
+	if o := Owned(list); a.Type != Password && a.Type != Email && o.Cools(tx.Now()) {
+		a.BoundBy, a.CountsFrom = ByReclaim, o.CountFrom
+	}
 	return bind(tx, a, name)
 }
 
 func bind(tx *db.Tx, a Authenticator, name Name) error {
-	err := tx.ExecOne(`INSERT INTO authenticator (id, account_id, type, name, name_key, bound_at) VALUES ($1, $2, $3, $4, $5, $6)`,
-		a.ID, a.Account, a.Type, name.Text, db.NullText(name.key), db.Millis(tx.Now()))
+	err := tx.ExecOne(`INSERT INTO authenticator (id, account_id, type, name, name_key, bound_at, bound_by, counts_from)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		a.ID, a.Account, a.Type, name.Text, db.NullText(name.key), db.Millis(tx.Now()), a.BoundBy, millis(a.CountsFrom))
 	if err != nil {
 		return fmt.Errorf("authenticator: bind: %w", err)
 	}
@@ -202,11 +223,13 @@ func Reset(tx *db.Tx, account id.Account) error {
 	return nil
 }
 
-const columns = `id, account_id, type, name, bound_at, used_at, failures, tries, tries_end_at, waits_until, disabled_at`
+const columns = `id, account_id, type, name, bound_at, used_at, bound_by, counts_from, aside_until,
+	failures, tries, tries_end_at, waits_until, disabled_at`
 
 func scan(r interface{ Scan(dest ...any) error }) (Authenticator, error) {
 	var a Authenticator
-	return a, r.Scan(&a.ID, &a.Account, &a.Type, &a.Name, db.ScanTime(&a.BoundAt), db.NullTime(&a.UsedAt), &a.counter.failures,
+	return a, r.Scan(&a.ID, &a.Account, &a.Type, &a.Name, db.ScanTime(&a.BoundAt), db.NullTime(&a.UsedAt),
+		&a.BoundBy, db.NullTime(&a.CountsFrom), db.NullTime(&a.AsideUntil), &a.counter.failures,
 		&a.counter.tries, db.NullTime(&a.counter.triesEndAt), db.NullTime(&a.counter.waitsUntil), db.NullTime(&a.counter.disabledAt))
 }
 
@@ -222,7 +245,8 @@ func Get(tx *db.Tx, account id.Account, authenticator ID) (Authenticator, bool, 
 	return a, true, nil
 }
 
-// List gives the authenticators of an account, the oldest first.
+// List gives the authenticators of an account, the oldest first; those that were set
+// aside, too, which Of leaves out.
 func List(tx *db.Tx, account id.Account) ([]Authenticator, error) {
 	rows, err := tx.Query(`SELECT `+columns+` FROM authenticator WHERE account_id = $1 ORDER BY bound_at, id`, account)
 	out, err := db.Collect(rows, err, func(r *db.Rows) (Authenticator, error) { return scan(r) })
@@ -232,11 +256,11 @@ func List(tx *db.Tx, account id.Account) ([]Authenticator, error) {
 	return out, nil
 }
 
-// Of are the authenticators of a list that have one of some types, in its order.
+// Of are the authenticators of a list in use that have one of some types, in its order.
 func Of(list []Authenticator, types ...Type) []Authenticator {
 	var out []Authenticator
 	for _, a := range list {
-		if slices.Contains(types, a.Type) {
+		if slices.Contains(types, a.Type) && !a.IsAside() {
 			out = append(out, a)
 		}
 	}

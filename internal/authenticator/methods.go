@@ -1,10 +1,34 @@
 package authenticator
 
-import "parvis/internal/policy"
+import (
+	"time"
+
+	"parvis/internal/policy"
+)
+
+// Owned are the second steps of a list, as policy weighs them.
+func Owned(list []Authenticator) policy.Owned {
+	var out policy.Owned
+	var here, aside []Authenticator
+	for _, a := range list {
+		if a.IsAside() {
+			aside = append(aside, a)
+		} else {
+			here = append(here, a)
+		}
+		for _, at := range []time.Time{a.AsideUntil, a.CountsFrom} {
+			if at.After(out.CountFrom) {
+				out.CountFrom = at
+			}
+		}
+	}
+	out.Methods, out.Aside = Methods(here), Methods(aside)
+	return out
+}
 
 // Methods are what the authenticators of a list can prove as a second step. One
-// that waits or is disabled counts: policy must not take its owner for somebody
-// who has nothing.
+// that waits, is disabled or was set aside counts: policy must not take its owner for
+// somebody who has nothing.
 func Methods(list []Authenticator) []policy.Method {
 	var out []policy.Method
 	seen := map[Type]bool{}

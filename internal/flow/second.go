@@ -46,6 +46,7 @@ const (
 	TurnSetUp   TurnKind = "set-up"  // Turn.Method is being set up
 	TurnLink    TurnKind = "link"    // say whether the sign-in at a partner is linked to the account
 	TurnRemind  TurnKind = "remind"  // say whether the backup codes are still at hand
+	TurnWait    TurnKind = "wait"    // nothing can be proven before Turn.Until: methods were lost, and what is in their place does not count yet
 	TurnAnother TurnKind = "another" // there is only one strong method: be encouraged, once, to set up another
 )
 
@@ -59,15 +60,19 @@ type Turn struct {
 	Offer    []policy.Method // what can be set up, as it is recommended
 	Method   policy.Method   // for TurnSetUp
 	Required bool            // what is demanded cannot be reached without a set-up
+	Until    time.Time       // for TurnWait
 }
 
 // Turn names what is due of the second step for somebody who has proven facts and
 // has methods: first what is demanded, then what the person wants to set up, then
 // the one encouragement. Nothing is due before the password was proven as the
 // demand wants it; see Asking for that.
-func (s State) Turn(table policy.Table, facts policy.Facts, has []policy.Method, now time.Time) Turn {
-	if s.Demand.Sensitive { // as much as the account can give, whoever signs in on the way
-		s.Demand.Level = max(s.Demand.Level, table.Sensitive(has).Level)
+func (s State) Turn(table policy.Table, facts policy.Facts, o policy.Owned, now time.Time) Turn {
+	has := o.Methods
+	// As much as the account can give, whoever signs in on the way. After a loss that is out
+	// of reach, except for putting something in the place of what was lost.
+	if s.Demand.Sensitive && (s.SetUp == "" || !o.Cools(now)) {
+		s.Demand.Level = max(s.Demand.Level, table.Sensitive(o.All()).Level)
 	}
 	if s.Progress.Partner.Known(now) { // the account is proven through any door, to link one that the service takes
 		s.Demand.Doors = policy.Doors{}
@@ -76,13 +81,17 @@ func (s State) Turn(table policy.Table, facts policy.Facts, has []policy.Method,
 	second := s.Progress.Second
 	switch {
 	case need.Step == policy.StepSecond:
-		way := table.Way(need, s.Demand, facts, has, now)
+		way := table.Way(need, s.Demand, facts, o, now)
 		out := Turn{Need: need, Unfit: way.Unfit, Offer: way.SetUp, Required: len(way.Ask) == 0}
 		if len(way.Guard) > 0 {
 			return out.prove(way.Guard, true)
 		}
 		if len(way.Ask) > 0 {
 			return out.prove(way.Ask, false)
+		}
+		if way.Cooling {
+			out.Kind, out.Until = TurnWait, o.CountFrom
+			return out
 		}
 		return out.setUp(second.SetUp)
 	case need.Step != policy.StepNone || facts.First().IsZero():

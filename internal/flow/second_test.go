@@ -39,7 +39,7 @@ func TestTheSecondStepIsNamedFromFacts(t *testing.T) {
 		{"freely", flow.State{SetUp: policy.Backup}, app, []policy.Method{policy.App}, flow.TurnSetUp, nil, false, false},
 		{"freely, done", flow.State{SetUp: policy.Backup, Progress: flow.Progress{Second: flow.Second{Bound: policy.Backup}}}, app, []policy.Method{policy.App}, "", nil, false, false},
 	} {
-		got := tt.state.Turn(table, tt.facts, tt.has, noon)
+		got := tt.state.Turn(table, tt.facts, policy.Owned{Methods: tt.has}, noon)
 		if got.Kind != tt.kind || !slices.Equal(got.Ask, tt.ask) || got.Guard != tt.guard || got.Required != tt.must {
 			t.Errorf("%s: %+v", tt.name, got)
 		}

@@ -41,6 +41,7 @@ import (
 	"parvis/internal/policy"
 	"parvis/internal/profile"
 	"parvis/internal/ratelimit"
+	"parvis/internal/reclaim"
 	"parvis/internal/recovery"
 	"parvis/internal/relyingparty"
 	"parvis/internal/secret"
@@ -85,6 +86,7 @@ type House struct {
 	Signin      *signin.Journey
 	Enroll      *enrollment.Journey
 	Recovery    *recovery.Journey
+	Reclaim     *reclaim.Journey
 	Stepup      *stepup.Journey
 	Bank        *Bank
 	Upstreams   *upstream.Registry
@@ -224,10 +226,14 @@ func build(t testing.TB, d *db.DB, clock *dbtest.Clock, p plan) *House {
 		Policy: rules, Hasher: h.Hasher, Table: h.Table, Sessions: h.Sessions, Links: h.Links, Upstreams: h.Upstreams, Registry: h.Registry, Outbox: outbox, Audit: h.Audit,
 		Limiter: limiter, Words: []string{"Parvis"},
 	}
+	h.Reclaim = &reclaim.Journey{
+		DB: d, Flows: h.Flows, Accounts: h.Accounts, Methods: h.Methods, Apps: h.Apps, Phones: h.Phones, BackupCodes: h.BackupCodes,
+		Codes: h.Codes, Sessions: h.Sessions, Grants: grants, Outbox: outbox, Audit: h.Audit, Limiter: limiter, Table: h.Table,
+	}
 	h.Stepup = &stepup.Journey{
 		DB: d, Flows: h.Flows, Accounts: h.Accounts, Methods: h.Methods, Apps: h.Apps, Codes: h.Codes, Phones: h.Phones,
 		BackupCodes: h.BackupCodes, Sessions: h.Sessions, Owners: h.Owners, Registry: h.Registry, Outbox: outbox, Audit: h.Audit,
-		Limiter: limiter, Table: h.Table, Name: i18n.Text{"en": "Parvis", "fr": "Parvis"},
+		Limiter: limiter, Table: h.Table, Name: i18n.Text{"en": "Parvis", "fr": "Parvis"}, Found: h.Reclaim.Found,
 	}
 	h.Partnering = &partnering.Journey{DB: d, Owners: h.Owners, Passwords: passwords, Upstreams: h.Upstreams, Links: h.Links}
 	h.Lifecycle = &lifecycle.Lifecycle{

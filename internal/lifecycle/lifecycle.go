@@ -18,6 +18,7 @@ import (
 	"parvis/internal/audit"
 	"parvis/internal/authenticator"
 	"parvis/internal/authenticator/backupcode"
+	"parvis/internal/authenticator/lost"
 	"parvis/internal/authenticator/otp"
 	"parvis/internal/authenticator/password"
 	"parvis/internal/authenticator/phone"
@@ -55,6 +56,7 @@ type Lifecycle struct {
 	Grants      grant.Grants
 	Links       upstream.Links
 	Requests    assist.Requests
+	Lost        lost.Requests
 	Outbox      *notify.Outbox
 	Audit       *audit.Log
 }
@@ -149,7 +151,7 @@ func (l *Lifecycle) forget(tx *db.Tx, a id.Account) error {
 		return err
 	}
 	return each(tx, a, append(l.secondSteps(),
-		authenticator.Erase, account.Closures{}.Erase, l.Links.Erase, l.Requests.Erase, l.Sessions.Erase, l.Grants.Forget, l.Connections.Forget, l.Audit.EraseAccount))
+		authenticator.Erase, account.Closures{}.Erase, l.Links.Erase, l.Requests.Erase, l.Lost.Erase, l.Sessions.Erase, l.Grants.Forget, l.Connections.Forget, l.Audit.EraseAccount))
 }
 
 // Close ends an account and erases it everywhere, in the caller's transaction,

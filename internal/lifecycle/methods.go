@@ -52,7 +52,7 @@ func (l *Lifecycle) ResetMethods(tx *db.Tx, a id.Account) (int, error) {
 		return 0, fmt.Errorf("lifecycle: reset methods: %w", err)
 	}
 	list = authenticator.Of(list, authenticator.TOTP, authenticator.Phone, authenticator.Passkey, authenticator.BackupCode)
-	if err := each(tx, a, append(l.secondSteps(), authenticator.Reset)); err != nil {
+	if err := each(tx, a, append(l.secondSteps(), authenticator.Reset, l.Lost.Drop)); err != nil {
 		return 0, fmt.Errorf("lifecycle: reset methods: %w", err)
 	}
 	for _, m := range list {

@@ -28,6 +28,7 @@ func Document() string {
 	b.WriteString(aboutAnswer)
 	b.WriteString(answerTable())
 	b.WriteString(aboutGuards)
+	b.WriteString(lossTable())
 	return b.String()
 }
 
@@ -177,6 +178,9 @@ func presetTable() string {
 		{"methods", "second steps, as they are recommended", func(s Settings) string { return methodNames(s.Methods) }},
 		{"combine", "several `acr` values in one request", func(s Settings) string { return "`" + string(s.Combine) + "`: " + s.Combine.about() }},
 		{"reauthenticate", "how old a proof may be when the account is changed", func(s Settings) string { return minutes(s.Reauthenticate) }},
+		{"cooling_off", "how long a method in place of lost ones does not count in full", func(s Settings) string { return hours(s.CoolingOff) }},
+		{"recovery_wait", "how long somebody waits who proves nothing but the mailbox", func(s Settings) string { return hours(s.RecoveryWait) }},
+		{"recovery_open", "how long the link then works that ends the recovery", func(s Settings) string { return hours(s.RecoveryOpen) }},
 	}
 	var b strings.Builder
 	b.WriteString("| `policy.` | | `" + strings.Join(presets(), "` | `") + "` |\n|---|---|---|---|---|\n")
@@ -196,6 +200,8 @@ func (c Combine) about() string {
 	}
 	return "one of them is enough"
 }
+
+func hours(d time.Duration) string { return fmt.Sprintf("%d hours", int(d.Hours())) }
 
 func minutes(d time.Duration) string { return fmt.Sprintf("%d minutes", int(d.Minutes())) }
 

@@ -46,16 +46,33 @@ type Proof struct {
 	Method  Method    `json:"method"`
 	At      time.Time `json:"at"`
 	Journey id.Flow   `json:"journey,omitempty"` // the flow in which it was proven
+	// Cooling says that the method did not count in full when it was proven: it was bound
+	// after every other one was lost, and its cooling-off was not over (Owned.CountFrom).
+	Cooling bool `json:"cooling,omitempty"`
+}
+
+// worth is the highest level that a password and the proof reach together. What was
+// proven while a method cooled off never counts for more: prove it again afterwards.
+func (p Proof) worth() Level {
+	if p.Cooling {
+		return min(p.Method.Worth(), TwoSteps)
+	}
+	return p.Method.Worth()
 }
 
 // With adds a proof, in place of an older one of the same method. A password
 // starts new facts: what was proven before it does not count on.
 func (f Facts) With(m Method, at time.Time, journey id.Flow) Facts {
-	if m == Password {
-		return Facts{Password: at, Journey: journey}
+	return f.WithProof(Proof{Method: m, At: at, Journey: journey})
+}
+
+// WithProof is With for a proof that may be one of a method that cools off.
+func (f Facts) WithProof(p Proof) Facts {
+	if p.Method == Password {
+		return Facts{Password: p.At, Journey: p.Journey}
 	}
-	others := slices.DeleteFunc(slices.Clone(f.Others), func(p Proof) bool { return p.Method == m })
-	f.Others = append(others, Proof{Method: m, At: at, Journey: journey})
+	others := slices.DeleteFunc(slices.Clone(f.Others), func(o Proof) bool { return o.Method == p.Method })
+	f.Others = append(others, p)
 	return f
 }
 

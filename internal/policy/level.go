@@ -79,5 +79,5 @@ func (l Level) reached(f Facts, usable []Method) bool {
 	if l.Remembers() && !f.Remembered.IsZero() {
 		return true
 	}
-	return slices.ContainsFunc(l.accepts(usable), func(m Method) bool { return !f.Proven(m).IsZero() })
+	return slices.ContainsFunc(f.Others, func(p Proof) bool { return slices.Contains(usable, p.Method) && p.worth() >= l })
 }

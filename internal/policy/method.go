@@ -95,7 +95,9 @@ func AMR(f Facts) []string {
 		if v := m.amr(); !slices.Contains(out, v) {
 			out = append(out, v)
 		}
-		factors = factors || m.Worth() >= AAL2
+	}
+	for _, p := range f.Others {
+		factors = factors || p.worth() >= AAL2
 	}
 	if factors && !f.First().IsZero() {
 		out = append(out, "mfa")

@@ -38,6 +38,12 @@ type Settings struct {
 	Combine Combine `yaml:"combine"`
 	// Reauthenticate is how old a proof may be when something important is changed, such as a method or the password.
 	Reauthenticate time.Duration `yaml:"reauthenticate"`
+	// CoolingOff is how long a method that was set up in place of lost ones does not count for AAL2 and above, and how long the owner can undo their removal.
+	CoolingOff time.Duration `yaml:"cooling_off"`
+	// RecoveryWait is how long somebody who has lost every method, and proves nothing but the mailbox, waits before the methods are removed.
+	RecoveryWait time.Duration `yaml:"recovery_wait"`
+	// RecoveryOpen is how long the link that then removes them can be used.
+	RecoveryOpen time.Duration `yaml:"recovery_open"`
 	// Classes are the values of acr and what must be proven for each, the weakest first.
 	Classes []Class `yaml:"classes"`
 }
@@ -65,6 +71,9 @@ func Preset(name string) Settings {
 		Methods:        []Method{Passkey, SecurityKey, App, Text, Voice, Email, Backup},
 		Combine:        Any,
 		Reauthenticate: 20 * time.Minute,
+		CoolingOff:     48 * time.Hour,
+		RecoveryWait:   48 * time.Hour,
+		RecoveryOpen:   72 * time.Hour,
 	}
 	switch name {
 	case "ontario":
@@ -72,6 +81,7 @@ func Preset(name string) Settings {
 		s.Classes[1].Aliases = []string{"urn:ontario:loa:2"}
 	case "logingov":
 		s.Always, s.Combine = TwoSteps, All
+		s.RecoveryWait, s.RecoveryOpen = 24*time.Hour, 24*time.Hour
 		s.Methods = slices.DeleteFunc(s.Methods, func(m Method) bool { return m == Email })
 		const idm, saml = "http://idmanagement.gov/ns/assurance/", "urn:gov:gsa:ac:classes:sp:PasswordProtectedTransport:duo"
 		s.Classes[0].Aliases = []string{"urn:acr.login.gov:auth-only", idm + "ial/1", idm + "loa/1", idm + "aal/1"}
@@ -111,6 +121,19 @@ func (s Settings) Problems() []string {
 	}
 	if s.Reauthenticate < leastWindow || s.Reauthenticate > longestWindow {
 		out = append(out, fmt.Sprintf("reauthenticate: %v; choose 1m to 1h", s.Reauthenticate))
+	}
+	for _, d := range []struct {
+		key         string
+		value       time.Duration
+		least, most time.Duration
+	}{
+		{"cooling_off", s.CoolingOff, time.Hour, 30 * 24 * time.Hour},
+		{"recovery_wait", s.RecoveryWait, 24 * time.Hour, 30 * 24 * time.Hour},
+		{"recovery_open", s.RecoveryOpen, time.Hour, 30 * 24 * time.Hour},
+	} {
+		if d.value < d.least || d.value > d.most {
+			out = append(out, fmt.Sprintf("%s: %v; choose %v to %v", d.key, d.value, d.least, d.most))
+		}
 	}
 	return out
 }

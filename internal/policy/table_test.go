@@ -289,7 +289,7 @@ func walk(t *testing.T, table policy.Table, d policy.Demand, f policy.Facts, has
 			}
 			d.Journey = here
 		case policy.StepSecond:
-			way := table.Way(need, d, f, has, noon)
+			way := table.Way(need, d, f, policy.Owned{Methods: has}, noon)
 			switch {
 			case len(way.Guard) > 0:
 				f = f.With(way.Guard[0], noon, here)

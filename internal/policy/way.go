@@ -18,32 +18,45 @@ type Way struct {
 	SetUp []Method
 	// Unfit are the account's methods that are not enough for what is demanded.
 	Unfit []Method
+	// Cooling reports that nothing is to be asked now: methods of the account will be
+	// enough when their cooling-off is over, or those that were lost may come back.
+	Cooling bool
 }
 
-// Way picks among the methods that an account has (has; e-mail goes without
+// Way picks among the methods that an account has (e-mail goes without
 // saying, since every account has a confirmed address). A method that is
 // disabled for too many wrong codes still counts as had: losing it on purpose
 // must not open the way to a weaker proof.
-func (t Table) Way(n Need, d Demand, f Facts, has []Method, now time.Time) Way {
+func (t Table) Way(n Need, d Demand, f Facts, o Owned, now time.Time) Way {
 	if n.Step != StepSecond {
 		return Way{}
 	}
 	var w Way
-	owned := slices.Concat(has, []Method{Email})
+	owned := slices.Concat(o.Methods, []Method{Email})
+	late := n.Level > TwoSteps && o.Cools(now)
 	for _, m := range n.Accept {
-		if slices.Contains(owned, m) {
-			w.Ask = append(w.Ask, m)
-		} else {
+		switch {
+		case !slices.Contains(owned, m):
 			w.SetUp = append(w.SetUp, m)
+		case late:
+			w.Cooling = true
+		default:
+			w.Ask = append(w.Ask, m)
 		}
+	}
+	if late && d.Sensitive {
+		w.Cooling = true
+	}
+	if w.Cooling {
+		w.SetUp = nil
 	}
 	for _, m := range Seconds() {
 		if slices.Contains(owned, m) && !slices.Contains(n.Accept, m) && (m == Email || t.Offers(m)) {
 			w.Unfit = append(w.Unfit, m)
 		}
 	}
-	if len(w.Ask) == 0 {
-		w.Guard = t.Guard(d, f, has, now)
+	if len(w.Ask) == 0 && !w.Cooling {
+		w.Guard = t.Guard(d, f, o.Methods, now)
 	}
 	return w
 }

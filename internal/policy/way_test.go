@@ -34,7 +34,7 @@ func TestNothingIsSetUpOnAWeakerProofThanTheAccountCanGive(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			need := table.Next(tt.demand, tt.facts, noon)
-			way := table.Way(need, tt.demand, tt.facts, tt.has, noon)
+			way := table.Way(need, tt.demand, tt.facts, policy.Owned{Methods: tt.has}, noon)
 			if !slices.Equal(way.Guard, tt.guard) || !slices.Equal(way.Ask, tt.ask) {
 				t.Errorf("guard %v, ask %v; want %v, %v", way.Guard, way.Ask, tt.guard, tt.ask)
 			}
@@ -49,11 +49,11 @@ func TestWhatDoesNotFitIsNamed(t *testing.T) {
 	table := everything("parvis")
 	d := policy.Demand{Level: policy.AAL2, Journey: here}
 	f := proven(0, here)
-	way := table.Way(table.Next(d, f, noon), d, f, []policy.Method{policy.App}, noon)
+	way := table.Way(table.Next(d, f, noon), d, f, policy.Owned{Methods: []policy.Method{policy.App}}, noon)
 	if !slices.Equal(way.Unfit, []policy.Method{policy.Email}) {
 		t.Errorf("unfit: %v", way.Unfit)
 	}
-	if got := table.Way(policy.Need{}, d, f, nil, noon); got.Ask != nil || got.SetUp != nil {
+	if got := table.Way(policy.Need{}, d, f, policy.Owned{}, noon); got.Ask != nil || got.SetUp != nil {
 		t.Errorf("a way without a need: %+v", got)
 	}
 }

@@ -35,6 +35,7 @@ const (
 	SetUpNumber       Rule = "set_up_number"
 	PasswordAccount   Rule = "password_account"
 	AddAccount        Rule = "add_account"
+	LostAccount       Rule = "lost_account"
 	LinkIP            Rule = "link_ip"
 	PartnerIP         Rule = "partner_ip"
 	ContactIP         Rule = "contact_ip"
@@ -117,6 +118,8 @@ type Settings struct {
 	// AddAccount counts messages that one account sends to e-mail addresses which are to
 	// be added to it.
 	AddAccount Limit `yaml:"add_account"`
+	// LostAccount counts recoveries of one account that were begun because every method was lost.
+	LostAccount Limit `yaml:"lost_account"`
 	// LinkIP counts links of messages opened from one IP address.
 	LinkIP Limit `yaml:"link_ip"`
 	// PartnerIP counts, for one IP address, answers of sign-in partners that no journey of
@@ -171,6 +174,7 @@ func Preset(name string) Settings {
 		SetUpNumber:       Limit{Count: 10, Window: day},
 		PasswordAccount:   Limit{Count: 10, Window: hour},
 		AddAccount:        Limit{Count: 20, Window: day},
+		LostAccount:       Limit{Count: 3, Window: day},
 		LinkIP:            Limit{Count: 200, Window: 10 * minute},
 		PartnerIP:         Limit{Count: 600, Window: 5 * minute},
 		ContactIP:         Limit{Count: 5, Window: hour},
@@ -213,7 +217,7 @@ func (s Settings) limits() map[Rule]Limit {
 		EnrollmentIP: s.EnrollmentIP, EnrollmentAddress: s.EnrollmentAddress, MailAddress: s.MailAddress, MailRecipient: s.MailRecipient,
 		ResetAddress: s.ResetAddress, ResetIP: s.ResetIP, WaysAddress: s.WaysAddress, WaysIP: s.WaysIP, CodeIP: s.CodeIP, SendIP: s.SendIP, SendAccount: s.SendAccount,
 		SendNumber: s.SendNumber, SendNumberBurst: s.SendNumberBurst, BackupAccountIP: s.BackupAccountIP,
-		SetUpIP: s.SetUpIP, SetUpAccount: s.SetUpAccount, SetUpNumber: s.SetUpNumber, PasswordAccount: s.PasswordAccount, AddAccount: s.AddAccount,
+		SetUpIP: s.SetUpIP, SetUpAccount: s.SetUpAccount, SetUpNumber: s.SetUpNumber, PasswordAccount: s.PasswordAccount, AddAccount: s.AddAccount, LostAccount: s.LostAccount,
 		LinkIP: s.LinkIP, PartnerIP: s.PartnerIP, ContactIP: s.ContactIP,
 		FlowIP: s.FlowIP, AuthorizeIP: s.AuthorizeIP, TokenIP: s.TokenIP, TokenClient: s.TokenClient, RequestIP: s.RequestIP,
 	}
@@ -236,7 +240,7 @@ func (s *Settings) limit(rule Rule) (Limit, bool) {
 func rules() []Rule {
 	return []Rule{
 		SigninIP, SigninAddress, SigninAddressIP, SigninBurst, SigninBrowser, EnrollmentIP, EnrollmentAddress, MailAddress, MailRecipient, ResetAddress, ResetIP, WaysAddress, WaysIP,
-		CodeIP, SendIP, SendAccount, SendNumber, SendNumberBurst, BackupAccountIP, SetUpIP, SetUpAccount, SetUpNumber, PasswordAccount, AddAccount, LinkIP, PartnerIP, ContactIP, FlowIP, AuthorizeIP, TokenIP, TokenClient, RequestIP,
+		CodeIP, SendIP, SendAccount, SendNumber, SendNumberBurst, BackupAccountIP, SetUpIP, SetUpAccount, SetUpNumber, PasswordAccount, AddAccount, LostAccount, LinkIP, PartnerIP, ContactIP, FlowIP, AuthorizeIP, TokenIP, TokenClient, RequestIP,
 	}
 }
 

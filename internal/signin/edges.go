@@ -17,7 +17,7 @@ func after() []Step { return []Step{StepConsent, StepFinish, StepServices, StepR
 // second are the steps about the second step.
 func second() []Step {
 	return []Step{
-		StepSecond, StepSetUp, StepSetUpApp, StepSetUpPhone, StepConfirmPhone, StepSetUpBackup, StepRemind, StepAnother, StepPartnerLink,
+		StepSecond, StepLostWait, StepSetUp, StepSetUpApp, StepSetUpPhone, StepConfirmPhone, StepSetUpBackup, StepRemind, StepAnother, StepPartnerLink,
 	}
 }
 
@@ -43,8 +43,8 @@ func open() []Step {
 func Edges() []Edge {
 	proven := after()
 	begun := []Step{StepSetUp, StepSetUpApp, StepSetUpPhone, StepSetUpBackup} // a method is to be set up
-	signedIn := slices.Concat(proven, []Step{StepSecond, StepMerged, StepClosing}, begun)
-	bound := slices.Concat(proven, []Step{StepSecond, StepAnother})
+	signedIn := slices.Concat(proven, []Step{StepSecond, StepLostWait, StepMerged, StepClosing}, begun)
+	bound := slices.Concat(proven, []Step{StepSecond, StepLostWait, StepAnother})
 	return []Edge{
 		{before(), "sign-in", "signed in", signedIn},
 		{before(), "sign-in", "wrong", []Step{StepSignIn, StepPartnerNew}},
@@ -91,6 +91,9 @@ func Edges() []Edge {
 
 		{[]Step{StepSecond}, "send-code", "sent", []Step{StepSecond}},
 		{[]Step{StepSecond}, "another-way", "chosen", []Step{StepSecond}},
+		{[]Step{StepSecond}, "lost-method", "first step too old", []Step{StepSignIn}},
+		{[]Step{StepSecond}, "lost-method", "code sent, or wrong, or waiting", []Step{StepSecond}},
+		{[]Step{StepSecond}, "lost-method", "removed", slices.Concat(proven, begun, []Step{StepLostWait})},
 		{[]Step{StepSecond}, "second-step", "wrong code", []Step{StepSecond}},
 		{[]Step{StepSecond}, "second-step", "proven", slices.Concat(signedIn, []Step{StepRemind})},
 		{[]Step{StepRemind}, "backup-reminder", "at hand", proven},

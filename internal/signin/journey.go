@@ -185,7 +185,7 @@ func (j *Journey) place(tx *db.Tx, v flow.Visitor, f flow.Flow, service *relying
 		if err != nil {
 			return scene{}, err
 		}
-		p.Live.Has = authenticator.Methods(list)
+		p.Live.Has = authenticator.Owned(list)
 	}
 	if status == account.Active && f.RelyingParty != "" {
 		reason, err := j.Connections.Needed(tx, asked(f, live.Account, service))

@@ -29,9 +29,9 @@ type Live struct {
 	Session id.Session
 	Account id.Account
 	Facts   policy.Facts
-	Merged  bool            // the account was merged into another one: nothing is open but the way to undo that
-	Closing bool            // its owner asked to delete the account: nothing is open but the way to keep it
-	Has     []policy.Method // second steps of the account; only wanted when one is due, see Position.Second
+	Merged  bool         // the account was merged into another one: nothing is open but the way to undo that
+	Closing bool         // its owner asked to delete the account: nothing is open but the way to keep it
+	Has     policy.Owned // second steps of the account; only wanted when one is due, see Position.Second
 }
 
 // Reason says why a step is due, for the log and the pages.
@@ -197,7 +197,7 @@ func nextAdd(table policy.Table, p Position, now time.Time) (Step, Reason) {
 	if p.Live == nil || p.Live.Merged || p.Live.Closing || p.Live.Account != p.Add.Account || p.Live.Session != p.Add.Session || p.Progress.Added {
 		return StepFinish, ReasonDone
 	}
-	if table.Next(table.Sensitive(p.Live.Has), p.Live.Facts, now).Step != policy.StepNone {
+	if table.Next(table.Sensitive(p.Live.Has.All()), p.Live.Facts, now).Step != policy.StepNone {
 		return StepFinish, ReasonDone
 	}
 	switch partner := p.Progress.Partner; {
@@ -254,6 +254,8 @@ func nextSecond(t flow.Turn, s flow.Second) (Step, Reason) {
 		return StepAnother, ReasonSetUp
 	case flow.TurnRemind:
 		return StepRemind, ReasonSetUp
+	case flow.TurnWait:
+		return StepLostWait, ReasonSecond
 	case flow.TurnLink:
 		return StepPartnerLink, ReasonSetUp
 	case flow.TurnSetUp:
@@ -324,12 +326,12 @@ func settingUp(s Step) bool {
 
 // Second reports whether a step is about the second step: proving a method, or
 // setting one up.
-func (s Step) Second() bool { return s == StepSecond || settingUp(s) }
+func (s Step) Second() bool { return s == StepSecond || s == StepLostWait || settingUp(s) }
 
 // Allowed reports whether the page of a step may be shown, or sent, while the
 // dispatcher names another one. Everything else goes to the dispatcher.
 func Allowed(due, page Step) bool {
-	if page == StepOtherWay {
+	if page == StepOtherWay || page == StepLost {
 		return due == StepSecond
 	}
 	if page == StepHelpChoose {

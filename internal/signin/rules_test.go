@@ -57,7 +57,7 @@ func TestTheRuleNamesOneStep(t *testing.T) {
 	proven := func(m policy.Method) func(*Position) {
 		return func(p *Position) { p.Live.Facts = p.Live.Facts.With(m, now, "f1") }
 	}
-	has := func(m ...policy.Method) func(*Position) { return func(p *Position) { p.Live.Has = m } }
+	has := func(m ...policy.Method) func(*Position) { return func(p *Position) { p.Live.Has.Methods = m } }
 	choose := func(m policy.Method) func(*Position) { return func(p *Position) { p.Progress.Second.SetUp = m } }
 	comes := func(m policy.Method) func(*Position) { return func(p *Position) { p.SetUp = m } }
 	bound := func(p *Position) { p.Progress.Second.Bound = policy.App }

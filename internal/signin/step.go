@@ -17,6 +17,8 @@ const (
 	StepWays           Step = "ways-in"            // address of the account whose ways in are mailed; open while StepSignIn may be
 	StepSecond         Step = "second-step"        // prove a second method
 	StepOtherWay       Step = "another-way"        // choose with which method; open while StepSecond is due
+	StepLost           Step = "lost-method"        // every method is lost: set them aside; open while StepSecond is due
+	StepLostWait       Step = "not-yet"            // what was set up in place of lost methods does not count yet
 	StepSetUp          Step = "set-up-method"      // choose a method to set up
 	StepHelpChoose     Step = "help-me-choose"     // three questions that end in one method; open while a set-up is due
 	StepSetUpApp       Step = "set-up-app"         // authenticator app: scan, type the code

@@ -58,7 +58,7 @@ func (j *Journey) Rename(ctx context.Context, v flow.Visitor, method authenticat
 // own is a method of a list that its owner may change; None for any other.
 func own(list []authenticator.Authenticator, method authenticator.ID) (authenticator.Authenticator, error) {
 	for _, a := range list {
-		if a.ID == method && a.Type != authenticator.Password && a.Type != authenticator.Email {
+		if a.ID == method && a.Type != authenticator.Password && a.Type != authenticator.Email && !a.IsAside() {
 			return a, nil
 		}
 	}

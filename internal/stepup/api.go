@@ -88,6 +88,7 @@ type Choices struct {
 	Level    policy.Level  // what is worked towards
 	Method   policy.Method // what is being set up; "" while it is to be chosen
 	Bound    policy.Method // what was set up just now, for the encouragement to set up another
+	Counts   time.Time     // when what is set up counts in full, because others were lost; zero: at once
 }
 
 // Choice is one method that can be set up.
@@ -135,6 +136,8 @@ type Entry struct {
 	Left     int  // of backup codes
 	Stopped  bool // of a telephone: its owner asked for no more texts
 	Fixed    bool // it cannot be renamed or removed here: the e-mail address
+
+	CountsFrom time.Time // when it counts in full; zero: now
 }
 
 // Browser is a browser in which the second step is not asked for a while.
@@ -151,6 +154,7 @@ type Overview struct {
 	Entries  []Entry // the one used last first
 	Offer    []Choice
 	Browsers []Browser
-	Password bool // there is one: an account that a sign-in partner opens may have none
-	Only     bool // there is one strong method: losing it is a bad day
+	Password bool      // there is one: an account that a sign-in partner opens may have none
+	Only     bool      // there is one strong method: losing it is a bad day
+	Lost     time.Time // methods were lost: until when their owner may bring them back; zero: none
 }

@@ -45,6 +45,10 @@ type Journey struct {
 	Limiter     *ratelimit.Limiter
 	Table       policy.Table
 	Name        i18n.Text // the deployment's name, which authenticator apps show
+
+	// Found is called when a method that counts in full was proven: what its owner began
+	// because they had lost everything ends (reclaim.Journey.Found).
+	Found func(tx *db.Tx, v flow.Visitor, a id.Account) error
 }
 
 // scene is what a transaction knows of a request in a flow.
@@ -87,7 +91,7 @@ func (j *Journey) enter(tx *db.Tx, v flow.Visitor, fid id.Flow) (scene, error) {
 	if status == account.Merged {
 		state, s.sensitive = state.Restoring(j.Table), true
 	}
-	s.turn = state.Turn(j.Table, live.Facts, authenticator.Methods(list), s.now)
+	s.turn = state.Turn(j.Table, live.Facts, authenticator.Owned(list), s.now)
 	return s, nil
 }
 

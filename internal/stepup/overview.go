@@ -35,6 +35,10 @@ func (j *Journey) Overview(ctx context.Context, v flow.Visitor) (Overview, error
 		}
 		for _, a := range list {
 			out.Password = out.Password || a.Type == authenticator.Password
+			if a.IsAside() {
+				out.Lost = a.AsideUntil
+				continue
+			}
 			if a.Type == authenticator.Password || a.Type == authenticator.Email {
 				continue
 			}
@@ -68,6 +72,9 @@ func (j *Journey) Overview(ctx context.Context, v flow.Visitor) (Overview, error
 func (j *Journey) entry(tx *db.Tx, a authenticator.Authenticator) (Entry, error) {
 	e := Entry{
 		ID: a.ID, Type: a.Type, Name: a.Name, BoundAt: a.BoundAt, UsedAt: a.UsedAt, Standing: j.Methods.StateOf(a, tx.Now()),
+	}
+	if a.CountsFrom.After(tx.Now()) {
+		e.CountsFrom = a.CountsFrom
 	}
 	var err error
 	switch a.Type {
@@ -108,6 +115,21 @@ func (j *Journey) browsers(tx *db.Tx, v flow.Visitor, who owner.Owner) ([]Browse
 		out = append(out, Browser{
 			ID: b.ID, Device: notice.Device{Browser: b.Browser, System: b.System}, Here: b.Is(known), Since: b.ProvenAt, Expires: b.EndsAt,
 		})
+	}
+	return out, nil
+}
+
+// Owned are the second steps of the person who is signed in, as policy weighs them. Fault
+// Denied when nobody is.
+func (j *Journey) Owned(ctx context.Context, v flow.Visitor) (policy.Owned, error) {
+	var out policy.Owned
+	err := j.DB.Read(ctx, func(tx *db.Tx) error {
+		_, list, err := j.owner(tx, v)
+		out = authenticator.Owned(list)
+		return err
+	})
+	if err != nil {
+		return policy.Owned{}, fmt.Errorf("stepup: %w", err)
 	}
 	return out, nil
 }

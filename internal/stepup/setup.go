@@ -23,26 +23,36 @@ func (j *Journey) Choices(ctx context.Context, v flow.Visitor, fid id.Flow) (Cho
 	if err != nil {
 		return Choices{}, err
 	}
-	return Choices{
+	out := Choices{
 		Offer: j.offer(s.list, s.turn.Offer), Required: s.turn.Required, Always: j.always(s), Level: s.turn.Need.Level,
 		Method: s.turn.Method, Bound: s.flow.State.Progress.Second.Bound,
-	}, nil
+	}
+	if o := authenticator.Owned(s.list); o.Cools(s.now) {
+		out.Counts = o.CountFrom
+	}
+	return out, nil
 }
 
 // offer says of each method whether there is room for it, and whether it is there already.
 func (j *Journey) offer(list []authenticator.Authenticator, methods []policy.Method) []Choice {
 	out := make([]Choice, 0, len(methods))
 	for _, m := range methods {
-		has := slices.ContainsFunc(list, func(a authenticator.Authenticator) bool { return a.Type == authenticator.TypeOf(m) })
+		has := slices.ContainsFunc(list, func(a authenticator.Authenticator) bool {
+			return a.Type == authenticator.TypeOf(m) && !a.IsAside()
+		})
 		out = append(out, Choice{Method: m, Full: !j.room(list, m), Has: has, Restricted: m.Restricted()})
 	}
 	return out
 }
 
 // room reports whether a method can be set up beside those of a list. A new set of
-// backup codes takes the place of the old one.
+// backup codes takes the place of the old one, unless that was lost and may be found.
 func (j *Journey) room(list []authenticator.Authenticator, m policy.Method) bool {
-	return m == policy.Backup || j.Methods.Room(list, authenticator.TypeOf(m)) > 0
+	t := authenticator.TypeOf(m)
+	if m == policy.Backup {
+		return !slices.ContainsFunc(authenticator.Aside(list), func(a authenticator.Authenticator) bool { return a.Type == t })
+	}
+	return j.Methods.Room(list, t) > 0
 }
 
 // SetUp begins to set up a method that was chosen. Fault Conflict when it is not
@@ -94,7 +104,8 @@ func (j *Journey) Another(ctx context.Context, v flow.Visitor, fid id.Flow, want
 // code proved it, in the audit and to the owner.
 func (j *Journey) bound(tx *db.Tx, v flow.Visitor, s scene, b binding) error {
 	if b.proves {
-		if err := j.elevate(tx, v, s, b.method, b.token); err != nil {
+		cooling := authenticator.Owned(s.list).Cools(s.now) // as it was bound just now
+		if err := j.elevate(tx, v, s, proof{b.method, cooling}, b.token); err != nil {
 			return err
 		}
 	}

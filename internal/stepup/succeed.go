@@ -110,8 +110,16 @@ func (j *Journey) accept(tx *db.Tx, g guess, s scene) (Outcome, error) {
 
 // proven makes an accepted code a fact of the session.
 func (j *Journey) proven(tx *db.Tx, g guess, s scene, service notice.Service) error {
-	if err := j.elevate(tx, g.visitor, s, g.way.Method, g.token); err != nil {
+	if err := j.elevate(tx, g.visitor, s, proof{g.way.Method, cools(s, g.way.authenticator)}, g.token); err != nil {
 		return err
+	}
+	if g.way.Method.Worth() >= policy.AAL2 && !cools(s, g.way.authenticator) {
+		if err := j.Found(tx, g.visitor, s.owner()); err != nil {
+			return err
+		}
+		if err := authenticator.ConfirmPassword(tx, s.owner(), s.live.Facts.Password); err != nil {
+			return err
+		}
 	}
 	e := s.flow.Event(audit.MethodUsed, g.visitor, s.owner(), "")
 	if err := j.note(tx, e, s.live, g.way.authenticator, authenticator.TypeOf(g.way.Method)); err != nil {
@@ -138,9 +146,21 @@ func (j *Journey) proven(tx *db.Tx, g guess, s scene, service notice.Service) er
 	return j.save(tx, s.flow, before)
 }
 
+// proof is a method that was proven, and whether it cools off.
+type proof struct {
+	method  policy.Method
+	cooling bool
+}
+
+// cools reports whether an authenticator of a scene does not count in full yet.
+func cools(s scene, a authenticator.ID) bool {
+	return slices.ContainsFunc(s.list, func(l authenticator.Authenticator) bool { return l.ID == a && l.CountsFrom.After(s.now) })
+}
+
 // elevate adds a proof to the session and gives it a new token.
-func (j *Journey) elevate(tx *db.Tx, v flow.Visitor, s scene, m policy.Method, token string) error {
-	ok, err := j.Sessions.Elevate(tx, s.live.ID, v.Session, token, s.live.Facts.With(m, tx.Now(), s.flow.ID))
+func (j *Journey) elevate(tx *db.Tx, v flow.Visitor, s scene, p proof, token string) error {
+	facts := s.live.Facts.WithProof(policy.Proof{Method: p.method, At: tx.Now(), Journey: s.flow.ID, Cooling: p.cooling})
+	ok, err := j.Sessions.Elevate(tx, s.live.ID, v.Session, token, facts)
 	if err != nil {
 		return err
 	}

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"parvis/internal/authenticator"
 	"parvis/internal/db"
+	"parvis/internal/fault"
 	"parvis/internal/id"
 	"parvis/internal/secret"
 )
@@ -76,12 +78,19 @@ func (c Codes) Draft(ctx context.Context, codes []string) (Draft, error) {
 }
 
 // Store makes a set that of the account; an older one ends with all its codes, and
-// its failures are forgotten. Run it in DB.Write.
+// its failures are forgotten. Fault Conflict while an older one is set aside. Run it in DB.Write.
 func (c Codes) Store(tx *db.Tx, account id.Account, d Draft) error {
+	list, err := authenticator.List(tx, account)
+	if err != nil {
+		return err
+	}
+	if aside(list) { // an older set that was lost may still be found
+		return fault.New(fault.Conflict, "error.method.full")
+	}
 	if _, err := c.Remove(tx, account); err != nil {
 		return err
 	}
-	err := c.Methods.Bind(tx, authenticator.Authenticator{ID: d.ID, Account: account, Type: authenticator.BackupCode})
+	err = c.Methods.Bind(tx, authenticator.Authenticator{ID: d.ID, Account: account, Type: authenticator.BackupCode})
 	if err != nil {
 		return err
 	}
@@ -95,6 +104,11 @@ func (c Codes) Store(tx *db.Tx, account id.Account, d Draft) error {
 		return fmt.Errorf("backupcode: store: %w", err)
 	}
 	return nil
+}
+
+// aside reports whether the set of an account was set aside.
+func aside(list []authenticator.Authenticator) bool {
+	return slices.ContainsFunc(authenticator.Aside(list), func(a authenticator.Authenticator) bool { return a.Type == authenticator.BackupCode })
 }
 
 // Set is the set of an account.

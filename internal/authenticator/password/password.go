@@ -71,7 +71,8 @@ func pepperOf(verifier string) (string, error) {
 }
 
 // Set makes a verifier (Hasher.Hash) the account's password, the first or a new
-// one. bound names the authenticator if it is the first; make it with
+// one, and notes that its owner chose it (else call authenticator.SetByMailbox after it).
+// bound names the authenticator if it is the first; make it with
 // authenticator.NewID, before the transaction.
 func (p Passwords) Set(tx *db.Tx, account id.Account, bound authenticator.ID, verifier string) error {
 	pepper, err := pepperOf(verifier)
@@ -85,7 +86,7 @@ func (p Passwords) Set(tx *db.Tx, account id.Account, bound authenticator.ID, ve
 		return fmt.Errorf("password: change: %w", err)
 	}
 	if n == 1 {
-		return nil
+		return authenticator.SetByOwner(tx, account)
 	}
 	err = tx.ExecOne(`INSERT INTO password (account_id, authenticator_id, verifier, pepper, set_at, row_version) VALUES ($1, $2, $3, $4, $5, 1)`,
 		account, bound, sealed, pepper, db.Millis(tx.Now()))

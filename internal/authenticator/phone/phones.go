@@ -144,9 +144,26 @@ func (p Phones) Find(tx *db.Tx, account id.Account, phone authenticator.ID) (Pho
 	return out, true, nil
 }
 
-// All reads the numbers of an account. What they are called stands in
-// authenticator.List only, so that a name is the same everywhere.
+// All reads the numbers of an account that are in use.
 func (p Phones) All(tx *db.Tx, account id.Account) ([]Phone, error) {
+	out, err := p.Every(tx, account)
+	if err != nil {
+		return nil, err
+	}
+	list, err := authenticator.List(tx, account)
+	if err != nil {
+		return nil, err
+	}
+	aside := authenticator.Aside(list)
+	return slices.DeleteFunc(out, func(o Phone) bool {
+		return slices.ContainsFunc(aside, func(a authenticator.Authenticator) bool { return a.ID == o.ID })
+	}), nil
+}
+
+// Every reads the numbers of an account, those that were set aside, too: to tell its owner
+// something everywhere. What they are called stands in authenticator.List only, so that a
+// name is the same everywhere.
+func (p Phones) Every(tx *db.Tx, account id.Account) ([]Phone, error) {
 	rows, err := tx.Query(selected+` WHERE p.account_id = $1 ORDER BY p.authenticator_id`, account)
 	out, err := db.Collect(rows, err, func(r *db.Rows) (Phone, error) { return p.scan(r) })
 	if err != nil {

@@ -22,6 +22,7 @@ type Purpose string
 const (
 	PurposeSignIn Purpose = "sign-in" // the second step of signing in
 	PurposeSetUp  Purpose = "set-up"  // proves that messages arrive where they are wanted
+	PurposeLost   Purpose = "lost"    // getting back in after every method was lost
 	PurposeChange Purpose = "change"  // signing in again, before something in the account is changed
 )
 
@@ -154,6 +155,8 @@ func (d OneTimeCode) compose(w *writer) {
 		w.say("code.why.set-up")
 	case PurposeChange:
 		w.say("code.why.change")
+	case PurposeLost:
+		w.say("code.why.lost")
 	default:
 		w.named("code.why", d.Service)
 	}

@@ -7,11 +7,16 @@ import (
 	"unicode/utf8"
 )
 
-// spoken is a message that can be sent as a text and said in a call, beside being mailed.
-type spoken interface {
+// texted is a message that can be sent as a text, beside being mailed.
+type texted interface {
 	Data
-	// text is the message in one short paragraph, and the code in it.
+	// text is the message in one short paragraph, and the code in it; "" for none.
 	text(w *writer) (words, code string)
+}
+
+// spoken is one that can be said in a call, too.
+type spoken interface {
+	texted
 	// script is the message as it is said.
 	script(w *writer) []Phrase
 }
@@ -26,21 +31,31 @@ func (m *Mails) Speak(channel Channel, to, locale string, data Data) (Letter, er
 	if err := checkNumber(to); err != nil {
 		return Letter{}, err
 	}
-	message, ok := data.(spoken)
+	message, ok := data.(texted)
 	if !ok {
 		return Letter{}, fmt.Errorf("%w: %s", ErrChannel, data.Kind())
 	}
 	w := &writer{m: m, tr: m.Bundle.Tr(m.lang(locale))}
 	words, code := message.text(w)
-	l := Letter{Channel: channel, Kind: data.Kind(), To: to, Lang: string(w.tr.Lang()), FromName: w.product(), Codes: []string{code}}
+	l := Letter{Channel: channel, Kind: data.Kind(), To: to, Lang: string(w.tr.Lang()), FromName: w.product()}
+	if code != "" {
+		l.Codes = []string{code}
+	}
 	switch channel {
 	case Text:
-		l.Text = narrow(plain(words)) + "\n" + w.bound(code)
+		l.Text = narrow(plain(words))
+		if code != "" {
+			l.Text += "\n" + w.bound(code)
+		}
 		if utf8.RuneCountInString(l.Text) > maxText {
 			return Letter{}, fmt.Errorf("%w: %s is too long for a text", ErrChannel, data.Kind())
 		}
 	case Voice:
-		l.Script = message.script(w)
+		said, ok := data.(spoken)
+		if !ok {
+			return Letter{}, fmt.Errorf("%w: %s is not said in calls", ErrChannel, data.Kind())
+		}
+		l.Script = said.script(w)
 		l.Text = readable(l.Script)
 	default:
 		return Letter{}, fmt.Errorf("%w: %q", ErrChannel, channel)

@@ -33,7 +33,8 @@ func Priority(k Kind) int {
 	switch k {
 	case KindActivate, KindActivateAgain, KindAlreadyRegistered, KindResetPassword, KindResetNoAccount,
 		KindUnlock, KindUnlockNoAccount, KindUnlockNotLocked, KindOneTimeCode, KindWaysIn, KindWaysNoAccount,
-		KindAssistConfirm, KindConfirmAddress, KindAddressInUse:
+		KindAssistConfirm, KindConfirmAddress, KindAddressInUse,
+		KindLostWaits, KindLostSoon, KindLostOpen, KindLostDone:
 		return 0
 	case KindPasswordChanged, KindLocked, KindUnlocked, KindNewSignIn, KindRemoved, KindMethodAdded,
 		KindMethodRemoved, KindMethodWaits, KindMethodDisabled, KindBackupCodesMade, KindBackupCodeUsed, KindBackupCodesUsedUp,
@@ -41,7 +42,8 @@ func Priority(k Kind) int {
 		KindAddressAdded, KindAddressRemoved, KindMainAddress, KindAddressesRestored,
 		KindEnrolmentReset, KindAccountsMerged, KindMergeUndone, KindMergeFinished, KindAccountClosing, KindAccountKept,
 		KindAssistReceived, KindAssistApproved, KindAssistDone, KindAssistRefused, KindAssistExpired,
-		KindSignedOut:
+		KindSignedOut,
+		KindLostStopped, KindLostUndone, KindLostFound:
 		return 1
 	case KindActivated, KindServiceConnected, KindServiceDisconnected, KindContactReceived, KindContactDesk:
 		return 2

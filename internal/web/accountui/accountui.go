@@ -24,6 +24,7 @@ import (
 	"parvis/internal/partnering"
 	"parvis/internal/policy"
 	"parvis/internal/profile"
+	"parvis/internal/reclaim"
 	"parvis/internal/relyingparty"
 	"parvis/internal/signin"
 	"parvis/internal/stepup"
@@ -43,6 +44,7 @@ type Config struct {
 	Stepup     *stepup.Journey
 	Profile    *profile.Journey
 	Policy     password.Policy
+	Reclaim    *reclaim.Journey
 	Merging    *merging.Journey
 	Leaving    *leaving.Journey
 	Activity   *activity.Journey
@@ -104,6 +106,7 @@ func (u *UI) Routes(mux *http.ServeMux) {
 
 	u.emailRoutes(mux)
 	u.mergeRoutes(mux)
+	u.recoveryRoutes(mux)
 	u.leavingRoutes(mux)
 	u.activityRoutes(mux)
 

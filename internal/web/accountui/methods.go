@@ -24,10 +24,11 @@ const few = 3
 type methodsPage struct {
 	Done     string // what has just been done
 	Rows     []methodRow
-	None     bool // there is no method but the e-mail address
-	Only     bool // there is one
-	Room     bool // another can be added
-	Codes    bool // backup codes can be made
+	None     bool      // there is no method but the e-mail address
+	Only     bool      // there is one
+	Lost     time.Time // methods were lost: until when they can be brought back; zero: none
+	Room     bool      // another can be added
+	Codes    bool      // backup codes can be made
 	Browsers []browserRow
 }
 
@@ -50,6 +51,8 @@ type methodRow struct {
 	Rename   string // address; "" when it has no name of its own
 	Remove   string // address
 	Fixed    bool   // it cannot be changed here
+
+	Counts time.Time // when it counts in full; zero: now
 }
 
 // browserRow is one remembered browser.
@@ -68,7 +71,7 @@ func (u *UI) methods(c *call) error {
 		return u.refused(c, err, methodsPath)
 	}
 	tr := u.Site.Tr(c.r)
-	data := methodsPage{None: true, Only: overview.Only, Done: u.done(c, tr, overview)}
+	data := methodsPage{None: true, Only: overview.Only, Lost: overview.Lost, Done: u.done(c, tr, overview)}
 	for _, e := range overview.Entries {
 		data.Rows = append(data.Rows, u.methodRow(tr, e))
 		data.None = data.None && e.Type == authenticator.Email
@@ -128,7 +131,8 @@ func (u *UI) methodRow(tr *i18n.Tr, e stepup.Entry) methodRow {
 	out := methodRow{
 		Name: u.nameOf(tr, e), Icon: iconOf(e.Type), Target: e.Target, Added: e.BoundAt, Used: e.UsedAt,
 		Backup: e.Type == authenticator.BackupCode, Left: e.Left, Few: e.Left <= few, Stopped: e.Stopped,
-		Off: e.Standing.Standing == authenticator.Disabled, Fixed: e.Fixed, Remove: methodPath(e.ID, "remove"),
+		Counts: e.CountsFrom,
+		Off:    e.Standing.Standing == authenticator.Disabled, Fixed: e.Fixed, Remove: methodPath(e.ID, "remove"),
 	}
 	if e.Name != "" {
 		out.Rename = methodPath(e.ID, "rename")

@@ -15,6 +15,7 @@ type otherWayPage struct {
 	Choices []kit.Choice
 	Not     []methodLine // methods that cannot be used now, with the reason
 	Back    bool         // there is one that was asked for
+	Lost    bool         // somebody may say that every method is lost
 }
 
 // renderOtherWay shows the page another-way: the methods that are enough, the one
@@ -25,6 +26,9 @@ func (u *UI) renderOtherWay(c *call, form *kit.Form, status int) error {
 		return err
 	}
 	data := otherWayPage{journey: c.journey, Not: u.notUsable(c, look), Back: look.Method != ""}
+	if data.Lost, err = u.lostOffered(c); err != nil {
+		return err
+	}
 	fit := usable(look.Others)
 	for _, o := range fit {
 		line := u.line(c.tr, o)

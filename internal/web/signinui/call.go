@@ -84,7 +84,7 @@ func (u *UI) take(step signin.Step, formID string, do func(*call, *kit.Form) err
 // another tab, what the page shows is not what would be shared.
 func (c *call) formOf(id string) string {
 	switch id {
-	case "consent", "continue-as", "sign-out", "partner-link", "undo-merge", "add-partner":
+	case "consent", "continue-as", "sign-out", "partner-link", "undo-merge", "add-partner", "lost-method":
 		if c.view.Person != nil {
 			return id + " " + string(c.view.Person.Account)
 		}

@@ -2,6 +2,7 @@ package signinui
 
 import (
 	"slices"
+	"time"
 
 	"parvis/internal/policy"
 	"parvis/internal/stepup"
@@ -17,6 +18,7 @@ type setUpPage struct {
 	Offer      []offerLine
 	Restricted bool // one of them is restricted: the risk is told
 	Required   bool
+	Counts     time.Time // when what is set up counts in full, because others were lost; zero: at once
 }
 
 // offerLine is one method that can be set up.
@@ -37,7 +39,7 @@ func (u *UI) renderSetUp(c *call, form *kit.Form, status int) error {
 		return err
 	}
 	data := setUpPage{
-		journey: c.journey, Required: choices.Required, Offer: offer(c, choices),
+		journey: c.journey, Required: choices.Required, Offer: offer(c, choices), Counts: choices.Counts,
 		Why: c.tr.T("set-up-method.why.direct"),
 	}
 	switch {

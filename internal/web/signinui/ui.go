@@ -23,6 +23,7 @@ import (
 	"parvis/internal/leaving"
 	"parvis/internal/merging"
 	"parvis/internal/partnering"
+	"parvis/internal/reclaim"
 	"parvis/internal/recovery"
 	"parvis/internal/relyingparty"
 	"parvis/internal/signin"
@@ -54,6 +55,7 @@ type Config struct {
 	Enrollment *enrollment.Journey
 	Recovery   *recovery.Journey
 	Stepup     *stepup.Journey
+	Reclaim    *reclaim.Journey
 	Merging    *merging.Journey
 	Leaving    *leaving.Journey
 	Partnering *partnering.Journey
@@ -119,6 +121,7 @@ func (u *UI) Routes(mux *http.ServeMux) {
 
 	u.partnerRoutes(mux)
 	u.secondRoutes(mux)
+	u.lostRoutes(mux)
 	u.mergedRoutes(mux)
 	u.closingRoutes(mux)
 
