@@ -1,5 +1,5 @@
 // Builds static/ from styles/, scripts/ and icons/: one style sheet, one script,
-// the icons, each under a name with a hash of its content and, for text, with
+// one worker, the icons, each under a name with a hash of its content and, for text, with
 // its gzip and Brotli forms beside it. The same sources give the same bytes.
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -19,14 +19,18 @@ const css = sass.compile(join(here, "styles/app.scss"), {
   quietDeps: true,
 }).css;
 const style = await esbuild.transform(css, { loader: "css", minify: true, target, legalComments: "none" });
-const script = await esbuild.build({
-  entryPoints: [join(here, "scripts/app.js")],
-  bundle: true, minify: true, format: "esm", target, write: false, legalComments: "none",
-});
+const bundle = async (name, format) => {
+  const built = await esbuild.build({
+    entryPoints: [join(here, "scripts", name)],
+    bundle: true, minify: true, format, target, write: false, legalComments: "none",
+  });
+  return Buffer.from(built.outputFiles[0].contents);
+};
 
 const files = new Map([
   ["app.css", Buffer.from(style.code)],
-  ["app.js", Buffer.from(script.outputFiles[0].contents)],
+  ["app.js", await bundle("app.js", "esm")],
+  ["altcha.js", await bundle("altcha.js", "iife")],
 ]);
 for (const name of readdirSync(join(here, "icons")).sort()) files.set(name, readFileSync(join(here, "icons", name)));
 

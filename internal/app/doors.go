@@ -33,11 +33,12 @@ func (h *House) doors(Options) error {
 	mux.Handle("GET /.well-known/change-password", http.RedirectHandler("/settings/password", http.StatusFound))
 	c := h.Config
 	pages, err := signinui.New(signinui.Config{
-		Site: h.Site, Visitor: h.Visitor, Signin: h.Signin, Enrollment: h.Enrollment, Recovery: h.Recovery, Stepup: h.Stepup, Reclaim: h.Reclaim, Merging: h.Merging, Leaving: h.Leaving, Partnering: h.Partnering, Departure: h.Departure,
+		Site: h.Site, Visitor: h.Visitor, Signin: h.Signin, Enrollment: h.Enrollment, Recovery: h.Recovery, Stepup: h.Stepup, Reclaim: h.Reclaim, Merging: h.Merging, Leaving: h.Leaving, Partnering: h.Partnering, Departure: h.Departure, Screening: h.Screening,
 		Parties: h.Registry, Upstreams: h.Upstreams, SAMLMetadata: h.SAML.Metadata, Policy: h.Policy,
 		Numbers: signinui.Numbers{
 			Activation: c.Account.ProofLifetime, Removal: c.Account.UnactivatedAfter, Reset: c.Account.ProofLifetime,
 			Unlock: c.Account.ProofLifetime, Consent: c.OIDC.Connection.ConsentLife, CodeDigits: c.Account.CodeDigits, SentDigits: c.Methods.Code.Digits,
+			Check: c.Challenge.CodeLifetime, CheckDigits: c.Challenge.CodeDigits,
 		},
 	})
 	if err != nil {
@@ -54,13 +55,13 @@ func (h *House) doors(Options) error {
 	own.Routes(mux)
 	front := &portal.Portal{
 		Site: h.Site, Settings: c.Public, Registry: h.Registry, Partners: h.Upstreams, DB: h.DB, Outbox: h.Outbox, Limiter: h.Limiter, Audit: h.Audit,
-		Lifecycle: h.Lifecycle,
+		Lifecycle: h.Lifecycle, Screening: h.Screening,
 		Numbers: portal.Numbers{
 			LinkValid: c.Account.ProofLifetime, ResetValid: c.Account.ProofLifetime, ActivateWithin: c.Account.UnactivatedAfter,
 			Attempts: c.Account.MaxFailures, SessionIdle: c.Session.Idle, SessionAbsolute: c.Session.Absolute,
 			ConsentLife: c.OIDC.Connection.ConsentLife, MailFrom: c.Mail.From, PasswordRules: h.passwordRules,
 			Methods: h.Table.Usable(), CodeValid: c.Methods.Code.Lifetime, EmailCodeValid: c.Methods.Code.EmailLifetime, PartnerValid: c.Account.PartnerProofLifetime, Aside: merging.AsideFor,
-			Always: h.Table.Always(), Remember: c.Session.Remember,
+			Always: h.Table.Always(), Remember: c.Session.Remember, Check: c.Challenge.CodeLifetime, CheckDigits: c.Challenge.CodeDigits,
 		},
 	}
 	if err := front.Routes(mux); err != nil {

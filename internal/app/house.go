@@ -57,6 +57,7 @@ import (
 	"parvis/internal/reclaim"
 	"parvis/internal/recovery"
 	"parvis/internal/relyingparty"
+	"parvis/internal/screening"
 	"parvis/internal/secret"
 	"parvis/internal/session"
 	"parvis/internal/signin"
@@ -139,6 +140,7 @@ type House struct {
 	Leaving    *leaving.Journey
 	Leavings   handover.Leavings
 	Activity   *activity.Journey
+	Screening  *screening.Journey
 	Visitor    *visit.Visitor
 	Jobs       *job.Runner
 

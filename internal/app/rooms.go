@@ -14,6 +14,7 @@ import (
 	"parvis/internal/authenticator/password/breached"
 	"parvis/internal/authenticator/phone"
 	"parvis/internal/authenticator/totp"
+	"parvis/internal/challenge"
 	"parvis/internal/connection"
 	"parvis/internal/departure"
 	"parvis/internal/enrollment"
@@ -31,6 +32,7 @@ import (
 	"parvis/internal/pushed"
 	"parvis/internal/reclaim"
 	"parvis/internal/recovery"
+	"parvis/internal/screening"
 	"parvis/internal/session"
 	"parvis/internal/signin"
 	"parvis/internal/stepup"
@@ -126,6 +128,10 @@ func (h *House) journeys(Options) error {
 		Sessions: h.Sessions, Audit: h.Audit, Limiter: h.Limiter,
 	}
 	h.Activity = &activity.Journey{DB: h.DB, Owners: h.Owners, Grants: h.Grants}
+	h.Screening = &screening.Journey{
+		DB: h.DB, Accounts: h.Accounts, Sessions: h.Sessions, Outbox: h.Outbox, Audit: h.Audit, Limiter: h.Limiter,
+		Challenges: &challenge.Challenges{DB: h.DB, Keys: h.Keys, Settings: h.Config.Challenge, Now: h.Now},
+	}
 	h.Jobs = &job.Runner{DB: h.DB, Node: node(), Jobs: h.jobs(), Logger: h.Log}
 	h.Visitor = &visit.Visitor{DB: h.DB, Sessions: h.Sessions, Accounts: h.Accounts, Doors: visit.Doors{Keys: h.Keys, Lasts: h.Config.Signin.RememberDoor, Now: h.Now}}
 	return nil

@@ -76,6 +76,7 @@ func (h *House) jobs() []job.Job {
 		{Name: "audit.chain", Every: time.Second, Run: h.Audit.Chain},
 		{Name: "audit.erase-personal", Every: 24 * time.Hour, Run: h.Audit.ErasePersonal},
 		{Name: "ratelimit.purge", Every: time.Minute, Run: h.Limiter.Purge},
+		{Name: "challenge.purge", Every: time.Minute, Run: h.Screening.Challenges.Purge},
 		{Name: "keyring.maintain", Every: time.Minute, Run: h.Keyring.Maintain},
 		{Name: "outbox.purge", Every: time.Hour, Run: h.Worker.Purge},
 		{Name: "grant.purge", Every: time.Minute, Run: func(ctx context.Context) error { return h.Grants.Purge(ctx, h.DB) }},

@@ -38,6 +38,7 @@ var owners = map[string]string{
 	"api_key":        "internal/operator",
 	"assist_request": "internal/assist",
 	"lost_method":    "internal/authenticator/lost", "lost_method_link": "internal/authenticator/lost",
+	"challenge_spent": "internal/challenge", "challenge_mail": "internal/challenge",
 	"outbox": "internal/notify",
 }
 
@@ -54,6 +55,7 @@ var statementCallers = map[string]bool{
 	"internal/proving.Code":        true,
 	"internal/profile.ConfirmCode": true,
 	"internal/stepup.Prove":        true, "internal/stepup.compare": true, "internal/stepup.BindPhone": true, "internal/reclaim.Prove": true,
+	"internal/challenge.Spend": true, "internal/challenge.Give": true, "internal/challenge.Purge": true,
 	"internal/upstream.Take": true, "internal/upstream.Purge": true,
 	"internal/upstream/handover.Keep": true, "internal/upstream/handover.Take": true, "internal/upstream/handover.Purge": true,
 	"internal/departure.Leave": true, "internal/departure.Left": true,

@@ -247,6 +247,8 @@ const (
 	MailRefused Name = "mail.refused"
 	// TextRefused: a text message or call could not be delivered for good; the reason is the provider's code; data: channel, kind.
 	TextRefused Name = "text.refused"
+	// ChallengeMailed: a code was mailed in place of a check of the browser; data: form.
+	ChallengeMailed Name = "challenge.mailed"
 	// LimitReached: a limit refused somebody for the first time in its window; data: rule.
 	LimitReached Name = "limit.reached"
 	// OperatorAccountShown: an operator looked at an account; data: operator.

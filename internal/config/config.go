@@ -26,6 +26,7 @@ import (
 	"parvis/internal/authenticator/password"
 	"parvis/internal/authenticator/phone"
 	"parvis/internal/authenticator/totp"
+	"parvis/internal/challenge"
 	"parvis/internal/connection"
 	"parvis/internal/db"
 	"parvis/internal/flow"
@@ -93,6 +94,8 @@ type Config struct {
 	Keyring keyring.Settings `yaml:"keyring"`
 	// Limits are how often something may happen before it is refused for a while.
 	Limits ratelimit.Settings `yaml:"limits"`
+	// Challenge is the check that a form is not sent by a program.
+	Challenge challenge.Settings `yaml:"challenge"`
 	// Audit is how long security events keep what is personal.
 	Audit audit.Settings `yaml:"audit"`
 	// Partners are services that may use the sign-in service. They are read only for the commands; `parvis partner add` keeps others in the database.
@@ -150,6 +153,7 @@ func Preset(name string) Config {
 		OIDC:       OIDC{Connection: connection.Preset(name), Grant: grant.Preset(name), Pushed: pushed.Preset(name), Token: token.Preset(name)},
 		Keyring:    keyring.Preset(name),
 		Limits:     ratelimit.Preset(name),
+		Challenge:  challenge.Preset(name),
 		Audit:      audit.Preset(name),
 	}
 }
@@ -185,6 +189,7 @@ func (c *Config) sections() []section {
 		{"oidc.pushed_requests", c.OIDC.Pushed.Problems()},
 		{"keyring", c.Keyring.Problems()},
 		{"limits", c.Limits.Problems()},
+		{"challenge", c.Challenge.Problems()},
 		{"audit", c.Audit.Problems()},
 	}
 }

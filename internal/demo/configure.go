@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"parvis/internal/challenge"
 	"parvis/internal/config"
 	"parvis/internal/i18n"
 	"parvis/internal/ratelimit"
@@ -42,6 +43,9 @@ func (d *demonstration) configure() (*config.Config, *secret.Keys, error) {
 	c.Flow.PerIP *= 100
 	c.Mail.From = "noreply@northland.example"
 	manyFromHere(&c.Limits)
+	if d.Challenge != "" {
+		c.Challenge.When = challenge.When(d.Challenge)
+	}
 	c.Outbound.Allow = append(c.Outbound.Allow, hostNetwork(d.Bind)) // the bank is on this machine
 	c.Upstreams = append(c.Upstreams, d.upstream())
 	for _, s := range d.services {
@@ -118,6 +122,7 @@ func manyFromHere(l *ratelimit.Settings) {
 	for _, limit := range []*ratelimit.Limit{
 		&l.SigninIP, &l.SigninAddressIP, &l.SigninBurst, &l.SigninBrowser, &l.EnrollmentIP, &l.ResetIP, &l.WaysIP, &l.CodeIP, &l.SendIP, &l.SetUpIP, &l.LinkIP,
 		&l.ContactIP, &l.PartnerIP, &l.FlowIP, &l.AuthorizeIP, &l.TokenIP, &l.RequestIP,
+		&l.SuspectSigninIP, &l.SuspectEnrollmentIP, &l.SuspectResetIP, &l.SuspectContactIP, &l.ChallengeMailIP,
 	} {
 		limit.Count *= 100
 	}

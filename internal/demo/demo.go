@@ -35,6 +35,7 @@ type Options struct {
 	ReadyFile string   // written once everything serves; "": none
 	Bind      string   // loopback address
 	Log       bool     // write the log to Err
+	Challenge string   // when forms ask for a check: off, suspicion or always; "": as the preset has it
 	Partners  []string // files with services to register besides the example services
 	Out, Err  io.Writer
 	System    func() time.Time // the machine's clock

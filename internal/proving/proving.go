@@ -91,8 +91,8 @@ func (p Proving) Asked(ctx context.Context, v flow.Visitor, fid id.Flow) (flow.F
 	return f, addr, err
 }
 
-// Limits are the rules that act before a mail is written, beside the limit of mail
-// to one address.
+// Limits are the rules that act before a mail is written, beside the limits of mail
+// to one address and one person. One that is "" does not act.
 type Limits struct {
 	IP      ratelimit.Rule
 	Address ratelimit.Rule
@@ -100,10 +100,10 @@ type Limits struct {
 
 // Admission is what the limits say of a mail that somebody not signed in asks for.
 type Admission struct {
-	quiet bool // the mailbox that it goes to had enough: make the mail, do not send it
+	quiet bool // who reads it had enough: make the mail, do not send it
 }
 
-// Hold keeps a mail from being sent when its mailbox had enough of them; it is made
+// Hold keeps a mail from being sent when who reads it had enough of them; it is made
 // all the same, so that the work does not tell.
 func (a Admission) Hold(tx *db.Tx, m *notify.Message) {
 	if a.quiet {
@@ -115,8 +115,8 @@ func (a Admission) Hold(tx *db.Tx, m *notify.Message) {
 // They count by mailbox, so that neither the case of letters nor an alias is another
 // address. A browser that the account has signed in with counts by itself: what
 // strangers ask for must not keep the owner from a mail. The mails to an account that
-// has several addresses go to its main one, which is counted beside the typed one; the
-// answer does not tell when that one had enough. Every address costs the same work.
+// has several addresses are counted together, too; the answer does not tell when that
+// was enough. Every address costs the same work.
 func (p Proving) Admit(ctx context.Context, v flow.Visitor, addr account.Addr, l Limits) (Admission, error) {
 	if err := p.Limiter.Allow(ctx, l.IP, v.IP); err != nil {
 		return Admission{}, err
@@ -145,6 +145,9 @@ func (p Proving) Admit(ctx context.Context, v flow.Visitor, addr account.Addr, l
 		return Admission{}, fmt.Errorf("proving: admit: %w", err)
 	}
 	for _, rule := range []ratelimit.Rule{l.Address, ratelimit.MailAddress} {
+		if rule == "" {
+			continue
+		}
 		if err := p.Limiter.Allow(ctx, rule, addr.Mailbox()+own); err != nil {
 			return Admission{}, err
 		}

@@ -132,6 +132,26 @@ func (l *Limiter) Allow(ctx context.Context, rule Rule, key string) error {
 	return d.Fault()
 }
 
+// Full reports whether a key has used up the count of a rule, without counting: for
+// what is not refused but asked for more. A limit that is switched off is never full.
+func (l *Limiter) Full(ctx context.Context, rule Rule, key string) (bool, error) {
+	limit, name, err := l.find(rule, key)
+	if err != nil || limit.Count == 0 {
+		return false, err
+	}
+	if _, known := l.known(name, l.Now()); known {
+		return true, nil
+	}
+	var hits int64
+	err = l.DB.Read(ctx, func(tx *db.Tx) error {
+		return tx.QueryRow(`SELECT COALESCE(SUM(hits), 0) FROM rate_limit WHERE id = $1 AND ends_at > $2`, name, db.Millis(tx.Now())).Scan(&hits)
+	})
+	if err != nil {
+		return false, fmt.Errorf("ratelimit: %s: %w", rule, err)
+	}
+	return hits >= limit.Count, nil
+}
+
 // find is a rule's limit and the name of a key's rows.
 func (l *Limiter) find(rule Rule, key string) (Limit, string, error) {
 	limit, ok := l.Settings.limit(rule)

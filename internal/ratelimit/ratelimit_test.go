@@ -285,3 +285,32 @@ func TestThePresetsHaveNoProblems(t *testing.T) {
 		t.Errorf("%q", p)
 	}
 }
+
+func TestAFullLimitIsSeenWithoutCounting(t *testing.T) {
+	clock := dbtest.NewClock()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		for _, count := range []int64{3, 120} { // in one row, and spread over several
+			l := limiter(t, d, clock.Now, func(s *ratelimit.Settings) {
+				s.SuspectContactIP = ratelimit.Limit{Count: count, Window: time.Hour}
+				s.SuspectResetIP = ratelimit.Limit{}
+			})
+			other := limiter(t, dbtest.Second(t, d, dbtest.WithClock(clock.Now)), clock.Now, func(s *ratelimit.Settings) { *s = l.Settings })
+			key := fmt.Sprintf("192.0.2.%d", count)
+			for i := range count + 2 {
+				for _, node := range []*ratelimit.Limiter{l, other} {
+					if full, err := node.Full(t.Context(), ratelimit.SuspectContactIP, key); err != nil || full != (i >= count) {
+						t.Fatalf("after %d of %d: %t, %v", i, count, full, err)
+					}
+				}
+				_ = take(t, l, ratelimit.SuspectContactIP, key)
+			}
+			clock.Advance(time.Hour)
+			if full, err := other.Full(t.Context(), ratelimit.SuspectContactIP, key); err != nil || full {
+				t.Errorf("after its window: %t, %v", full, err)
+			}
+			if full, err := l.Full(t.Context(), ratelimit.SuspectResetIP, key); err != nil || full {
+				t.Errorf("a limit that is off: %t, %v", full, err)
+			}
+		}
+	}, dbtest.WithClock(clock.Now))
+}

@@ -44,6 +44,13 @@ const (
 	TokenIP           Rule = "token_ip"
 	TokenClient       Rule = "token_client"
 	RequestIP         Rule = "request_ip"
+
+	SuspectSigninIP      Rule = "suspect_signin_ip"
+	SuspectSigninAddress Rule = "suspect_signin_address"
+	SuspectEnrollmentIP  Rule = "suspect_enrollment_ip"
+	SuspectResetIP       Rule = "suspect_reset_ip"
+	SuspectContactIP     Rule = "suspect_contact_ip"
+	ChallengeMailIP      Rule = "challenge_mail_ip"
 )
 
 // Limit is how often something may happen in a window of time.
@@ -80,9 +87,9 @@ type Settings struct {
 	// asked for, whatever they are about. Aliases of a mailbox are one address: what
 	// stands behind a "+", and dots where the provider ignores them, do not count.
 	MailAddress Limit `yaml:"mail_address"`
-	// MailRecipient counts the same messages by the mailbox that they go to, when an
-	// account has several addresses and all messages go to its main one. What is more
-	// is not sent, and no page tells: it would tell which addresses belong together.
+	// MailRecipient counts the same messages to one account, whichever of its addresses
+	// was typed: one person reads them all. What is more is not sent, and no page tells:
+	// it would tell which addresses belong together.
 	MailRecipient Limit `yaml:"mail_recipient"`
 	// ResetAddress counts requests to reset or unlock a password for one e-mail address.
 	ResetAddress Limit `yaml:"reset_address"`
@@ -138,6 +145,21 @@ type Settings struct {
 	TokenClient Limit `yaml:"token_client"`
 	// RequestIP counts all requests of pages from one IP address, on each node by itself.
 	RequestIP Limit `yaml:"request_ip"`
+	// SuspectSigninIP counts wrong passwords from one IP address: from then on, signing
+	// in there asks for a check of the browser.
+	SuspectSigninIP Limit `yaml:"suspect_signin_ip"`
+	// SuspectSigninAddress counts wrong passwords for one e-mail address: from then on,
+	// signing in with it in a browser not seen before asks for the check.
+	SuspectSigninAddress Limit `yaml:"suspect_signin_address"`
+	// SuspectEnrollmentIP counts accounts begun from one IP address, before the next asks for the check.
+	SuspectEnrollmentIP Limit `yaml:"suspect_enrollment_ip"`
+	// SuspectResetIP counts requests to reset or unlock a password, and questions about
+	// how somebody signed in, from one IP address, before the next asks for the check.
+	SuspectResetIP Limit `yaml:"suspect_reset_ip"`
+	// SuspectContactIP counts messages through the contact form from one IP address, before the next asks for the check.
+	SuspectContactIP Limit `yaml:"suspect_contact_ip"`
+	// ChallengeMailIP counts how often the way by e-mail is taken in place of the check, from one IP address.
+	ChallengeMailIP Limit `yaml:"challenge_mail_ip"`
 }
 
 const (
@@ -183,6 +205,13 @@ func Preset(name string) Settings {
 		TokenIP:           Limit{Count: 300, Window: 5 * minute},
 		TokenClient:       Limit{Count: 300, Window: 5 * minute},
 		RequestIP:         Limit{Count: 3000, Window: 5 * minute},
+
+		SuspectSigninIP:      Limit{Count: 20, Window: 10 * minute},
+		SuspectSigninAddress: Limit{Count: 8, Window: hour},
+		SuspectEnrollmentIP:  Limit{Count: 10, Window: hour},
+		SuspectResetIP:       Limit{Count: 10, Window: hour},
+		SuspectContactIP:     Limit{Count: 3, Window: hour},
+		ChallengeMailIP:      Limit{Count: 10, Window: hour},
 	}
 	if name == "logingov" {
 		s.SigninIP = Limit{Count: 20, Window: minute}
@@ -220,6 +249,8 @@ func (s Settings) limits() map[Rule]Limit {
 		SetUpIP: s.SetUpIP, SetUpAccount: s.SetUpAccount, SetUpNumber: s.SetUpNumber, PasswordAccount: s.PasswordAccount, AddAccount: s.AddAccount, LostAccount: s.LostAccount,
 		LinkIP: s.LinkIP, PartnerIP: s.PartnerIP, ContactIP: s.ContactIP,
 		FlowIP: s.FlowIP, AuthorizeIP: s.AuthorizeIP, TokenIP: s.TokenIP, TokenClient: s.TokenClient, RequestIP: s.RequestIP,
+		SuspectSigninIP: s.SuspectSigninIP, SuspectSigninAddress: s.SuspectSigninAddress, SuspectEnrollmentIP: s.SuspectEnrollmentIP,
+		SuspectResetIP: s.SuspectResetIP, SuspectContactIP: s.SuspectContactIP, ChallengeMailIP: s.ChallengeMailIP,
 	}
 }
 
@@ -241,6 +272,7 @@ func rules() []Rule {
 	return []Rule{
 		SigninIP, SigninAddress, SigninAddressIP, SigninBurst, SigninBrowser, EnrollmentIP, EnrollmentAddress, MailAddress, MailRecipient, ResetAddress, ResetIP, WaysAddress, WaysIP,
 		CodeIP, SendIP, SendAccount, SendNumber, SendNumberBurst, BackupAccountIP, SetUpIP, SetUpAccount, SetUpNumber, PasswordAccount, AddAccount, LostAccount, LinkIP, PartnerIP, ContactIP, FlowIP, AuthorizeIP, TokenIP, TokenClient, RequestIP,
+		SuspectSigninIP, SuspectSigninAddress, SuspectEnrollmentIP, SuspectResetIP, SuspectContactIP, ChallengeMailIP,
 	}
 }
 

@@ -8,6 +8,7 @@ import { printButtons } from "./print.js";
 import { textedCodes } from "./otp.js";
 import { countdowns } from "./countdown.js";
 import { browserZone } from "./zone.js";
+import { checks } from "./check.js";
 
 focusErrors(document);
 passwordToggles(document);
@@ -17,4 +18,5 @@ printButtons(document);
 textedCodes(document);
 countdowns(document);
 browserZone(document);
+checks(document);
 sessionWarning(document);

@@ -23,6 +23,7 @@ const (
 	PurposeSignIn Purpose = "sign-in" // the second step of signing in
 	PurposeSetUp  Purpose = "set-up"  // proves that messages arrive where they are wanted
 	PurposeLost   Purpose = "lost"    // getting back in after every method was lost
+	PurposeCheck  Purpose = "check"   // a person reads the mailbox: in place of a check of the browser
 	PurposeChange Purpose = "change"  // signing in again, before something in the account is changed
 )
 
@@ -157,6 +158,13 @@ func (d OneTimeCode) compose(w *writer) {
 		w.say("code.why.change")
 	case PurposeLost:
 		w.say("code.why.lost")
+	case PurposeCheck:
+		w.say("code.why.check")
+		w.code("code.type", d.Code)
+		w.valid("code.valid", d.Asked.At, d.Valid)
+		w.aside("notasked.title", "code.ignore-check")
+		w.asked("asked", d.Asked)
+		return
 	default:
 		w.named("code.why", d.Service)
 	}

@@ -152,6 +152,7 @@ func samples() []sample {
 		{"lost-stopped", Lost{Stage: LostStopped, Asked: handheld}},
 		{"lost-undone", Lost{Stage: LostUndone, Asked: handheld}},
 		{"lost-found", Lost{Stage: LostFound, Asked: near}},
+		{"one-time-code-check", OneTimeCode{Purpose: PurposeCheck, Code: "402917", Valid: 15 * time.Minute, Asked: near}},
 		{"method-added-totp", MethodAdded{Method: MethodTOTP, Name: "Blue phone", Asked: near}},
 		{"method-added-passkey", MethodAdded{Method: MethodPasskey, Asked: handheld}},
 		{"method-added-security-key", MethodAdded{Method: MethodSecurityKey, Name: "Key ring", Asked: near}},

@@ -82,6 +82,8 @@ func (s *Site) funcs(lang i18n.Lang, t *template.Template) template.FuncMap {
 		"area":      c.area,
 		"password":  c.password,
 		"code":      c.code,
+		"check":     c.check,
+		"checkmail": c.checkMail,
 		"checkbox":  c.checkbox,
 		"radios":    c.radios,
 		"choose":    c.choose,

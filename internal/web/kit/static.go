@@ -125,13 +125,23 @@ func (s *Site) Icon(name string) http.Handler {
 	})
 }
 
+// alone is the policy of a file that is opened by itself. An SVG may hold nothing that
+// runs or loads. A script may run as a worker, which has this policy as its own: it
+// loads nothing; in a sandbox browsers would not begin it.
+func alone(kind string) string {
+	const nothing = "default-src 'none'; frame-ancestors 'none'"
+	if strings.HasPrefix(kind, "text/javascript") {
+		return nothing
+	}
+	return nothing + "; style-src 'unsafe-inline'; sandbox"
+}
+
 func (f asset) serve(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", f.kind)
 	h.Set("Cache-Control", "public, max-age=31536000, immutable")
 	h.Set("Vary", "Accept-Encoding")
-	// An SVG opened by itself may hold nothing that runs or loads.
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'")
+	h.Set("Content-Security-Policy", alone(f.kind))
 	body, etag := f.plain, f.etag
 	switch accept := r.Header.Get("Accept-Encoding"); {
 	case f.br != nil && accepts(accept, "br"):

@@ -20,13 +20,16 @@ import (
 	"parvis/internal/notify/notice"
 	"parvis/internal/ratelimit"
 	"parvis/internal/relyingparty"
+	"parvis/internal/screening"
+	"parvis/internal/secret"
 	"parvis/internal/web/kit"
 )
 
 // contactPage is what the contact form and the page after it show.
 type contactPage struct {
 	*Content
-	Open         bool // there is a desk that messages are sent to
+	Check        *kit.Check // that the form is not sent by a program; nil when it does not ask
+	Open         bool       // there is a desk that messages are sent to
 	Choices      []kit.Choice
 	About        []kit.Choice // what the staff can be asked to do
 	Service      *Service     // the service the person came from, with its own support
@@ -57,6 +60,9 @@ func (p *Portal) showContact(w http.ResponseWriter, r *http.Request, rendered *k
 	view.Form = form
 	if data.Open {
 		view.Keeps = "contact"
+		if data.Check, err = p.check(r, form); err != nil {
+			return err
+		}
 	}
 	return rendered.Render(w, r, status, view)
 }
@@ -179,17 +185,61 @@ func (p *Portal) sendContact(rendered *kit.Pages, pg page) kit.Handler {
 		if !form.OK() {
 			return p.showContact(w, r, rendered, pg, form, http.StatusUnprocessableEntity)
 		}
-		own := kit.Reference(r)
-		if err := p.queue(r, own, m); err != nil {
+		result, err := p.Screening.Admit(r.Context(), visitOf(r, form))
+		if result.Admitted && err == nil {
+			return p.accept(w, r, pg, m)
+		}
+		status := http.StatusOK // a code was mailed
+		switch {
+		case form.FailThrottled(w, err):
+			status = http.StatusTooManyRequests
+		case err != nil && !form.FailWith(err):
 			return err
+		case err != nil:
+			status = http.StatusUnprocessableEntity
 		}
-		sent := url.Values{"sent": {own}}
-		if m.about != "" {
-			sent.Set("confirm", "mail")
-		}
-		http.Redirect(w, r, pg.slugs[kit.Lang(r)]+"?"+sent.Encode(), http.StatusSeeOther)
-		return nil
+		form.Set(screening.FieldMailed, result.Mailed)
+		return p.showContact(w, r, rendered, pg, form, status)
 	}
+}
+
+// accept sends a message that was judged.
+func (p *Portal) accept(w http.ResponseWriter, r *http.Request, pg page, m message) error {
+	own := kit.Reference(r)
+	if err := p.queue(r, own, m); err != nil {
+		return err
+	}
+	sent := url.Values{"sent": {own}}
+	if m.about != "" {
+		sent.Set("confirm", "mail")
+	}
+	http.Redirect(w, r, pg.slugs[kit.Lang(r)]+"?"+sent.Encode(), http.StatusSeeOther)
+	return nil
+}
+
+// check is what the page shows of the check of its form.
+func (p *Portal) check(r *http.Request, form *kit.Form) (*kit.Check, error) {
+	k := &kit.Check{Mailed: form.Get(screening.FieldMailed), Digits: p.Numbers.CheckDigits, Codes: true}
+	if addr, err := account.ParseAddress(form.Get("email")); err == nil && k.Mailed != "" {
+		tr := p.Site.Tr(r)
+		k.Sent = tr.T("challenge.sent", "address", addr.Masked(), "duration", tr.Duration(p.Numbers.Check))
+		return k, nil
+	}
+	k.Mailed = ""
+	var err error
+	k.Challenge, err = p.Screening.Asks(r.Context(), visitOf(r, form))
+	if err != nil || k.Challenge == "" {
+		return nil, err
+	}
+	return k, nil
+}
+
+func visitOf(r *http.Request, form *kit.Form) screening.Visit {
+	v := flow.Visitor{IP: kit.ClientIP(r), UserAgent: r.UserAgent(), Locale: string(kit.Lang(r))}
+	if browser := kit.Browser(r); browser != "" {
+		v.Browser = secret.Digest(browser)
+	}
+	return screening.Visit{Visitor: v, Form: screening.Contact, Address: form.Get("email"), Answer: screening.ReadAnswer(form.Get)}
 }
 
 // queue writes the message to the desk, its acknowledgement and the event in one transaction.

@@ -21,6 +21,7 @@ import (
 	"parvis/internal/policy"
 	"parvis/internal/ratelimit"
 	"parvis/internal/relyingparty"
+	"parvis/internal/screening"
 	"parvis/internal/upstream"
 	"parvis/internal/web/kit"
 )
@@ -45,6 +46,8 @@ type Numbers struct {
 	EmailCodeValid  time.Duration              // code by e-mail, as a second step
 	Aside           time.Duration              // how long a session may be set aside to merge two accounts
 	PartnerValid    time.Duration              // link and code for who comes from a sign-in partner
+	Check           time.Duration              // code that is mailed in place of the check of a form
+	CheckDigits     int                        // digits of that code
 	Remember        time.Duration              // for how long the second step is not asked for in a remembered browser; 0: never
 }
 
@@ -60,6 +63,7 @@ type Portal struct {
 	Limiter  *ratelimit.Limiter
 	Audit    *audit.Log
 
+	Screening *screening.Journey
 	Lifecycle *lifecycle.Lifecycle // for what people ask the staff to do
 }
 

@@ -9,7 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"parvis/internal/account"
 	"parvis/internal/audit"
+	"parvis/internal/challenge"
 	"parvis/internal/db"
 	"parvis/internal/db/dbtest"
 	"parvis/internal/i18n"
@@ -19,7 +21,9 @@ import (
 	"parvis/internal/policy"
 	"parvis/internal/ratelimit"
 	"parvis/internal/relyingparty"
+	"parvis/internal/screening"
 	"parvis/internal/secret"
+	"parvis/internal/session"
 	"parvis/internal/upstream"
 	"parvis/internal/web/kit"
 	"parvis/internal/web/portal"
@@ -90,6 +94,13 @@ func build(t *testing.T, d *db.DB, clock *dbtest.Clock, change ...func(*portal.P
 			CodeValid: 9 * time.Minute, EmailCodeValid: 14 * time.Minute, PartnerValid: 6 * time.Minute, Aside: 11 * time.Minute, Remember: 25 * 24 * time.Hour,
 		},
 	}
+	check := challenge.Preset("parvis")
+	check.When, check.Cost, check.Tries = challenge.Off, 1, 4
+	p.Screening = &screening.Journey{
+		DB: d, Accounts: account.Accounts{Keys: keys, Settings: account.Preset("parvis")}, Sessions: session.Sessions{Settings: session.Preset("parvis")},
+		Outbox: outbox, Audit: log2, Limiter: p.Limiter, Challenges: &challenge.Challenges{DB: d, Keys: keys, Settings: check, Now: clock.Now},
+	}
+	p.Numbers.Check, p.Numbers.CheckDigits = check.CodeLifetime, check.CodeDigits
 	for _, f := range change {
 		f(p)
 	}
@@ -362,4 +373,23 @@ func TestProblemsOfTheSettingsNameTheKey(t *testing.T) {
 	if p := portal.Preset("parvis").Problems(); len(p) > 0 {
 		t.Error(p)
 	}
+}
+
+func TestTheContactFormAsksForTheCheckAndGoesOnByMail(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		p := webtest.New(t, h.handler, origin, "fr-CA")
+		p.Open("/fr/contact").MustSay("Votre navigateur fait un court calcul")
+		p.Submit("contact", "email", "ana@example.org", "message", "Bonjour").Must("contact", http.StatusUnprocessableEntity).
+			MustSay("Bonjour", "votre navigateur doit faire une vérification")
+		p.Submit("contact", "#challenge-by-mail").Must("contact", http.StatusOK).MustSay("Bonjour", "Nous avons envoyé un code à a•••a@example.org")
+		if err := h.worker.RunDue(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		letters := h.box.To("ana@example.org")
+		if len(letters) != 1 || len(h.box.To("desk@northland.example")) != 0 {
+			t.Fatalf("%d mails, and the desk %d", len(letters), len(h.box.To("desk@northland.example")))
+		}
+		p.Submit("contact", "challenge_code", "1").Must("contact", http.StatusUnprocessableEntity).MustSay("Le code n’est pas le bon")
+		p.Submit("contact", "challenge_code", letters[0].Codes[0]).Must("contact-sent", http.StatusOK)
+	}, func(p *portal.Portal) { p.Screening.Challenges.Settings.When = challenge.Always })
 }

@@ -2,6 +2,7 @@ package signinui
 
 import (
 	"parvis/internal/flow"
+	"parvis/internal/screening"
 	"parvis/internal/web/kit"
 )
 
@@ -9,6 +10,7 @@ import (
 type createPage struct {
 	journey
 
+	Check    *kit.Check // that the form is not sent by a program; nil when it does not ask
 	TermsURL string
 	Ended    string // what became of an earlier confirmation; "" for nothing
 	Partners bool   // there are sign-in partners, with which an account can be created, too
@@ -32,6 +34,9 @@ func (u *UI) renderCreate(c *call, form *kit.Form, status int) error {
 	if form == nil {
 		form = kit.NewForm("email", c.view.Address)
 	}
+	if data.Check, err = u.checkOf(c, form, screening.Create); err != nil {
+		return err
+	}
 	return u.render(c, status, kit.View{Page: "create-account", Keeps: "create-account", Form: form, Data: data})
 }
 
@@ -41,6 +46,9 @@ func (u *UI) create(c *call, form *kit.Form) error {
 	in := readCreate(form, string(c.tr.Lang()))
 	if !form.OK() {
 		return nil
+	}
+	if ok, err := u.screen(c, form, screening.Create, u.renderCreate); !ok {
+		return err
 	}
 	if _, err := u.Enrollment.Address(c.r.Context(), c.visitor, c.view.Flow, in); err != nil {
 		return err

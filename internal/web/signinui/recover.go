@@ -8,6 +8,7 @@ import (
 	"parvis/internal/flow"
 	"parvis/internal/id"
 	"parvis/internal/proving"
+	"parvis/internal/screening"
 	"parvis/internal/web/kit"
 )
 
@@ -15,8 +16,9 @@ import (
 type recoverPage struct {
 	journey
 
-	Ended string // what became of an earlier confirmation; "" for nothing
-	First bool   // who is signed in has no password yet
+	Check *kit.Check // that the form is not sent by a program; nil when it does not ask
+	Ended string     // what became of an earlier confirmation; "" for nothing
+	First bool       // who is signed in has no password yet
 }
 
 // renderForgot shows the page forgot-password.
@@ -59,20 +61,27 @@ func (u *UI) renderAddress(c *call, form *kit.Form, status int, page string) err
 	if form == nil {
 		form = kit.NewForm("email", address)
 	}
+	var err error
+	if data.Check, err = u.checkOf(c, form, screening.Recover); err != nil {
+		return err
+	}
 	view.Form, view.Data = form, data
 	return u.render(c, status, view)
 }
 
 // forgot takes the form forgot-password. The answer is the same for every address.
 func (u *UI) forgot(c *call, form *kit.Form) error {
-	return c.ask(form, u.Recovery.Reset)
+	return u.ask(c, form, u.Recovery.Reset, u.renderForgot)
 }
 
 // ask asks a journey for a mail to the typed address.
-func (c *call) ask(form *kit.Form, send func(context.Context, flow.Visitor, id.Flow, string) (proving.Result, error)) error {
+func (u *UI) ask(c *call, form *kit.Form, send func(context.Context, flow.Visitor, id.Flow, string) (proving.Result, error), page renderer) error {
 	address := readAddress(form)
 	if !form.OK() {
 		return nil
+	}
+	if ok, err := u.screen(c, form, screening.Recover, page); !ok {
+		return err
 	}
 	if _, err := send(c.r.Context(), c.visitor, c.view.Flow, address); err != nil {
 		return err
@@ -82,7 +91,7 @@ func (c *call) ask(form *kit.Form, send func(context.Context, flow.Visitor, id.F
 
 // unlock takes the form unlock. The answer is the same for every address.
 func (u *UI) unlock(c *call, form *kit.Form) error {
-	return c.ask(form, u.Recovery.Unlock)
+	return u.ask(c, form, u.Recovery.Unlock, u.renderUnlock)
 }
 
 // lockedPage is the data of pages/locked.html.

@@ -2,6 +2,7 @@ package signinui
 
 import (
 	"parvis/internal/flow"
+	"parvis/internal/screening"
 	"parvis/internal/signin"
 	"parvis/internal/web/kit"
 )
@@ -10,9 +11,10 @@ import (
 type signInPage struct {
 	journey
 
-	Fixed string // address of who must prove it again; "" lets the person type one
-	Done  string // catalogue key of what has just ended well
-	Again string // why a signed-in person is asked again
+	Check *kit.Check // that the form is not sent by a program; nil when it does not ask
+	Fixed string     // address of who must prove it again; "" lets the person type one
+	Done  string     // catalogue key of what has just ended well
+	Again string     // why a signed-in person is asked again
 
 	Partners []partnerDoor // other doors
 	Other    bool          // the account that is to be merged into the one set aside
@@ -62,6 +64,9 @@ func (u *UI) renderSignIn(c *call, form *kit.Form, status int) error {
 	if form == nil {
 		form = kit.NewForm("email", c.view.Address)
 	}
+	if data.Check, err = u.checkOf(c, form, screening.SignIn); err != nil {
+		return err
+	}
 	view := kit.View{Page: "sign-in", Keeps: "sign-in", Form: form, Data: data}
 	if data.Other {
 		view.Title = c.tr.T("sign-in.title-other")
@@ -84,9 +89,17 @@ func (u *UI) signIn(c *call, form *kit.Form) error {
 	if !form.OK() {
 		return nil
 	}
+	if ok, err := u.screen(c, form, screening.SignIn, u.renderSignIn); !ok {
+		return err
+	}
 	result, err := u.Signin.Password(c.r.Context(), c.visitor, c.view.Flow, in)
 	if err != nil {
 		return err
+	}
+	if result.Outcome != signin.SignedIn {
+		if err := u.Screening.Failed(c.r.Context(), visitOf(c, form, screening.SignIn)); err != nil {
+			return err
+		}
 	}
 	switch result.Outcome {
 	case signin.Wrong:

@@ -26,6 +26,7 @@ import (
 	"parvis/internal/reclaim"
 	"parvis/internal/recovery"
 	"parvis/internal/relyingparty"
+	"parvis/internal/screening"
 	"parvis/internal/signin"
 	"parvis/internal/stepup"
 	"parvis/internal/upstream"
@@ -38,13 +39,15 @@ var files embed.FS
 
 // Numbers are the figures that the pages say, from the configuration.
 type Numbers struct {
-	Activation time.Duration // how long an activation link and its code work
-	Removal    time.Duration // how long an account may wait for its activation
-	Reset      time.Duration // how long a reset link and its code work
-	Unlock     time.Duration // how long an unlock link and its code work
-	Consent    time.Duration // after how long the agreement is asked again
-	CodeDigits int           // digits of a typed code
-	SentDigits int           // digits of the code of a second step that is sent
+	Activation  time.Duration // how long an activation link and its code work
+	Removal     time.Duration // how long an account may wait for its activation
+	Reset       time.Duration // how long a reset link and its code work
+	Unlock      time.Duration // how long an unlock link and its code work
+	Consent     time.Duration // after how long the agreement is asked again
+	CodeDigits  int           // digits of a typed code
+	SentDigits  int           // digits of the code of a second step that is sent
+	Check       time.Duration // how long a code works that is mailed in place of the check of a form
+	CheckDigits int           // digits of that code
 }
 
 // Config is what the pages stand on. Every field must be set.
@@ -60,6 +63,7 @@ type Config struct {
 	Leaving    *leaving.Journey
 	Partnering *partnering.Journey
 	Departure  *departure.Journey
+	Screening  *screening.Journey
 	Parties    *relyingparty.Registry
 	Upstreams  *upstream.Registry
 	// SAMLMetadata is our metadata for a partner that speaks SAML.

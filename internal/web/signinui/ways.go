@@ -1,6 +1,7 @@
 package signinui
 
 import (
+	"parvis/internal/screening"
 	"parvis/internal/signin"
 	"parvis/internal/web/kit"
 )
@@ -15,6 +16,9 @@ func (u *UI) ways(c *call, form *kit.Form) error {
 	address := readAddress(form)
 	if !form.OK() {
 		return nil
+	}
+	if ok, err := u.screen(c, form, screening.Recover, u.renderWays); !ok {
+		return err
 	}
 	if err := u.Recovery.Ways(c.r.Context(), c.visitor, c.view.Flow, address); err != nil {
 		return err
