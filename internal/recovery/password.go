@@ -70,6 +70,7 @@ type chosen struct {
 	verifier  string
 	bound     authenticator.ID
 	endOthers bool
+	first     bool // the account had none before
 }
 
 func (j *Journey) change(tx *db.Tx, fid id.Flow, c chosen) (proving.Outcome, error) {
@@ -95,6 +96,10 @@ func (j *Journey) change(tx *db.Tx, fid id.Flow, c chosen) (proving.Outcome, err
 		_, err := j.Flows.Save(tx, f)
 		return proving.LinkEnded, err
 	}
+	_, had, err := j.Passwords.Get(tx, a.ID)
+	if err != nil {
+		return "", err
+	}
 	if err := j.Passwords.Set(tx, a.ID, c.bound, c.verifier); err != nil {
 		return "", err
 	}
@@ -110,6 +115,7 @@ func (j *Journey) change(tx *db.Tx, fid id.Flow, c chosen) (proving.Outcome, err
 	if err := j.endOthers(tx, f, c); err != nil {
 		return "", err
 	}
+	c.first = !had
 	if err := j.tell(tx, a, c); err != nil {
 		return "", err
 	}
@@ -129,7 +135,7 @@ func (j *Journey) tell(tx *db.Tx, a account.Account, c chosen) error {
 	if err != nil {
 		return err
 	}
-	told := notice.PasswordChanged{Reset: true, SessionsEnded: c.endOthers, Partners: partners, Asked: notice.AskedBy(c.visitor.UserAgent, tx.Now())}
+	told := notice.PasswordChanged{Reset: true, First: c.first, SessionsEnded: c.endOthers, Partners: partners, Asked: notice.AskedBy(c.visitor.UserAgent, tx.Now())}
 	for _, e := range all {
 		if err := j.Outbox.Queue(tx, notify.Message{To: e.Address.Written, Locale: a.Locale, Account: a.ID, Data: told}); err != nil {
 			return err

@@ -167,6 +167,10 @@ func (j *Journey) mail(tx *db.Tx, r request, d account.ProofDraft, a account.Acc
 	if _, err := j.Proofs.Issue(tx, d); err != nil {
 		return err
 	}
+	_, has, err := j.Passwords.Get(tx, a.ID) // for every address: the work is the same
+	if err != nil {
+		return err
+	}
 	proof := notice.Proof{Token: d.Token, Code: d.Code, Valid: d.Lasts}
 	asked := notice.AskedBy(r.visitor.UserAgent, tx.Now())
 	m := notify.Message{To: to.Written, Locale: r.visitor.Locale, Account: a.ID}
@@ -187,7 +191,7 @@ func (j *Journey) mail(tx *db.Tx, r request, d account.ProofDraft, a account.Acc
 	case unlock:
 		m.Locale, m.Data = a.Locale, notice.Unlock{Service: r.service, Proof: proof, Asked: asked}
 	default:
-		m.Locale, m.Data = a.Locale, notice.ResetPassword{Service: r.service, Proof: proof, Asked: asked}
+		m.Locale, m.Data = a.Locale, notice.ResetPassword{Service: r.service, Proof: proof, First: !has, Asked: asked}
 	}
 	r.admitted.Hold(tx, &m)
 	return j.Outbox.Queue(tx, m)

@@ -150,7 +150,11 @@ func (p *RelyingParty) InMail() notice.Service {
 	if p == nil {
 		return notice.Service{}
 	}
-	return notice.Service{Name: p.Name, Department: p.Department}
+	out := notice.Service{Name: p.Name, Department: p.Department}
+	if p.OpenURL() != "" {
+		out.Party = p.ID
+	}
+	return out
 }
 
 // Words are the names of the partner, which a password chosen on the way to it

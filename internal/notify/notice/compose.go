@@ -1,6 +1,7 @@
 package notice
 
 import (
+	"net/url"
 	"strings"
 
 	"parvis/internal/i18n"
@@ -12,6 +13,7 @@ const (
 	pathCreate   = "/signin?start=create-account"
 	pathReset    = "/signin?start=forgot-password"
 	pathUnlock   = "/signin?start=unlock"
+	pathBack     = "/signin?start=service&service=" // and the service's identifier: it asks anew for what it needs
 	pathServices = "/services"
 	pathMethods  = "/settings/methods"
 	pathSettings = "/settings"
@@ -60,7 +62,7 @@ func (d AlreadyRegistered) compose(w *writer) {
 		w.proof("already.continue", d.Proof, d.Asked)
 	} else {
 		w.say("already.signin")
-		w.button("button.signin", pathSignIn)
+		w.signIn(d.Service)
 	}
 	w.aside("notasked.title", "already.ignore")
 	w.asked("asked", d.Asked)
@@ -82,7 +84,11 @@ func (d Activated) compose(w *writer) {
 }
 
 func (d Removed) compose(w *writer) {
-	w.open("removed")
+	if d.By == RemovedByRequest {
+		w.open("closed") // as they asked for it
+	} else {
+		w.open("removed")
+	}
 	switch d.By {
 	case RemovedByOperator:
 		w.say("removed.operator")
@@ -106,31 +112,49 @@ func (d Removed) compose(w *writer) {
 }
 
 func (d ResetPassword) compose(w *writer) {
-	w.open("reset", "duration", w.tr.Duration(d.Proof.Valid))
-	w.named("reset.why", d.Service)
-	w.proof("reset.button", d.Proof, d.Asked)
-	w.aside("notasked.title", "reset.ignore")
+	what := "reset"
+	if d.First {
+		what = "reset-first"
+	}
+	w.open(what, "duration", w.tr.Duration(d.Proof.Valid))
+	w.named(what+".why", d.Service)
+	w.proof(what+".button", d.Proof, d.Asked)
+	w.aside("notasked.title", what+".ignore")
 	w.asked("asked", d.Asked)
 }
 
 func (d ResetNoAccount) compose(w *writer) {
 	w.open("reset-none")
 	w.named("reset-none.why", d.Service)
-	w.none(d.Asked)
+	w.none(d.Service, d.Asked)
 }
 
 func (d UnlockNoAccount) compose(w *writer) {
 	w.open("unlock-none")
 	w.named("unlock-none.why", d.Service)
-	w.none(d.Asked)
+	w.none(d.Service, d.Asked)
 }
 
 // none is what somebody can do whose address has no account.
-func (w *writer) none(asked Asked) {
+func (w *writer) none(s Service, asked Asked) {
 	w.out.Body = append(w.out.Body, block{Items: [][]span{spans(w.t("none.other")), spans(w.t("none.create"))}})
-	w.button("button.create", pathCreate)
+	create := pathCreate
+	if s.Party != "" {
+		create += "&service=" + url.QueryEscape(string(s.Party))
+	}
+	w.button("button.create", create)
 	w.aside("notasked.title", "none.ignore")
 	w.asked("asked", asked)
+}
+
+// signIn leads to where one signs in: back to the service that waits, which then asks for
+// what it needs, or to the sign-in page.
+func (w *writer) signIn(s Service) {
+	if s.Party == "" {
+		w.button("button.signin", pathSignIn)
+		return
+	}
+	w.button("button.service", pathBack+url.QueryEscape(string(s.Party)))
 }
 
 func (d PasswordChanged) compose(w *writer) {
@@ -140,6 +164,8 @@ func (d PasswordChanged) compose(w *writer) {
 		w.open("changed")
 	}
 	switch {
+	case d.Reset && d.First:
+		w.say("password-set.reset")
 	case d.Reset:
 		w.say("changed.reset")
 	case d.First:
@@ -179,7 +205,7 @@ func (d UnlockNotLocked) compose(w *writer) {
 	w.open("unlock-open")
 	w.named("unlock-open.why", d.Service)
 	w.say("unlock-open.how")
-	w.button("button.signin", pathSignIn)
+	w.signIn(d.Service)
 	w.aside("notasked.title", "unlock-open.ignore")
 	w.asked("asked", d.Asked)
 }

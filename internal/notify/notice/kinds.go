@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"parvis/internal/i18n"
+	"parvis/internal/id"
 )
 
 // Kind names a mail. It is public: it stands in the outbox, in metrics and in the log.
@@ -42,6 +43,10 @@ type Data interface {
 type Service struct {
 	Name       i18n.Text // per language
 	Department i18n.Text // per language
+
+	// Party is its identifier in links of our own that lead back to it; "" when mails lead to
+	// the sign-in page only.
+	Party id.RelyingParty
 }
 
 // Asked says when, with what and from where something was asked for or done.
@@ -141,8 +146,9 @@ type Removed struct {
 // Kind is KindRemoved.
 func (Removed) Kind() Kind { return KindRemoved }
 
-// ResetPassword gives the way to a new password (R26).
+// ResetPassword gives the way to a new password (R26), or to the first one (R49).
 type ResetPassword struct {
+	First   bool // the account has none yet
 	Service Service
 	Proof   Proof
 	Asked   Asked

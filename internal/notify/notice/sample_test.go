@@ -42,6 +42,8 @@ func samples() []sample {
 		Name:       i18n.Text{"en": "Fishing licences", "fr": "Permis de pêche"},
 		Department: i18n.Text{"en": "Ministry of Natural Resources", "fr": "ministère des Richesses naturelles"},
 	}
+	waiting := fishing // and mails lead back to it
+	waiting.Party = "fishing-licences"
 	desktop := DeviceOf("Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:139.0) Gecko/20100101 Firefox/139.0")
 	phone := DeviceOf("Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1")
 	near := Asked{At: at, Device: desktop, Place: "Northport"}
@@ -58,7 +60,7 @@ func samples() []sample {
 		{"activate-again-reset", ActivateAgain{Proof: proof, Asked: bare, Why: WhyReset, Removal: 24 * time.Hour}},
 		{"activate-again-unlock", ActivateAgain{Proof: proof, Asked: bare, Why: WhyUnlock, Removal: 24 * time.Hour}},
 		{"activate-again-signup", ActivateAgain{Service: fishing, Proof: proof, Asked: near, Why: WhySignUp, Removal: 24 * time.Hour}},
-		{"already-registered", AlreadyRegistered{Service: fishing, Asked: near}},
+		{"already-registered", AlreadyRegistered{Service: waiting, Asked: near}},
 		{"already-registered-proof", AlreadyRegistered{Proof: proof, Asked: near}},
 		{"activated", Activated{Service: fishing, Asked: near}},
 		{"activated-plain", Activated{Asked: bare}},
@@ -68,7 +70,9 @@ func samples() []sample {
 		{"removed-owner", Removed{By: RemovedByOwner, At: at}},
 		{"reset-password", ResetPassword{Service: fishing, Proof: proof, Asked: near}},
 		{"reset-password-plain", ResetPassword{Proof: proof, Asked: handheld}},
-		{"reset-no-account", ResetNoAccount{Service: fishing, Asked: near}},
+		{"reset-password-first", ResetPassword{First: true, Service: fishing, Proof: proof, Asked: near}},
+		{"reset-password-first-plain", ResetPassword{First: true, Proof: proof, Asked: handheld}},
+		{"reset-no-account", ResetNoAccount{Service: waiting, Asked: near}},
 		{"reset-no-account-plain", ResetNoAccount{Asked: near}},
 		{"password-changed", PasswordChanged{Reset: true, SessionsEnded: true, Asked: near}},
 		{"password-changed-partner", PasswordChanged{Reset: true, SessionsEnded: true, Partners: 1, Asked: near}},
@@ -85,6 +89,7 @@ func samples() []sample {
 		{"addresses-restored", AddressesRestored{Asked: near}},
 		{"addresses-restored-others", AddressesRestored{Main: "s•••m@example.com", Asked: near}},
 		{"addresses-restored-removed", AddressesRestored{Removed: true, Asked: near}},
+		{"password-set-reset", PasswordChanged{Reset: true, First: true, Partners: 1, Asked: near}},
 		{"password-set", PasswordChanged{First: true, Partners: 1, Asked: near}},
 		{"locked", Locked{Failures: 5, Asked: near}},
 		{"locked-one", Locked{Failures: 1, Asked: Asked{At: at, Place: "Northport"}}},
@@ -92,7 +97,7 @@ func samples() []sample {
 		{"unlock-plain", Unlock{Proof: Proof{Token: proof.Token, Valid: time.Hour}, Asked: near}},
 		{"unlock-no-account", UnlockNoAccount{Service: fishing, Asked: near}},
 		{"unlock-no-account-plain", UnlockNoAccount{Asked: near}},
-		{"unlock-not-locked", UnlockNotLocked{Service: fishing, Asked: near}},
+		{"unlock-not-locked", UnlockNotLocked{Service: waiting, Asked: near}},
 		{"unlock-not-locked-plain", UnlockNotLocked{Asked: near}},
 		{"unlocked", Unlocked{Asked: near}},
 		{"unlocked-operator", Unlocked{ByOperator: true, Asked: bare}},
@@ -125,11 +130,11 @@ func samples() []sample {
 		{"enrolment-reset", EnrolmentReset{Service: fishing, Asked: bare}},
 		{"enrolment-reset-sharing", EnrolmentReset{Service: fishing, Sharing: []Service{{Name: i18n.Text{"en": "Hunting licences", "fr": "Permis de chasse"}}}, Asked: bare}},
 		{"partner-blocked", PartnerBlocked{Partner: i18n.Text{"en": "Northland Bank", "fr": "Banque du Northland"}, Asked: near}},
-		{"ways-in", WaysIn{Service: fishing, Password: true, Partners: []i18n.Text{{"en": "Northland Bank", "fr": "Banque du Northland"}, {"en": "Province of Northland", "fr": "Province du Northland"}}, Asked: near}},
+		{"ways-in", WaysIn{Service: waiting, Password: true, Partners: []i18n.Text{{"en": "Northland Bank", "fr": "Banque du Northland"}, {"en": "Province of Northland", "fr": "Province du Northland"}}, Asked: near}},
 		{"ways-in-password", WaysIn{Password: true, Asked: bare}},
 		{"ways-in-partner", WaysIn{Partners: []i18n.Text{{"en": "Northland Bank", "fr": "Banque du Northland"}}, Asked: near}},
 		{"ways-in-none", WaysIn{Asked: near}},
-		{"ways-no-account", WaysNoAccount{Service: fishing, Asked: near}},
+		{"ways-no-account", WaysNoAccount{Service: waiting, Asked: near}},
 		{"ways-no-account-pending", WaysNoAccount{Pending: true, Asked: near}},
 		{"partner-unblocked", PartnerUnblocked{Partner: i18n.Text{"en": "Northland Bank", "fr": "Banque du Northland"}, Asked: near}},
 		{"service-connected", ServiceConnected{Service: fishing, Asked: near, Shared: []i18n.Text{

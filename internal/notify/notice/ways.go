@@ -44,8 +44,12 @@ func (d WaysIn) compose(w *writer) {
 		ways = append(ways, w.t("ways.none"))
 	}
 	list(w, "ways.list", ways, func(way string) string { return way })
-	w.say("ways.lost")
-	w.button("button.signin", pathSignIn)
+	if d.Password {
+		w.say("ways.lost")
+	} else {
+		w.say("ways.lost-first")
+	}
+	w.signIn(d.Service)
 	w.aside("notasked.title", "ways.ignore")
 	w.asked("asked", d.Asked)
 }
@@ -56,5 +60,5 @@ func (d WaysNoAccount) compose(w *writer) {
 	if d.Pending {
 		w.say("ways-none.pending")
 	}
-	w.none(d.Asked)
+	w.none(d.Service, d.Asked)
 }

@@ -30,6 +30,12 @@ func (u *UI) start(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	// A mail leads back to the service, which asks anew for what it needs. Only addresses
+	// of the registry are ever led to.
+	if query.Get("start") == "service" && rp != nil && !rp.Disabled && rp.OpenURL() != "" {
+		http.Redirect(w, r, rp.OpenURL(), http.StatusSeeOther)
+		return nil
+	}
 	if rp != nil {
 		starts.RelyingParty = rp.ID
 	}

@@ -2,6 +2,7 @@ package signinui_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -26,6 +27,24 @@ func TestHowDidISignInIsAnsweredByMail(t *testing.T) {
 		if m := h.Mail("sam@example.org"); !strings.Contains(m.Text, say(l, "with the sign-in partner Northland Bank", "avec le partenaire de connexion Banque du Northland")) {
 			t.Errorf("the owner is told:\n%s", m.Text)
 		}
+		back := ""
+		for _, link := range h.Mail("sam@example.org").Links {
+			if strings.Contains(link, "service="+string(webtest.Fishing)) {
+				back = link
+			}
+		}
+		if back == "" {
+			t.Errorf("the mail does not lead back to the service: %v", h.Mail("sam@example.org").Links)
+		}
+		back = webtest.Origin + leads(h, back) // the language is set first
+		if to := leads(h, back); !strings.HasSuffix(to, "/login") || !strings.HasPrefix(to, "https://"+string(webtest.Fishing)) {
+			t.Errorf("%s leads to %s", back, to)
+		}
+		for _, other := range []string{"nobody", "https%3A%2F%2Felsewhere.example", "//elsewhere.example", ""} {
+			if to := leads(h, webtest.Origin+"/signin?start=service&service="+other); !strings.HasPrefix(to, "/signin/") {
+				t.Errorf("%q leads to %s", other, to)
+			}
+		}
 		if m := h.Mail("nobody@example.org"); !strings.Contains(m.Text, say(l, "There is no account with this address", "Il n’y a pas de compte utilisable")) {
 			t.Errorf("somebody without an account is told:\n%s", m.Text)
 		}
@@ -35,4 +54,11 @@ func TestHowDidISignInIsAnsweredByMail(t *testing.T) {
 		p.Submit("ways-in", "email", "no address").Must("ways-in", http.StatusUnprocessableEntity)
 		p.Open(strings.Replace(p.Page.URL, "ways-in", "ways-sent", 1)).Must("sign-in", http.StatusOK) // nothing was asked
 	})
+}
+
+// leads is where an address leads who is nobody yet.
+func leads(h *webtest.House, address string) string {
+	w := httptest.NewRecorder()
+	h.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, address, http.NoBody))
+	return w.Header().Get("Location")
 }
