@@ -25,13 +25,16 @@ const named = 3
 
 // settingsPage is the data of pages/settings.html.
 type settingsPage struct {
-	Address  string
-	Password bool     // there is one; else it can be set
-	Language string   // of the account
-	Methods  []string // what the first of the security methods are called
-	More     int      // how many there are beside them
-	Ends     time.Time
-	Idle     time.Duration
+	Address   string
+	Addresses int      // beside the main one
+	Waiting   int      // that are to be confirmed
+	Services  int      // that are connected
+	Password  bool     // there is one; else it can be set
+	Language  string   // of the account
+	Methods   []string // what the first of the security methods are called
+	More      int      // how many there are beside them
+	Ends      time.Time
+	Idle      time.Duration
 
 	Merge    merging.Merging // of another account into this one, while it can be undone
 	Moving   []string        // sign-in partners of that account that are added to this one then
@@ -51,6 +54,9 @@ func (u *UI) settings(c *call) error {
 	tr := u.Site.Tr(c.r)
 	data := settingsPage{
 		Address: c.visit.Address, Password: overview.Password, Language: i18n.Lang(c.visit.Account.Locale).Name(), Idle: u.Idle, Ends: c.visit.Session.EndsAt,
+	}
+	if err := u.counts(c, &data); err != nil {
+		return u.refused(c, err, settingsPath)
 	}
 	data.Done = partnerDone(tr, c.r.URL.Query())
 	data.NotAdded = c.r.URL.Query().Get("added") == "none"
@@ -87,6 +93,18 @@ func (u *UI) settings(c *call) error {
 	return u.pages.Render(c.w, c.r, http.StatusOK, kit.View{
 		Page: "settings", Title: tr.T("settings.title"), Wide: true, Tabs: u.tabs(c.r, settingsPath), Data: data,
 	})
+}
+
+// counts are how many addresses and services the account has.
+func (u *UI) counts(c *call, data *settingsPage) error {
+	view, err := u.Profile.Addresses(c.r.Context(), c.visit.Visitor)
+	if err != nil {
+		return err
+	}
+	data.Addresses, data.Waiting = len(view.Emails)-1, len(view.Waiting)
+	services, err := u.Signin.Services(c.r.Context(), c.visit.Visitor)
+	data.Services = len(services)
+	return err
 }
 
 // refused answers an error of the journey: who has to prove anew who they are,
