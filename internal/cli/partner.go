@@ -148,11 +148,11 @@ func (cmd *partnerAdd) Run(ctx context.Context, c *console) error {
 		return &config.Error{Path: "the service", Problems: problems}
 	}
 	return c.withHouse(ctx, func(h *app.House) error {
-		known, err := h.UpstreamIDs(ctx)
+		known, inUse, err := h.UpstreamIDs(ctx)
 		if err != nil {
 			return err
 		}
-		if problems := append(h.Config.Demands(s), s.DoorProblems(known)...); len(problems) > 0 {
+		if problems := append(h.Config.Demands(s), s.DoorProblems(known, inUse)...); len(problems) > 0 {
 			return &config.Error{Path: "the service", Problems: problems}
 		}
 		answer := partnerAnswer{Partner: s, Applied: cmd.Apply}

@@ -195,20 +195,7 @@ func build(t testing.TB, d *db.DB, clock *dbtest.Clock, p plan) *House {
 		t.Fatal(err)
 	}
 	outbox := h.post(keys)
-	h.Bank = &Bank{}
-	bank, problems := upstream.FromFile(append([]upstream.Settings{{
-		ID: string(BankID), Name: i18n.Text{"en": "Northland Bank", "fr": "Banque du Northland"}, Issuer: BankIssuer,
-		OIDC: upstream.OIDCSettings{ClientID: "parvis", Secret: "a-secret-of-the-tests-own"},
-	}}, p.partners...))
-	if len(problems) > 0 {
-		t.Fatal(problems)
-	}
-	h.Upstreams = &upstream.Registry{
-		DB: d, Keys: keys, Now: clock.Now, File: bank, Consumers: map[upstream.Protocol]upstream.Consumer{upstream.OIDC: bankConsumer{h}},
-	}
-	if err := h.Upstreams.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	h.banks(p.partners)
 	h.Links = upstream.Links{Keys: keys, Audit: h.Audit}
 	h.Owners = owner.Owners{Accounts: h.Accounts, Sessions: h.Sessions, Table: h.Table, Outbox: outbox, Audit: h.Audit}
 	h.Signin = &signin.Journey{
@@ -256,6 +243,25 @@ func build(t testing.TB, d *db.DB, clock *dbtest.Clock, p plan) *House {
 		Limiter: limiter, Settings: leaving.Preset("parvis"), Close: h.Lifecycle.Close,
 	}
 	return h
+}
+
+// banks builds the sign-in partners: the bank, and what a test adds.
+func (h *House) banks(more []upstream.Settings) {
+	h.T.Helper()
+	h.Bank = &Bank{}
+	file, problems := upstream.FromFile(append([]upstream.Settings{{
+		ID: string(BankID), Name: i18n.Text{"en": "Northland Bank", "fr": "Banque du Northland"}, Issuer: BankIssuer,
+		OIDC: upstream.OIDCSettings{ClientID: "parvis", Secret: "a-secret-of-the-tests-own"},
+	}}, more...))
+	if len(problems) > 0 {
+		h.T.Fatal(problems)
+	}
+	h.Upstreams = &upstream.Registry{
+		DB: h.DB, Keys: h.Keys, Now: h.Clock.Now, File: file, Consumers: map[upstream.Protocol]upstream.Consumer{upstream.OIDC: bankConsumer{h}},
+	}
+	if err := h.Upstreams.Start(h.T.Context()); err != nil {
+		h.T.Fatal(err)
+	}
 }
 
 // post builds the outbox and the mailbox.

@@ -72,13 +72,19 @@ func (d Doors) Unknown(partners []string) []string {
 }
 
 // DoorProblems lists what is wrong with the doors of a service in a deployment with some
-// sign-in partners: doors that do not exist, and that none is open.
-func (s Settings) DoorProblems(partners []string) []string {
+// sign-in partners, of which some are in use: doors that do not exist, and that none is
+// open.
+func (s Settings) DoorProblems(partners, inUse []string) []string {
 	c := &check{id: s.ID}
 	if unknown := s.Doors.Unknown(partners); len(unknown) > 0 {
 		c.add("doors", "there is no sign-in partner %s; `parvis upstream list` lists them", strings.Join(unknown, ", "))
 	}
-	if !AnyDoor(s.Doors.policy(), partners) {
+	switch d := s.Doors.policy(); {
+	case AnyDoor(d, inUse):
+	case AnyDoor(d, partners):
+		opens := slices.DeleteFunc(slices.Clone(partners), func(p string) bool { return !d.Opens(p) })
+		c.add("doors", "nobody could sign in: of the doors that it takes, each is a sign-in partner that is disabled (%s); run `parvis upstream enable`, or open another door", strings.Join(opens, ", "))
+	default:
 		c.add("doors", "no door is open: the password is closed, and so is every sign-in partner there is (%s)", orNone(partners))
 	}
 	return c.problems

@@ -38,9 +38,14 @@ func TestDoorsThatMakeNoSenseAreRefused(t *testing.T) {
 func TestAServiceWithoutAnOpenDoorIsRefused(t *testing.T) {
 	for _, c := range []struct {
 		doors relyingparty.Doors
-		known []string
-		want  string // "" for none
+		known []string // those with a ! are out of use
+		want  string   // "" for none
 	}{
+		{relyingparty.Doors{Forbid: []string{"password"}}, []string{"!bank"}, "each is a sign-in partner that is disabled (bank)"},
+		{relyingparty.Doors{Allow: []string{"bank"}}, []string{"!bank", "post"}, "each is a sign-in partner that is disabled (bank)"},
+		{relyingparty.Doors{Allow: []string{"bank", "post"}}, []string{"!bank", "post"}, ""},
+		{relyingparty.Doors{Allow: []string{"password", "bank"}}, []string{"!bank"}, ""},
+		{relyingparty.Doors{}, []string{"!bank"}, ""},
 		{relyingparty.Doors{}, nil, ""},
 		{relyingparty.Doors{Forbid: []string{"password"}}, nil, "no door is open"},
 		{relyingparty.Doors{Forbid: []string{"password"}}, []string{"bank"}, ""},
@@ -49,7 +54,15 @@ func TestAServiceWithoutAnOpenDoorIsRefused(t *testing.T) {
 		{relyingparty.Doors{Allow: []string{"password", "post"}}, []string{"bank"}, "there is no sign-in partner post"},
 		{relyingparty.Doors{Allow: []string{"password", "bank"}}, []string{"bank"}, ""},
 	} {
-		problems := strings.Join(withDoors(c.doors).DoorProblems(c.known), "; ")
+		var known, inUse []string
+		for _, p := range c.known {
+			name, out := strings.CutPrefix(p, "!")
+			known = append(known, name)
+			if !out {
+				inUse = append(inUse, name)
+			}
+		}
+		problems := strings.Join(withDoors(c.doors).DoorProblems(known, inUse), "; ")
 		if c.want == "" && problems != "" || !strings.Contains(problems, c.want) {
 			t.Errorf("%+v with %v: %q, want %q", c.doors, c.known, problems, c.want)
 		}

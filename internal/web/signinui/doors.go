@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"parvis/internal/policy"
+	"parvis/internal/upstream"
 )
 
 // doors says which ways in the service takes, and which one it prefers (R4). What is
@@ -31,7 +32,9 @@ func (u *UI) doors(c *call, data *signInPage) error {
 	key := ""
 	switch hidden := len(all) - len(data.Partners); {
 	case !data.Password && len(data.Partners) == 0:
-		key = "sign-in.closed.all"
+		if key, err = u.noDoor(c); err != nil {
+			return err
+		}
 	case !c.view.Doors.Opens(policy.DoorPassword):
 		key = "sign-in.closed.password"
 	case hidden > 0 && len(data.Partners) == 0:
@@ -43,4 +46,17 @@ func (u *UI) doors(c *call, data *signInPage) error {
 		data.Closed = c.tr.T(key, "service", c.journey.Service)
 	}
 	return nil
+}
+
+// noDoor is the sentence about a service into which no door leads: those that it takes are
+// out of use for a while, or are not there at all.
+func (u *UI) noDoor(c *call) (string, error) {
+	all, err := u.Upstreams.List(c.r.Context())
+	if err != nil {
+		return "", err
+	}
+	if slices.ContainsFunc(all, func(p *upstream.Provider) bool { return c.view.Doors.Opens(string(p.ID)) }) {
+		return "sign-in.closed.all", nil
+	}
+	return "sign-in.closed.none", nil
 }

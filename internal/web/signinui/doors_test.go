@@ -1,14 +1,18 @@
 package signinui_test
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 
 	"parvis/internal/config"
+	"parvis/internal/db"
+	"parvis/internal/i18n"
 	"parvis/internal/id"
 	"parvis/internal/relyingparty"
+	"parvis/internal/upstream"
 	"parvis/internal/web/webtest"
 )
 
@@ -125,4 +129,41 @@ func TestAPasswordIsNotTakenWhereOnlyPartnersAre(t *testing.T) {
 		}
 		bank.SignIn(p).Must("partner-account", http.StatusOK)
 	})
+}
+
+// A service whose only door is not there, or is out of use: each says so in its own words.
+func TestAServiceIntoWhichNoDoorLeadsSaysWhy(t *testing.T) {
+	for _, l := range languages {
+		t.Run(l, func(t *testing.T) {
+			h := webtest.Open(t)
+			s := relyingparty.Settings{
+				ID: "harbour", Name: i18n.Text{"en": "Harbour passes", "fr": "Laissez-passer du port"}, Department: i18n.Text{"en": "Ports", "fr": "Ports"},
+				RedirectURIs: []string{"https://harbour.test/callback"}, Auth: "none", Doors: relyingparty.Doors{Allow: []string{"bank"}},
+			}
+			write := func(do func(tx *db.Tx) error) {
+				t.Helper()
+				if err := h.DB.Write(t.Context(), do); err != nil {
+					t.Fatal(err)
+				}
+			}
+			write(func(tx *db.Tx) error { return h.Partners.Create(tx, s, nil) })
+			look := func(words string) {
+				t.Helper()
+				if err := errors.Join(h.Registry.Refresh(t.Context()), h.Upstreams.Refresh(t.Context())); err != nil {
+					t.Fatal(err)
+				}
+				page := h.Person(l).Open(webtest.Authorize("harbour")).Must("sign-in", http.StatusOK).MustSay(words)
+				if page.Has("sign-in") || page.Has("other-ways") || page.Has("create-account-link") {
+					t.Error("a way in is offered")
+				}
+			}
+			look(say(l, "this site does not have the ways to sign in that it takes", "ce site n’offre pas les façons de se connecter que ce service accepte"))
+			bank := upstream.Settings{
+				ID: "bank", Name: i18n.Text{"en": "The bank", "fr": "La banque"}, Issuer: webtest.BankOrigin, OIDC: upstream.OIDCSettings{ClientID: "parvis", Secret: "a-secret-of-the-tests-own"},
+			}
+			write(func(tx *db.Tx) error { return h.UpstreamStore.Create(tx, bank) })
+			write(func(tx *db.Tx) error { return h.UpstreamStore.Disable(tx, "bank") })
+			look(say(l, "are out of use", "sont hors service"))
+		})
+	}
 }

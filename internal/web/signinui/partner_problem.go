@@ -17,6 +17,7 @@ type problemPage struct {
 	HelpURL string
 	Again   bool // trying again may help: the main button
 	Retry   bool // it can be tried again
+	Look    bool // it cannot be reached now: the page can be looked at again
 }
 
 // problems are the words of each failure: how many ordered steps its help has, and
@@ -86,7 +87,7 @@ func (u *UI) renderPartnerProblem(c *call, form *kit.Form, status int) error {
 	}
 	if p != nil {
 		data.Help, data.HelpURL = p.Help.In(c.tr.Lang()), p.HelpURL.In(c.tr.Lang())
-		data.Retry = !p.Disabled && !data.Down
+		data.Retry, data.Look = !p.Disabled && !data.Down, !p.Disabled && data.Down
 	}
 	data.Again = again && data.Retry
 	return u.render(c, status, kit.View{

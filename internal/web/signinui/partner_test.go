@@ -244,6 +244,34 @@ func TestAPartnerThatIsKnownToBeOutOfReachSaysSoAndIsNoButton(t *testing.T) {
 	})
 }
 
+// While nobody is let through to the partner, trying again is not offered; once it is back,
+// it is, on the same page.
+func TestAPartnerThatIsBackCanBeTriedAgainFromItsPage(t *testing.T) {
+	eachBank(t, func(t *testing.T, h *webtest.House, bank *webtest.Bank, language string) {
+		for _, failure := range []upstream.Failure{upstream.Outage, upstream.Slow} {
+			p := h.Person(language)
+			p.Open(webtest.Authorize(webtest.Aid))
+			bank.Fails = failure
+			page := bank.SignIn(p).Must("partner-problem", http.StatusOK)
+			if !page.Has("partner-bank") || page.Has("look-again") {
+				t.Errorf("%s: it cannot be tried again", failure)
+			}
+			bank.Close()
+			page = p.Open(page.URL).Must("partner-problem", http.StatusOK).MustSay(say(language, "As soon as it can, you can try again here.", "Dès que ce sera possible, vous pourrez réessayer ici."))
+			if page.Has("partner-bank") || !page.Has("look-again") || !page.Has("partner-back") {
+				t.Errorf("%s: a partner that is out of reach can be tried again", failure)
+			}
+			p.Follow("look-again").Must("partner-problem", http.StatusOK)
+			bank.Reopen()
+			bank.Fails = ""
+			if page := p.Follow("look-again").Must("partner-problem", http.StatusOK); page.Has("look-again") || page.Has("partner-down") {
+				t.Errorf("%s: the page does not know that the partner is back", failure)
+			}
+			bank.SignIn(p).Must("partner-account", http.StatusOK)
+		}
+	})
+}
+
 func TestAPartnerThatIsTakenAwayIsNoDoorAnyMore(t *testing.T) {
 	eachBank(t, func(t *testing.T, h *webtest.House, _ *webtest.Bank, language string) {
 		p := h.Person(language)

@@ -79,20 +79,33 @@ func (b *Bank) Probe(context.Context, *upstream.Provider, bool) error {
 func (b *Bank) Close() {
 	b.h.T.Helper()
 	b.Closed = upstream.Outage
+	b.until(func() bool { return b.h.Upstreams.Health(BankID).Down }, "the bank is closed")
+}
+
+// Reopen brings the bank back and waits until the house knows.
+func (b *Bank) Reopen() {
+	b.h.T.Helper()
+	b.Closed = ""
+	b.until(func() bool { return !b.h.Upstreams.Health(BankID).Down }, "the bank is open again")
+}
+
+// until looks after the bank until the house knows something of it.
+func (b *Bank) until(known func() bool, what string) {
+	b.h.T.Helper()
 	ctx, cancel := context.WithCancel(b.h.T.Context())
 	var watch sync.WaitGroup
 	watch.Go(func() { b.h.Upstreams.Watch(ctx) })
 	defer watch.Wait()
 	defer cancel()
 	for range 200 {
-		if b.h.Upstreams.Health(BankID).Down {
+		if known() {
 			return
 		}
 		must(b.h.T, b.h.Upstreams.Refresh(ctx))
 		b.h.Clock.Advance(time.Second)
 		time.Sleep(50 * time.Millisecond)
 	}
-	b.h.T.Fatal("nobody noticed that the bank is closed")
+	b.h.T.Fatalf("nobody noticed that %s", what)
 }
 
 // Examine finds nothing.
