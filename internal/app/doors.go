@@ -62,6 +62,7 @@ func (h *House) doors(Options) error {
 			ConsentLife: c.OIDC.Connection.ConsentLife, MailFrom: c.Mail.From, PasswordRules: h.passwordRules,
 			Methods: h.Table.Usable(), CodeValid: c.Methods.Code.Lifetime, EmailCodeValid: c.Methods.Code.EmailLifetime, PartnerValid: c.Account.PartnerProofLifetime, Aside: merging.AsideFor,
 			Always: h.Table.Always(), Remember: c.Session.Remember, Check: c.Challenge.CodeLifetime, CheckDigits: c.Challenge.CodeDigits,
+			CoolingOff: h.Table.CoolingOff(), RecoveryWait: c.Policy.RecoveryWait, RecoveryOpen: h.Table.RecoveryOpen(),
 		},
 	}
 	if err := front.Routes(mux); err != nil {

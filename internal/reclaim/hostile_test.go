@@ -231,3 +231,35 @@ func TestTheEndOfAnAccountAndTheStaffEndARecovery(t *testing.T) {
 		}
 	})
 }
+
+// Who knows the password only, or has the telephone only, gets no further than before.
+func TestWhoKnowsThePasswordOnlyOrHasTheTelephoneOnlyGetsNowhere(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		withPhone(t, h)
+		thief, f := signedIn(h, journeytest.Password)
+		if err := h.Reclaim.Send(t.Context(), thief.Visitor, f); err != nil {
+			t.Fatal(err)
+		}
+		for _, typed := range []string{"123456", "654321"} {
+			if r, err := h.Reclaim.Prove(t.Context(), thief.Visitor, f, typed); err != nil || r.Outcome == reclaim.Removed || r.Outcome == reclaim.Waits {
+				t.Errorf("%+v, %v", r, err)
+			}
+		}
+		if got := worth(h, thief); got != policy.OneStep {
+			t.Errorf("the password alone is worth %v", got)
+		}
+		if n := kinds(h, number, notice.KindLostWaits) + kinds(h, number, notice.KindLostDone); n != 0 {
+			t.Errorf("%d texts", n)
+		}
+		// The telephone: no first step, so no second one, and nothing to recover.
+		finder := h.Browser()
+		g := finder.From(journeytest.Permits, aal2)
+		finder.At(g, signin.StepSignIn)
+		if err := h.Reclaim.Send(t.Context(), finder.Visitor, g); !fault.Is(err, fault.Conflict) {
+			t.Errorf("%v", err)
+		}
+		if _, err := h.Reclaim.Look(t.Context(), finder.Visitor, g); !fault.Is(err, fault.Conflict) {
+			t.Errorf("%v", err)
+		}
+	})
+}

@@ -43,7 +43,11 @@ type Content struct {
 	EmailCode  string   // how long a code by e-mail works as a second step, in words; "" when it is none
 	Aside      string   // how long a session may be set aside, in words
 	PartnerFor string   // how long the code works for who comes from a sign-in partner, in words; "" without partners
-	Remember   string   // for how long a browser is remembered, in words; "" when it cannot be
+	CoolingOff string   // how long a method in place of lost ones does not count in full, in words
+
+	RecoveryWait, RecoveryOpen string // see Numbers, in words
+
+	Remember string // for how long a browser is remembered, in words; "" when it cannot be
 }
 
 // Department is whoever runs services, with those that are listed.
@@ -78,6 +82,7 @@ func (p *Portal) content(r *http.Request) (*Content, error) {
 		Privacy: paragraphs(s.Privacy.In(lang)), Terms: paragraphs(s.Terms.In(lang)), Services: departments,
 		LinkValid: tr.Duration(n.LinkValid), ResetValid: tr.Duration(n.ResetValid), ActivateWithin: tr.Duration(n.ActivateWithin),
 		Idle: tr.Duration(n.SessionIdle), Absolute: tr.Duration(n.SessionAbsolute), Consent: tr.Duration(n.ConsentLife), Aside: tr.Duration(n.Aside),
+		CoolingOff: tr.Duration(n.CoolingOff), RecoveryWait: tr.Duration(n.RecoveryWait), RecoveryOpen: tr.Duration(n.RecoveryOpen),
 		Attempts: n.Attempts, Rules: n.PasswordRules(tr), Paths: map[string]string{},
 	}
 	if u, err := url.Parse(p.Site.PublicURL); err == nil {

@@ -45,6 +45,9 @@ type Numbers struct {
 	CodeValid       time.Duration              // code by text or call
 	EmailCodeValid  time.Duration              // code by e-mail, as a second step
 	Aside           time.Duration              // how long a session may be set aside to merge two accounts
+	CoolingOff      time.Duration              // how long a method in place of lost ones does not count in full
+	RecoveryWait    time.Duration              // how long who proves nothing but the mailbox waits, when every method is lost
+	RecoveryOpen    time.Duration              // how long the link then works
 	PartnerValid    time.Duration              // link and code for who comes from a sign-in partner
 	Check           time.Duration              // code that is mailed in place of the check of a form
 	CheckDigits     int                        // digits of that code

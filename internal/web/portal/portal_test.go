@@ -92,6 +92,7 @@ func build(t *testing.T, d *db.DB, clock *dbtest.Clock, change ...func(*portal.P
 			PasswordRules: func(tr *i18n.Tr) []string { return []string{"rule in " + string(tr.Lang())} }, MailFrom: mail.From,
 			Methods:   []policy.Method{policy.App, policy.Text, policy.Voice, policy.Email, policy.Backup},
 			CodeValid: 9 * time.Minute, EmailCodeValid: 14 * time.Minute, PartnerValid: 6 * time.Minute, Aside: 11 * time.Minute, Remember: 25 * 24 * time.Hour,
+			CoolingOff: 47 * time.Hour, RecoveryWait: 46 * time.Hour, RecoveryOpen: 45 * time.Hour,
 		},
 	}
 	check := challenge.Preset("parvis")
@@ -225,9 +226,10 @@ func TestThePublicPagesTellOfTheMethodsThatAreOffered(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		p := webtest.New(t, h.handler, origin, "en-CA")
 		p.Open("/en/methods").MustSay("Authenticator app", "Text message (SMS)", "Phone call", "Backup codes", "9 minutes", "14 minutes",
-			"moved to another phone", "at least two methods", "If you lose your phone", "remove the lost phone", "When you get a new phone", "Okta Verify", "every other app", "25 days")
+			"moved to another phone", "at least two methods", "If you lose your phone", "remove the lost phone", "When you get a new phone", "Okta Verify", "every other app", "25 days",
+			"I cannot use any of my methods", "after 47 hours", "wait 46 hours", "works for 45 hours")
 		p.Open("/fr/preuves").MustSay("Application d'authentification", "Message texte (SMS)", "Appel vocal", "Codes de récupération", "9 minutes", "14 minutes",
-			"transférer votre numéro", "Si vous perdez votre téléphone", "Quand vous changez de téléphone", "25 jours")
+			"transférer votre numéro", "Si vous perdez votre téléphone", "Quand vous changez de téléphone", "25 jours", "après 47 heures", "attendez ensuite 46 heures", "pendant 45 heures")
 		p.Open("/en/help").MustSay("Why am I asked for a second step?", "No. A code by e-mail is enough for many services", "I cannot scan the QR code", "How do I remove a method?")
 		p.Open("/fr/aide").MustSay("Pourquoi me demande-t-on une deuxième étape?", "Je ne peux pas lire le code QR", "Comment supprimer une méthode?")
 	})
