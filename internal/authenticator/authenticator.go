@@ -144,20 +144,19 @@ func Ensure(tx *db.Tx, account id.Account, t Type, fresh ID) (Authenticator, err
 	return a, nil
 }
 
-// Rebind notes that an authenticator was proven anew by its owner, who is signed
-// in by other means: it counts as bound now, and its failures are forgotten, also
-// those that had disabled it. None when the account has no such authenticator.
-func Rebind(tx *db.Tx, account id.Account, authenticator ID) error {
+// Rebind notes that an authenticator that was disabled was proven anew by its owner, by
+// other means than those that had failed: it counts as bound now, and its failures are
+// forgotten. False when it is not disabled, or the account has no such authenticator:
+// then nothing is forgotten.
+func Rebind(tx *db.Tx, account id.Account, authenticator ID) (bool, error) {
 	n, err := tx.Exec(`UPDATE authenticator SET bound_at = $1, failures = 0, tried_at = NULL, tries = 0,
-		tries_end_at = NULL, waits_until = NULL, disabled_at = NULL WHERE id = $2 AND account_id = $3`,
+		tries_end_at = NULL, waits_until = NULL, disabled_at = NULL
+		WHERE id = $2 AND account_id = $3 AND disabled_at IS NOT NULL AND aside_until IS NULL`,
 		db.Millis(tx.Now()), authenticator, account)
 	if err != nil {
-		return fmt.Errorf("authenticator: bind again: %w", err)
+		return false, fmt.Errorf("authenticator: bind again: %w", err)
 	}
-	if n == 0 {
-		return None()
-	}
-	return nil
+	return n == 1, nil
 }
 
 // Used notes a use. It writes at most once a minute.

@@ -185,7 +185,13 @@ func TestAHundredFailuresInARowDisableUntilItIsBoundAgain(t *testing.T) {
 		if at := h.attempt("SAM", a); at.Allowed || at.State.Standing != authenticator.Disabled {
 			h.Errorf("time alone ends it: %+v", at)
 		}
-		h.write(func(tx *db.Tx) error { return authenticator.Rebind(tx, "SAM", a) })
+		h.write(func(tx *db.Tx) error {
+			was, err := authenticator.Rebind(tx, "SAM", a)
+			if err == nil && !was {
+				h.Error("it was not bound again")
+			}
+			return err
+		})
 		if s := h.state("SAM", a); s.Standing != authenticator.Usable || s.Failures != 0 || s.Left != 5 {
 			h.Errorf("bound again: %+v", s)
 		}
@@ -299,7 +305,12 @@ func TestNobodyTouchesTheAuthenticatorOfAnotherAccount(t *testing.T) {
 		for name, fn := range map[string]func(tx *db.Tx) error{
 			"attempt": func(tx *db.Tx) error { _, err := h.Attempt(tx, "EVE", a); return err },
 			"rename":  func(tx *db.Tx) error { _, err := authenticator.Rename(tx, "EVE", a, "Mine"); return err },
-			"rebind":  func(tx *db.Tx) error { return authenticator.Rebind(tx, "EVE", a) },
+			"rebind": func(tx *db.Tx) error {
+				if was, err := authenticator.Rebind(tx, "EVE", a); was || err != nil {
+					return err
+				}
+				return authenticator.None()
+			},
 			"remove": func(tx *db.Tx) error {
 				if ok, err := authenticator.Remove(tx, "EVE", a); ok || err != nil {
 					return err

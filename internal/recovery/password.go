@@ -106,6 +106,9 @@ func (j *Journey) change(tx *db.Tx, fid id.Flow, c chosen) (proving.Outcome, err
 	if err := authenticator.SetByMailbox(tx, a.ID); err != nil {
 		return "", err
 	}
+	if err := j.bindMailbox(tx, f, c, a.ID); err != nil {
+		return "", err
+	}
 	if err := j.Audit.Record(tx, f.Event(audit.PasswordReset, c.visitor, a.ID, address)); err != nil {
 		return "", err
 	}
@@ -138,6 +141,27 @@ func (j *Journey) tell(tx *db.Tx, a account.Account, c chosen) error {
 	told := notice.PasswordChanged{Reset: true, First: c.first, SessionsEnded: c.endOthers, Partners: partners, Asked: notice.AskedBy(c.visitor.UserAgent, tx.Now())}
 	for _, e := range all {
 		if err := j.Outbox.Queue(tx, notify.Message{To: e.Address.Written, Locale: a.Locale, Account: a.ID, Data: told}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bindMailbox binds the codes by e-mail again when they were turned off after too many
+// wrong ones: who reads the mailed link has proven the mailbox anew (SP 800-63B-4, 3.2.2).
+func (j *Journey) bindMailbox(tx *db.Tx, f flow.Flow, c chosen, owner id.Account) error {
+	list, err := authenticator.List(tx, owner)
+	if err != nil {
+		return err
+	}
+	for _, email := range authenticator.Of(list, authenticator.Email) {
+		was, err := authenticator.Rebind(tx, owner, email.ID)
+		if err != nil || !was {
+			return err
+		}
+		e := f.Event(audit.MethodBound, c.visitor, owner, "")
+		e.Reason, e.Data = "mailbox proven", map[string]string{"method": string(email.ID), "type": string(email.Type)}
+		if err := j.Audit.Record(tx, e); err != nil {
 			return err
 		}
 	}
