@@ -79,13 +79,12 @@ func TestCodesByMailThatWereTurnedOffAreBoundAgainWithAMailedLink(t *testing.T) 
 			return false
 		}
 		guesses := 0
-		b, f := signedIn(h, journeytest.Password)
 		for !disabled() {
 			if guesses++; guesses > 120 {
 				t.Fatal("guesses without end")
 			}
 			h.Clock.Advance(h.Methods.Settings.Wait + time.Second)
-			b, f = signedIn(h, journeytest.Password)
+			b, f := signedIn(h, journeytest.Password)
 			if err := h.Reclaim.Send(t.Context(), b.Visitor, f); err != nil {
 				continue // too many were sent: another hour
 			}
@@ -100,7 +99,7 @@ func TestCodesByMailThatWereTurnedOffAreBoundAgainWithAMailedLink(t *testing.T) 
 			t.Error("time alone ends it")
 		}
 		forgot(t, h)
-		b, f = signedIn(h, other)
+		b, f := signedIn(h, other)
 		if r := recover(t, h, b, f); r.Outcome != reclaim.Waits {
 			t.Errorf("%+v", r)
 		}
