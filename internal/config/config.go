@@ -35,6 +35,7 @@ import (
 	"parvis/internal/leaving"
 	"parvis/internal/notify"
 	"parvis/internal/notify/sms"
+	"parvis/internal/oidc/machine"
 	"parvis/internal/oidc/token"
 	"parvis/internal/outbound"
 	"parvis/internal/policy"
@@ -122,6 +123,7 @@ type OIDC struct {
 	Connection connection.Settings `yaml:",inline"`         // how long people's agreements to share last
 	Grant      grant.Settings      `yaml:",inline"`         // how long what services receive can be used
 	Pushed     pushed.Settings     `yaml:"pushed_requests"` // authorization requests that services push beforehand
+	Machine    machine.Settings    `yaml:",inline"`         // what is demanded of services that call
 	Token      token.Settings      `yaml:",inline"`         // the documents and the ID token
 }
 
@@ -150,7 +152,7 @@ func Preset(name string) Config {
 		Signin:     signin.Preset(name),
 		Assist:     assist.Preset(name),
 		Leaving:    leaving.Preset(name),
-		OIDC:       OIDC{Connection: connection.Preset(name), Grant: grant.Preset(name), Pushed: pushed.Preset(name), Token: token.Preset(name)},
+		OIDC:       OIDC{Connection: connection.Preset(name), Grant: grant.Preset(name), Pushed: pushed.Preset(name), Machine: machine.Preset(name), Token: token.Preset(name)},
 		Keyring:    keyring.Preset(name),
 		Limits:     ratelimit.Preset(name),
 		Challenge:  challenge.Preset(name),

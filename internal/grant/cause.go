@@ -24,6 +24,8 @@ const (
 	RedirectDiffers Cause = "redirect_uri_differs" // from that of the authorization request
 	VerifierMissing Cause = "verifier_missing"     // the authorization request had a challenge
 	VerifierUnasked Cause = "verifier_unasked"     // the authorization request had no challenge
+	KeyDiffers      Cause = "dpop_key_differs"     // the code is bound to another key, or the request proved none
+	ProofReplayed   Cause = "dpop_replayed"        // the proof of possession was used before
 	VerifierWrong   Cause = "verifier_wrong"       // it does not fit the challenge
 	TokenUnknown    Cause = "token_unknown"        // there is no such token, or it ended more than a day ago
 	TokenExpired    Cause = "token_expired"        // it is over

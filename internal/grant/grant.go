@@ -77,6 +77,7 @@ type Code struct {
 	Digest      []byte // secret.Digest of the code
 	RedirectURI string
 	Challenge   string // S256; empty when the request had none
+	Thumbprint  string // of the key that it is bound to (RFC 9449, 10); "" for none
 }
 
 // Outcome is how a redemption ended.
@@ -88,7 +89,7 @@ const (
 	Unknown  Outcome = "unknown"  // no such code for this client, expired, or revoked
 	Reused   Outcome = "reused"   // redeemed before; what it gave is revoked by this
 	Mismatch Outcome = "mismatch" // wrong redirect address or verifier; the code is spent
-	Replayed Outcome = "replayed" // the client assertion was used before
+	Replayed Outcome = "replayed" // the client assertion, or the proof of possession, was used before
 )
 
 // Redemption is a code presented at the token endpoint by an authenticated client.
@@ -100,12 +101,20 @@ type Redemption struct {
 	Token        []byte        // digest of the access token to give
 	TokenLife    time.Duration // 0: Settings.AccessTokenLife
 	Assertion    *Assertion    // for private_key_jwt
+	Proof        *Proof        // of the key that the token is bound to; nil for a bearer token
 }
 
 // Assertion is a client assertion that may be used once.
 type Assertion struct {
 	JTI     string
 	Expires time.Time // from when it is refused anyway
+}
+
+// Proof is a proof of possession of a key (RFC 9449) that may be used once.
+type Proof struct {
+	Thumbprint string
+	JTI        string
+	Expires    time.Time // from when it is refused anyway
 }
 
 // Result is how a redemption ended and what it gave.
@@ -121,6 +130,8 @@ type Token struct {
 	Grant   Grant
 	Given   time.Time
 	Expires time.Time
+
+	Thumbprint string // of the key that it is bound to; "" for a bearer token
 }
 
 // Grants keeps them. Stateless and safe for concurrent use.
@@ -136,12 +147,12 @@ func (g Grants) Issue(tx *db.Tx, gr Grant, code Code) error {
 	now := tx.Now()
 	ends := now.Add(g.Settings.CodeLife)
 	err := tx.ExecOne(`INSERT INTO authorization_grant (`+columns+`, code_digest, redirect_uri, challenge,
-			code_expires_at, created_at, ends_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $16)`,
+			code_expires_at, created_at, ends_at, jkt)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $16, $18)`,
 		string(gr.ID), string(gr.Account), string(gr.RelyingParty), string(gr.Session), gr.Subject,
 		join(gr.Scopes), join(gr.UserInfoClaims), join(gr.IDTokenClaims), gr.ACR, join(gr.AMR),
 		db.Millis(gr.AuthTime), gr.Nonce, code.Digest, code.RedirectURI, code.Challenge,
-		db.Millis(ends), db.Millis(now))
+		db.Millis(ends), db.Millis(now), db.NullText(code.Thumbprint))
 	if err != nil {
 		return fmt.Errorf("grant: issue: %w", err)
 	}
@@ -161,29 +172,44 @@ func (g Grants) Redeem(tx *db.Tx, r Redemption) (Result, error) {
 			return Result{Outcome: Replayed}, nil
 		}
 	}
+	jkt := ""
+	if r.Proof != nil {
+		jkt = r.Proof.Thumbprint
+		fresh, err := g.UseProof(tx, *r.Proof)
+		if err != nil {
+			return Result{}, err
+		}
+		if !fresh {
+			return Result{Outcome: Replayed, Cause: ProofReplayed}, nil
+		}
+	}
 	now := tx.Now()
 	life := r.TokenLife
 	if life <= 0 {
 		life = g.Settings.AccessTokenLife
 	}
 	expires := now.Add(life)
-	var redirect, challenge string
+	var redirect, challenge, wanted string
 	row := tx.QueryRow(`UPDATE authorization_grant SET redeemed_at = $1, ends_at = $2
 		WHERE code_digest = $3 AND relying_party = $4 AND redeemed_at IS NULL AND revoked_at IS NULL AND code_expires_at > $1
-		RETURNING `+columns+`, redirect_uri, challenge`,
+		RETURNING `+columns+`, redirect_uri, challenge, jkt`,
 		db.Millis(now), db.Millis(expires), secret.Digest(r.Code), string(r.RelyingParty))
-	gr, err := scan(row.Scan, &redirect, &challenge)
+	gr, err := scan(row.Scan, &redirect, &challenge, db.ScanText(&wanted))
 	if errors.Is(err, db.ErrNoRows) {
 		return g.reuse(tx, r)
 	}
 	if err != nil {
 		return Result{}, fmt.Errorf("grant: redeem: %w", err)
 	}
-	if cause, ok := bound(r, redirect, challenge); !ok {
+	cause, ok := bound(r, redirect, challenge)
+	if ok && wanted != "" && wanted != jkt {
+		cause, ok = KeyDiffers, false
+	}
+	if !ok {
 		return Result{Outcome: Mismatch, Cause: cause, Grant: gr}, g.end(tx, `id = $3`, "mismatch", string(gr.ID))
 	}
-	err = tx.ExecOne(`INSERT INTO access_token (digest, grant_id, created_at, expires_at) VALUES ($1, $2, $3, $4)`,
-		r.Token, string(gr.ID), db.Millis(now), db.Millis(expires))
+	err = tx.ExecOne(`INSERT INTO access_token (digest, grant_id, created_at, expires_at, jkt) VALUES ($1, $2, $3, $4, $5)`,
+		r.Token, string(gr.ID), db.Millis(now), db.Millis(expires), db.NullText(jkt))
 	if err != nil {
 		return Result{}, fmt.Errorf("grant: redeem: %w", err)
 	}
@@ -236,15 +262,25 @@ func (g Grants) UseAssertion(tx *db.Tx, rp id.RelyingParty, a Assertion) (bool, 
 	return n == 1, nil
 }
 
+// UseProof notes a proof of possession and reports whether it was new, as UseAssertion does.
+func (g Grants) UseProof(tx *db.Tx, p Proof) (bool, error) {
+	n, err := tx.Exec(`INSERT INTO used_assertion (digest, expires_at) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING`,
+		secret.Digest("\x00proof\x00"+p.Thumbprint+"\x00"+p.JTI), db.Millis(p.Expires))
+	if err != nil {
+		return false, fmt.Errorf("grant: proof: %w", err)
+	}
+	return n == 1, nil
+}
+
 // FindToken is the live access token of a presented text; the second result says whether there is one.
 // WhyNot tells the cause when there is none.
 func (g Grants) FindToken(tx *db.Tx, presented string) (Token, bool, error) {
 	var t Token
 	row := tx.QueryRow(`SELECT g.id, g.account, g.relying_party, g.session, g.subject, g.scope, g.userinfo_claims,
-			g.id_token_claims, g.acr, g.amr, g.auth_time, g.nonce, t.created_at, t.expires_at
+			g.id_token_claims, g.acr, g.amr, g.auth_time, g.nonce, t.created_at, t.expires_at, t.jkt
 		FROM access_token t JOIN authorization_grant g ON g.id = t.grant_id
 		WHERE t.digest = $1 AND t.expires_at > $2 AND g.revoked_at IS NULL`, secret.Digest(presented), db.Millis(tx.Now()))
-	gr, err := scan(row.Scan, db.ScanTime(&t.Given), db.NullTime(&t.Expires))
+	gr, err := scan(row.Scan, db.ScanTime(&t.Given), db.NullTime(&t.Expires), db.ScanText(&t.Thumbprint))
 	if errors.Is(err, db.ErrNoRows) {
 		return Token{}, false, nil
 	}

@@ -127,6 +127,8 @@ type header struct {
 	Crit []string `json:"crit"`
 	B64  *bool    `json:"b64"`
 	Zip  string   `json:"zip"`
+
+	JWK json.RawMessage `json:"jwk"` // for Possession only
 }
 
 // Verify checks a compact token's signature with the keys of the set and one of

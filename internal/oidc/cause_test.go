@@ -159,7 +159,7 @@ func TestTheLogTellsTheCauseOfARefusedUserInfoRequest(t *testing.T) {
 			if got.StatusCode != http.StatusUnauthorized || line["cause"] != cause || line["relying_party"] != party {
 				t.Errorf("%s: %d, logged %v", cause, got.StatusCode, line)
 			}
-			if want := protocol.TokenRefused().Description; cause != "token_missing" && !strings.Contains(got.text, want) {
+			if want := (protocol.Presented{}).Refused().Description; cause != "token_missing" && !strings.Contains(got.text, want) {
 				t.Errorf("%s: the service was told %s", cause, got.text)
 			}
 		}

@@ -86,7 +86,7 @@ func check(t *testing.T, err error) {
 }
 
 // open starts a node. A second node is given the first one's address as issuer.
-func open(t *testing.T, d *db.DB, clock *dbtest.Clock, first *house) *house {
+func open(t *testing.T, d *db.DB, clock *dbtest.Clock, first *house, demands ...machine.Settings) *house {
 	t.Helper()
 	server := httptest.NewUnstartedServer(nil)
 	h := &house{t: t, db: d, clock: clock, issuer: "http://" + server.Listener.Addr().String(), log: &lines{}}
@@ -123,8 +123,12 @@ func open(t *testing.T, d *db.DB, clock *dbtest.Clock, first *house) *house {
 	visitor := &visit.Visitor{DB: d, Sessions: h.sessions, Accounts: h.accounts}
 	table := policy.NewTable(policy.Preset(""), policy.Email, policy.App, policy.Backup)
 	mux := http.NewServeMux()
+	var demand machine.Settings
+	if len(demands) > 0 {
+		demand = demands[0]
+	}
 	partnerKeys := &relyingparty.Keys{Now: clock.Now}
-	door := machine.New(machine.Config{Issuer: h.issuer, Site: site, DB: d, Registry: h.registry, Limiter: limiter, Audit: log, Now: clock.Now, Keys: partnerKeys})
+	door := machine.New(machine.Config{Issuer: h.issuer, Site: site, DB: d, Registry: h.registry, Limiter: limiter, Audit: log, Now: clock.Now, Partners: partnerKeys, Keys: keys, Settings: demand})
 	a, err := authorize.New(authorize.Config{
 		Issuer: h.issuer, Site: site, DB: d, Registry: h.registry, Keyring: h.keyring, Flows: h.flows, Visitor: visitor,
 		Accounts: h.accounts, Connections: h.connections, Grants: h.grants, Limiter: limiter, Audit: log, Table: table,
@@ -203,6 +207,7 @@ func parties() []relyingparty.Settings {
 			s.JWKS, s.RequireObject, s.RequestObjectAlg, s.AnswerAlg = keySet(signingKey), true, "ES256", "ES256"
 		}),
 		with("gateway", func(s *relyingparty.Settings) { s.Introspect = true }),
+		with("bound", func(s *relyingparty.Settings) { s.RequireDPoP = true }),
 		with("native", func(s *relyingparty.Settings) {
 			s.Type, s.Auth, s.RedirectURIs = "native", "none", []string{"http://127.0.0.1/cb", "ca.example.app:/cb"}
 		}),

@@ -81,6 +81,7 @@ type RelyingParty struct {
 	RequirePushed    bool           // its authorization requests must be pushed (RFC 9126)
 	RequireObject    bool           // its authorization requests must be signed (RFC 9101)
 	RequestObjectAlg jose.Algorithm // that signs its request objects; "" any
+	RequireDPoP      bool           // its tokens must be bound to a key (RFC 9449)
 	Introspects      bool           // may ask about tokens of other services, too (RFC 7662)
 	AnswerAlg        jose.Algorithm // that signs answers to it by response_mode=jwt
 	IDTokenAlg       string

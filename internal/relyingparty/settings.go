@@ -63,6 +63,8 @@ type Settings struct {
 	PKCE string `yaml:"pkce,omitempty" json:"pkce,omitempty"`
 	// FormPost allows response_mode=form_post.
 	FormPost bool `yaml:"form_post,omitempty" json:"form_post,omitempty"`
+	// RequireDPoP gives the service only access tokens that are bound to a key of its own (RFC 9449).
+	RequireDPoP bool `yaml:"dpop_bound_access_tokens,omitempty" json:"dpop_bound_access_tokens,omitempty"`
 	// Introspect lets the service ask at the introspection endpoint about tokens that other services were given, as a protected resource or a gateway must; without it, about its own only.
 	Introspect bool `yaml:"introspect,omitempty" json:"introspect,omitempty"`
 	// RequirePushed takes only authorization requests that the service pushed beforehand (RFC 9126).
@@ -128,7 +130,7 @@ func (s Settings) Build() (*RelyingParty, []string) {
 		StartURL:               s.StartURL, InitiateLoginURI: s.InitiateLoginURI, ReturnURL: s.ReturnURL,
 		Native: s.Type == "native", AuthMethod: AuthMethod(s.Auth), Secrets: c.secrets(s), Keys: c.keys(s), JWKSURI: s.JWKSURI,
 		RequirePKCE: s.PKCE == "required", FormPost: s.FormPost, IDTokenAlg: s.IDTokenAlg,
-		Introspects: s.Introspect, RequirePushed: s.RequirePushed, RequireObject: s.RequireObject, RequestObjectAlg: jose.Algorithm(s.RequestObjectAlg), AnswerAlg: jose.Algorithm(s.AnswerAlg),
+		Introspects: s.Introspect, RequireDPoP: s.RequireDPoP, RequirePushed: s.RequirePushed, RequireObject: s.RequireObject, RequestObjectAlg: jose.Algorithm(s.RequestObjectAlg), AnswerAlg: jose.Algorithm(s.AnswerAlg),
 		IDTokenClaims: s.IDTokenClaims, Sector: s.sector(), Scopes: slices.Clone(s.Scopes), Purposes: s.Purposes,
 		Doors: s.Doors.policy(), PreferDoor: s.Doors.Prefer, ACR: slices.Clone(s.ACR), MaxAge: s.MaxAge, ConsentPeriod: s.ConsentPeriod,
 		AccessTokenTTL: s.AccessTokenTTL, Support: s.Support, Listed: s.Listed, Disabled: s.Disabled,

@@ -311,7 +311,7 @@ func (e *Endpoint) issue(tx *db.Tx, v visit.Visit, in incoming, subject string, 
 		Scopes: in.request.Scopes, UserInfoClaims: claims, IDTokenClaims: idToken,
 		ACR: e.Table.ACR(d, v.Session.Facts), AMR: policy.AMR(v.Session.Facts),
 		AuthTime: v.Session.Facts.AuthenticatedAt(), Nonce: in.request.Nonce,
-	}, grant.Code{Digest: secret.Digest(code), RedirectURI: in.request.RedirectURI, Challenge: in.request.Challenge})
+	}, grant.Code{Digest: secret.Digest(code), RedirectURI: in.request.RedirectURI, Challenge: in.request.Challenge, Thumbprint: in.request.Thumbprint})
 }
 
 // cancel gives a request up: the service is told that access was denied.

@@ -1,6 +1,7 @@
 package authorize
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -21,9 +22,19 @@ func (e *Endpoint) push(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err //nolint:wrapcheck // the refusal, or wrapped there
 	}
+	proof, err := e.Door.Proof(w, r, "")
+	if refusal, ok := errors.AsType[*protocol.Error](err); ok {
+		return e.Door.Refused(r, party, refusal)
+	}
+	if err != nil {
+		return err //nolint:wrapcheck // wrapped there
+	}
 	request, bad, err := e.pushable(r, party, sent)
 	if err != nil {
 		return err
+	}
+	if bad == nil {
+		bad = bindTo(&request, proof)
 	}
 	if bad != nil {
 		refusal := *bad
@@ -31,12 +42,12 @@ func (e *Endpoint) push(w http.ResponseWriter, r *http.Request) error {
 		return e.Door.Refused(r, party, &refusal)
 	}
 	name := pushed.NewName()
-	fresh, err := e.keep(r, party, assertion, name, request)
+	bad, err = e.keep(r, party, assertion, proof, name, request)
 	if err != nil {
 		return err
 	}
-	if !fresh {
-		return e.Door.Refused(r, party, protocol.ClientRefused().Because(protocol.AssertionReplayed))
+	if bad != nil {
+		return e.Door.Refused(r, party, bad)
 	}
 	return machine.Answer(w, http.StatusCreated, map[string]any{
 		"request_uri": string(name), "expires_in": int64(e.Pushed.Settings.Life / time.Second),
@@ -65,18 +76,43 @@ func (e *Endpoint) pushable(r *http.Request, party *relyingparty.RelyingParty, s
 	return pushed.Request{RelyingParty: party.ID, Parameters: kept, Signed: how.Signed}, bad, nil
 }
 
-// keep stores a request, unless the assertion of its client was used before.
-func (e *Endpoint) keep(r *http.Request, party *relyingparty.RelyingParty, assertion *grant.Assertion, name pushed.Name, request pushed.Request) (fresh bool, err error) {
+// bindTo binds the code that will come of a request to the key whose possession was proven
+// with it (RFC 9449, 10.1).
+func bindTo(request *pushed.Request, proof *grant.Proof) *protocol.Error {
+	const name = "dpop_jkt"
+	if proof == nil {
+		return nil
+	}
+	if asked := request.Parameters[name]; asked != "" && asked != proof.Thumbprint {
+		return &protocol.Error{Code: protocol.InvalidProof, Description: "dpop_jkt is not the key of the DPoP proof"}
+	}
+	request.Parameters[name] = proof.Thumbprint
+	return nil
+}
+
+// keep stores a request, unless the assertion of its client or its proof was used before.
+func (e *Endpoint) keep(r *http.Request, party *relyingparty.RelyingParty, assertion *grant.Assertion, proof *grant.Proof, name pushed.Name, request pushed.Request) (bad *protocol.Error, err error) {
 	err = e.DB.WriteStatement(r.Context(), func(tx *db.Tx) (err error) {
-		if fresh = assertion == nil; !fresh {
-			if fresh, err = e.Grants.UseAssertion(tx, party.ID, *assertion); err != nil || !fresh {
+		var fresh bool
+		bad = nil
+		if assertion != nil {
+			fresh, err = e.Grants.UseAssertion(tx, party.ID, *assertion)
+			if err != nil || !fresh {
+				bad = protocol.ClientRefused().Because(protocol.AssertionReplayed)
+				return err
+			}
+		}
+		if proof != nil {
+			fresh, err = e.Grants.UseProof(tx, *proof)
+			if err != nil || !fresh {
+				bad = protocol.ProofReplayed()
 				return err
 			}
 		}
 		return e.Pushed.Push(tx, name, request)
 	})
 	if err != nil {
-		return false, fmt.Errorf("authorize: push: %w", err)
+		return nil, fmt.Errorf("authorize: push: %w", err)
 	}
-	return fresh, nil
+	return bad, nil
 }

@@ -9,9 +9,11 @@ import (
 	"mime"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"parvis/internal/fault"
+	"parvis/internal/jose"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/web/kit"
 )
@@ -30,7 +32,7 @@ func (d *Door) Handle(h kit.Handler) http.Handler {
 func open(w http.ResponseWriter) {
 	h := w.Header()
 	h.Set("Access-Control-Allow-Origin", "*")
-	h.Set("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After, ETag")
+	h.Set("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After, ETag, DPoP-Nonce")
 	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 	for _, ofPages := range []string{"Cross-Origin-Opener-Policy", "Permissions-Policy", "Referrer-Policy", "X-Frame-Options"} {
 		h.Del(ofPages) // JSON is no page: it opens, embeds and asks for nothing
@@ -41,7 +43,7 @@ func open(w http.ResponseWriter) {
 func Preflight(w http.ResponseWriter, _ *http.Request) {
 	open(w)
 	w.Header().Set("Access-Control-Allow-Methods", "GET, POST, OPTIONS")
-	w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
+	w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, DPoP")
 	w.Header().Set("Access-Control-Max-Age", "86400")
 	w.WriteHeader(http.StatusNoContent)
 }
@@ -80,14 +82,26 @@ func (d *Door) failProtocol(w http.ResponseWriter, bad *protocol.Error) {
 	switch bad.Challenge {
 	case "Basic":
 		w.Header().Set("WWW-Authenticate", `Basic realm="`+d.Issuer+`", charset="UTF-8"`)
-	case "Bearer":
-		challenge := `Bearer realm="` + d.Issuer + `"`
+	case protocol.SchemeBearer, protocol.SchemeDPoP:
+		challenge := bad.Challenge + ` realm="` + d.Issuer + `"`
+		if bad.Challenge == protocol.SchemeDPoP {
+			challenge += `, algs="` + proofAlgs() + `"`
+		}
 		if bad.Description != "" {
 			challenge += `, error="` + string(bad.Code) + `", error_description="` + bad.Description + `"`
 		}
 		w.Header().Set("WWW-Authenticate", challenge)
 	}
 	_ = Answer(w, status, errorBody(bad)) // the client has gone
+}
+
+// proofAlgs are the algorithms of proofs of possession, as a challenge names them (RFC 9449, 7.1).
+func proofAlgs() string {
+	var all []string
+	for _, a := range jose.Algorithms() {
+		all = append(all, string(a))
+	}
+	return strings.Join(all, " ")
 }
 
 func errorBody(bad *protocol.Error) map[string]any {

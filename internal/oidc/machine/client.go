@@ -73,7 +73,7 @@ func (d *Door) prove(ctx context.Context, party *relyingparty.RelyingParty, c pr
 // assertion verifies a client assertion with the client's registered keys (RFC 7523, 3).
 // For the audience, the issuer and the endpoints' own addresses are taken (OpenID Connect Core 1.0, 9; RFC 9126, 2).
 func (d *Door) assertion(ctx context.Context, party *relyingparty.RelyingParty, c protocol.Credentials) (*grant.Assertion, *protocol.Error) {
-	payload, _, err := d.Keys.Verify(ctx, party, c.Assertion, jose.Algorithms()...)
+	payload, _, err := d.Partners.Verify(ctx, party, c.Assertion, jose.Algorithms()...)
 	if err != nil {
 		return nil, protocol.ClientRefused().Because(protocol.AssertionSignature)
 	}

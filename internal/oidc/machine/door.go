@@ -31,17 +31,29 @@ type Config struct {
 	Site     *kit.Site
 	DB       *db.DB
 	Registry *relyingparty.Registry
-	Keys     *relyingparty.Keys
+	Partners *relyingparty.Keys // the keys of clients
+	Keys     *secret.Keys
 	Limiter  *ratelimit.Limiter
 	Audit    *audit.Log
 	Now      func() time.Time
+	Settings Settings
 }
+
+// Settings are what a deployment demands of clients.
+type Settings struct {
+	// ProofNonce takes proofs of possession (DPoP, RFC 9449, section 8) only with a nonce that was given out a few minutes ago: one that was made beforehand is then worth nothing, and each client asks once more every few minutes.
+	ProofNonce bool `yaml:"dpop_nonce"`
+}
+
+// Preset returns the settings of a preset; they are the same in all of them.
+func Preset(string) Settings { return Settings{} }
 
 // Door lets clients in. Make it with New; safe for concurrent use.
 type Door struct {
 	Config
 
 	nobody *relyingparty.RelyingParty // compared with when there is no such client
+	used   *replays
 }
 
 // New makes a door.
@@ -49,7 +61,7 @@ func New(c Config) *Door {
 	nobody := &relyingparty.RelyingParty{
 		AuthMethod: relyingparty.AuthBasic, Secrets: []relyingparty.Secret{{Digest: secret.Digest(secret.NewToken())}},
 	}
-	return &Door{Config: c, nobody: nobody}
+	return &Door{Config: c, nobody: nobody, used: &replays{known: map[string]time.Time{}}}
 }
 
 // Client reads a form and who sent it. An error that is a *protocol.Error is the refusal to

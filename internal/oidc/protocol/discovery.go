@@ -51,6 +51,7 @@ type Metadata struct {
 	RequestParameter     bool     `json:"request_parameter_supported"`
 	RequestURIParameter  bool     `json:"request_uri_parameter_supported"`
 	RequestAlgs          []string `json:"request_object_signing_alg_values_supported"`
+	ProofAlgs            []string `json:"dpop_signing_alg_values_supported"`
 	AnswerAlgs           []string `json:"authorization_signing_alg_values_supported"`
 	PKCEMethods          []string `json:"code_challenge_methods_supported"`
 	IssParameter         bool     `json:"authorization_response_iss_parameter_supported"`
@@ -68,7 +69,7 @@ func Discovery(issuer string, locales, acrValues, assertionAlgs []string) ([]byt
 		Issuer: issuer, Authorization: issuer + PathAuthorize, Token: issuer + PathToken, UserInfo: issuer + PathUserInfo,
 		Revocation: issuer + PathRevoke, RevocationMethods: methods, RevocationAlgs: assertionAlgs,
 		Introspection: issuer + PathInspect, IntrospectionMethods: methods[:3], IntrospectionAlgs: assertionAlgs,
-		Push: issuer + PathPush, RequestParameter: true, RequestAlgs: assertionAlgs, AnswerAlgs: []string{"RS256", "ES256"},
+		Push: issuer + PathPush, RequestParameter: true, RequestAlgs: assertionAlgs, ProofAlgs: assertionAlgs, AnswerAlgs: []string{"RS256", "ES256"},
 		JWKS: issuer + PathJWKS, EndSession: issuer + PathLogout, Scopes: Scopes,
 		ResponseTypes: []string{"code"}, ResponseModes: []string{ModeQuery, ModeFormPost, ModeJWT, ModeQueryJWT, ModeFormPostJWT},
 		GrantTypes: []string{GrantAuthorizationCode}, ACRValues: acrValues, SubjectTypes: []string{"pairwise", "public"},

@@ -13,7 +13,7 @@ const (
 // Code is an error code of OAuth or OpenID Connect.
 type Code string
 
-// The codes (RFC 6749, 4.1.2.1 and 5.2; OpenID Connect Core 1.0, 3.1.2.6; RFC 6750, 3.1; RFC 9101, 7;
+// The codes (RFC 6749, 4.1.2.1 and 5.2; OpenID Connect Core 1.0, 3.1.2.6; RFC 6750, 3.1; RFC 9101, 7; RFC 9449, 12.2;
 // Initiating User Registration 1.0 uses none of its own).
 const (
 	InvalidRequest          Code = "invalid_request"
@@ -31,6 +31,8 @@ const (
 	ConsentRequired         Code = "consent_required"
 	InteractionRequired     Code = "interaction_required"
 	AccountSelection        Code = "account_selection_required"
+	InvalidProof            Code = "invalid_dpop_proof"
+	UseNonce                Code = "use_dpop_nonce"
 	RequestNotSupported     Code = "request_not_supported"
 	InvalidRequestObject    Code = "invalid_request_object"
 	InvalidRequestURI       Code = "invalid_request_uri"
@@ -55,6 +57,13 @@ func (e *Error) Because(c Cause) *Error {
 	return &out
 }
 
+// Challenged returns the error with the scheme of the challenge that goes with it.
+func (e *Error) Challenged(scheme string) *Error {
+	out := *e
+	out.Challenge = scheme
+	return &out
+}
+
 // LogCause is what the operator's log says of the cause: the cause, or else the
 // description, which then has one cause only. It never holds anything that was sent.
 func (e *Error) LogCause() string {
@@ -69,12 +78,12 @@ func (e *Error) Error() string { return "oidc: " + string(e.Code) + ": " + e.Des
 
 // Status is the HTTP status of a direct error (RFC 6749, 5.2; RFC 6750, 3.1).
 func (e *Error) Status() int {
-	switch e.Code {
-	case InvalidClient, InvalidToken:
+	switch {
+	case e.Code == InvalidClient, e.Code == InvalidToken, e.Challenge == SchemeDPoP:
 		return 401
-	case TemporarilyUnavailable:
+	case e.Code == TemporarilyUnavailable:
 		return 503
-	case ServerError:
+	case e.Code == ServerError:
 		return 500
 	default:
 		return 400

@@ -14,6 +14,8 @@ type Introspection struct {
 	ACR      string // how the person signed in (RFC 9470, 6.2)
 	AMR      []string
 	AuthTime time.Time // zero: not known
+
+	Thumbprint string // of the key that the token is bound to; "" for none (RFC 9449, 6.2)
 }
 
 // Claims are the members of the answer.
@@ -21,6 +23,9 @@ func (i Introspection) Claims() map[string]any {
 	out := map[string]any{
 		"active": true, "iss": i.Issuer, "sub": i.Subject, "client_id": i.ClientID, "scope": i.Scope, "token_type": "Bearer",
 		"iat": i.Given.Unix(), "exp": i.Expires.Unix(),
+	}
+	if i.Thumbprint != "" {
+		out["token_type"], out["cnf"] = SchemeDPoP, map[string]any{"jkt": i.Thumbprint}
 	}
 	if i.ACR != "" {
 		out["acr"] = i.ACR

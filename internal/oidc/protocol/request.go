@@ -54,6 +54,7 @@ type Request struct {
 	UserInfo     []string `json:"userinfo,omitempty"`     // claims by the claims parameter
 	IDToken      []string `json:"idToken,omitempty"`      // claims by the claims parameter
 	Subject      string   `json:"subject,omitempty"`      // the subject that must be signed in
+	Thumbprint   string   `json:"jkt,omitempty"`          // of the key that the code is bound to (RFC 9449, 10)
 	Pushed       string   `json:"pushed,omitempty"`       // the pushed request that this is; used up when a code is made
 }
 
@@ -83,7 +84,7 @@ func Check(p Params, c Client, came Came) (*Request, *Error) {
 	d := &draft{params: p, client: c, came: came, request: &Request{ClientID: c.ID, ResponseMode: ModeQuery}}
 	for _, rule := range []func(*draft) *Error{
 		redirectURI, state, responseMode, noRepetition, wayIn, responseType,
-		scope, nonce, pkce, prompt, maxAge, locales, loginHint, acrValues, claims, hint,
+		scope, nonce, pkce, boundKey, prompt, maxAge, locales, loginHint, acrValues, claims, hint,
 	} {
 		if err := rule(d); err != nil {
 			return d.request, err

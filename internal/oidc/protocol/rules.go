@@ -150,6 +150,16 @@ func pkce(d *draft) *Error {
 	return nil
 }
 
+// dpop_jkt binds the code to a key (RFC 9449, 10).
+func boundKey(d *draft) *Error {
+	value := d.params.Get("dpop_jkt")
+	if value != "" && !isThumbprint(value) {
+		return refuse(InvalidRequest, "dpop_jkt must be the SHA-256 thumbprint of a key")
+	}
+	d.request.Thumbprint = value
+	return nil
+}
+
 func isBase64URL(s string) bool {
 	for i := range len(s) {
 		c := s[i]

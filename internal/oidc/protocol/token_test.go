@@ -188,17 +188,17 @@ func TestLeftHashIsThatOfTheSpecification(t *testing.T) {
 }
 
 func TestABearerTokenComesOnceAndInOnePlace(t *testing.T) {
-	if got, err := ReadBearer("Bearer abc", params(t, nil)); err != nil || got != "abc" {
+	if got, err := ReadPresentedToken("Bearer abc", params(t, nil)); err != nil || got.Token != "abc" || got.Scheme != SchemeBearer {
 		t.Error(got, err)
 	}
-	if got, err := ReadBearer("", params(t, url.Values{"access_token": {"abc"}})); err != nil || got != "abc" {
+	if got, err := ReadPresentedToken("", params(t, url.Values{"access_token": {"abc"}})); err != nil || got.Token != "abc" {
 		t.Error(got, err)
 	}
-	if _, err := ReadBearer("Bearer abc", params(t, url.Values{"access_token": {"abc"}})); err == nil || err.Code != InvalidRequest {
+	if _, err := ReadPresentedToken("Bearer abc", params(t, url.Values{"access_token": {"abc"}})); err == nil || err.Code != InvalidRequest {
 		t.Error(err)
 	}
 	for _, header := range []string{"", "Bearer", "Bearer ", "Basic abc", "Bearer " + strings.Repeat("x", 513)} {
-		if _, err := ReadBearer(header, params(t, nil)); err == nil || err.Code != InvalidToken {
+		if _, err := ReadPresentedToken(header, params(t, nil)); err == nil || err.Code != InvalidToken {
 			t.Errorf("%q: %v", header, err)
 		}
 	}
@@ -217,7 +217,7 @@ func FuzzCredentialsNeverPanic(f *testing.F) {
 			t.Fatalf("%+v", c)
 		}
 		_, _ = ReadTokenRequest(p)
-		_, _ = ReadBearer(header, p)
+		_, _ = ReadPresentedToken(header, p)
 		_, _ = ReadLogout(p)
 	})
 }

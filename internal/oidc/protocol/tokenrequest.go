@@ -179,27 +179,43 @@ func GrantRefused() *Error {
 	return direct(InvalidGrant, "the code is wrong, used, expired, or was given for another client, redirect_uri or code_verifier")
 }
 
-// ReadBearer takes the access token from the Authorization header or, in a POST,
-// from the form (RFC 6750, 2.1 and 2.2). Both at once are refused (2).
-func ReadBearer(authorization string, p Params) (string, *Error) {
-	token, inForm := p.Get("access_token"), p.Get("access_token") != ""
+// The schemes of access tokens (RFC 6750, 2.1; RFC 9449, 7.1).
+const (
+	SchemeBearer = "Bearer"
+	SchemeDPoP   = "DPoP"
+)
+
+// Presented is an access token as it came.
+type Presented struct {
+	Token  string
+	Scheme string
+}
+
+// ReadPresentedToken takes the access token from the Authorization header or, in a POST,
+// from the form (RFC 6750, 2.1 and 2.2; RFC 9449, 7.1). Both at once are refused (2).
+func ReadPresentedToken(authorization string, p Params) (Presented, *Error) {
+	out := Presented{Token: p.Get("access_token"), Scheme: SchemeBearer}
+	inForm := out.Token != ""
 	if p.Repeated() || inForm && authorization != "" {
-		return "", &Error{Code: InvalidRequest, Description: "the access token was sent twice", Where: Direct, Challenge: "Bearer"}
+		return out, &Error{Code: InvalidRequest, Description: "the access token was sent twice", Where: Direct, Challenge: SchemeBearer}
 	}
 	if !inForm {
 		scheme, value, _ := strings.Cut(authorization, " ")
-		if !strings.EqualFold(scheme, "Bearer") {
-			return "", &Error{Where: Direct, Challenge: "Bearer", Code: InvalidToken, Cause: TokenMissing}
+		switch {
+		case strings.EqualFold(scheme, SchemeDPoP):
+			out.Scheme = SchemeDPoP
+		case !strings.EqualFold(scheme, SchemeBearer):
+			return out, &Error{Where: Direct, Challenge: SchemeBearer, Code: InvalidToken, Cause: TokenMissing}
 		}
-		token = strings.TrimSpace(value)
+		out.Token = strings.TrimSpace(value)
 	}
-	if token == "" || len(token) > 512 {
-		return "", TokenRefused().Because(TokenMalformed)
+	if out.Token == "" || len(out.Token) > 512 {
+		return out, out.Refused().Because(TokenMalformed)
 	}
-	return token, nil
+	return out, nil
 }
 
-// TokenRefused is the one answer to every access token that is not good (RFC 6750, 3.1).
-func TokenRefused() *Error {
-	return &Error{Code: InvalidToken, Description: "the access token is wrong, expired or revoked", Where: Direct, Challenge: "Bearer"}
+// Refused is the one answer to every access token that is not good (RFC 6750, 3.1; RFC 9449, 7.1).
+func (p Presented) Refused() *Error {
+	return &Error{Code: InvalidToken, Description: "the access token is wrong, expired or revoked", Where: Direct, Challenge: p.Scheme}
 }

@@ -75,7 +75,7 @@ func (e *Endpoint) worth(r *http.Request, party *relyingparty.RelyingParty, pres
 	}
 	return protocol.Introspection{
 		Issuer: e.Issuer, Subject: found.Grant.Subject, ClientID: string(of.ID), Scope: scopeText(found.Grant.Scopes),
-		Given: found.Given, Expires: found.Expires, ACR: found.Grant.ACR, AMR: found.Grant.AMR, AuthTime: found.Grant.AuthTime,
+		Given: found.Given, Expires: found.Expires, ACR: found.Grant.ACR, AMR: found.Grant.AMR, AuthTime: found.Grant.AuthTime, Thumbprint: found.Thumbprint,
 	}.Claims(), nil
 }
 

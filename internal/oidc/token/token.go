@@ -11,6 +11,7 @@ package token
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -116,11 +117,21 @@ func (e *Endpoint) token(w http.ResponseWriter, r *http.Request) error {
 	if bad != nil {
 		return e.Door.Refused(r, party, bad)
 	}
-	return e.redeem(w, r, party, request, assertion)
+	proof, err := e.Door.Proof(w, r, "")
+	if refusal, ok := errors.AsType[*protocol.Error](err); ok {
+		return e.Door.Refused(r, party, refusal)
+	}
+	if err != nil {
+		return err //nolint:wrapcheck // wrapped there
+	}
+	if proof == nil && party.RequireDPoP {
+		return e.Door.Refused(r, party, protocol.ProofRefused().Because(protocol.ProofMissing))
+	}
+	return e.redeem(w, r, party, request, assertion, proof)
 }
 
 // redeem consumes the code and answers with what it gives.
-func (e *Endpoint) redeem(w http.ResponseWriter, r *http.Request, party *relyingparty.RelyingParty, request protocol.TokenRequest, assertion *grant.Assertion) error {
+func (e *Endpoint) redeem(w http.ResponseWriter, r *http.Request, party *relyingparty.RelyingParty, request protocol.TokenRequest, assertion *grant.Assertion, proof *grant.Proof) error {
 	signer, err := e.Keyring.Signer(jose.Algorithm(party.IDTokenAlg))
 	if err != nil {
 		return fmt.Errorf("token: %w", err)
@@ -131,7 +142,7 @@ func (e *Endpoint) redeem(w http.ResponseWriter, r *http.Request, party *relying
 		var err error
 		result, err = e.Grants.Redeem(tx, grant.Redemption{
 			Code: request.Code, RelyingParty: party.ID, RedirectURI: request.RedirectURI, Verifier: request.Verifier,
-			Token: secret.Digest(access), TokenLife: party.AccessTokenTTL, Assertion: assertion,
+			Token: secret.Digest(access), TokenLife: party.AccessTokenTTL, Assertion: assertion, Proof: proof,
 		})
 		return err
 	})
@@ -141,6 +152,9 @@ func (e *Endpoint) redeem(w http.ResponseWriter, r *http.Request, party *relying
 	switch result.Outcome {
 	case grant.Redeemed:
 	case grant.Replayed:
+		if result.Cause == grant.ProofReplayed {
+			return e.Door.Refused(r, party, protocol.ProofReplayed())
+		}
 		return e.Door.Refused(r, party, protocol.ClientRefused().Because(protocol.AssertionReplayed))
 	default:
 		return e.Door.Refused(r, party, protocol.GrantRefused().Because(protocol.Cause(result.Cause)))
@@ -149,9 +163,12 @@ func (e *Endpoint) redeem(w http.ResponseWriter, r *http.Request, party *relying
 	if err != nil {
 		return err
 	}
-	now := e.Now()
+	now, scheme := e.Now(), protocol.SchemeBearer
+	if proof != nil {
+		scheme = protocol.SchemeDPoP
+	}
 	return machine.Answer(w, http.StatusOK, map[string]any{
-		"access_token": access, "token_type": "Bearer", "expires_in": max(int64(result.Expires.Sub(now)/time.Second), 1),
+		"access_token": access, "token_type": scheme, "expires_in": max(int64(result.Expires.Sub(now)/time.Second), 1),
 		"id_token": idToken, "scope": scopeText(result.Grant.Scopes),
 	})
 }

@@ -20,7 +20,7 @@ import (
 // they stand now (OpenID Connect Core 1.0, 5.3). It writes nothing. A body that
 // is no form holds no token (RFC 6750, 2.2) and is not read.
 func (e *Endpoint) userinfo(w http.ResponseWriter, r *http.Request) error {
-	token, claims, err := e.known(r)
+	token, claims, err := e.known(w, r)
 	if bad, ok := errors.AsType[*protocol.Error](err); ok {
 		e.Door.Log(r, "userinfo request refused", token.Grant.RelyingParty, bad)
 	}
@@ -34,27 +34,27 @@ func (e *Endpoint) userinfo(w http.ResponseWriter, r *http.Request) error {
 
 // known is the token of a request and what it lets the service know. A
 // *protocol.Error is the refusal; then the token names at most whose it was.
-func (e *Endpoint) known(r *http.Request) (token grant.Token, claims map[string]any, err error) {
+func (e *Endpoint) known(w http.ResponseWriter, r *http.Request) (token grant.Token, claims map[string]any, err error) {
 	var params protocol.Params
 	if r.Method == http.MethodPost && machine.IsForm(r) {
 		if params, err = machine.Form(r); err != nil {
 			return token, nil, err
 		}
 	}
-	presented, bad := protocol.ReadBearer(r.Header.Get("Authorization"), params)
+	presented, bad := protocol.ReadPresentedToken(r.Header.Get("Authorization"), params)
 	if bad != nil {
 		return token, nil, bad
 	}
 	var cause protocol.Cause
 	err = e.DB.Read(r.Context(), func(tx *db.Tx) error {
 		claims = nil
-		found, ok, err := e.Grants.FindToken(tx, presented)
+		found, ok, err := e.Grants.FindToken(tx, presented.Token)
 		if err != nil {
 			return err
 		}
 		token = found
 		if !ok {
-			why, party, err := e.Grants.WhyNot(tx, presented)
+			why, party, err := e.Grants.WhyNot(tx, presented.Token)
 			cause, token.Grant.RelyingParty = protocol.Cause(why), party
 			return err
 		}
@@ -70,18 +70,55 @@ func (e *Endpoint) known(r *http.Request) (token grant.Token, claims map[string]
 		return token, nil, fmt.Errorf("userinfo: %w", err)
 	}
 	if claims == nil {
-		return token, nil, protocol.TokenRefused().Because(cause)
+		return token, nil, presented.Refused().Because(cause)
+	}
+	if err := e.holder(w, r, presented, token); err != nil {
+		return token, nil, err
 	}
 	party, err := e.Registry.Get(r.Context(), token.Grant.RelyingParty)
 	switch {
 	case fault.Is(err, fault.NotFound):
-		return token, nil, protocol.TokenRefused().Because(protocol.ClientUnknown)
+		return token, nil, presented.Refused().Because(protocol.ClientUnknown)
 	case err != nil:
 		return token, nil, fmt.Errorf("userinfo: %w", err)
 	case party.Disabled:
-		return token, nil, protocol.TokenRefused().Because(protocol.ClientDisabled)
+		return token, nil, presented.Refused().Because(protocol.ClientDisabled)
 	}
 	return token, claims, nil
+}
+
+// holder checks that a token which is bound to a key came with a proof of that key, made
+// for this request (RFC 9449, 7). A bearer token needs none.
+func (e *Endpoint) holder(w http.ResponseWriter, r *http.Request, presented protocol.Presented, token grant.Token) error {
+	dpop := protocol.Presented{Scheme: protocol.SchemeDPoP}
+	switch {
+	case token.Thumbprint == "" && presented.Scheme == protocol.SchemeDPoP:
+		return dpop.Refused().Because(protocol.TokenUnbound)
+	case token.Thumbprint == "":
+		return nil
+	case presented.Scheme != protocol.SchemeDPoP: // 7.2: not to be downgraded
+		return dpop.Refused().Because(protocol.ProofMissing)
+	}
+	proof, err := e.Door.Proof(w, r, presented.Token)
+	if bad, ok := errors.AsType[*protocol.Error](err); ok {
+		return bad.Challenged(protocol.SchemeDPoP)
+	}
+	switch {
+	case err != nil:
+		return err //nolint:wrapcheck // wrapped there
+	case proof == nil:
+		return dpop.Refused().Because(protocol.ProofMissing)
+	case proof.Thumbprint != token.Thumbprint:
+		return dpop.Refused().Because(protocol.ProofOfOther)
+	}
+	fresh, err := e.Door.Once(*proof)
+	switch {
+	case err != nil:
+		return fault.Wrap(fault.Unavailable, "error.busy", err)
+	case !fresh:
+		return protocol.ProofReplayed().Challenged(protocol.SchemeDPoP)
+	}
+	return nil
 }
 
 // person reads the values of the claims about an account; false when it is not active.

@@ -1,0 +1,280 @@
+package oidc_test
+
+import (
+	"crypto"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"parvis/internal/db"
+	"parvis/internal/db/dbtest"
+	"parvis/internal/grant"
+	"parvis/internal/jose"
+	"parvis/internal/oidc/machine"
+	"parvis/internal/secret"
+)
+
+// holder is a client with a key of its own.
+type holder struct {
+	t   *testing.T
+	h   *house
+	key *jose.Signer
+}
+
+func (h *house) holder() holder {
+	h.t.Helper()
+	key, err := jose.Generate(jose.ES256)
+	check(h.t, err)
+	s, err := jose.NewSigner(jose.ES256, key)
+	check(h.t, err)
+	return holder{h.t, h, s}
+}
+
+// proof is a proof of possession for a request; changes with a nil value leave a claim out.
+func (k holder) proof(method, path string, changes ...any) string {
+	k.t.Helper()
+	claims := map[string]any{"jti": secret.NewToken(), "htm": method, "htu": k.h.issuer + path, "iat": k.h.clock.Now().Unix()}
+	for i := 0; i+1 < len(changes); i += 2 {
+		if changes[i+1] == nil {
+			delete(claims, changes[i].(string))
+			continue
+		}
+		claims[changes[i].(string)] = changes[i+1]
+	}
+	out, err := k.key.SignWithKey("dpop+jwt", claims)
+	check(k.t, err)
+	return out
+}
+
+// ath is the hash of an access token in a proof.
+func ath(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// tokens redeems a code with proofs in the header; node is where it goes.
+func (k holder) tokens(node *house, client, code string, proofs ...string) (tokens, http.Header) {
+	k.t.Helper()
+	r := post(k.t, node, "/token", exchange(code).Encode())
+	r.SetBasicAuth(client, password)
+	for _, p := range proofs {
+		r.Header.Add("DPoP", p)
+	}
+	resp, err := http.DefaultClient.Do(r)
+	check(k.t, err)
+	defer func() { _ = resp.Body.Close() }()
+	raw, err := io.ReadAll(resp.Body)
+	check(k.t, err)
+	var out tokens
+	check(k.t, json.Unmarshal(raw, &out))
+	out.status = resp.StatusCode
+	return out, resp.Header
+}
+
+// RFC 9449, 5, 6.2 and 7.
+func TestATokenThatIsBoundToAKeyIsGoodWithThatKeyOnly(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		b, _ := h.agreed("service")
+		k, thief := h.holder(), h.holder()
+		tok, _ := k.tokens(h, "service", b.code("service"), k.proof("POST", "/token"))
+		if tok.status != http.StatusOK || tok.Type != "DPoP" {
+			t.Fatalf("%+v", tok)
+		}
+		ask := func(scheme, proof string) (int, string) {
+			headers := []string{"Authorization", scheme + " " + tok.Access}
+			if proof != "" {
+				headers = append(headers, "DPoP", proof)
+			}
+			got := h.browser().get("/userinfo", headers...)
+			return got.StatusCode, got.Header.Get("WWW-Authenticate")
+		}
+		good := k.proof("GET", "/userinfo", "ath", ath(tok.Access))
+		if status, _ := ask("DPoP", good); status != http.StatusOK {
+			t.Errorf("with the key: %d", status)
+		}
+		for name, c := range map[string]struct{ scheme, proof string }{
+			"the same proof again":  {"DPoP", good},
+			"as a bearer":           {"Bearer", k.proof("GET", "/userinfo", "ath", ath(tok.Access))},
+			"without a proof":       {"DPoP", ""},
+			"with another key":      {"DPoP", thief.proof("GET", "/userinfo", "ath", ath(tok.Access))},
+			"for another token":     {"DPoP", k.proof("GET", "/userinfo", "ath", ath("x"))},
+			"for no token":          {"DPoP", k.proof("GET", "/userinfo")},
+			"for another address":   {"DPoP", k.proof("GET", "/token", "ath", ath(tok.Access))},
+			"for another method":    {"DPoP", k.proof("POST", "/userinfo", "ath", ath(tok.Access))},
+			"with a text":           {"DPoP", "x.y.z"},
+			"with an old proof":     {"DPoP", k.proof("GET", "/userinfo", "ath", ath(tok.Access), "iat", h.clock.Now().Add(-61*time.Second).Unix())},
+			"with one of later":     {"DPoP", k.proof("GET", "/userinfo", "ath", ath(tok.Access), "iat", h.clock.Now().Add(61*time.Second).Unix())},
+			"with one without time": {"DPoP", k.proof("GET", "/userinfo", "ath", ath(tok.Access), "iat", nil)},
+		} {
+			if status, challenge := ask(c.scheme, c.proof); status != http.StatusUnauthorized || !strings.HasPrefix(challenge, "DPoP ") || !strings.Contains(challenge, `algs="`) {
+				t.Errorf("%s: %d %s", name, status, challenge)
+			}
+		}
+		if status, _ := ask("DPoP", k.proof("GET", "/userinfo", "ath", ath(tok.Access), "iat", h.clock.Now().Add(10*time.Second).Unix())); status != http.StatusOK {
+			t.Errorf("a clock that is 10 s ahead: %d", status)
+		}
+		out, _ := h.call("/introspect", "service", url.Values{"token": {tok.Access}})
+		cnf, _ := out["cnf"].(map[string]any)
+		if out["token_type"] != "DPoP" || cnf["jkt"] != k.key.KeyID() {
+			t.Errorf("introspection: %v", out)
+		}
+		bearer := h.asClient("service", exchange(b.code("service")))
+		if got := h.browser().get("/userinfo", "Authorization", "DPoP "+bearer.Access, "DPoP", k.proof("GET", "/userinfo", "ath", ath(bearer.Access))); got.StatusCode != http.StatusUnauthorized {
+			t.Errorf("a bearer token as a bound one: %d", got.StatusCode)
+		}
+	})
+}
+
+func TestEachMistakeInAProofIsRefusedAndSpendsNoCode(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		b, _ := h.agreed("service", "bound")
+		k := h.holder()
+		key, err := jose.Generate(jose.ES256)
+		check(t, err)
+		plain, err := jose.NewSigner(jose.ES256, crypto.Signer(key))
+		check(t, err)
+		claims := map[string]any{"jti": "1", "htm": "POST", "htu": h.issuer + "/token", "iat": h.clock.Now().Unix()}
+		withoutKey, err := plain.Sign("dpop+jwt", claims)
+		check(t, err)
+		otherType, err := plain.SignWithKey("JWT", claims)
+		check(t, err)
+		code := b.code("service")
+		for name, proofs := range map[string][]string{
+			"two proofs":       {k.proof("POST", "/token"), k.proof("POST", "/token")},
+			"no key":           {withoutKey},
+			"another type":     {otherType},
+			"no jti":           {k.proof("POST", "/token", "jti", nil)},
+			"a long jti":       {k.proof("POST", "/token", "jti", strings.Repeat("j", 257))},
+			"a foreign origin": {k.proof("POST", "/token", "htu", "https://evil.example/token")},
+			"a changed byte":   {k.proof("POST", "/token") + "A"},
+			"too old":          {k.proof("POST", "/token", "iat", h.clock.Now().Add(-61*time.Second).Unix())},
+		} {
+			if tok, _ := k.tokens(h, "service", code, proofs...); tok.status != http.StatusBadRequest || tok.Error != "invalid_dpop_proof" {
+				t.Errorf("%s: %+v", name, tok)
+			}
+		}
+		odd := strings.ToUpper(h.issuer[:4]) + h.issuer[4:] + "/token?a=b#c" // RFC 9449, 4.3: without query and fragment, normalized
+		if tok, _ := k.tokens(h, "service", code, k.proof("POST", "/token", "htu", odd)); tok.status != http.StatusOK {
+			t.Errorf("the same address: %+v", tok)
+		}
+		if tok, _ := k.tokens(h, "bound", b.code("bound")); tok.status != http.StatusBadRequest || tok.Error != "invalid_dpop_proof" {
+			t.Errorf("a client that must bind its tokens: %+v", tok)
+		}
+	})
+}
+
+// RFC 9449, 10 and 10.1.
+func TestACodeIsBoundToTheKeyThatTheRequestNamed(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		b, _ := h.agreed("service")
+		k, thief := h.holder(), h.holder()
+		code := func() string { return b.code("service", "dpop_jkt", k.key.KeyID()) }
+		for name, proofs := range map[string][]string{"no proof": nil, "another key": {thief.proof("POST", "/token")}} {
+			if tok, _ := k.tokens(h, "service", code(), proofs...); tok.Error != "invalid_grant" {
+				t.Errorf("%s: %+v", name, tok)
+			}
+		}
+		if tok, _ := k.tokens(h, "service", code(), k.proof("POST", "/token")); tok.status != http.StatusOK {
+			t.Errorf("%+v", tok)
+		}
+		if got := b.authorize(request("service", "dpop_jkt", "short")).answer(t); got.Get("error") != "invalid_request" {
+			t.Errorf("no thumbprint: %v", got)
+		}
+		push := func(proof, jkt string) (map[string]any, int) {
+			r := post(t, h, "/par", request("service", "dpop_jkt", jkt).Encode())
+			r.SetBasicAuth("service", password)
+			r.Header.Set("DPoP", proof)
+			resp, err := http.DefaultClient.Do(r)
+			check(t, err)
+			defer func() { _ = resp.Body.Close() }()
+			var out map[string]any
+			check(t, json.NewDecoder(resp.Body).Decode(&out))
+			return out, resp.StatusCode
+		}
+		proof := k.proof("POST", "/par")
+		out, status := push(proof, "")
+		if status != http.StatusCreated {
+			t.Fatalf("%d %v", status, out)
+		}
+		pushed := pushes{URI: out["request_uri"].(string)}
+		if got, _ := thief.tokens(h, "service", b.authorize(named("service", pushed)).answer(t).Get("code"), thief.proof("POST", "/token")); got.Error != "invalid_grant" {
+			t.Errorf("a code of a request that was pushed with another key: %+v", got)
+		}
+		if out, status := push(proof, ""); status != http.StatusBadRequest || out["error"] != "invalid_dpop_proof" {
+			t.Errorf("the proof again: %d %v", status, out)
+		}
+		if out, status := push(thief.proof("POST", "/par"), k.key.KeyID()); status != http.StatusBadRequest || out["error"] != "invalid_dpop_proof" {
+			t.Errorf("two keys: %d %v", status, out)
+		}
+	})
+}
+
+func TestOfManyWhoUseAProofAtOnceOneWins(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		k := h.holder()
+		proof := grant.Proof{Thumbprint: k.key.KeyID(), JTI: "one", Expires: h.clock.Now().Add(time.Minute)}
+		nodes := []*db.DB{h.db, dbtest.Second(t, h.db, dbtest.WithClock(h.clock.Now))}
+		var mu sync.Mutex
+		var wg sync.WaitGroup
+		wins := 0
+		for i := range 200 {
+			wg.Go(func() {
+				won := false
+				err := nodes[i%2].WriteStatement(t.Context(), func(tx *db.Tx) (err error) {
+					won, err = h.grants.UseProof(tx, proof)
+					return err
+				})
+				mu.Lock()
+				defer mu.Unlock()
+				if err != nil {
+					t.Error(err)
+				}
+				if won {
+					wins++
+				}
+			})
+		}
+		wg.Wait()
+		if wins != 1 {
+			t.Errorf("%d won", wins)
+		}
+	})
+}
+
+// RFC 9449, 8: a proof that was made beforehand is worth nothing.
+func TestANonceIsDemandedGivenAndTakenOnEveryNodeForAWhile(t *testing.T) {
+	clock := dbtest.NewClock()
+	start := clock.Now()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		clock.Set(start)
+		h := open(t, d, clock, nil, machine.Settings{ProofNonce: true})
+		second := open(t, dbtest.Second(t, d, dbtest.WithClock(clock.Now)), clock, h, machine.Settings{ProofNonce: true})
+		b, _ := h.agreed("service")
+		k := h.holder()
+		tok, head := k.tokens(h, "service", b.code("service"), k.proof("POST", "/token"))
+		nonce := head.Get("DPoP-Nonce")
+		if tok.status != http.StatusBadRequest || tok.Error != "use_dpop_nonce" || nonce == "" {
+			t.Fatalf("%+v, nonce %q", tok, nonce)
+		}
+		tok, head = k.tokens(second, "service", b.code("service"), k.proof("POST", "/token", "nonce", nonce))
+		if tok.status != http.StatusOK || head.Get("DPoP-Nonce") == "" {
+			t.Errorf("on another node: %+v", tok)
+		}
+		for name, wrong := range map[string]string{"forged": nonce[:len(nonce)-1] + "x", "no mark": strings.Split(nonce, ".")[0], "text": "x"} {
+			if tok, _ := k.tokens(h, "service", "x", k.proof("POST", "/token", "nonce", wrong)); tok.Error != "use_dpop_nonce" {
+				t.Errorf("%s: %+v", name, tok)
+			}
+		}
+		clock.Advance(7 * time.Minute)
+		if tok, _ := k.tokens(h, "service", "x", k.proof("POST", "/token", "nonce", nonce)); tok.Error != "use_dpop_nonce" {
+			t.Errorf("an old one: %+v", tok)
+		}
+	}, dbtest.WithClock(clock.Now))
+}
