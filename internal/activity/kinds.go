@@ -29,6 +29,7 @@ func Sorts() map[audit.Name]Sort {
 		audit.AccountClosed:             Hidden, // nobody is left to read it
 		audit.AccountClosing:            Change,
 		audit.AccountKept:               Change,
+		audit.AccountDataGiven:          Change,
 		audit.AccountMerged:             Change,
 		audit.AccountMergeUndone:        Change,
 		audit.AccountMergeFinished:      Change,

@@ -120,7 +120,7 @@ func (h *House) journeys(Options) error {
 	}
 	h.Leaving = &leaving.Journey{
 		DB: h.DB, Owners: h.Owners,
-		Merges: h.Merging.Merges, Connections: h.Connections, Grants: h.Grants, Links: h.Links, Upstreams: h.Upstreams, Registry: h.Registry,
+		Merges: h.Merging.Merges, Connections: h.Connections, Grants: h.Grants, Links: h.Links, Phones: h.Phones, BackupCodes: h.BackupCodes, Requests: h.Lifecycle.Requests, Upstreams: h.Upstreams, Registry: h.Registry,
 		Limiter: h.Limiter, Settings: h.Config.Leaving, Close: h.Lifecycle.Close,
 	}
 	h.Departure = &departure.Journey{

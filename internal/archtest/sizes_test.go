@@ -34,6 +34,8 @@ func TestFilesAndPackagesAreSmall(t *testing.T) {
 		switch p {
 		case "internal/web/signinui":
 			limit = 4500 // docs/adr/0010-pages-of-journeys.md
+		case "internal/web/accountui":
+			limit = 4000 // docs/adr/0010-pages-of-journeys.md
 		case "internal/cli":
 			limit = 4000 // docs/adr/0013-commands-in-one-package.md
 		}

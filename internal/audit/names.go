@@ -37,6 +37,8 @@ const (
 	AccountClosing Name = "account.closing"
 	// AccountKept: the owner of an account that was to be deleted kept it; the reason says how (link, signed in).
 	AccountKept Name = "account.kept"
+	// AccountDataGiven: the owner of an account was given what is held about them; data: form (page, file).
+	AccountDataGiven Name = "account.data_given"
 	// AccountLocaleChanged: the language of an account's messages was changed.
 	AccountLocaleChanged Name = "account.locale_changed"
 )

@@ -22,6 +22,7 @@ type counter struct {
 	triesEndAt time.Time // when the window ends
 	waitsUntil time.Time // when the next may be made; zero: now
 	disabledAt time.Time
+	triedAt    time.Time // when it was last tried in vain
 }
 
 // Standing is what an authenticator can be used for now.

@@ -82,6 +82,9 @@ const (
 // IsAside reports whether an authenticator was set aside: it proves nothing.
 func (a Authenticator) IsAside() bool { return !a.AsideUntil.IsZero() }
 
+// TriedAt is when it was last tried in vain, as far as that counts still; zero: it does not.
+func (a Authenticator) TriedAt() time.Time { return a.counter.triedAt }
+
 // LogValue keeps the name that a person gave out of the log.
 func (a Authenticator) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("id", string(a.ID)), slog.String("type", string(a.Type)))
@@ -223,13 +226,13 @@ func Reset(tx *db.Tx, account id.Account) error {
 }
 
 const columns = `id, account_id, type, name, bound_at, used_at, bound_by, counts_from, aside_until,
-	failures, tries, tries_end_at, waits_until, disabled_at`
+	failures, tries, tries_end_at, waits_until, disabled_at, tried_at`
 
 func scan(r interface{ Scan(dest ...any) error }) (Authenticator, error) {
 	var a Authenticator
 	return a, r.Scan(&a.ID, &a.Account, &a.Type, &a.Name, db.ScanTime(&a.BoundAt), db.NullTime(&a.UsedAt),
 		&a.BoundBy, db.NullTime(&a.CountsFrom), db.NullTime(&a.AsideUntil), &a.counter.failures,
-		&a.counter.tries, db.NullTime(&a.counter.triesEndAt), db.NullTime(&a.counter.waitsUntil), db.NullTime(&a.counter.disabledAt))
+		&a.counter.tries, db.NullTime(&a.counter.triesEndAt), db.NullTime(&a.counter.waitsUntil), db.NullTime(&a.counter.disabledAt), db.NullTime(&a.counter.triedAt))
 }
 
 // Get reads one authenticator of an account; false when it has no such one.

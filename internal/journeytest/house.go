@@ -239,7 +239,7 @@ func build(t testing.TB, d *db.DB, clock *dbtest.Clock, p plan) *House {
 	}
 	h.Leaving = &leaving.Journey{
 		DB: d, Owners: h.Owners,
-		Merges: h.Merging.Merges, Connections: connections, Grants: grants, Links: h.Links, Upstreams: h.Upstreams, Registry: h.Registry,
+		Merges: h.Merging.Merges, Connections: connections, Grants: grants, Links: h.Links, Phones: h.Phones, BackupCodes: h.BackupCodes, Requests: h.Lifecycle.Requests, Upstreams: h.Upstreams, Registry: h.Registry,
 		Limiter: limiter, Settings: leaving.Preset("parvis"), Close: h.Lifecycle.Close,
 	}
 	return h

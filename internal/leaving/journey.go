@@ -7,7 +7,10 @@ import (
 	"time"
 
 	"parvis/internal/account"
+	"parvis/internal/assist"
 	"parvis/internal/audit"
+	"parvis/internal/authenticator/backupcode"
+	"parvis/internal/authenticator/phone"
 	"parvis/internal/connection"
 	"parvis/internal/db"
 	"parvis/internal/fault"
@@ -33,6 +36,9 @@ type Journey struct {
 	Connections connection.Connections
 	Grants      grant.Grants
 	Links       upstream.Links
+	Phones      phone.Phones
+	BackupCodes backupcode.Codes
+	Requests    assist.Requests
 	Upstreams   *upstream.Registry
 	Registry    *relyingparty.Registry
 	Limiter     *ratelimit.Limiter
@@ -56,11 +62,7 @@ type Plan struct {
 // Plan says what deleting the account of the person who is signed in means. It changes
 // nothing. Fault Denied when nobody is signed in.
 func (j *Journey) Plan(ctx context.Context, v flow.Visitor) (Plan, error) {
-	parties, err := j.Registry.List(ctx)
-	if err != nil {
-		return Plan{}, fmt.Errorf("leaving: plan: %w", err)
-	}
-	partners, err := j.Upstreams.List(ctx)
+	named, err := j.names(ctx)
 	if err != nil {
 		return Plan{}, fmt.Errorf("leaving: plan: %w", err)
 	}
@@ -78,10 +80,10 @@ func (j *Journey) Plan(ctx context.Context, v flow.Visitor) (Plan, error) {
 		for _, a := range addresses {
 			out.Addresses = append(out.Addresses, a.Address.Written)
 		}
-		if out.Partners, err = j.partners(tx, who.ID, partners); err != nil {
+		if out.Partners, err = j.partners(tx, who.ID, named); err != nil {
 			return err
 		}
-		if out.Services, err = j.services(tx, who.ID, parties); err != nil {
+		if out.Services, err = j.services(tx, who.ID, named); err != nil {
 			return err
 		}
 		m, found, err := j.Merges.Pending(tx, who.ID)
@@ -101,38 +103,25 @@ func (j *Journey) Plan(ctx context.Context, v flow.Visitor) (Plan, error) {
 }
 
 // partners are the names of the sign-in partners of an account.
-func (j *Journey) partners(tx *db.Tx, a id.Account, all []*upstream.Provider) ([]i18n.Text, error) {
+func (j *Journey) partners(tx *db.Tx, a id.Account, named names) (out []i18n.Text, err error) {
 	links, err := j.Links.List(tx, a)
-	if err != nil {
-		return nil, err
-	}
-	var out []i18n.Text
 	for _, l := range links {
-		for _, p := range all {
-			if p.Issuer == l.Issuer {
-				out = append(out, p.Name)
-				break
-			}
+		if name := named.partner(l.Issuer); name != nil {
+			out = append(out, name)
 		}
 	}
-	return out, nil
+	return out, err
 }
 
 // services are the names of the services that an account is connected to.
-func (j *Journey) services(tx *db.Tx, a id.Account, all []*relyingparty.RelyingParty) ([]i18n.Text, error) {
+func (j *Journey) services(tx *db.Tx, a id.Account, named names) (out []i18n.Text, err error) {
 	list, err := j.Connections.List(tx, a)
-	if err != nil {
-		return nil, err
-	}
-	var out []i18n.Text
 	for _, c := range list {
-		for _, p := range all {
-			if p.ID == c.RelyingParty {
-				out = append(out, p.Name)
-			}
+		if name := named.service(c.RelyingParty); name != nil {
+			out = append(out, name)
 		}
 	}
-	return out, nil
+	return out, err
 }
 
 // Ask closes the account of the person who is signed in and begins the time after which it
@@ -140,11 +129,7 @@ func (j *Journey) services(tx *db.Tx, a id.Account, all []*relyingparty.RelyingP
 // signed in or the proofs are not fresh, Conflict when it was asked for already. Of racers
 // one asks.
 func (j *Journey) Ask(ctx context.Context, v flow.Visitor) (string, error) {
-	var who owner.Owner
-	err := j.DB.Read(ctx, func(tx *db.Tx) (err error) {
-		who, err = j.Owners.Fresh(tx, v)
-		return err
-	})
+	who, err := j.fresh(ctx, v)
 	if err != nil {
 		return "", fmt.Errorf("leaving: ask: %w", err)
 	}

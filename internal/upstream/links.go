@@ -292,6 +292,22 @@ func (l Links) Blocked(tx *db.Tx, account id.Account) ([]string, error) {
 	return out, nil
 }
 
+// Blocked is a sign-in partner that the owner of an account has blocked.
+type Blocked struct {
+	Issuer string
+	At     time.Time
+}
+
+// BlockedSince lists them with when that was, for the owner.
+func (l Links) BlockedSince(tx *db.Tx, account id.Account) ([]Blocked, error) {
+	rows, err := tx.Query(`SELECT issuer, blocked_at FROM upstream_block WHERE account_id = $1 ORDER BY issuer`, account)
+	out, err := db.Collect(rows, err, func(r *db.Rows) (b Blocked, err error) { return b, r.Scan(&b.Issuer, db.ScanTime(&b.At)) })
+	if err != nil {
+		return nil, fmt.Errorf("upstream: list blocks: %w", err)
+	}
+	return out, nil
+}
+
 // Blocks reports whether an account's owner has blocked a partner.
 func (l Links) Blocks(tx *db.Tx, account id.Account, issuer string) (bool, error) {
 	var n int

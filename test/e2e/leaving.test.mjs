@@ -1,5 +1,6 @@
 // Leaving in a real browser: an account is deleted, kept by the link of a mail or by signing in, and gone after its time.
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import { at, launch, person, sound, submit } from "./lib/browser.mjs";
 import { newAddress, startDemo } from "./lib/demo.mjs";
@@ -79,6 +80,37 @@ for (const kind of kinds) {
     await sound(page, "kept");
     await page.goto(`${demo.issuer}/closing/nothing`);
     await sound(page, "none");
+    await page.context().close();
+  });
+}
+
+for (const kind of kinds) {
+  test(`the pages of what is held are sound (${kind.lang}, ${kind.width} px${kind.dark ? ", dark" : ""})`, async () => {
+    const { page } = await account(kind, "a-rather-long-name-that-somebody-really-has");
+    await page.goto(`${demo.issuer}/settings`);
+    await page.click("#data-link");
+    await at(page, "data");
+    await sound(page);
+    await page.click("#show");
+    await at(page, "data-page");
+    await sound(page);
+    await page.context().close();
+  });
+}
+
+for (const [lang, script] of [["en", true], ["fr", false]]) {
+  test(`what is held is downloaded as a file (${lang}, JavaScript ${script ? "on" : "off"})`, async () => {
+    const { page, email } = await account({ lang, script }, "curious");
+    await page.goto(`${demo.issuer}/settings/data`);
+    await at(page, "data");
+    const [download] = await Promise.all([page.waitForEvent("download"), page.click("#download")]);
+    assert.equal(download.suggestedFilename(), "account-data.json");
+    const text = await readFile(await download.path(), "utf8");
+    const data = JSON.parse(text);
+    assert.equal(data.format, "parvis.account-data.1");
+    assert.equal(data.addresses[0].address, email);
+    assert.ok(data.activity.some((e) => e.event === "account.activated"), text.slice(0, 500));
+    await mailThat(email, lang === "fr" ? /données .* ont été demandées/ : /data was requested/);
     await page.context().close();
   });
 }

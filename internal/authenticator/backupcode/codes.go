@@ -116,13 +116,15 @@ type Set struct {
 	ID      authenticator.ID
 	Account id.Account
 	MadeAt  time.Time
-	UsedAt  time.Time // when one of them was last used; zero: never
-	Total   int       // how many there were
-	Left    int       // how many were not used; make a new set when it is 0
+	UsedAt  time.Time   // when one of them was last used; zero: never
+	Total   int         // how many there were
+	Left    int         // how many were not used; make a new set when it is 0
+	Uses    []time.Time // when codes were used, the oldest first
 
-	remindedAt time.Time
-	verifiers  []string
-	used       map[int]bool
+	RemindedAt time.Time // when its owner last said that they are at hand; zero: never
+
+	verifiers []string
+	used      map[int]bool
 }
 
 // Find reads the set of an account; false when it has none.
@@ -130,7 +132,7 @@ func (c Codes) Find(tx *db.Tx, account id.Account) (Set, bool, error) {
 	s := Set{Account: account, used: map[int]bool{}}
 	var sealed []byte
 	err := tx.QueryRow(`SELECT authenticator_id, verifiers, made_at, reminded_at FROM backup_code WHERE account_id = $1`, account).
-		Scan(&s.ID, &sealed, db.ScanTime(&s.MadeAt), db.NullTime(&s.remindedAt))
+		Scan(&s.ID, &sealed, db.ScanTime(&s.MadeAt), db.NullTime(&s.RemindedAt))
 	if errors.Is(err, db.ErrNoRows) {
 		return Set{}, false, nil
 	}
@@ -145,7 +147,11 @@ func (c Codes) Find(tx *db.Tx, account id.Account) (Set, bool, error) {
 		return Set{}, false, fmt.Errorf("backupcode: decode verifiers: %w", err)
 	}
 	rows, err := tx.Query(`SELECT place, used_at FROM backup_code_use WHERE authenticator_id = $1 ORDER BY used_at`, s.ID)
-	places, err := db.Collect(rows, err, func(r *db.Rows) (place int, err error) { return place, r.Scan(&place, db.ScanTime(&s.UsedAt)) })
+	places, err := db.Collect(rows, err, func(r *db.Rows) (place int, err error) {
+		err = r.Scan(&place, db.ScanTime(&s.UsedAt))
+		s.Uses = append(s.Uses, s.UsedAt)
+		return place, err
+	})
 	if err != nil {
 		return Set{}, false, fmt.Errorf("backupcode: find uses: %w", err)
 	}
@@ -222,7 +228,7 @@ func (c Codes) Due(s Set, now time.Time) bool {
 		return false
 	}
 	last := s.MadeAt
-	for _, at := range []time.Time{s.UsedAt, s.remindedAt} {
+	for _, at := range []time.Time{s.UsedAt, s.RemindedAt} {
 		if at.After(last) {
 			last = at
 		}

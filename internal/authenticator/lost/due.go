@@ -63,3 +63,11 @@ func (Requests) Settle(tx *db.Tx, limit int) ([]Request, error) {
 		SELECT id FROM lost_method WHERE ended_at IS NULL AND undo_until <= $1 ORDER BY undo_until, id LIMIT $3)
 		RETURNING `+columns, db.Millis(tx.Now()), Settled, limit)
 }
+
+// heldMost bounds what Of reads.
+const heldMost = 1000
+
+// Of lists the requests of an account that are not forgotten yet, for its owner, the newest first.
+func (Requests) Of(tx *db.Tx, account id.Account) ([]Request, error) {
+	return many(tx, `SELECT `+columns+` FROM lost_method WHERE account_id = $1 ORDER BY asked_at DESC, id LIMIT $2`, account, heldMost)
+}

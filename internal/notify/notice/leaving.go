@@ -6,6 +6,7 @@ import "time"
 const (
 	KindAccountClosing Kind = "account-closing"
 	KindAccountKept    Kind = "account-kept"
+	KindDataGiven      Kind = "data-given"
 )
 
 // AccountClosing tells every address of an account that its owner asked to delete it. Its
@@ -31,6 +32,15 @@ type AccountKept struct {
 // Kind is KindAccountKept.
 func (AccountKept) Kind() Kind { return KindAccountKept }
 
+// DataGiven tells the owner that what is held about them was shown or downloaded.
+type DataGiven struct {
+	Page  bool // read on a page; else downloaded
+	Asked Asked
+}
+
+// Kind is KindDataGiven.
+func (DataGiven) Kind() Kind { return KindDataGiven }
+
 func (d AccountClosing) compose(w *writer) {
 	w.open("closing")
 	w.say("closing.what")
@@ -52,6 +62,18 @@ func (d AccountKept) compose(w *writer) {
 	}
 	w.say("kept.now")
 	w.button("button.signin", pathSignIn)
+	w.steps("notyou.password", "notyou.contact")
+	w.asked("done", d.Asked)
+}
+
+func (d DataGiven) compose(w *writer) {
+	w.open("data-given")
+	if d.Page {
+		w.say("data-given.page")
+	} else {
+		w.say("data-given.file")
+	}
+	w.say("data-given.keep")
 	w.steps("notyou.password", "notyou.contact")
 	w.asked("done", d.Asked)
 }

@@ -125,6 +125,8 @@ func samples() []sample {
 		{"merge-finished-partner", MergeFinished{Partners: []LinkedPartner{{Name: i18n.Text{"en": "Northland Bank", "fr": "Banque du Northland"}, Since: at.AddDate(0, -5, 0)}}, At: at}},
 		{"account-closing", AccountClosing{Token: proof.Token, Valid: 7 * 24 * time.Hour, Asked: near}},
 		{"account-closing-today", AccountClosing{Token: proof.Token, Valid: time.Hour, Asked: near}},
+		{"data-given", DataGiven{Asked: near}},
+		{"data-given-page", DataGiven{Page: true, Asked: handheld}},
 		{"account-kept", AccountKept{Asked: handheld}},
 		{"account-kept-link", AccountKept{ByLink: true, Asked: near}},
 		{"enrolment-reset", EnrolmentReset{Service: fishing, Asked: bare}},

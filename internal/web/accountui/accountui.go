@@ -108,6 +108,7 @@ func (u *UI) Routes(mux *http.ServeMux) {
 	u.mergeRoutes(mux)
 	u.recoveryRoutes(mux)
 	u.leavingRoutes(mux)
+	u.dataRoutes(mux)
 	u.activityRoutes(mux)
 
 	mux.Handle("GET /session/ending", u.Site.Handle(u.ending))
