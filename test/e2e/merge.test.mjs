@@ -84,6 +84,13 @@ for (const kind of kinds) {
     await sound(page, "other-account");
     await submit(page, "sign-in");
     await sound(page, "error");
+    const back = page.url();
+    await openService(page, demo.plain); // a service, while the first account is set aside
+    await at(page, "sign-in");
+    assert.equal(await page.locator("form#aside").count(), 1, "who is still signed in is not told");
+    await sound(page, "held");
+    await page.goto(back);
+    await at(page, "sign-in");
     await prove(page, second.email);
     await at(page, "merge-both");
     await sound(page);
