@@ -80,6 +80,7 @@ type order struct {
 	Client    string `json:"client,omitempty"`
 	Landing   string `json:"landing,omitempty"` // with state, ready to be sent to
 	SessionID string `json:"sid,omitempty"`     // of the verified id_token_hint
+	Door      string `json:"door,omitempty"`    // the sign-in partner that opened the session, which the person is asked about
 	Locale    string `json:"-"`
 }
 
@@ -206,6 +207,7 @@ func (e *Endpoint) decide(w http.ResponseWriter, r *http.Request, o order, fid i
 	proven := o.of(v.Session) || o.of(aside)
 	if v.SignedIn && !proven {
 		if fid == "" {
+			o.Door = v.Session.Facts.Partner.Door
 			if fid, err = e.begin(r, o, false); err != nil {
 				return err
 			}
@@ -232,10 +234,10 @@ func (e *Endpoint) decide(w http.ResponseWriter, r *http.Request, o order, fid i
 	if ended {
 		e.Visitor.SignedOut(w, r)
 	}
-	switch door := cmp.Or(v.Session.Facts.Partner.Door, aside.Facts.Partner.Door); {
+	switch door := cmp.Or(v.Session.Facts.Partner.Door, aside.Facts.Partner.Door, o.Door); {
 	case o.Landing != "":
 		redirect(w, o.Landing)
-	case ended && door != "": // the page offers to sign out at the partner, too
+	case (ended || o.Door != "") && door != "": // the page offers to sign out at the partner, too
 		redirect(w, pathSignedOut+"?partner="+url.QueryEscape(door))
 	default:
 		redirect(w, pathSignedOut)

@@ -255,3 +255,20 @@ func TestSigningOutAtASAMLPartnerCanBeOff(t *testing.T) {
 		t.Errorf("a request is taken although it is off: %d", page.Status)
 	}
 }
+
+// A service that has no address to come back to asks to sign out: the page after it offers
+// the same as if the person had asked.
+func TestASignOutThatAServiceAsksForOffersThePartner(t *testing.T) {
+	eachSAML(t, func(t *testing.T, _ *webtest.House, bank *webtest.SAMLBank) {
+		p := bank.Customer("en-CA", "customer-1", email)
+		p.Open("/logout?client_id="+string(webtest.Aid)).Must("sign-out", http.StatusOK)
+		page := p.Submit("sign-out").Must("signed-out", http.StatusOK)
+		if page.Href("partner-sign-out") != "/partner/bank/sign-out" {
+			t.Errorf("not offered: %s", page.Text())
+		}
+		p.Follow("partner-sign-out")
+		if l := bank.Leaves(p.Left, nil); l.Subject != "customer-1" || strings.Contains(l.XML, string(webtest.Aid)) {
+			t.Errorf("%+v", l)
+		}
+	})
+}
