@@ -70,7 +70,7 @@ func stored(t *testing.T) map[string]string {
 		if name, ok := strings.CutPrefix(line, "## "); ok {
 			table = name
 		}
-		if cells := strings.Split(line, "|"); len(cells) == 4 && table != "" {
+		if cells := strings.Split(line, "|"); len(cells) == 4 && table != "" && cells[1] != " column " && cells[1] != "---" {
 			out[table+"."+strings.TrimSpace(cells[1])] = strings.Trim(strings.TrimSpace(cells[2]), "*")
 		}
 	}
