@@ -55,13 +55,19 @@ func (s Accounts) open(row id.Address, sealed []byte) (Addr, error) {
 // WithMain is ByID and Main in one statement. The address is zero when the
 // account has none, and when it is not active: then nobody is shown it.
 func (s Accounts) WithMain(tx *db.Tx, account id.Account) (Account, Email, bool, error) {
+	return s.WithAddress(tx, account, "")
+}
+
+// WithAddress is WithMain with an address that was chosen before: the main one when it is
+// not (any longer) the account's, or was never proven.
+func (s Accounts) WithAddress(tx *db.Tx, account id.Account, chosen id.Address) (Account, Email, bool, error) {
 	var a Account
 	var e Email
 	var sealed []byte
 	var main *int64
 	err := tx.QueryRow(`SELECT `+accountColumns+`, e.id, e.address, e.main, e.added_at, e.proven_at
 		FROM account a LEFT JOIN email_address e ON e.account_id = a.id
-		WHERE a.id = $1 ORDER BY e.main DESC, e.added_at, e.id LIMIT 1`, account).
+		WHERE a.id = $1 ORDER BY CASE WHEN e.id = $2 AND e.proven_at IS NOT NULL THEN 0 ELSE 1 END, e.main DESC, e.added_at, e.id LIMIT 1`, account, chosen).
 		Scan(&a.ID, &a.Status, &a.Locale, db.ScanTime(&a.CreatedAt), db.NullTime(&a.ActivatedAt), db.NullTime(&a.ClosedAt),
 			db.ScanText(&e.ID), &sealed, &main, db.NullTime(&e.AddedAt), db.NullTime(&e.ProvenAt))
 	a, found, err := one(a, err, "find with address")

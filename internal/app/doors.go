@@ -104,7 +104,7 @@ func (h *House) provider(mux *http.ServeMux) error {
 	requests.Routes(mux)
 	machines, err := token.New(token.Config{
 		Issuer: issuer, Door: door, Site: h.Site, DB: h.DB, Registry: h.Registry, Keyring: h.Keyring, Accounts: h.Accounts,
-		Grants: h.Grants, Now: h.Now, Table: h.Table, Settings: h.Config.OIDC.Token,
+		Connections: h.Connections, Grants: h.Grants, Now: h.Now, Table: h.Table, Settings: h.Config.OIDC.Token,
 	})
 	if err != nil {
 		return err

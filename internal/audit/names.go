@@ -167,6 +167,8 @@ const (
 	ConsentGiven Name = "consent.given"
 	// ConsentDeclined: a person declined that; data: claims.
 	ConsentDeclined Name = "consent.declined"
+	// ConsentAddress: a person chose another of their addresses for a service.
+	ConsentAddress Name = "consent.address"
 	// ConsentWithdrawn: a person disconnected a service.
 	ConsentWithdrawn Name = "consent.withdrawn"
 	// SubjectRetired: the identifier by which a sector knew an account is used no longer; the reason says why; data: sector.

@@ -50,10 +50,11 @@ func (s Settings) Problems() []string {
 type Connection struct {
 	Account      id.Account
 	RelyingParty id.RelyingParty
-	Claims       []string  // what the person agreed to share, in the order of the consent page
-	Since        time.Time // first agreement since the service was last disconnected
-	ConsentedAt  time.Time // latest agreement
-	LastUsed     time.Time // latest sign-in at the service; zero before the first has finished
+	Claims       []string   // what the person agreed to share, in the order of the consent page
+	Since        time.Time  // first agreement since the service was last disconnected
+	ConsentedAt  time.Time  // latest agreement
+	LastUsed     time.Time  // latest sign-in at the service; zero before the first has finished
+	Address      id.Address // that the service is told, if it is told one; "" for the main one
 }
 
 // Reason says why consent must be asked.
@@ -74,6 +75,7 @@ type Asked struct {
 	RelyingParty id.RelyingParty
 	Claims       []string      // names, e.g. "email"; empty: only the subject
 	Period       time.Duration // the partner's own limit; 0: Settings.ConsentLife
+	Address      id.Address    // the address that was chosen for the service; "": as it was, at first the main one
 }
 
 // Connections gives and reads consents and subjects. Stateless and safe for concurrent use.
@@ -84,7 +86,7 @@ type Connections struct {
 
 // Get reads one connection; the second result says whether there is one.
 func (c Connections) Get(tx *db.Tx, account id.Account, rp id.RelyingParty) (Connection, bool, error) {
-	row := tx.QueryRow(`SELECT account, relying_party, claims, since, consented_at, last_used_at
+	row := tx.QueryRow(`SELECT account, relying_party, claims, since, consented_at, last_used_at, address_id
 		FROM connection WHERE account = $1 AND relying_party = $2`, string(account), string(rp))
 	conn, err := scan(row.Scan)
 	if errors.Is(err, db.ErrNoRows) {
@@ -130,7 +132,7 @@ type Standing struct {
 // Stand is Needed and, without making one, Subject in one statement.
 func (c Connections) Stand(tx *db.Tx, a Asked, sector string) (Standing, error) {
 	var subject string
-	row := tx.QueryRow(`SELECT w.account, w.relying_party, c.claims, c.since, c.consented_at, c.last_used_at, s.subject
+	row := tx.QueryRow(`SELECT w.account, w.relying_party, c.claims, c.since, c.consented_at, c.last_used_at, c.address_id, s.subject
 		FROM (SELECT CAST($1 AS TEXT) AS account, CAST($2 AS TEXT) AS relying_party) w
 		LEFT JOIN connection c ON c.account = w.account AND c.relying_party = w.relying_party
 		LEFT JOIN subject s ON s.account = w.account AND s.sector = $3`, string(a.Account), string(a.RelyingParty), sector)
@@ -171,10 +173,11 @@ func (c Connections) Give(tx *db.Tx, a Asked) error {
 		}
 	}
 	now := db.Millis(tx.Now())
-	err = tx.ExecOne(`INSERT INTO connection (account, relying_party, claims, since, consented_at)
-		VALUES ($1, $2, $3, $4, $4)
-		ON CONFLICT (account, relying_party) DO UPDATE SET claims = excluded.claims, consented_at = excluded.consented_at`,
-		string(a.Account), string(a.RelyingParty), strings.Join(claims, " "), now)
+	err = tx.ExecOne(`INSERT INTO connection (account, relying_party, claims, since, consented_at, address_id)
+		VALUES ($1, $2, $3, $4, $4, $5)
+		ON CONFLICT (account, relying_party) DO UPDATE SET claims = excluded.claims, consented_at = excluded.consented_at,
+			address_id = COALESCE(excluded.address_id, connection.address_id)`,
+		string(a.Account), string(a.RelyingParty), strings.Join(claims, " "), now, db.NullText(a.Address))
 	if err != nil {
 		return fmt.Errorf("connection: give: %w", err)
 	}
@@ -199,13 +202,27 @@ func (c Connections) Used(tx *db.Tx, account id.Account, rp id.RelyingParty) err
 
 // List is every service of an account, the latest used first.
 func (c Connections) List(tx *db.Tx, account id.Account) ([]Connection, error) {
-	rows, err := tx.Query(`SELECT account, relying_party, claims, since, consented_at, last_used_at
+	rows, err := tx.Query(`SELECT account, relying_party, claims, since, consented_at, last_used_at, address_id
 		FROM connection WHERE account = $1 ORDER BY COALESCE(last_used_at, consented_at) DESC, relying_party`, string(account))
 	out, err := db.Collect(rows, err, func(rows *db.Rows) (Connection, error) { return scan(rows.Scan) })
 	if err != nil {
 		return nil, fmt.Errorf("connection: list: %w", err)
 	}
 	return out, nil
+}
+
+// Share chooses which address of an account a service is told; false when there is no such
+// connection. It is the caller's part that the address is the account's.
+func (c Connections) Share(tx *db.Tx, account id.Account, rp id.RelyingParty, address id.Address) (bool, error) {
+	n, err := tx.Exec(`UPDATE connection SET address_id = $1 WHERE account = $2 AND relying_party = $3`,
+		db.NullText(address), string(account), string(rp))
+	if err != nil {
+		return false, fmt.Errorf("connection: share: %w", err)
+	}
+	if n == 0 {
+		return false, nil
+	}
+	return true, c.record(tx, audit.ConsentAddress, Asked{Account: account, RelyingParty: rp}, nil)
 }
 
 // Withdraw ends the agreement with a service and reports whether there was one.
@@ -240,7 +257,7 @@ func (c Connections) record(tx *db.Tx, name audit.Name, a Asked, claims []string
 func scan(scan func(...any) error, more ...any) (Connection, error) {
 	var c Connection
 	var account, rp, claims string
-	dest := []any{&account, &rp, db.ScanText(&claims), db.NullTime(&c.Since), db.NullTime(&c.ConsentedAt), db.NullTime(&c.LastUsed)}
+	dest := []any{&account, &rp, db.ScanText(&claims), db.NullTime(&c.Since), db.NullTime(&c.ConsentedAt), db.NullTime(&c.LastUsed), db.ScanText(&c.Address)}
 	err := scan(append(dest, more...)...)
 	if err != nil {
 		return Connection{}, err

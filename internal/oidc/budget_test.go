@@ -54,7 +54,7 @@ func TestRequestsStayWithinTheirBudgetOfStatements(t *testing.T) {
 			{"keys", 0, 0, func() { b.get("/jwks.json") }},
 			{"authorize with a live session", 3, 3, func() { code = b.code("service") }},
 			{"token", 0, 3, func() { access = h.asClient("service", exchange(code)).Access }},
-			{"userinfo", 2, 0, func() { h.userinfo(access) }},
+			{"userinfo", 3, 0, func() { h.userinfo(access) }},
 			{"authorize without a session", 2, 2, func() { h.browser().authorize(request("service")) }},
 		} {
 			reads, writes := book.of(c.run)

@@ -137,7 +137,7 @@ func open(t *testing.T, d *db.DB, clock *dbtest.Clock, first *house, demands ...
 	check(t, err)
 	a.Routes(mux)
 	m, err := token.New(token.Config{
-		Issuer: h.issuer, Door: door, Site: site, DB: d, Registry: h.registry, Keyring: h.keyring, Accounts: h.accounts, Grants: h.grants,
+		Issuer: h.issuer, Door: door, Site: site, DB: d, Registry: h.registry, Keyring: h.keyring, Accounts: h.accounts, Connections: h.connections, Grants: h.grants,
 		Now: clock.Now, Table: table, Settings: token.Preset(""),
 	})
 	check(t, err)

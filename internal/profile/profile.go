@@ -16,6 +16,7 @@ package profile
 import (
 	"parvis/internal/account"
 	"parvis/internal/authenticator/password"
+	"parvis/internal/connection"
 	"parvis/internal/db"
 	"parvis/internal/grant"
 	"parvis/internal/i18n"
@@ -39,6 +40,7 @@ type Journey struct {
 	Limiter   *ratelimit.Limiter
 	Forget    func(tx *db.Tx, unactivated id.Account) error // lifecycle.Lifecycle.Forget
 	Grants    grant.Grants
+	Connected connection.Connections
 	Langs     []i18n.Lang // that the deployment speaks
 	Words     []string    // names of the deployment, which a password must not be
 }

@@ -87,6 +87,9 @@ type ConsentView struct {
 	RelyingParty id.RelyingParty
 	Items        []SharedItem
 	Again        bool // agreed before; asked again because more is asked for or the time is over
+
+	Addresses []account.Email // to choose from, when the service is told one and there are several
+	Address   id.Address      // the one that is told if nothing is chosen
 }
 
 // SharedItem is one thing a service receives, with its value.
@@ -136,7 +139,8 @@ type ServiceEntry struct {
 	RelyingParty id.RelyingParty
 	Since        time.Time // first agreement
 	LastUsed     time.Time
-	Attributes   []string // claim names shared
+	Attributes   []string   // claim names shared
+	Address      id.Address // that it is told; "" for the main one
 }
 
 // Starts is how a journey begins without a service's request.

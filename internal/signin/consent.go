@@ -1,6 +1,7 @@
 package signin
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -69,18 +70,23 @@ func (j *Journey) consentView(tx *db.Tx, s scene) (ConsentView, error) {
 	if err != nil {
 		return ConsentView{}, err
 	}
-	a, _, err := j.Accounts.ByID(tx, s.live.Account)
+	a, to, _, err := j.Accounts.WithAddress(tx, s.live.Account, known.Address)
 	if err != nil {
 		return ConsentView{}, err
 	}
-	to, err := j.Accounts.Mailbox(tx, s.live.Account)
-	if err != nil {
-		return ConsentView{}, err
+	out := ConsentView{RelyingParty: s.flow.RelyingParty, Again: again, Address: to.ID}
+	if slices.Contains(s.flow.State.Attributes, protocol.ClaimEmail) {
+		all, err := j.Accounts.Addresses(tx, s.live.Account)
+		if err != nil {
+			return ConsentView{}, err
+		}
+		if len(all) > 1 {
+			out.Addresses = all
+		}
 	}
-	out := ConsentView{RelyingParty: s.flow.RelyingParty, Again: again}
 	for _, claim := range s.flow.State.Attributes {
 		out.Items = append(out.Items, SharedItem{
-			Attribute: claim, Value: value(claim, a, to), New: !slices.Contains(known.Claims, claim),
+			Attribute: claim, Value: value(claim, a, to.Address), New: !slices.Contains(known.Claims, claim),
 		})
 	}
 	return out, nil
@@ -105,6 +111,17 @@ func value(claim string, a account.Account, to account.Addr) string {
 // Decide takes the answer to Consent. Declining gives the request up; the
 // protocol's endpoint then tells the service access_denied.
 func (j *Journey) Decide(ctx context.Context, v flow.Visitor, fid id.Flow, allow bool) error {
+	return j.decide(ctx, v, fid, allow, "")
+}
+
+// Agree is the answer to Consent that allows, with the address that the service is told;
+// "" for the one that Consent names. Fault Conflict when that is not (any longer) one of
+// the account's.
+func (j *Journey) Agree(ctx context.Context, v flow.Visitor, fid id.Flow, address id.Address) error {
+	return j.decide(ctx, v, fid, true, address)
+}
+
+func (j *Journey) decide(ctx context.Context, v flow.Visitor, fid id.Flow, allow bool, address id.Address) error {
 	service, err := j.serviceOf(ctx, v, fid)
 	if err != nil {
 		return err
@@ -114,6 +131,11 @@ func (j *Journey) Decide(ctx context.Context, v flow.Visitor, fid id.Flow, allow
 		if !allow {
 			s.flow.State.Progress.Cancelled = true
 			return j.Connections.Declined(tx, want)
+		}
+		if want.Address = address; address != "" {
+			if _, own, err := j.Accounts.AddressOf(tx, want.Account, address); err != nil || !own {
+				return cmp.Or(err, flow.OutOfTurn())
+			}
 		}
 		_, again, err := j.Connections.Get(tx, want.Account, want.RelyingParty)
 		if err != nil {

@@ -27,7 +27,7 @@ func (j *Journey) Services(ctx context.Context, v flow.Visitor) ([]ServiceEntry,
 			return err
 		}
 		for _, c := range list {
-			out = append(out, ServiceEntry{RelyingParty: c.RelyingParty, Since: c.Since, LastUsed: c.LastUsed, Attributes: c.Claims})
+			out = append(out, ServiceEntry{RelyingParty: c.RelyingParty, Since: c.Since, LastUsed: c.LastUsed, Attributes: c.Claims, Address: c.Address})
 		}
 		return nil
 	})

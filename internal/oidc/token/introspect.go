@@ -57,7 +57,7 @@ func (e *Endpoint) worth(r *http.Request, party *relyingparty.RelyingParty, pres
 		if err != nil || !alive {
 			return err
 		}
-		_, alive, err = e.person(tx, found.Grant.Account)
+		_, alive, err = e.person(tx, found.Grant, nil)
 		return err
 	})
 	if err != nil {

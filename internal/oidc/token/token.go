@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"parvis/internal/account"
+	"parvis/internal/connection"
 	"parvis/internal/db"
 	"parvis/internal/grant"
 	"parvis/internal/id"
@@ -70,10 +71,12 @@ type Config struct {
 	Registry *relyingparty.Registry
 	Keyring  *keyring.Keyring
 	Accounts account.Accounts
-	Grants   grant.Grants
-	Now      func() time.Time
-	Table    policy.Table
-	Settings Settings
+	// Connections say which address of an account a service is told.
+	Connections connection.Connections
+	Grants      grant.Grants
+	Now         func() time.Time
+	Table       policy.Table
+	Settings    Settings
 }
 
 // New makes the documents' bytes.
@@ -178,7 +181,7 @@ func (e *Endpoint) idToken(ctx context.Context, signer *jose.Signer, g grant.Gra
 	var person map[string]any
 	if len(g.IDTokenClaims) > 0 {
 		err := e.DB.Read(ctx, func(tx *db.Tx) error {
-			p, _, err := e.person(tx, g.Account)
+			p, _, err := e.person(tx, g, g.IDTokenClaims)
 			person = p.Claims(g.IDTokenClaims)
 			return err
 		})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"parvis/internal/account"
@@ -58,7 +59,7 @@ func (e *Endpoint) known(w http.ResponseWriter, r *http.Request) (token grant.To
 			cause, token.Grant.RelyingParty = protocol.Cause(why), party
 			return err
 		}
-		person, alive, err := e.person(tx, token.Grant.Account)
+		person, alive, err := e.person(tx, token.Grant, token.Grant.UserInfoClaims)
 		if err != nil || !alive {
 			cause = protocol.AccountNotActive
 			return err
@@ -121,9 +122,18 @@ func (e *Endpoint) holder(w http.ResponseWriter, r *http.Request, presented prot
 	return nil
 }
 
-// person reads the values of the claims about an account; false when it is not active.
-func (e *Endpoint) person(tx *db.Tx, aid id.Account) (protocol.Person, bool, error) {
-	a, address, ok, err := e.Accounts.WithMain(tx, aid)
+// person reads the values of claims about an account as a service is told them; false
+// when it is not active.
+func (e *Endpoint) person(tx *db.Tx, g grant.Grant, claims []string) (protocol.Person, bool, error) {
+	var chosen id.Address
+	if slices.Contains(claims, protocol.ClaimEmail) || slices.Contains(claims, protocol.ClaimEmailVerified) {
+		c, _, err := e.Connections.Get(tx, g.Account, g.RelyingParty)
+		if err != nil {
+			return protocol.Person{}, false, err
+		}
+		chosen = c.Address
+	}
+	a, address, ok, err := e.Accounts.WithAddress(tx, g.Account, chosen)
 	if err != nil || !ok || a.Status != account.Active {
 		return protocol.Person{}, false, err
 	}

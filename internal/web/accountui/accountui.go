@@ -78,6 +78,9 @@ func (u *UI) Routes(mux *http.ServeMux) {
 	mux.Handle("GET /services/{service}/disconnect", u.Site.Handle(u.signedIn(u.askDisconnect)))
 	mux.Handle("POST /services/{service}/disconnect", u.Site.Handle(u.signedIn(u.disconnect)))
 
+	mux.Handle("GET /services/{service}/email", u.Site.Handle(u.signedIn(u.askShare)))
+	mux.Handle("POST /services/{service}/email", u.Site.Handle(u.signedIn(u.share)))
+
 	mux.Handle("GET /settings", u.Site.Handle(u.signedIn(u.settings)))
 	mux.Handle("GET "+methodsPath, u.Site.Handle(u.signedIn(u.methods)))
 	mux.Handle("POST /settings/methods/add", u.Site.Handle(u.signedIn(u.addMethod)))

@@ -30,12 +30,18 @@ type serviceRow struct {
 	Since      time.Time
 	LastUsed   time.Time
 	Receives   string // what it is told, in words
+	Email      string // the address that it is told; "" when it is told none
+	Choose     string // address of the page that chooses another; "" without a choice
 	OpenURL    string // starts a sign-in at the service; "" when it has no such address
 }
 
 // services shows My connected services.
 func (u *UI) services(c *call) error {
 	entries, err := u.Signin.Services(c.r.Context(), c.visit.Visitor)
+	if err != nil {
+		return err
+	}
+	own, err := u.Profile.Addresses(c.r.Context(), c.visit.Visitor)
 	if err != nil {
 		return err
 	}
@@ -46,7 +52,11 @@ func (u *UI) services(c *call) error {
 		if err != nil {
 			return err
 		}
+		told(&row, e, own.Emails)
 		data.Rows = append(data.Rows, row)
+	}
+	if c.r.URL.Query().Get("address") == "changed" {
+		data.Done = tr.T("share-email.done")
 	}
 	if name := c.r.URL.Query().Get("disconnected"); name != "" {
 		rp, err := u.Parties.Find(c.r.Context(), id.RelyingParty(name))

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"parvis/internal/i18n"
+	"parvis/internal/id"
 	"parvis/internal/signin"
 	"parvis/internal/web/kit"
 )
@@ -17,6 +18,7 @@ type consentPage struct {
 	Form   string // name of the form for its token: it is this person's
 	Lead   string // catalogue key of why it is asked
 	Items  []consentItem
+	Emails []kit.Choice  // addresses to choose from; none: there is no choice
 	Period time.Duration // after how long it is asked again; 0: not said
 }
 
@@ -29,7 +31,7 @@ type consentItem struct {
 }
 
 // renderConsent shows the page consent: exactly what the service receives, with values.
-func (u *UI) renderConsent(c *call, _ *kit.Form, status int) error {
+func (u *UI) renderConsent(c *call, form *kit.Form, status int) error {
 	if c.party == nil {
 		return kit.NotFound()
 	}
@@ -50,8 +52,14 @@ func (u *UI) renderConsent(c *call, _ *kit.Form, status int) error {
 		line.Purpose = c.party.Purposes[item.Attribute].In(c.tr.Lang())
 		data.Items = append(data.Items, line)
 	}
+	for _, e := range asked.Addresses {
+		data.Emails = append(data.Emails, kit.Choice{Value: string(e.ID), Text: e.Address.Written})
+	}
+	if form == nil {
+		form = kit.NewForm("address", string(asked.Address))
+	}
 	return u.pages.Render(c.w, c.r, status, kit.View{
-		Page: "consent", Title: c.tr.T("consent.title", "service", c.journey.Service), Data: data,
+		Page: "consent", Title: c.tr.T("consent.title", "service", c.journey.Service), Form: form, Data: data,
 	})
 }
 
@@ -98,7 +106,13 @@ func (u *UI) consent(c *call, form *kit.Form) error {
 	if choice != "allow" && choice != "deny" {
 		return c.dispatch()
 	}
-	if err := u.Signin.Decide(c.r.Context(), c.visitor, c.view.Flow, choice == "allow"); err != nil {
+	var err error
+	if choice == "allow" {
+		err = u.Signin.Agree(c.r.Context(), c.visitor, c.view.Flow, id.Address(form.Get("address")))
+	} else {
+		err = u.Signin.Decide(c.r.Context(), c.visitor, c.view.Flow, false)
+	}
+	if err != nil {
 		return err
 	}
 	if choice == "deny" && c.view.Cancel != "" {
