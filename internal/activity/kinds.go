@@ -64,6 +64,15 @@ func Sorts() map[audit.Name]Sort {
 		audit.BrowserRemembered:  Change,
 		audit.BrowserForgotten:   Change,
 
+		audit.RecoveryAsked:   Attempt, // perhaps by somebody else
+		audit.RecoveryWarned:  Hidden,  // the messages tell
+		audit.RecoveryOpened:  Told,
+		audit.RecoveryDone:    Change,
+		audit.RecoveryStopped: Change,
+		audit.RecoveryUndone:  Change,
+		audit.RecoveryExpired: Told,
+		audit.RecoverySettled: Change,
+
 		audit.SigninSucceeded:        Signing,
 		audit.SigninRefused:          Attempt,
 		audit.SigninCancelled:        Hidden, // nothing happened
