@@ -35,6 +35,8 @@ import (
 // Options are what the command line can say.
 type Options struct {
 	Length   time.Duration // length of each measurement
+	Pairs    int           // answers about known and about unknown addresses that are compared for each form
+	Only     bool          // only that comparison
 	Workers  int           // operations at the same time
 	Postgres string        // address of an empty database that may be filled with test data; "": SQLite only
 	JSON     bool          // one object a line instead of a table
@@ -56,7 +58,11 @@ func Run(ctx context.Context, o Options) error {
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // a folder of the system's own cleaning
 	report := &report{out: o.Out, json: o.JSON}
-	report.start(o)
+	if o.Only {
+		report.effectHead(o)
+	} else {
+		report.start(o)
+	}
 	engines := []struct{ name, url string }{{"SQLite", "sqlite:" + filepath.Join(dir, "bench.db")}}
 	if o.Postgres != "" {
 		engines = append(engines, struct{ name, url string }{"PostgreSQL", o.Postgres})
@@ -84,6 +90,9 @@ func measure(ctx context.Context, o Options, engine, url string, report *report)
 	}
 	if err := b.strongPeople(ctx); err != nil {
 		return err
+	}
+	if o.Only {
+		return enumeration(ctx, b, engine, report)
 	}
 	for _, s := range b.scenarios() {
 		if s.prepare != nil {

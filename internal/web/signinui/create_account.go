@@ -50,7 +50,10 @@ func (u *UI) create(c *call, form *kit.Form) error {
 	if ok, err := u.screen(c, form, screening.Create, u.renderCreate); !ok {
 		return err
 	}
-	if _, err := u.Enrollment.Address(c.r.Context(), c.visitor, c.view.Flow, in); err != nil {
+	hold := u.even(c)
+	_, err := u.Enrollment.Address(c.r.Context(), c.visitor, c.view.Flow, in)
+	hold()
+	if err != nil {
 		return err
 	}
 	return c.dispatch()

@@ -83,7 +83,10 @@ func (u *UI) ask(c *call, form *kit.Form, send func(context.Context, flow.Visito
 	if ok, err := u.screen(c, form, screening.Recover, page); !ok {
 		return err
 	}
-	if _, err := send(c.r.Context(), c.visitor, c.view.Flow, address); err != nil {
+	hold := u.even(c)
+	_, err := send(c.r.Context(), c.visitor, c.view.Flow, address)
+	hold()
+	if err != nil {
 		return err
 	}
 	return c.dispatch()

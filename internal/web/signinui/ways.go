@@ -20,7 +20,10 @@ func (u *UI) ways(c *call, form *kit.Form) error {
 	if ok, err := u.screen(c, form, screening.Recover, u.renderWays); !ok {
 		return err
 	}
-	if err := u.Recovery.Ways(c.r.Context(), c.visitor, c.view.Flow, address); err != nil {
+	hold := u.even(c)
+	err := u.Recovery.Ways(c.r.Context(), c.visitor, c.view.Flow, address)
+	hold()
+	if err != nil {
 		return err
 	}
 	return c.back("ways-sent")
