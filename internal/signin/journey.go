@@ -82,6 +82,7 @@ type scene struct {
 	flow   flow.Flow
 	live   *session.Session // nil for nobody
 	status account.Status   // of its account; "" for nobody
+	holder holder           // of the session; zero for nobody
 	due    Step
 	why    Reason
 	now    time.Time
@@ -136,25 +137,32 @@ func (j *Journey) serviceOf(ctx context.Context, v flow.Visitor, fid id.Flow) (*
 
 // live is the session of a browser, nil when there is none that counts.
 func (j *Journey) live(tx *db.Tx, v flow.Visitor) (*session.Session, error) {
-	s, status, err := j.held(tx, v)
-	if err != nil || status != account.Active {
+	s, who, err := j.held(tx, v)
+	if err != nil || who.Status != account.Active {
 		return nil, err
 	}
 	return s, nil
 }
 
+// holder is whose session it is, read with it.
+type holder struct {
+	account.Account
+
+	main account.Email // zero for an account that is not active
+}
+
 // held is live for a journey, in which the owner of a merged or closing account proves
 // who they are, too.
-func (j *Journey) held(tx *db.Tx, v flow.Visitor) (*session.Session, account.Status, error) {
+func (j *Journey) held(tx *db.Tx, v flow.Visitor) (*session.Session, holder, error) {
 	found, err := j.Sessions.FindLive(tx, v.Session)
 	if err != nil || found.ID == "" {
-		return nil, "", err
+		return nil, holder{}, err
 	}
-	a, known, err := j.Accounts.ByID(tx, found.Account)
+	a, main, known, err := j.Accounts.WithMain(tx, found.Account)
 	if err != nil || !known || !a.Held() {
-		return nil, "", err
+		return nil, holder{}, err
 	}
-	return &found, a.Status, nil
+	return &found, holder{Account: a, main: main}, nil
 }
 
 // enter loads a flow and finds its place. It changes nothing.
@@ -168,10 +176,11 @@ func (j *Journey) enter(tx *db.Tx, v flow.Visitor, fid id.Flow, service *relying
 
 // place finds the step that is due in a flow.
 func (j *Journey) place(tx *db.Tx, v flow.Visitor, f flow.Flow, service *relyingparty.RelyingParty) (scene, error) {
-	live, status, err := j.held(tx, v)
+	live, who, err := j.held(tx, v)
 	if err != nil {
 		return scene{}, err
 	}
+	status := who.Status
 	p := Position{
 		Kind: f.State.Kind, Progress: f.State.Progress, RelyingParty: f.RelyingParty, Demand: f.State.Demand,
 		SelectAccount: f.State.SelectAccount, ForceConsent: f.State.ForceConsent, Finish: f.State.Finish, Agreed: true,
@@ -195,7 +204,7 @@ func (j *Journey) place(tx *db.Tx, v flow.Visitor, f flow.Flow, service *relying
 		p.Agreed = reason == connection.NotNeeded
 	}
 	due, why := Next(j.Table, p, tx.Now())
-	return scene{flow: f, live: live, status: status, due: due, why: why, now: tx.Now()}, nil
+	return scene{flow: f, live: live, status: status, holder: who, due: due, why: why, now: tx.Now()}, nil
 }
 
 // step is a request that is allowed at one step only: it loads the flow, refuses

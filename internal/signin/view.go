@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 
+	"parvis/internal/account"
 	"parvis/internal/db"
 	"parvis/internal/fault"
 	"parvis/internal/flow"
@@ -49,7 +50,7 @@ func (j *Journey) Open(ctx context.Context, v flow.Visitor, fid id.Flow) (View, 
 			}
 			out.NoPassword = !has
 		}
-		out.Person, err = j.person(tx, s.live)
+		out.Person, err = j.person(tx, s.live, s.holder)
 		if out.Reauth && out.Person != nil {
 			out.Address = out.Person.Address
 		}
@@ -113,11 +114,12 @@ func (j *Journey) view(s scene) View {
 func (j *Journey) Person(ctx context.Context, v flow.Visitor) (*Person, error) {
 	var out *Person
 	err := j.DB.Read(ctx, func(tx *db.Tx) error {
-		live, err := j.live(tx, v)
-		if err != nil {
+		live, who, err := j.held(tx, v)
+		if err != nil || who.Status != account.Active {
+			out = nil
 			return err
 		}
-		out, err = j.person(tx, live)
+		out, err = j.person(tx, live, who)
 		return err
 	})
 	if err != nil {
@@ -126,20 +128,21 @@ func (j *Journey) Person(ctx context.Context, v flow.Visitor) (*Person, error) {
 	return out, nil
 }
 
-func (j *Journey) person(tx *db.Tx, live *session.Session) (*Person, error) {
+// person is who is signed in, read with the session; the address of an account that is
+// not active is read beside.
+func (j *Journey) person(tx *db.Tx, live *session.Session, who holder) (*Person, error) {
 	if live == nil {
 		return nil, nil //nolint:nilnil // nobody is an ordinary answer
 	}
-	a, _, err := j.Accounts.ByID(tx, live.Account)
-	if err != nil {
-		return nil, err
-	}
-	to, err := j.Accounts.Mailbox(tx, live.Account)
-	if err != nil {
-		return nil, err
+	to := who.main.Address
+	if who.main.ID == "" {
+		var err error
+		if to, err = j.Accounts.Mailbox(tx, live.Account); err != nil {
+			return nil, err
+		}
 	}
 	return &Person{
-		Account: live.Account, Session: live.ID, Address: to.Written, Locale: a.Locale,
+		Account: live.Account, Session: live.ID, Address: to.Written, Locale: who.Locale,
 		Authenticated: live.Facts.AuthenticatedAt(), IdleEnds: live.IdleEndsAt, Ends: live.EndsAt,
 	}, nil
 }

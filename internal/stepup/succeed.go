@@ -64,13 +64,9 @@ func (j *Journey) stillDue(tx *db.Tx, g guess, s scene) (bool, error) {
 	return slices.ContainsFunc(list, func(w way) bool { return w.ID == g.way.ID }), err
 }
 
-// serviceOf is the waiting service as mails name it.
+// serviceOf is the waiting service as mails name it. A flow keeps its service for good.
 func (j *Journey) serviceOf(ctx context.Context, g guess) (notice.Service, error) {
-	s, err := j.look(ctx, func(tx *db.Tx) (scene, error) { return j.enter(tx, g.visitor, g.flow) })
-	if err != nil {
-		return notice.Service{}, err
-	}
-	p, err := j.Registry.Find(ctx, s.flow.RelyingParty)
+	p, err := j.Registry.Find(ctx, g.scene.flow.RelyingParty)
 	if err != nil {
 		return notice.Service{}, fmt.Errorf("stepup: %w", err)
 	}
