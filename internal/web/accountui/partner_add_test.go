@@ -14,7 +14,7 @@ func TestAPartnerIsAddedInTheSettings(t *testing.T) {
 	eachWithBank(t, func(t *testing.T, o owner, bank *webtest.Bank) {
 		o.proves(policy.Email)
 		o.Open("/settings").Must("settings", http.StatusOK)
-		o.FollowText(o.say("Add", "Ajouter")).Must("add-sign-in-partner", http.StatusOK).MustSay(o.say("Add Northland Bank", "Ajouter Banque du Northland"))
+		o.FollowText(o.say("Add", "Ajouter")).Must("add-sign-in-partner", http.StatusOK).MustSay(o.say("Add Northland Bank", "Ajouter le partenaire Banque du Northland"))
 		o.Submit("add-sign-in-partner").Must("partner-hand-off", http.StatusOK)
 		o.Follow("submit")
 		o.Open(bank.Answer(o.Person)).Must("add-partner", http.StatusOK).MustSay(email)

@@ -45,7 +45,7 @@ func TestAPartnerIsBlockedAndUnblockedInTheSettings(t *testing.T) {
 	eachWithBank(t, func(t *testing.T, o owner, _ *webtest.Bank) {
 		o.proves(policy.Email)
 		o.Open("/settings").Must("settings", http.StatusOK).MustSay(o.say("You do not sign in with this partner.", "Vous ne vous connectez pas avec ce partenaire."))
-		o.FollowText(o.say("Block", "Bloquer")).Must("block-partner", http.StatusOK).MustSay(o.say("Block Northland Bank?", "Bloquer Banque du Northland?"))
+		o.FollowText(o.say("Block", "Bloquer")).Must("block-partner", http.StatusOK).MustSay(o.say("Block Northland Bank?", "Bloquer le partenaire Banque du Northland?"))
 		o.Submit("block-partner").Must("settings", http.StatusOK).MustSay(
 			o.say("The sign-in partner is blocked.", "Le partenaire de connexion est bloqué."),
 			o.say("Blocked: nobody can add it", "Bloqué : personne ne peut l’ajouter"))

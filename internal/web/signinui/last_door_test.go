@@ -28,7 +28,7 @@ func TestTheSignInPageSaysHowSomebodySignedInLastTime(t *testing.T) {
 			h := webtest.Open(t, webtest.WithBank)
 			bank := h.OpenBank()
 			p := customer(h, bank, l, "sam@example.org")
-			byBank := say(l, "You signed in with Northland Bank here last time.", "votre connexion ici s’est faite avec Banque du Northland")
+			byBank := say(l, "You signed in with Northland Bank here last time.", "votre connexion ici s’est faite avec le partenaire Banque du Northland")
 			h.Advance(24 * time.Hour) // the session is over by itself
 
 			if page := p.Open(webtest.Authorize(webtest.Fishing)).Must("sign-in", http.StatusOK); !page.Has("last-door") {
