@@ -75,7 +75,7 @@ func TestABlockOfAPartnerThatIsGoneIsListedAndUnblocked(t *testing.T) {
 			t.Fatal("there is no way to unblock it")
 		}
 		address := page.Body[at : at+strings.Index(page.Body[at:], `"`)]
-		o.Open(address).Must("unblock-partner", http.StatusOK).MustSay(o.say("Unblock https://gone.example/idp?", "Débloquer https://gone.example/idp?"),
+		o.Open(address).Must("unblock-partner", http.StatusOK).MustSay(o.say("Unblock https://gone.example/idp?", "Débloquer le partenaire https://gone.example/idp?"),
 			o.say("Should it come back", "S’il revient"))
 		if page := o.Submit("unblock-partner").Must("settings", http.StatusOK); strings.Contains(page.Body, "gone.example") {
 			t.Error("it is still listed")
