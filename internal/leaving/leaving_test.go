@@ -197,7 +197,7 @@ func TestAnAccountThatIsDeletedIsClosedAtOnceAndErasedLater(t *testing.T) {
 			t.Error("it is not erased")
 		}
 		for _, to := range []string{own, other} {
-			if l := h.Latest(to); l.Kind != notice.KindRemoved || !strings.Contains(l.Text, "You removed your Parvis account") {
+			if l := h.Latest(to); l.Kind != notice.KindRemoved || !strings.Contains(l.Text, "You deleted your Parvis account") {
 				t.Errorf("%s was told %s", to, l.Kind)
 			}
 		}

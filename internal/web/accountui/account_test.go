@@ -22,14 +22,19 @@ func each(t *testing.T, test func(t *testing.T, h *webtest.House, p *webtest.Per
 	for _, l := range []string{"en-CA", "fr-CA"} {
 		t.Run(l, func(t *testing.T) {
 			h := webtest.Open(t, change...)
-			p := h.Person(l)
-			p.Open("/signin?start=create-account").Must("create-account", http.StatusOK)
-			p.Submit("create-account", "email", email, "terms", "yes").Must("confirm-email", http.StatusOK)
-			p.Submit("confirm-email", "code", h.Code(email)).Must("choose-password", http.StatusOK)
-			p.Submit("choose-password", "password", good).Must("connected-services", http.StatusOK)
-			test(t, h, p)
+			test(t, h, registered(h, l))
 		})
 	}
+}
+
+// registered is somebody who has just created an account.
+func registered(h *webtest.House, language string) *webtest.Person {
+	p := h.Person(language)
+	p.Open("/signin?start=create-account").Must("create-account", http.StatusOK)
+	p.Submit("create-account", "email", email, "terms", "yes").Must("confirm-email", http.StatusOK)
+	p.Submit("confirm-email", "code", h.Code(email)).Must("choose-password", http.StatusOK)
+	p.Submit("choose-password", "password", good).Must("connected-services", http.StatusOK)
+	return p
 }
 
 func TestAServiceIsListedFromTheFirstSignInAndCanBeDisconnected(t *testing.T) {

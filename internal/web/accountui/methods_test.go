@@ -39,9 +39,14 @@ func eachOwner(t *testing.T, test func(t *testing.T, o owner)) {
 // eachOwnerOnBoth is eachOwner on both engines.
 func eachOwnerOnBoth(t *testing.T, test func(t *testing.T, o owner)) {
 	t.Helper()
-	webtest.OnEachEngine(t, func(t *testing.T, on func(*config.Config)) {
-		each(t, func(t *testing.T, h *webtest.House, p *webtest.Person) { test(t, owner{p, h, t}) }, on)
-	})
+	for _, l := range []string{"en-CA", "fr-CA"} {
+		t.Run(l, func(t *testing.T) {
+			webtest.OnEachEngine(t, func(t *testing.T, on func(*config.Config)) {
+				h := webtest.Open(t, on)
+				test(t, owner{registered(h, l), h, t})
+			})
+		})
+	}
 }
 
 func (o owner) write(do func(tx *db.Tx) error) {
