@@ -4,12 +4,16 @@ import (
 	"parvis/internal/db"
 	"parvis/internal/grant"
 	"parvis/internal/owner"
+	"parvis/internal/ratelimit"
+	"parvis/internal/relyingparty"
 )
 
 // Journey shows and ends the sessions of who is signed in. All fields are needed. Safe
 // for concurrent use.
 type Journey struct {
-	DB     *db.DB
-	Owners owner.Owners
-	Grants grant.Grants
+	DB       *db.DB
+	Owners   owner.Owners
+	Grants   grant.Grants
+	Registry *relyingparty.Registry
+	Limiter  *ratelimit.Limiter
 }

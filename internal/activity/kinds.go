@@ -30,11 +30,19 @@ func Sorts() map[audit.Name]Sort {
 		audit.AccountClosing:            Change,
 		audit.AccountKept:               Change,
 		audit.AccountDataGiven:          Change,
+		audit.AccountSecuring:           Change,
+		audit.AccountSecured:            Change,
 		audit.AccountMerged:             Change,
 		audit.AccountMergeUndone:        Change,
 		audit.AccountMergeFinished:      Change,
 		audit.AccountLocaleChanged:      Change,
 
+		audit.AddressAsked:       Told,
+		audit.AddressWanted:      Attempt,
+		audit.AddressAdded:       Change,
+		audit.AddressRemoved:     Change,
+		audit.AddressMain:        Change,
+		audit.AddressRestored:    Change,
 		audit.AddressProofSent:   Hidden, // half of what was asked for
 		audit.AddressProofUsed:   Hidden, // half of what was done with it
 		audit.AddressProofFailed: Attempt,
@@ -84,6 +92,7 @@ func Sorts() map[audit.Name]Sort {
 		audit.DeviceRemembered:       Hidden, // marks the sign-in as one with a new device
 
 		audit.ConsentGiven:     Change,
+		audit.ConsentAddress:   Change,
 		audit.ConsentDeclined:  Change,
 		audit.ConsentWithdrawn: Change,
 		audit.SubjectRetired:   Hidden, // half of what is told otherwise
@@ -123,6 +132,7 @@ func Sorts() map[audit.Name]Sort {
 		audit.ContactSent:              Hidden, // of no account
 		audit.MailRefused:              Attempt,
 		audit.TextRefused:              Attempt,
+		audit.ChallengeMailed:          Hidden, // the mail itself tells
 		audit.LimitReached:             Hidden, // of no account
 		audit.OperatorAccountShown:     Told,   // people may know who looked at their account
 		audit.OperatorAccountUnlocked:  Hidden, // half of password.unlocked

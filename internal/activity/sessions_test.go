@@ -33,7 +33,7 @@ func each(t *testing.T, test func(t *testing.T, h house), options ...journeytest
 	t.Helper()
 	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
 		test(t, house{House: h, j: &activity.Journey{
-			DB: h.DB, Grants: h.Signin.Grants,
+			DB: h.DB, Grants: h.Signin.Grants, Registry: h.Registry, Limiter: h.Signin.Limiter,
 			Owners: h.Signin.Owners,
 		}})
 	}, options...)

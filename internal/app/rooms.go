@@ -127,7 +127,7 @@ func (h *House) journeys(Options) error {
 		DB: h.DB, Upstreams: h.Upstreams, Links: h.Links, Leavings: h.Leavings, Answers: handover.Answers{DB: h.DB, Keys: h.Keys},
 		Sessions: h.Sessions, Audit: h.Audit, Limiter: h.Limiter,
 	}
-	h.Activity = &activity.Journey{DB: h.DB, Owners: h.Owners, Grants: h.Grants}
+	h.Activity = &activity.Journey{DB: h.DB, Owners: h.Owners, Grants: h.Grants, Registry: h.Registry, Limiter: h.Limiter}
 	h.Screening = &screening.Journey{
 		DB: h.DB, Accounts: h.Accounts, Sessions: h.Sessions, Outbox: h.Outbox, Audit: h.Audit, Limiter: h.Limiter,
 		Challenges: &challenge.Challenges{DB: h.DB, Keys: h.Keys, Settings: h.Config.Challenge, Now: h.Now},

@@ -26,7 +26,7 @@ var owners = map[string]string{
 	"phone":           "internal/authenticator/phone", "phone_stop": "internal/authenticator/phone",
 	"backup_code": "internal/authenticator/backupcode", "backup_code_use": "internal/authenticator/backupcode",
 	"totp":    "internal/authenticator/totp",
-	"session": "internal/session", "device": "internal/session", "remembered_browser": "internal/session",
+	"session": "internal/session", "device": "internal/session", "remembered_browser": "internal/session", "new_sign_in": "internal/session", "alarm": "internal/session",
 	"flow":          "internal/flow",
 	"relying_party": "internal/relyingparty", "relying_party_revision": "internal/relyingparty",
 	"authorization_grant": "internal/grant", "access_token": "internal/grant", "used_assertion": "internal/grant",

@@ -27,6 +27,10 @@ const (
 	AccountRemovedUnactivated Name = "account.removed_unactivated"
 	// AccountClosed: an account was closed and its data erased.
 	AccountClosed Name = "account.closed"
+	// AccountSecuring: the owner said that something was not done by them: sessions, what services were given and known browsers ended; the reason says how (mail, signed in); data: sessions.
+	AccountSecuring Name = "account.securing"
+	// AccountSecured: the owner went through everything that could have been changed, and finished.
+	AccountSecured Name = "account.secured"
 	// AccountMerged: two accounts of one person were merged; recorded on both; data: merge, other.
 	AccountMerged Name = "account.merged"
 	// AccountMergeUndone: the merging of two accounts was undone; recorded on both; data: merge, other.

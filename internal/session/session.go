@@ -278,6 +278,8 @@ func (s Sessions) Erase(tx *db.Tx, account id.Account) error {
 		`DELETE FROM session WHERE account_id = $1`,
 		`DELETE FROM device WHERE account_id = $1`,
 		`DELETE FROM remembered_browser WHERE account_id = $1`,
+		`DELETE FROM new_sign_in WHERE account_id = $1`,
+		`DELETE FROM alarm WHERE account_id = $1`,
 	} {
 		if _, err := tx.Exec(query, account); err != nil {
 			return fmt.Errorf("session: erase: %w", err)
@@ -311,5 +313,9 @@ func (s Sessions) Purge(tx *db.Tx, limit int) (int64, error) {
 		return 0, fmt.Errorf("session: purge devices: %w", err)
 	}
 	r, err := s.purgeRemembered(tx, limit)
-	return n + m + r, err
+	if err != nil {
+		return 0, err
+	}
+	a, err := s.purgeAlarms(tx, limit)
+	return n + m + r + a, err
 }

@@ -22,6 +22,12 @@ type Settings struct {
 	// not asked there again; 0: people are not offered it. What services demand
 	// comes first: AAL2 is never reached by it.
 	Remember time.Duration `yaml:"remember"`
+	// NewDeviceMerge is how long sign-ins with devices that an account was not seen
+	// with are gathered before its owner is told of all of them in one message.
+	NewDeviceMerge time.Duration `yaml:"new_device_merge"`
+	// NewDeviceLink is how long the link "This wasn't me" of that message works. It ends
+	// every session, and does nothing else.
+	NewDeviceLink time.Duration `yaml:"new_device_link"`
 }
 
 // Preset gives the numbers of a named deployment: "parvis", "ontario" or "logingov".
@@ -33,6 +39,8 @@ func Preset(name string) Settings {
 		KeptFor:        24 * time.Hour,
 		DeviceLifetime: 180 * 24 * time.Hour,
 		Remember:       30 * 24 * time.Hour,
+		NewDeviceMerge: 5 * time.Minute,
+		NewDeviceLink:  10 * 24 * time.Hour,
 	}
 	if name == "logingov" {
 		s.Idle = 15 * time.Minute
@@ -61,6 +69,12 @@ func (s Settings) Problems() []string {
 	}
 	if s.Remember < 0 || s.Remember > s.DeviceLifetime || s.Remember > 0 && s.Remember < time.Hour {
 		out = append(out, fmt.Sprintf("remember is %v: choose between 1h and device_lifetime (%v), or 0 for never", s.Remember, s.DeviceLifetime))
+	}
+	if s.NewDeviceMerge < 0 || s.NewDeviceMerge > time.Hour {
+		out = append(out, fmt.Sprintf("new_device_merge is %v: choose between 0s and 1h", s.NewDeviceMerge))
+	}
+	if s.NewDeviceLink < time.Hour || s.NewDeviceLink > 30*24*time.Hour {
+		out = append(out, fmt.Sprintf("new_device_link is %v: choose between 1h and 720h", s.NewDeviceLink))
 	}
 	return out
 }

@@ -402,12 +402,5 @@ func (j *Journey) openSession(tx *db.Tx, v flow.Visitor, f flow.Flow, o opened, 
 	if err := j.Audit.Record(tx, event); err != nil || !j.Settings.NewBrowserMail {
 		return given, err
 	}
-	to, err := j.Accounts.Mailbox(tx, a.account.ID)
-	if err != nil {
-		return false, err
-	}
-	return given, j.Outbox.Queue(tx, notify.Message{
-		To: to.Written, Locale: a.account.Locale, Account: a.account.ID,
-		Data: notice.NewSignIn{Service: a.service.InMail(), Asked: notice.AskedBy(v.UserAgent, tx.Now())},
-	})
+	return given, j.Sessions.NoteNew(tx, session.NewSignIn{Account: a.account.ID, Service: f.RelyingParty, Browser: with.Browser, System: with.System})
 }

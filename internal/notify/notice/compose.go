@@ -223,11 +223,29 @@ func (d Unlocked) compose(w *writer) {
 	w.asked("done", d.Asked)
 }
 
+// toldSignIns is how many sign-ins one mail lists; it counts the others.
+const toldSignIns = 10
+
 func (d NewSignIn) compose(w *writer) {
 	w.open("new-sign-in")
-	w.named("new-sign-in.what", d.Service)
-	w.facts(d.Asked)
+	if len(d.Others) == 0 {
+		w.named("new-sign-in.what", d.Service)
+		w.facts(d.Asked)
+	} else {
+		w.say("new-sign-in.several", "count", len(d.Others)+1)
+		all := append([]SignIn{{Service: d.Service, Asked: d.Asked}}, d.Others...)
+		for _, one := range all[:min(len(all), toldSignIns)] {
+			w.facts(one.Asked)
+			if label := w.service(one.Service); label != "" {
+				last := &w.out.Body[len(w.out.Body)-1]
+				last.Facts = append(last.Facts, fact{Name: w.t("fact.service"), Value: plain(label)})
+			}
+		}
+	}
 	w.say("new-sign-in.you")
+	w.say("new-sign-in.not-you")
+	w.button("new-sign-in.button", "/wasnt-me/"+d.Token)
+	w.valid("proof.valid", d.Sent, d.Valid)
 	w.steps("notyou.password", "notyou.mailbox", "notyou.contact")
 }
 

@@ -224,10 +224,21 @@ type Unlocked struct {
 // Kind is KindUnlocked.
 func (Unlocked) Kind() Kind { return KindUnlocked }
 
-// NewSignIn tells the owner about a sign-in with a browser not seen before.
+// SignIn is one sign-in, on the way to a service or to none.
+type SignIn struct {
+	Service Service
+	Asked   Asked
+}
+
+// NewSignIn tells the owner about sign-ins with browsers not seen before. Its link opens
+// nothing: whoever presses the button there ends every session of the account.
 type NewSignIn struct {
 	Service Service
 	Asked   Asked
+	Others  []SignIn      // that came within a few minutes after the first one
+	Token   string        // secret of the link; goes to <base URL>/wasnt-me/<token>
+	Valid   time.Duration // how long the link works, counted from Sent
+	Sent    time.Time
 }
 
 // Kind is KindNewSignIn.

@@ -113,6 +113,7 @@ func (u *UI) Routes(mux *http.ServeMux) {
 	u.leavingRoutes(mux)
 	u.dataRoutes(mux)
 	u.activityRoutes(mux)
+	u.secureRoutes(mux)
 
 	mux.Handle("GET /session/ending", u.Site.Handle(u.ending))
 	mux.Handle("GET /session/ended", u.Site.Handle(u.ended))

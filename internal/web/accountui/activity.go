@@ -43,6 +43,7 @@ type activityRow struct {
 	Here    bool     // it happened in this session
 	New     bool     // a sign-in with a device that was not known
 	Warn    bool     // an attempt, or what needs attention
+	Report  bool     // it can be said to be somebody else's
 	Refused bool
 }
 
@@ -143,6 +144,7 @@ func (w eventWords) row(e activity.Entry, zone *time.Location) (activityRow, err
 		Title: w.title(e, service), Icon: w.icon(e), Clock: w.tr.Clock(e.At, zone), At: e.At, Here: e.Here && e.Sort != activity.Attempt,
 		New: e.New && !e.Here, Warn: e.Sort == activity.Attempt || e.New && !e.Here, Refused: e.Outcome == audit.Refused && e.Sort != activity.Attempt,
 	}
+	row.Report = !e.Here && (e.Sort == activity.Signing || e.Sort == activity.Change)
 	if device := e.Device.In(w.tr); device != "" {
 		row.Facts = append(row.Facts, device)
 	}
