@@ -88,6 +88,15 @@ func secondRequests() []request {
 		{"second-step", "wrong", did(func(w *traveller) (stepup.Result, error) {
 			return w.h.Stepup.Prove(w.h.T.Context(), w.Visitor, w.flow, "000000", true)
 		})},
+		{"lost-method", "send", func(w *traveller) error { return w.h.Reclaim.Send(w.h.T.Context(), w.Visitor, w.flow) }},
+		{"lost-method", "recover", func(w *traveller) error {
+			if err := w.h.Reclaim.Send(w.h.T.Context(), w.Visitor, w.flow); err != nil {
+				return err
+			}
+			r, err := w.h.Reclaim.Prove(w.h.T.Context(), w.Visitor, w.flow, w.newest(w.address))
+			w.Keep(r.Cookies)
+			return err
+		}},
 		{"set-up-method", "app", setUp(policy.App)},
 		{"set-up-method", "text", setUp(policy.Text)},
 		{"set-up-method", "backup codes", setUp(policy.Backup)},

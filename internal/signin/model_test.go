@@ -356,7 +356,7 @@ func TestAForeignFlowTakesNoRequest(t *testing.T) {
 			foreign := &traveller{Browser: h.Browser(), h: h, flow: w.flow, address: "thief@example.org"}
 			forged := &traveller{Browser: w.Browser, h: h, flow: w.flow + "A", address: "thief@example.org"}
 			for _, r := range allRequests() {
-				if r.name == "link" || r.name == "undo-merge" { // they belong to no flow
+				if r.name == "link" || r.name == "undo-merge" || r.name == "keep-account" { // they belong to no flow
 					continue
 				}
 				for _, thief := range []*traveller{foreign, forged} {
