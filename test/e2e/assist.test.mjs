@@ -28,7 +28,7 @@ async function confirmLink(email, seen = []) {
 async function ask(page, email, about) {
   await page.goto(`${demo.issuer}/${page.lang}/contact`);
   await page.fill("form#contact [name=email]", email);
-  await page.selectOption("form#contact [name=about]", about);
+  await page.check(`form#contact [name=about][value=${about}]`);
   await submit(page, "contact");
   await at(page, "contact-sent");
 }

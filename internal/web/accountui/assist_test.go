@@ -51,7 +51,7 @@ func TestAnAccountWithoutPartnersHasNothingToRemove(t *testing.T) {
 	eachOwnerOnBoth(t, func(t *testing.T, o owner) {
 		o.Open("/contact").Must("contact", http.StatusOK)
 		o.Submit("contact", "email", email, "about", "unlink", "message", "Please.").Must("contact-sent", http.StatusOK)
-		o.Open(o.assistLink()).Must("assist", http.StatusOK).MustSay(o.say("There is nothing to remove", "Il n’y a rien à retirer"))
+		o.Open(o.assistLink()).Must("assist", http.StatusOK).MustSay(o.say("There is nothing to remove", "Il n’y a rien à supprimer"))
 		o.Open("/contact")
 		o.h.Advance(0)
 		o.Submit("contact", "email", email, "about", "close").Must("contact-sent", http.StatusOK)

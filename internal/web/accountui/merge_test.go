@@ -132,7 +132,7 @@ func TestSignInPartnersThatMoveAreNamed(t *testing.T) {
 			o.write(func(tx *db.Tx) error {
 				return h.Links.Link(tx, upstream.NewLinkID(), owns, webtest.BankOrigin, "customer-2")
 			})
-			named := o.say("Northland Bank (linked ", "Banque du Northland (lié le ")
+			named := o.say("Northland Bank (linked ", "Banque du Northland (depuis le ")
 			o.toBoth(rose, alsoGood).Must("merge-both", http.StatusOK).MustSay(named, o.say("Sign-in partners that move", "Partenaires de connexion transférés"))
 			o.Submit("merge-both").Must("settings", http.StatusOK).MustSay(named, o.say("are added to this one", "seront ajoutés à celui-ci"))
 		})

@@ -231,7 +231,7 @@ func TestThePublicPagesTellOfTheMethodsThatAreOffered(t *testing.T) {
 		p.Open("/fr/preuves").MustSay("Application d'authentification", "Message texte (SMS)", "Appel vocal", "Codes de récupération", "9 minutes", "14 minutes",
 			"transférer votre numéro", "Si vous perdez votre téléphone", "Quand vous changez de téléphone", "25 jours", "après 47 heures", "attendez ensuite 46 heures", "pendant 45 heures")
 		p.Open("/en/help").MustSay("Why am I asked for a second step?", "No. A code by e-mail is enough for many services", "I cannot scan the QR code", "How do I remove a method?")
-		p.Open("/fr/aide").MustSay("Pourquoi me demande-t-on une deuxième étape?", "Je ne peux pas lire le code QR", "Comment supprimer une méthode?")
+		p.Open("/fr/aide").MustSay("Pourquoi me demande‑t‑on une deuxième étape?", "Je ne peux pas lire le code QR", "Comment supprimer une méthode?")
 	})
 }
 
