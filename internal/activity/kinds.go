@@ -19,7 +19,7 @@ const (
 // are the halves of what another event tells already (a session that starts with a
 // sign-in, a code that is redeemed after it was given), what concerns no person (keys,
 // partners, operators' commands), and what ends the account itself.
-func Sorts() map[audit.Name]Sort {
+func Sorts() map[audit.Name]Sort { //nolint:funlen // a table
 	return map[audit.Name]Sort{
 		audit.AccountCreated:            Change,
 		audit.AccountAddressTaken:       Attempt,
