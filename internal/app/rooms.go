@@ -79,7 +79,7 @@ func (h *House) journeys(Options) error {
 	h.Owners = owner.Owners{Accounts: h.Accounts, Sessions: h.Sessions, Table: h.Table, Outbox: h.Outbox, Audit: h.Audit}
 	h.Signin = &signin.Journey{
 		DB: h.DB, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs,
-		Passwords: h.Passwords, Hasher: h.Hasher, Table: h.Table, Sessions: h.Sessions, Owners: h.Owners,
+		Passwords: h.Passwords, Leaked: h.Policy.Leaked, Hasher: h.Hasher, Table: h.Table, Sessions: h.Sessions, Owners: h.Owners,
 		Connections: h.Connections, Grants: h.Grants, Upstreams: h.Upstreams, Links: h.Links, Answers: handover.Answers{DB: h.DB, Keys: h.Keys}, Leavings: h.Leavings, Registry: h.Registry, Outbox: h.Outbox,
 		Audit: h.Audit, Limiter: h.Limiter, Settings: h.Config.Signin,
 	}

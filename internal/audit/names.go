@@ -79,6 +79,8 @@ const (
 	PasswordSet Name = "password.set"
 	// PasswordChanged: the password was changed by its signed-in owner.
 	PasswordChanged Name = "password.changed"
+	// PasswordLeaked: the password with which somebody signed in is known from a leak; its owner was told, once.
+	PasswordLeaked Name = "password.leaked"
 	// PasswordFailed: a password did not match, or there is no such account; the address is personal.
 	PasswordFailed Name = "password.failed"
 	// PasswordLocked: too many failures in a row locked the password of an address.

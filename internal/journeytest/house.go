@@ -100,6 +100,9 @@ type House struct {
 	Leaving     *leaving.Journey
 	Leavings    handover.Leavings
 
+	// LeakedPassword is one that is known from a leak when somebody signs in with it.
+	LeakedPassword string
+
 	statements *atomic.Int64
 }
 
@@ -199,7 +202,8 @@ func build(t testing.TB, d *db.DB, clock *dbtest.Clock, p plan) *House {
 	h.Links = upstream.Links{Keys: keys, Audit: h.Audit}
 	h.Owners = owner.Owners{Accounts: h.Accounts, Sessions: h.Sessions, Table: h.Table, Outbox: outbox, Audit: h.Audit}
 	h.Signin = &signin.Journey{
-		DB: d, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs, Passwords: passwords,
+		Leaked: func(typed string) bool { return typed == h.LeakedPassword },
+		DB:     d, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs, Passwords: passwords,
 		Hasher: h.Hasher, Table: h.Table, Sessions: h.Sessions, Owners: h.Owners, Connections: connections, Grants: grants, Upstreams: h.Upstreams, Links: h.Links, Answers: handover.Answers{DB: d, Keys: h.Keys}, Leavings: h.Leavings, Registry: h.Registry,
 		Outbox: outbox, Audit: h.Audit, Limiter: limiter, Settings: p.signin,
 	}

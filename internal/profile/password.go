@@ -19,8 +19,9 @@ import (
 
 // PasswordView is what the page of a new password shows.
 type PasswordView struct {
-	First bool // the account has none yet
-	Fresh bool // it can be chosen now; else the person proves first who they are
+	First  bool // the account has none yet
+	Leaked bool // it is known from a leak
+	Fresh  bool // it can be chosen now; else the person proves first who they are
 }
 
 // PasswordPage reads what the page shows. Fault Denied when nobody is signed in.
@@ -31,11 +32,11 @@ func (j *Journey) PasswordPage(ctx context.Context, v flow.Visitor) (PasswordVie
 		if err != nil {
 			return err
 		}
-		_, has, err := j.Passwords.Get(tx, who.ID)
+		kept, has, err := j.Passwords.Get(tx, who.ID)
 		if err != nil {
 			return err
 		}
-		out.First = !has
+		out.First, out.Leaked = !has, !kept.LeakedAt.IsZero()
 		_, err = j.Owners.Fresh(tx, v)
 		out.Fresh = err == nil
 		if fault.Is(err, fault.Denied) {

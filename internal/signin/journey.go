@@ -48,6 +48,7 @@ type Journey struct {
 	Outbox      *notify.Outbox
 	Audit       *audit.Log
 	Limiter     *ratelimit.Limiter
+	Leaked      func(password string) bool // whether a password is known from a leak: password.Policy.Leaked
 	Settings    Settings
 }
 

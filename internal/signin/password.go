@@ -28,6 +28,7 @@ type attempt struct {
 	counted  account.Addr    // by which its failures are counted, see account.Accounts.Counted
 	account  account.Account // zero when nobody has the address
 	password password.Stored // zero when there is no password to compare with
+	leaked   bool            // the right password is known from a leak
 	device   []byte          // digest of a browser known to the account, nil for others
 	service  *relyingparty.RelyingParty
 }
@@ -77,6 +78,7 @@ func (j *Journey) Password(ctx context.Context, v flow.Visitor, fid id.Flow, for
 	if !ok {
 		return j.wrong(ctx, v, fid, a, key)
 	}
+	a.leaked = j.Leaked(form.Password) // outside of every transaction
 	return j.succeed(ctx, v, fid, a, key, upgraded)
 }
 
@@ -317,6 +319,9 @@ func (j *Journey) succeed(ctx context.Context, v flow.Visitor, fid id.Flow, a at
 		if err := j.Attempts.Clear(tx, key); err != nil {
 			return err
 		}
+		if err := j.tellLeaked(tx, v, f, a); err != nil {
+			return err
+		}
 		if upgraded != "" {
 			if _, err := j.Passwords.Replace(tx, a.account.ID, a.password, upgraded); err != nil {
 				return err
@@ -341,6 +346,22 @@ func (j *Journey) succeed(ctx context.Context, v flow.Visitor, fid id.Flow, a at
 		return j.wrong(ctx, v, fid, a, key)
 	}
 	return Result{Outcome: SignedIn, Cookies: j.cookies(o, a, policy.DoorPassword)}, nil
+}
+
+// tellLeaked tells the owner, once, that the password with which they sign in is known
+// from a leak. The settings say so, too, until another one is chosen.
+func (j *Journey) tellLeaked(tx *db.Tx, v flow.Visitor, f flow.Flow, a attempt) error {
+	if !a.leaked {
+		return nil
+	}
+	first, err := j.Passwords.Leaked(tx, a.account.ID, a.password)
+	if err != nil || !first {
+		return err
+	}
+	if err := j.Audit.Record(tx, f.Event(audit.PasswordLeaked, v, a.account.ID, "")); err != nil {
+		return err
+	}
+	return j.mail(tx, a.account.ID, notice.PasswordLeaked{Asked: notice.AskedBy(v.UserAgent, tx.Now())})
 }
 
 // stale reports whether what was compared no longer holds.

@@ -33,6 +33,7 @@ type Stored struct {
 	Authenticator authenticator.ID
 	Verifier      string    // PHC string
 	SetAt         time.Time // when the owner chose it
+	LeakedAt      time.Time // when it was found among passwords from leaks; zero: it was not
 	Row           int64     // version of the row, for Replace
 }
 
@@ -48,8 +49,8 @@ type Passwords struct {
 func (p Passwords) Get(tx *db.Tx, account id.Account) (Stored, bool, error) {
 	var out Stored
 	var sealed []byte
-	err := tx.QueryRow(`SELECT authenticator_id, verifier, set_at, row_version FROM password WHERE account_id = $1`, account).
-		Scan(&out.Authenticator, &sealed, db.ScanTime(&out.SetAt), &out.Row)
+	err := tx.QueryRow(`SELECT authenticator_id, verifier, set_at, leaked_at, row_version FROM password WHERE account_id = $1`, account).
+		Scan(&out.Authenticator, &sealed, db.ScanTime(&out.SetAt), db.NullTime(&out.LeakedAt), &out.Row)
 	if errors.Is(err, db.ErrNoRows) {
 		return Stored{}, false, nil
 	}
@@ -80,7 +81,7 @@ func (p Passwords) Set(tx *db.Tx, account id.Account, bound authenticator.ID, ve
 		return err
 	}
 	sealed := p.Keys.Seal("password", "verifier", string(account), []byte(verifier))
-	n, err := tx.Exec(`UPDATE password SET verifier = $1, pepper = $2, set_at = $3, row_version = row_version + 1 WHERE account_id = $4`,
+	n, err := tx.Exec(`UPDATE password SET verifier = $1, pepper = $2, set_at = $3, leaked_at = NULL, row_version = row_version + 1 WHERE account_id = $4`,
 		sealed, pepper, db.Millis(tx.Now()), account)
 	if err != nil {
 		return fmt.Errorf("password: change: %w", err)
@@ -94,6 +95,17 @@ func (p Passwords) Set(tx *db.Tx, account id.Account, bound authenticator.ID, ve
 		return fmt.Errorf("password: set: %w", err)
 	}
 	return authenticator.Authenticators{}.Bind(tx, authenticator.Authenticator{ID: bound, Account: account, Type: authenticator.Password})
+}
+
+// Leaked notes that a password which was read is known from a leak; true once for each
+// password: then tell the owner. False when it was changed since it was read.
+func (p Passwords) Leaked(tx *db.Tx, account id.Account, read Stored) (bool, error) {
+	n, err := tx.Exec(`UPDATE password SET leaked_at = $1 WHERE account_id = $2 AND row_version = $3 AND leaked_at IS NULL`,
+		db.Millis(tx.Now()), account, read.Row)
+	if err != nil {
+		return false, fmt.Errorf("password: note leak: %w", err)
+	}
+	return n == 1, nil
 }
 
 // Replace stores a stronger verifier of the same password, or one with the newest

@@ -184,6 +184,15 @@ func (d PasswordChanged) compose(w *writer) {
 	w.asked("done", d.Asked)
 }
 
+func (d PasswordLeaked) compose(w *writer) {
+	w.open("leaked")
+	w.say("leaked.what")
+	w.say("leaked.how")
+	w.button("leaked.button", "/settings/password")
+	w.steps("notyou.password-now", "notyou.contact")
+	w.asked("done", d.Asked)
+}
+
 func (d Locked) compose(w *writer) {
 	w.open("locked", "count", d.Failures)
 	w.say("locked.why", "count", d.Failures)

@@ -20,6 +20,7 @@ const (
 	KindResetPassword       Kind = "reset-password"
 	KindResetNoAccount      Kind = "reset-no-account"
 	KindPasswordChanged     Kind = "password-changed"
+	KindPasswordLeaked      Kind = "password-leaked"
 	KindLocked              Kind = "locked"
 	KindUnlock              Kind = "unlock"
 	KindUnlockNoAccount     Kind = "unlock-no-account"
@@ -177,6 +178,13 @@ type PasswordChanged struct {
 
 // Kind is KindPasswordChanged.
 func (PasswordChanged) Kind() Kind { return KindPasswordChanged }
+
+// PasswordLeaked tells the owner that the password with which they signed in is known from
+// a leak at another site.
+type PasswordLeaked struct{ Asked Asked }
+
+// Kind is KindPasswordLeaked.
+func (PasswordLeaked) Kind() Kind { return KindPasswordLeaked }
 
 // Locked tells the owner, once per lock, that the password route is closed (R28).
 type Locked struct {

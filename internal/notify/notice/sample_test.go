@@ -90,6 +90,7 @@ func samples() []sample {
 		{"addresses-restored-others", AddressesRestored{Main: "s•••m@example.com", Asked: near}},
 		{"addresses-restored-removed", AddressesRestored{Removed: true, Asked: near}},
 		{"password-set-reset", PasswordChanged{Reset: true, First: true, Partners: 1, Asked: near}},
+		{"password-leaked", PasswordLeaked{Asked: near}},
 		{"password-set", PasswordChanged{First: true, Partners: 1, Asked: near}},
 		{"locked", Locked{Failures: 5, Asked: near}},
 		{"locked-one", Locked{Failures: 1, Asked: Asked{At: at, Place: "Northport"}}},

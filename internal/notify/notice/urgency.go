@@ -36,7 +36,7 @@ func Priority(k Kind) int {
 		KindAssistConfirm, KindConfirmAddress, KindAddressInUse,
 		KindLostWaits, KindLostSoon, KindLostOpen, KindLostDone:
 		return 0
-	case KindPasswordChanged, KindLocked, KindUnlocked, KindNewSignIn, KindRemoved, KindMethodAdded,
+	case KindPasswordChanged, KindPasswordLeaked, KindLocked, KindUnlocked, KindNewSignIn, KindRemoved, KindMethodAdded,
 		KindMethodRemoved, KindMethodWaits, KindMethodDisabled, KindBackupCodesMade, KindBackupCodeUsed, KindBackupCodesUsedUp,
 		KindBrowserRemembered, KindPartnerLinked, KindPartnerUnlinked, KindPartnerBlocked, KindPartnerUnblocked,
 		KindAddressAdded, KindAddressRemoved, KindMainAddress, KindAddressesRestored,

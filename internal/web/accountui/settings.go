@@ -29,6 +29,7 @@ type settingsPage struct {
 	Addresses int      // beside the main one
 	Waiting   int      // that are to be confirmed
 	Services  int      // that are connected
+	Leaked    bool     // the password is known from a leak
 	Password  bool     // there is one; else it can be set
 	Language  string   // of the account
 	Methods   []string // what the first of the security methods are called
@@ -102,6 +103,11 @@ func (u *UI) counts(c *call, data *settingsPage) error {
 		return err
 	}
 	data.Addresses, data.Waiting = len(view.Emails)-1, len(view.Waiting)
+	password, err := u.Profile.PasswordPage(c.r.Context(), c.visit.Visitor)
+	if err != nil {
+		return err
+	}
+	data.Leaked = password.Leaked
 	services, err := u.Signin.Services(c.r.Context(), c.visit.Visitor)
 	data.Services = len(services)
 	return err
