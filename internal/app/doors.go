@@ -60,7 +60,7 @@ func (h *House) doors(Options) error {
 			LinkValid: c.Account.ProofLifetime, ResetValid: c.Account.ProofLifetime, ActivateWithin: c.Account.UnactivatedAfter,
 			Attempts: c.Account.MaxFailures, SessionIdle: c.Session.Idle, SessionAbsolute: c.Session.Absolute,
 			ConsentLife: c.OIDC.Connection.ConsentLife, MailFrom: c.Mail.From, PasswordRules: h.passwordRules,
-			Methods: h.Table.Usable(), CodeValid: c.Methods.Code.Lifetime, EmailCodeValid: c.Methods.Code.EmailLifetime, PartnerValid: c.Account.PartnerProofLifetime, Aside: merging.AsideFor,
+			Methods: h.Table.Usable(), CodeValid: c.Methods.Code.Lifetime, EmailCodeValid: c.Methods.Code.EmailLifetime, PartnerValid: c.Account.PartnerProofLifetime, Aside: merging.AsideFor, Closing: c.Leaving.Wait,
 			Always: h.Table.Always(), Remember: c.Session.Remember, Check: c.Challenge.CodeLifetime, CheckDigits: c.Challenge.CodeDigits,
 			CoolingOff: h.Table.CoolingOff(), RecoveryWait: c.Policy.RecoveryWait, RecoveryOpen: h.Table.RecoveryOpen(),
 		},

@@ -275,8 +275,12 @@ func (j *Journey) readServices(tx *db.Tx, a id.Account, named names, out *Data) 
 		return err
 	}
 	for _, c := range list {
+		chosen, _, err := j.Owners.Accounts.AddressOf(tx, a, c.Address)
+		if err != nil {
+			return err
+		}
 		out.Services = append(out.Services, ServiceData{
-			Service: string(c.RelyingParty), Name: named.service(c.RelyingParty), Shared: c.Claims, Since: utc(c.Since), AgreedAt: utc(c.ConsentedAt), UsedAt: utc(c.LastUsed),
+			Service: string(c.RelyingParty), Name: named.service(c.RelyingParty), Shared: c.Claims, Address: chosen.Address.Written, Since: utc(c.Since), AgreedAt: utc(c.ConsentedAt), UsedAt: utc(c.LastUsed),
 		})
 	}
 	ids, err := j.Connections.Identifiers(tx, a)

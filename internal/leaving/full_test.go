@@ -74,6 +74,13 @@ func full(t testing.TB, h *journeytest.House) somebody {
 		if err := h.Lifecycle.Connections.Used(tx, a.ID, journeytest.Permits); err != nil {
 			return err
 		}
+		all, err := h.Accounts.Addresses(tx, a.ID)
+		if err != nil {
+			return err
+		}
+		if _, err := h.Lifecycle.Connections.Share(tx, a.ID, journeytest.Licences, all[0].ID); err != nil {
+			return err
+		}
 		return h.Lifecycle.Grants.EndConnection(tx, a.ID, journeytest.Licences)
 	})
 	if !counts(t, h, token) {

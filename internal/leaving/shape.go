@@ -129,6 +129,7 @@ type ServiceData struct {
 	Service  string    `json:"service"`
 	Name     i18n.Text `json:"name,omitempty"`
 	Shared   []string  `json:"shared"`
+	Address  string    `json:"address,omitempty"` // that the service is told, when it was chosen
 	Since    time.Time `json:"since"`
 	AgreedAt time.Time `json:"agreed_at"`
 	UsedAt   time.Time `json:"used_at,omitzero"`

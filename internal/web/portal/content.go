@@ -41,6 +41,7 @@ type Content struct {
 	Phone      bool     // there are codes by text or call
 	Always     bool     // every sign-in asks for a second step
 	EmailCode  string   // how long a code by e-mail works as a second step, in words; "" when it is none
+	Closing    string   // how long an account that its owner deletes can be kept, in words
 	Aside      string   // how long a session may be set aside, in words
 	PartnerFor string   // how long the code works for who comes from a sign-in partner, in words; "" without partners
 	CoolingOff string   // how long a method in place of lost ones does not count in full, in words
@@ -81,7 +82,7 @@ func (p *Portal) content(r *http.Request) (*Content, error) {
 		MailFrom: n.MailFrom, Intro: s.Intro.In(lang), Identity: s.Identity.In(lang),
 		Privacy: paragraphs(s.Privacy.In(lang)), Terms: paragraphs(s.Terms.In(lang)), Services: departments,
 		LinkValid: tr.Duration(n.LinkValid), ResetValid: tr.Duration(n.ResetValid), ActivateWithin: tr.Duration(n.ActivateWithin),
-		Idle: tr.Duration(n.SessionIdle), Absolute: tr.Duration(n.SessionAbsolute), Consent: tr.Duration(n.ConsentLife), Aside: tr.Duration(n.Aside),
+		Idle: tr.Duration(n.SessionIdle), Absolute: tr.Duration(n.SessionAbsolute), Consent: tr.Duration(n.ConsentLife), Aside: tr.Duration(n.Aside), Closing: tr.Duration(n.Closing),
 		CoolingOff: tr.Duration(n.CoolingOff), RecoveryWait: tr.Duration(n.RecoveryWait), RecoveryOpen: tr.Duration(n.RecoveryOpen),
 		Attempts: n.Attempts, Rules: n.PasswordRules(tr), Paths: map[string]string{},
 	}

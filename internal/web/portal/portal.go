@@ -45,6 +45,7 @@ type Numbers struct {
 	CodeValid       time.Duration              // code by text or call
 	EmailCodeValid  time.Duration              // code by e-mail, as a second step
 	Aside           time.Duration              // how long a session may be set aside to merge two accounts
+	Closing         time.Duration              // how long an account that its owner deletes can be kept
 	CoolingOff      time.Duration              // how long a method in place of lost ones does not count in full
 	RecoveryWait    time.Duration              // how long who proves nothing but the mailbox waits, when every method is lost
 	RecoveryOpen    time.Duration              // how long the link then works
