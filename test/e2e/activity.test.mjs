@@ -106,3 +106,47 @@ for (const kind of kinds) {
     await page.context().close();
   });
 }
+
+for (const kind of kinds) {
+  const how = `${kind.lang}, ${kind.width} px${kind.dark ? ", dark" : ""}${kind.script === false ? ", without script" : ""}`;
+  test(`an account is secured from the mail and from its pages (${how})`, async () => {
+    const { page, email } = await account(kind, "somebody-who-was-it-not");
+    const stranger = await elsewhere(kind, email);
+    await demo.advance("6m");
+    let link;
+    for (let i = 0; i < 100 && !link; i++) {
+      link = (await demo.mails(email)).flatMap((m) => m.links).find((l) => l.includes("/wasnt-me/"));
+      if (!link) await new Promise((r) => setTimeout(r, 300));
+    }
+    assert.ok(link, "the owner is told of the new device");
+    const reader = await person(browser, kind);
+    await reader.goto(link);
+    await at(reader, "wasnt-me");
+    await sound(reader);
+    await reader.locator("form#wasnt-me #submit").click();
+    await at(reader, "wasnt-me-done");
+    await sound(reader);
+    await reader.goto(link);
+    await at(reader, "wasnt-me");
+    await sound(reader, "used");
+    for (const other of [page, stranger]) {
+      await other.goto(`${demo.issuer}/services`);
+      await at(other, "session-ended");
+    }
+    await stranger.context().close();
+    await page.context().close();
+    await reader.click("#check");
+    const sent = await codesTo(demo, email);
+    await signIn(reader, email, goodPassword);
+    if ((await reader.locator("form#one-time-code").count()) > 0) await enterCode(reader, await codeTo(demo, email, sent));
+    await at(reader, "secure");
+    await sound(reader);
+    await reader.locator("#services button").first().click();
+    await at(reader, "secure");
+    await sound(reader, "removed");
+    await reader.locator("form#secure-finish #submit").click();
+    await at(reader, "secured");
+    await sound(reader);
+    await reader.context().close();
+  });
+}
