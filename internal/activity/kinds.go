@@ -56,6 +56,7 @@ func Sorts() map[audit.Name]Sort { //nolint:funlen // a table
 		audit.SigninWaysRequested:     Told,
 		audit.PasswordUnlockRequested: Told,
 		audit.PasswordReset:           Change,
+		audit.PasswordLeaked:          Change,
 
 		audit.MethodBound:        Change,
 		audit.MethodRenamed:      Change,
