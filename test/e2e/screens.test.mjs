@@ -228,7 +228,7 @@ for (const kind of kinds) {
   test(`the account's pages are sound (${how})`, async () => {
     const page = await person(browser, kind);
     const active = demo.person("active");
-    await page.goto(`${demo.issuer}/signin`);
+    await page.goto(`${demo.issuer}/signin?lang=${kind.lang}`); // else the pages are in the account's language
     await at(page, "sign-in");
     await sound(page);
     await signIn(page, active.email, active.password);
