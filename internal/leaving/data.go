@@ -12,6 +12,7 @@ import (
 	"parvis/internal/authenticator"
 	"parvis/internal/authenticator/backupcode"
 	"parvis/internal/authenticator/lost"
+	"parvis/internal/authenticator/password"
 	"parvis/internal/authenticator/phone"
 	"parvis/internal/db"
 	"parvis/internal/flow"
@@ -209,8 +210,15 @@ func (j *Journey) readMethods(tx *db.Tx, a id.Account, _ names, out *Data) error
 	if err != nil {
 		return err
 	}
+	kept, _, err := password.Passwords{Keys: j.Owners.Accounts.Keys}.Get(tx, a)
+	if err != nil {
+		return err
+	}
 	for _, m := range list {
 		one := MethodData{Type: string(m.Type), Name: m.Name, AddedAt: utc(m.BoundAt), UsedAt: utc(m.UsedAt), FailedAt: utc(m.TriedAt())}
+		if m.ID == kept.Authenticator {
+			one.LeakedAt = utc(kept.LeakedAt)
+		}
 		if p, ok := numbers[m.ID]; ok {
 			one.Number, one.Prefers, one.NoTexts = p.Number.E164(), string(p.Prefers), p.Stopped
 		}

@@ -192,6 +192,13 @@ func fullMethods(t testing.TB, h *journeytest.House, a id.Account) []string {
 		if err := h.BackupCodes.Store(tx, a, codes); err != nil {
 			return err
 		}
+		kept, _, err := h.Signin.Passwords.Get(tx, a)
+		if err != nil {
+			return err
+		}
+		if _, err := h.Signin.Passwords.Leaked(tx, a, kept); err != nil {
+			return err
+		}
 		return h.BackupCodes.Reminded(tx, a)
 	})
 	if err := h.DB.WriteStatement(t.Context(), func(tx *db.Tx) error { _, err := h.Methods.Attempt(tx, a, app.ID); return err }); err != nil {

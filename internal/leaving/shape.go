@@ -64,6 +64,7 @@ type MethodData struct {
 	AddedAt         time.Time   `json:"added_at"`
 	UsedAt          time.Time   `json:"used_at,omitzero"`
 	FailedAt        time.Time   `json:"failed_at,omitzero"`
+	LeakedAt        time.Time   `json:"leaked_at,omitzero"`
 	Number          string      `json:"number,omitempty"`
 	Prefers         string      `json:"prefers,omitempty"`
 	NoTexts         bool        `json:"no_texts,omitempty"`
