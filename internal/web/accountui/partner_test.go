@@ -16,9 +16,9 @@ import (
 // created an account with a sign-in partner, and has no password.
 func eachCustomer(t *testing.T, test func(t *testing.T, o owner)) {
 	t.Helper()
-	webtest.OnEachEngine(t, func(t *testing.T, on func(*config.Config)) {
-		for _, l := range []string{"en-CA", "fr-CA"} {
-			t.Run(l, func(t *testing.T) {
+	for _, l := range []string{"en-CA", "fr-CA"} {
+		t.Run(l, func(t *testing.T) {
+			webtest.OnEachEngine(t, func(t *testing.T, on func(*config.Config)) { // each with a database of its own
 				h := webtest.Open(t, webtest.WithBank, on)
 				bank := h.OpenBank()
 				p := h.Person(l)
@@ -30,8 +30,8 @@ func eachCustomer(t *testing.T, test func(t *testing.T, o owner)) {
 				p.Submit("partner-create").Must("connected-services", http.StatusOK)
 				test(t, owner{p, h, t})
 			})
-		}
-	})
+		})
+	}
 }
 
 // link is the one link of the signed-in person's account.
