@@ -259,6 +259,15 @@ func (s Accounts) ChangeBy(tx *db.Tx, token string) (AddressChange, bool, error)
 	return c, true, nil
 }
 
+// Changing reports whether a change to an address of an account can still be taken back: the
+// addresses that are there now may be those of somebody else.
+func (s Accounts) Changing(tx *db.Tx, account id.Account) (bool, error) {
+	var n int64
+	err := tx.QueryRow(`SELECT COUNT(*) FROM address_change WHERE account_id = $1 AND ended_at IS NULL AND ends_at > $2`,
+		account, db.Millis(tx.Now())).Scan(&n)
+	return n > 0, wrap("look for changes of addresses", err)
+}
+
 // TakeBack gives an address its place as the main address again, once: false when that
 // was done already or its time is over. It removes the addresses that came to the account
 // in the time before the change in which it could have been taken back, or after it, for

@@ -76,7 +76,7 @@ func (h *House) domains(Options) error {
 
 // journeys builds what orchestrates the domains.
 func (h *House) journeys(Options) error {
-	h.Owners = owner.Owners{Accounts: h.Accounts, Sessions: h.Sessions, Table: h.Table, Outbox: h.Outbox, Audit: h.Audit}
+	h.Owners = owner.Owners{Accounts: h.Accounts, Sessions: h.Sessions, Grants: h.Grants, Table: h.Table, Outbox: h.Outbox, Audit: h.Audit}
 	h.Signin = &signin.Journey{
 		DB: h.DB, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs,
 		Passwords: h.Passwords, Leaked: h.Policy.Leaked, Hasher: h.Hasher, Table: h.Table, Sessions: h.Sessions, Owners: h.Owners,
@@ -90,7 +90,7 @@ func (h *House) journeys(Options) error {
 	}
 	h.Recovery = &recovery.Journey{
 		DB: h.DB, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs, Passwords: h.Passwords,
-		Policy: h.Policy, Hasher: h.Hasher, Table: h.Table, Sessions: h.Sessions, Links: h.Links, Upstreams: h.Upstreams, Registry: h.Registry, Outbox: h.Outbox,
+		Policy: h.Policy, Hasher: h.Hasher, Table: h.Table, Sessions: h.Sessions, Grants: h.Grants, Links: h.Links, Upstreams: h.Upstreams, Registry: h.Registry, Outbox: h.Outbox,
 		Audit: h.Audit, Limiter: h.Limiter, Words: h.names(),
 	}
 	h.Reclaim = &reclaim.Journey{
@@ -111,7 +111,7 @@ func (h *House) journeys(Options) error {
 	h.Profile = &profile.Journey{
 		DB: h.DB, Owners: h.Owners, Proofs: h.Proofs, Passwords: h.Passwords, Policy: h.Policy, Hasher: h.Hasher, Links: h.Links,
 		Limiter: h.Limiter, Langs: h.Config.Langs(), Words: h.names(),
-		Forget: h.Lifecycle.Forget, Grants: h.Grants, Connected: h.Connections,
+		Forget: h.Lifecycle.Forget, Unbind: h.Reclaim.Unbind, Grants: h.Grants, Connected: h.Connections,
 	}
 	h.Merging = &merging.Journey{
 		DB: h.DB, Accounts: h.Accounts, Merges: account.Merges{Settings: h.Config.Account}, Sessions: h.Sessions, Connections: h.Connections,

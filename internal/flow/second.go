@@ -74,7 +74,10 @@ func (s State) Turn(table policy.Table, facts policy.Facts, o policy.Owned, now 
 	if s.Demand.Sensitive && (s.SetUp == "" || !o.Cools(now)) {
 		s.Demand.Level = max(s.Demand.Level, table.Sensitive(o.All()).Level)
 	}
-	if s.Progress.Partner.Known(now) { // the account is proven through any door, to link one that the service takes
+	// While something was bound in place of lost methods, nothing else is: a partner would be
+	// a way in that the waiting time does not hold for.
+	links := s.Progress.Partner.Known(now) && !o.Cools(now)
+	if links { // the account is proven through any door, to link one that the service takes
 		s.Demand.Doors = policy.Doors{}
 	}
 	need := table.Next(s.Demand, facts, now)
@@ -96,7 +99,7 @@ func (s State) Turn(table policy.Table, facts policy.Facts, o policy.Owned, now 
 		return out.setUp(second.SetUp)
 	case need.Step != policy.StepNone || facts.First().IsZero():
 		return Turn{}
-	case s.Progress.Partner.Known(now):
+	case links:
 		// A new way in is bound like a method: on the best proof that the account can give.
 		out := Turn{Kind: TurnLink, Need: need}
 		if guard := table.Guard(s.Demand, facts, has, now); len(guard) > 0 {

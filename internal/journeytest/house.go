@@ -200,7 +200,7 @@ func build(t testing.TB, d *db.DB, clock *dbtest.Clock, p plan) *House {
 	outbox := h.post(keys)
 	h.banks(p.partners)
 	h.Links = upstream.Links{Keys: keys, Audit: h.Audit}
-	h.Owners = owner.Owners{Accounts: h.Accounts, Sessions: h.Sessions, Table: h.Table, Outbox: outbox, Audit: h.Audit}
+	h.Owners = owner.Owners{Accounts: h.Accounts, Sessions: h.Sessions, Grants: grants, Table: h.Table, Outbox: outbox, Audit: h.Audit}
 	h.Signin = &signin.Journey{
 		Leaked: func(typed string) bool { return typed == h.LeakedPassword },
 		DB:     d, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs, Passwords: passwords,
@@ -214,7 +214,7 @@ func build(t testing.TB, d *db.DB, clock *dbtest.Clock, p plan) *House {
 	}
 	h.Recovery = &recovery.Journey{
 		DB: d, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs, Passwords: passwords,
-		Policy: rules, Hasher: h.Hasher, Table: h.Table, Sessions: h.Sessions, Links: h.Links, Upstreams: h.Upstreams, Registry: h.Registry, Outbox: outbox, Audit: h.Audit,
+		Policy: rules, Hasher: h.Hasher, Table: h.Table, Sessions: h.Sessions, Grants: grants, Links: h.Links, Upstreams: h.Upstreams, Registry: h.Registry, Outbox: outbox, Audit: h.Audit,
 		Limiter: limiter, Words: []string{"Parvis"},
 	}
 	h.Reclaim = &reclaim.Journey{
@@ -234,7 +234,7 @@ func build(t testing.TB, d *db.DB, clock *dbtest.Clock, p plan) *House {
 	}
 	h.Profile = &profile.Journey{
 		DB: d, Owners: h.Owners, Proofs: h.Proofs, Passwords: passwords, Policy: rules, Hasher: h.Hasher, Links: h.Links, Limiter: limiter,
-		Langs: []i18n.Lang{"en", "fr"}, Words: []string{"Parvis"}, Forget: h.Lifecycle.Forget, Grants: grants, Connected: connections,
+		Langs: []i18n.Lang{"en", "fr"}, Words: []string{"Parvis"}, Forget: h.Lifecycle.Forget, Unbind: h.Reclaim.Unbind, Grants: grants, Connected: connections,
 	}
 	h.Departure = &departure.Journey{DB: d, Upstreams: h.Upstreams, Links: h.Links, Leavings: h.Leavings, Answers: handover.Answers{DB: d, Keys: keys}, Sessions: h.Sessions, Audit: h.Audit, Limiter: limiter}
 	h.Merging = &merging.Journey{

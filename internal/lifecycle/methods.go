@@ -67,6 +67,9 @@ func (l *Lifecycle) ResetMethods(tx *db.Tx, a id.Account) (int, error) {
 	if err := l.signOut(tx, a, "methods reset"); err != nil {
 		return 0, fmt.Errorf("lifecycle: reset methods: %w", err)
 	}
+	if err := l.Grants.EndAccount(tx, a); err != nil {
+		return 0, fmt.Errorf("lifecycle: reset methods: %w", err)
+	}
 	return len(list), l.tellRemoved(tx, owner, list)
 }
 

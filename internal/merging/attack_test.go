@@ -57,6 +57,34 @@ func TestOneProofAloneMergesNothing(t *testing.T) {
 	})
 }
 
+// Whoever changed an address may be somebody whom the owner can still stop.
+func TestAnAccountWhoseAddressWasChangedLatelyIsNotMerged(t *testing.T) {
+	for name, whose := range map[string]string{"first": stays, "second": second} {
+		t.Run(name, func(t *testing.T) {
+			journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+				w := accounts(t, h).prove(t)
+				d := account.NewChange()
+				write(t, h, func(tx *db.Tx) error {
+					addr, err := account.ParseAddress(whose)
+					if err != nil {
+						return err
+					}
+					a, _, err := h.Accounts.ByAddress(tx, addr)
+					if err != nil {
+						return err
+					}
+					main, _, err := h.Accounts.Main(tx, a.ID)
+					if err != nil {
+						return err
+					}
+					return h.Accounts.Note(tx, d, account.Demoted, main)
+				})
+				refused(t, h, "after a change of "+whose, w.held, w.Browser, fault.Conflict)
+			})
+		})
+	}
+}
+
 func TestAnAccountWithAnAppIsNotProvenByACodeByEmail(t *testing.T) {
 	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
 		h.Active(stays)

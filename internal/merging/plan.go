@@ -61,6 +61,7 @@ type Why string
 // The reasons.
 const (
 	HeldEnded Why = "error.merge.held"    // the account that stays is signed out, or was proven or set aside too long ago: begin anew
+	Moved     Why = "error.merge.address" // an address of one was changed lately: it can still be taken back
 	Same      Why = "error.merge.same"    // both are one account
 	Busy      Why = "error.merge.pending" // one of them is in another merging
 )
@@ -72,7 +73,7 @@ func Cause(err error) Why {
 		return ""
 	}
 	switch why := Why(e.Key); why {
-	case HeldEnded, Same, Busy:
+	case HeldEnded, Same, Busy, Moved:
 		return why
 	default:
 		return ""
@@ -81,7 +82,8 @@ func Cause(err error) Why {
 
 // proofs reads both accounts of a browser that holds both sessions. Fault Denied when
 // one of them is nobody's any more or its proofs are not fresh, Conflict when both are
-// one account (error.merge.same), or one is in another merging (error.merge.pending).
+// one account (error.merge.same), or one is in another merging (error.merge.pending), or an address of one was changed so
+// lately that it can still be taken back (error.merge.address).
 func (j *Journey) proofs(tx *db.Tx, held string, v flow.Visitor) (first, second side, err error) {
 	if held == "" || v.Session == "" {
 		return side{}, side{}, errNobody()
@@ -99,10 +101,21 @@ func (j *Journey) proofs(tx *db.Tx, held string, v flow.Visitor) (first, second 
 	if first.owner.ID == second.owner.ID {
 		return side{}, side{}, fault.New(fault.Conflict, string(Same))
 	}
-	if err := j.free(tx, first.owner.ID); err != nil {
-		return side{}, side{}, err
+	for _, a := range []id.Account{first.owner.ID, second.owner.ID} {
+		if err := j.free(tx, a); err != nil {
+			return side{}, side{}, err
+		}
+		// Whoever changed an address may have been somebody else, whom its owner can still
+		// stop; what was merged by then would be out of the owner's reach.
+		changing, err := j.Accounts.Changing(tx, a)
+		if err != nil {
+			return side{}, side{}, err
+		}
+		if changing {
+			return side{}, side{}, fault.New(fault.Conflict, string(Moved))
+		}
 	}
-	return first, second, j.free(tx, second.owner.ID)
+	return first, second, nil
 }
 
 // Plan shows a browser that holds the sessions of both accounts what merging them would

@@ -21,6 +21,7 @@ import (
 	"parvis/internal/db"
 	"parvis/internal/fault"
 	"parvis/internal/flow"
+	"parvis/internal/grant"
 	"parvis/internal/id"
 	"parvis/internal/notify"
 	"parvis/internal/notify/notice"
@@ -39,6 +40,7 @@ type Owner struct {
 type Owners struct {
 	Accounts account.Accounts
 	Sessions session.Sessions
+	Grants   grant.Grants
 	Table    policy.Table
 	Outbox   *notify.Outbox
 	Audit    *audit.Log
@@ -108,8 +110,8 @@ func Event(name audit.Name, v flow.Visitor, who Owner) audit.Event {
 	return audit.Event{Name: name, Account: who.ID, Session: who.Session.ID, Outcome: audit.Success, Personal: v.Personal("")}
 }
 
-// EndOthers ends the other live sessions of the account for which a test holds, and
-// records each with the reason why; it tells how many there were.
+// EndOthers ends the other live sessions of the account for which a test holds, with what
+// services were given in them, and records each with the reason why; it tells how many there were.
 func (o Owners) EndOthers(tx *db.Tx, v flow.Visitor, who Owner, why string, test func(session.Session) bool) (int, error) {
 	all, err := o.Sessions.List(tx, who.ID)
 	if err != nil {
@@ -121,6 +123,9 @@ func (o Owners) EndOthers(tx *db.Tx, v flow.Visitor, who Owner, why string, test
 			continue
 		}
 		if _, err := o.Sessions.End(tx, s.ID, session.Revoked); err != nil {
+			return n, err
+		}
+		if err := o.Grants.EndSession(tx, s.ID); err != nil { // what services were given in it, too
 			return n, err
 		}
 		e := Event(audit.SessionEnded, v, Owner{ID: who.ID, Session: s})

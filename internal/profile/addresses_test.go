@@ -10,6 +10,8 @@ import (
 
 	"parvis/internal/account"
 	"parvis/internal/audit"
+	"parvis/internal/authenticator"
+	"parvis/internal/authenticator/totp"
 	"parvis/internal/db"
 	"parvis/internal/fault"
 	"parvis/internal/id"
@@ -438,6 +440,49 @@ func TestWhoLostTheirAddressTakesTheAccountBack(t *testing.T) {
 		}
 		if again, err := h.Profile.TakeBack(t.Context(), reader.Visitor, link); err != nil || again.Status != profile.UndoDone {
 			t.Errorf("a second time: %+v, %v", again, err)
+		}
+	})
+}
+
+// Whoever took an account over must not be able to put it out of its owner's reach.
+func TestWhatTheIntruderPreparedGoesWithTheAddressThatIsTakenBack(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		_, thief := takeOver(t, h)
+		a := thief.Live().Account
+		foreign := totp.Prepare()
+		err := h.DB.Write(t.Context(), func(tx *db.Tx) error { return h.Apps.Bind(tx, a, foreign, "Eve's", 0) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		fresh := h.Browser()
+		f := fresh.From(journeytest.Permits, journeytest.Demand(policy.AAL2))
+		fresh.SignIn(f, evil, journeytest.Other)
+		h.Clock.Advance(time.Minute)
+		fresh.Enter(f, h.AppCode(foreign.Seed))
+		if _, err := h.Leaving.Ask(t.Context(), fresh.Visitor); err != nil {
+			t.Fatal(err)
+		}
+		link := token(letter(t, h, address, notice.KindAddressRemoved), "/address/")
+		done, err := h.Profile.TakeBack(t.Context(), h.Browser().Visitor, link)
+		if err != nil || done.Status != profile.UndoOpen {
+			t.Fatalf("%+v, %v", done, err)
+		}
+		if h.Events(audit.AccountKept) != 1 || h.Events(audit.MethodRemoved) != 1 {
+			t.Errorf("kept %d times, %d methods removed", h.Events(audit.AccountKept), h.Events(audit.MethodRemoved))
+		}
+		err = h.DB.Read(t.Context(), func(tx *db.Tx) error {
+			kept, found, err := h.Accounts.ByID(tx, a)
+			if err != nil || !found || kept.Status != account.Active {
+				t.Errorf("%+v, %v, %v", kept, found, err)
+			}
+			list, err := authenticator.List(tx, a)
+			if n := len(authenticator.Of(list, authenticator.TOTP)); n != 0 {
+				t.Errorf("%d apps are there still", n)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
 	})
 }

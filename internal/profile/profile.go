@@ -15,6 +15,8 @@ package profile
 
 import (
 	"parvis/internal/account"
+	"parvis/internal/authenticator"
+	"parvis/internal/authenticator/lost"
 	"parvis/internal/authenticator/password"
 	"parvis/internal/connection"
 	"parvis/internal/db"
@@ -38,7 +40,9 @@ type Journey struct {
 	Hasher    *password.Hasher
 	Links     upstream.Links
 	Limiter   *ratelimit.Limiter
-	Forget    func(tx *db.Tx, unactivated id.Account) error // lifecycle.Lifecycle.Forget
+	Lost      lost.Requests
+	Unbind    func(tx *db.Tx, a authenticator.Authenticator) error // reclaim.Journey.Unbind
+	Forget    func(tx *db.Tx, unactivated id.Account) error        // lifecycle.Lifecycle.Forget
 	Grants    grant.Grants
 	Connected connection.Connections
 	Langs     []i18n.Lang // that the deployment speaks

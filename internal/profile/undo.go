@@ -75,8 +75,8 @@ func undoOf(c account.AddressChange, found bool, now time.Time) Undo {
 }
 
 // TakeBack takes a change to an address back, once: it is the main address again, younger
-// addresses are removed, and so are sign-in partners that were linked while it could have
-// been somebody else; nobody is signed in any more, nothing that services were given
+// addresses are removed, and so are sign-in partners and second steps that were linked or
+// bound while it could have been somebody else, and the wish to delete the account; nobody is signed in any more, nothing that services were given
 // counts, and the password is one that nobody knows: the owner chooses a new one, by mail
 // to this address, and by a second step where the account has one. Fault Throttled.
 func (j *Journey) TakeBack(ctx context.Context, v flow.Visitor, token string) (Undo, error) {
@@ -104,6 +104,11 @@ func (j *Journey) TakeBack(ctx context.Context, v flow.Visitor, token string) (U
 		if err != nil {
 			return err
 		}
+		if found && a.Status == account.Closing { // by whoever changed the address, perhaps
+			if a, err = j.keep(tx, v, a); err != nil {
+				return err
+			}
+		}
 		if !found || a.Status != account.Active {
 			out.Status = UndoOver
 			return nil
@@ -127,6 +132,51 @@ func (j *Journey) TakeBack(ctx context.Context, v flow.Visitor, token string) (U
 		return Undo{}, fmt.Errorf("profile: undo: %w", err)
 	}
 	return out, nil
+}
+
+// keep takes back that an account is to be deleted; the account as it is afterwards.
+func (j *Journey) keep(tx *db.Tx, v flow.Visitor, a account.Account) (account.Account, error) {
+	var closures account.Closures
+	c, found, err := closures.Pending(tx, a.ID)
+	if err != nil || !found {
+		return a, err
+	}
+	kept, err := closures.Keep(tx, c)
+	if err != nil || !kept {
+		return a, err
+	}
+	a.Status = account.Active
+	return a, j.Owners.Audit.Record(tx, audit.Event{
+		Name: audit.AccountKept, Account: a.ID, Outcome: audit.Success, Reason: "address restored", Personal: v.Personal(""),
+	})
+}
+
+// unbind removes the second steps that were bound while it could have been somebody else,
+// and ends a recovery: the owner is left with what was theirs before.
+func (j *Journey) unbind(tx *db.Tx, v flow.Visitor, a account.Account, suspect time.Time) error {
+	if err := j.Lost.Drop(tx, a.ID); err != nil {
+		return err
+	}
+	list, err := authenticator.List(tx, a.ID)
+	if err != nil {
+		return err
+	}
+	for _, m := range authenticator.Of(list, authenticator.TOTP, authenticator.Phone, authenticator.Passkey, authenticator.BackupCode) {
+		if !m.BoundAt.After(suspect) || !m.BoundAt.After(a.ActivatedAt) {
+			continue
+		}
+		if err := j.Unbind(tx, m); err != nil {
+			return err
+		}
+		err := j.Owners.Audit.Record(tx, audit.Event{
+			Name: audit.MethodRemoved, Account: a.ID, Outcome: audit.Success, Reason: "address restored", Personal: v.Personal(""),
+			Data: map[string]string{"method": string(m.ID), "type": string(m.Type)},
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // secure ends whatever somebody else may have opened or prepared, records that, and tells
@@ -154,6 +204,9 @@ func (j *Journey) secure(tx *db.Tx, v flow.Visitor, a account.Account, c account
 		if _, err := j.Links.By(e).Unlink(tx, a.ID, l.ID); err != nil {
 			return err
 		}
+	}
+	if err := j.unbind(tx, v, a, suspect); err != nil {
+		return err
 	}
 	asked := notice.AskedBy(v.UserAgent, tx.Now())
 	for _, gone := range removed {

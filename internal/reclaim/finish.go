@@ -35,6 +35,9 @@ func (j *Journey) finish(tx *db.Tx, v flow.Visitor, r lost.Request, d lost.Draft
 	if err := j.signOut(tx, v, r.Account, except, "recovery"); err != nil {
 		return false, err
 	}
+	if err := j.Grants.EndOthers(tx, r.Account, except); err != nil {
+		return false, err
+	}
 	if err := j.note(tx, audit.RecoveryDone, v, r, map[string]string{"methods": strconv.Itoa(len(aside))}); err != nil {
 		return false, err
 	}
@@ -53,7 +56,7 @@ func (j *Journey) undo(tx *db.Tx, v flow.Visitor, r lost.Request, by lost.Channe
 		return false, err
 	}
 	for _, a := range authenticator.Reclaimed(list, tx.Now()) {
-		if err := j.remove(tx, a); err != nil {
+		if err := j.Unbind(tx, a); err != nil {
 			return false, err
 		}
 		err := j.Audit.Record(tx, audit.Event{
@@ -89,6 +92,9 @@ func (j *Journey) stop(tx *db.Tx, v flow.Visitor, r lost.Request, by lost.Channe
 	if err := j.signOut(tx, v, r.Account, "", "recovery stopped"); err != nil {
 		return false, err
 	}
+	if err := j.Grants.EndAccount(tx, r.Account); err != nil {
+		return false, err
+	}
 	e := map[string]string{"channel": string(by)}
 	if err := j.note(tx, audit.RecoveryStopped, v, r, e); err != nil {
 		return false, err
@@ -113,8 +119,8 @@ func (j *Journey) Found(tx *db.Tx, v flow.Visitor, owner id.Account) error {
 	return j.tell(tx, v, r, lost.Draft{}, notice.LostFound, time.Time{})
 }
 
-// remove deletes an authenticator with its secret, and ends the codes sent to it.
-func (j *Journey) remove(tx *db.Tx, a authenticator.Authenticator) error {
+// Unbind deletes an authenticator with its secret, and ends the codes sent to it.
+func (j *Journey) Unbind(tx *db.Tx, a authenticator.Authenticator) error {
 	var err error
 	switch a.Type {
 	case authenticator.TOTP:

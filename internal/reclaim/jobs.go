@@ -120,7 +120,7 @@ func (j *Journey) settle(tx *db.Tx) (int, error) {
 	}
 	erased := map[string]int{}
 	for _, a := range over {
-		if err := j.remove(tx, a); err != nil {
+		if err := j.Unbind(tx, a); err != nil {
 			return 0, err
 		}
 		erased[string(a.Account)]++

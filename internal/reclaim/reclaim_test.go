@@ -250,6 +250,34 @@ func TestNothingThatTheLostMethodsGuardIsChangedBeforeTheCoolingOffIsOver(t *tes
 	})
 }
 
+// A partner is a way in of its own: none is linked while the owner may object.
+func TestNoPartnerIsLinkedBeforeTheCoolingOffIsOver(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		withPhone(t, h)
+		b, f := signedIn(h, journeytest.Password)
+		recover(t, h, b, f)
+		come := func() (*journeytest.Browser, id.Flow) {
+			c := h.Browser()
+			g := c.From(journeytest.Permits)
+			c.AtBank(g, "customer-1")
+			c.SignIn(g, sam, journeytest.Password)
+			return c, g
+		}
+		c, g := come()
+		if v := c.View(g); v.Step == signin.StepPartnerLink || v.Step == signin.StepSecond {
+			t.Errorf("the dispatcher names %s", v.Step)
+		}
+		if err := h.Signin.PartnerLink(t.Context(), c.Visitor, g, true); !fault.Is(err, fault.Conflict) {
+			t.Errorf("linked: %v", err)
+		}
+		h.Clock.Advance(h.Table.CoolingOff() + time.Minute)
+		c, g = come()
+		if v := c.View(g); v.Step != signin.StepSecond {
+			t.Errorf("after the cooling-off the dispatcher names %s", v.Step)
+		}
+	})
+}
+
 // Whoever undoes it gets everything back, and what was bound meanwhile is gone.
 func TestTheLinkOfEveryChannelBringsTheMethodsBack(t *testing.T) {
 	for channel, to := range map[lost.Channel]string{lost.ByEmail: sam, lost.ByText: number} {

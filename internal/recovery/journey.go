@@ -8,6 +8,7 @@ import (
 	"parvis/internal/authenticator/password"
 	"parvis/internal/db"
 	"parvis/internal/flow"
+	"parvis/internal/grant"
 	"parvis/internal/id"
 	"parvis/internal/notify"
 	"parvis/internal/notify/notice"
@@ -32,6 +33,7 @@ type Journey struct {
 	Table     policy.Table
 	Sessions  session.Sessions
 	Upstreams *upstream.Registry
+	Grants    grant.Grants
 	Links     upstream.Links
 	Registry  *relyingparty.Registry
 	Outbox    *notify.Outbox

@@ -214,6 +214,9 @@ func (j *Journey) endOthers(tx *db.Tx, f flow.Flow, c chosen) error {
 	if err != nil {
 		return err
 	}
+	if err := j.Grants.EndOthers(tx, c.account, own.ID); err != nil {
+		return err
+	}
 	if err := j.Sessions.ForgetDevices(tx, c.account); err != nil {
 		return err
 	}

@@ -256,6 +256,8 @@ func (u *UI) mergeStopped(c *call, err error) error {
 		why = "merge-stopped.late"
 	case e == merging.Same:
 		why = "merge-stopped.same"
+	case e == merging.Moved:
+		why = "merge-stopped.address"
 	case e == merging.Busy:
 		why = "merge-stopped.pending"
 	case fault.Is(err, fault.Denied):
