@@ -46,6 +46,7 @@ import (
 	"parvis/internal/notify/notice"
 	"parvis/internal/notify/sms"
 	"parvis/internal/notify/smtp"
+	"parvis/internal/oidc/protocol"
 	"parvis/internal/operator"
 	"parvis/internal/outbound"
 	"parvis/internal/owner"
@@ -293,8 +294,12 @@ func beside(ways map[notice.Channel]notify.Transport) []notice.Channel {
 }
 
 // guard refuses a network address that asks for far more than people do. It
-// counts in this node's memory, before any work.
+// counts in this node's memory, before any work. The endpoints that services call are left
+// out: a whole service calls from one address, and who is refused there is counted there.
 func (h *House) guard(r *http.Request) error {
+	if protocol.ForPrograms(r.URL.Path) {
+		return nil
+	}
 	return h.Limiter.Local(ratelimit.RequestIP, ratelimit.IPKey(kit.ClientIP(r))).Fault()
 }
 

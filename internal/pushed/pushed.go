@@ -31,7 +31,7 @@ const keepFor = 24 * time.Hour
 
 // Settings are the numbers of pushed requests.
 type Settings struct {
-	// Life is how long a pushed request can be begun; at most 10m.
+	// Life is how long a pushed request can be begun; less than 10m (FAPI 2.0 Security Profile, 5.3.2.2).
 	Life time.Duration `yaml:"life"`
 }
 
@@ -40,8 +40,8 @@ func Preset(string) Settings { return Settings{Life: 90 * time.Second} }
 
 // Problems lists what is wrong with the settings.
 func (s Settings) Problems() []string {
-	if s.Life < 5*time.Second || s.Life > 10*time.Minute {
-		return []string{"life: must be between 5s and 10m"}
+	if s.Life < 5*time.Second || s.Life >= 10*time.Minute {
+		return []string{"life: must be at least 5s and less than 10m"}
 	}
 	return nil
 }

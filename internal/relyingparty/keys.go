@@ -17,14 +17,15 @@ import (
 // often at most they are fetched: a token that names an unknown key is no reason to call
 // somebody without end.
 const (
-	keysFor   = time.Hour
-	keysPause = 30 * time.Second
+	keysFor    = time.Hour
+	keysUnseen = 24 * time.Hour // for as long they are good while their address does not answer
+	keysPause  = 30 * time.Second
 )
 
 // Keys verifies what partners sign. Those of a partner with a jwks_uri are fetched when
 // they are first needed and kept; a key that is not known is looked for there once more
 // (RFC 7517, 5; OpenID Connect Core 1.0, 10.1.1). While the partner cannot be reached,
-// what is known stays good. Never call it in a transaction. Safe for concurrent use.
+// what is known stays good for a day. Never call it in a transaction. Safe for concurrent use.
 type Keys struct {
 	Outbound *outbound.Client
 	Now      func() time.Time
@@ -49,6 +50,8 @@ func (k *Keys) Verify(ctx context.Context, p *RelyingParty, token string, algs .
 	if p.JWKSURI == "" {
 		return p.Keys.Verify(token, algs...)
 	}
+	// Whoever asked and went away must not stop the fetch that others wait for.
+	ctx = context.WithoutCancel(ctx)
 	f := k.of(p)
 	payload, head, err := f.current(ctx, k, p).Verify(token, algs...)
 	if err == nil || !errors.Is(err, jose.ErrSignature) {
@@ -84,7 +87,7 @@ func (f *fetched) current(ctx context.Context, k *Keys, p *RelyingParty) *jose.K
 	if f.set == nil || k.Now().Sub(f.at) >= keysFor {
 		f.fetch(ctx, k, p)
 	}
-	if f.set == nil {
+	if f.set == nil || k.Now().Sub(f.at) >= keysUnseen {
 		return jose.NewKeySet()
 	}
 	return f.set

@@ -144,6 +144,10 @@ func TestKeysThatAreKnownStayGoodWhileTheirAddressDoesNotAnswer(t *testing.T) {
 	if _, _, err := keys.Verify(t.Context(), party, token, jose.ES256); err != nil {
 		t.Errorf("out of reach: %v", err)
 	}
+	*now = now.Add(keysUnseen)
+	if _, _, err := keys.Verify(t.Context(), party, token, jose.ES256); !errors.Is(err, jose.ErrSignature) {
+		t.Errorf("keys that nobody has seen for a day: %v", err)
+	}
 	moved := &RelyingParty{ID: "service", JWKSURI: server.URL + "/elsewhere"}
 	if _, _, err := keys.Verify(t.Context(), moved, token, jose.ES256); !errors.Is(err, jose.ErrSignature) {
 		t.Errorf("the keys of the older address: %v", err)

@@ -11,7 +11,9 @@ import (
 	"parvis/internal/oidc/machine"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/pushed"
+	"parvis/internal/ratelimit"
 	"parvis/internal/relyingparty"
+	"parvis/internal/web/kit"
 )
 
 // push is POST /par: a client sends its authorization request itself, before it sends
@@ -21,6 +23,11 @@ func (e *Endpoint) push(w http.ResponseWriter, r *http.Request) error {
 	party, sent, assertion, err := e.Door.Client(r)
 	if err != nil {
 		return err //nolint:wrapcheck // the refusal, or wrapped there
+	}
+	if party.Public() { // whose name is known to everybody
+		if err := e.Limiter.Allow(r.Context(), ratelimit.FlowIP, kit.ClientIP(r)); err != nil {
+			return fmt.Errorf("authorize: push: %w", err)
+		}
 	}
 	proof, err := e.Door.Proof(w, r, "")
 	if refusal, ok := errors.AsType[*protocol.Error](err); ok {

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"parvis/internal/fault"
-	"parvis/internal/jose"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/web/kit"
 )
@@ -98,7 +97,7 @@ func (d *Door) failProtocol(w http.ResponseWriter, bad *protocol.Error) {
 // proofAlgs are the algorithms of proofs of possession, as a challenge names them (RFC 9449, 7.1).
 func proofAlgs() string {
 	var all []string
-	for _, a := range jose.Algorithms() {
+	for _, a := range ProofAlgorithms() {
 		all = append(all, string(a))
 	}
 	return strings.Join(all, " ")

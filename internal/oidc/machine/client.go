@@ -86,6 +86,9 @@ func (d *Door) assertion(ctx context.Context, party *relyingparty.RelyingParty, 
 
 // Refused notes a refusal, slows down who collects them, and returns the error to answer with.
 func (d *Door) Refused(r *http.Request, party *relyingparty.RelyingParty, bad *protocol.Error) error {
+	if bad.Code == protocol.UseNonce { // an ordinary first answer (RFC 9449, 8), and no refusal
+		return bad
+	}
 	pid := id.RelyingParty("")
 	if party != nil {
 		pid = party.ID

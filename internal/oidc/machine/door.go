@@ -61,7 +61,7 @@ func New(c Config) *Door {
 	nobody := &relyingparty.RelyingParty{
 		AuthMethod: relyingparty.AuthBasic, Secrets: []relyingparty.Secret{{Digest: secret.Digest(secret.NewToken())}},
 	}
-	return &Door{Config: c, nobody: nobody, used: &replays{known: map[string]time.Time{}}}
+	return &Door{Config: c, nobody: nobody, used: &replays{}}
 }
 
 // Client reads a form and who sent it. An error that is a *protocol.Error is the refusal to

@@ -31,7 +31,7 @@ func (d *Door) Proof(w http.ResponseWriter, r *http.Request, accessToken string)
 	if len(sent) > 1 {
 		return nil, protocol.ProofRefused()
 	}
-	payload, thumbprint, err := jose.Possession(sent[0], protocol.TypeProof, jose.Algorithms()...)
+	payload, thumbprint, err := jose.Possession(sent[0], protocol.TypeProof, ProofAlgorithms()...)
 	if err != nil {
 		return nil, protocol.ProofRefused().Because(protocol.ProofSignature)
 	}
@@ -46,19 +46,19 @@ func (d *Door) Proof(w http.ResponseWriter, r *http.Request, accessToken string)
 	return &grant.Proof{Thumbprint: thumbprint, JTI: proof.JTI, Expires: now.Add(protocol.ProofLife)}, nil
 }
 
-// checkNonce wants a nonce of ours where the deployment demands one, and takes none that is
-// not ours where it does not.
+// ProofAlgorithms are those of proofs of possession. RS256 is not among them: nothing older
+// needs it here (FAPI 2.0 Security Profile, 5.4).
+func ProofAlgorithms() []jose.Algorithm { return []jose.Algorithm{jose.ES256, jose.PS256, jose.EdDSA} }
+
+// checkNonce wants a nonce of ours where the deployment demands one.
 func (d *Door) checkNonce(w http.ResponseWriter, sent string, now time.Time) error {
-	if !d.Settings.ProofNonce && sent == "" {
-		return nil
-	}
-	if d.Settings.ProofNonce {
-		w.Header().Set("Dpop-Nonce", d.nonce(now))
-	}
-	if d.ours(sent, now) {
+	if !d.Settings.ProofNonce {
 		return nil
 	}
 	w.Header().Set("Dpop-Nonce", d.nonce(now))
+	if d.ours(sent, now) {
+		return nil
+	}
 	return protocol.NonceWanted()
 }
 
@@ -87,12 +87,14 @@ func (d *Door) ours(nonce string, now time.Time) bool {
 // replays are the proofs that were used at endpoints which write nothing. They are known on
 // one node only, and for as long as the proof could be used again.
 type replays struct {
-	mu    sync.Mutex
-	known map[string]time.Time
+	mu     sync.Mutex
+	now    map[string]struct{} // since begun
+	before map[string]struct{} // of the lifetime before that
+	begun  time.Time
 }
 
-// mostReplays bounds the memory that used proofs take.
-const mostReplays = 50_000
+// mostReplays bounds the memory that the used proofs of one lifetime take.
+const mostReplays = 200_000
 
 // errFull says that no more proofs can be remembered.
 var errFull = errors.New("machine: too many proofs of possession at once")
@@ -105,19 +107,20 @@ func (d *Door) Once(p grant.Proof) (bool, error) {
 	now := d.Now()
 	d.used.mu.Lock()
 	defer d.used.mu.Unlock()
-	if ends, found := d.used.known[key]; found && now.Before(ends) {
+	switch age := now.Sub(d.used.begun); {
+	case age >= 2*protocol.ProofLife:
+		d.used.now, d.used.before, d.used.begun = map[string]struct{}{}, nil, now
+	case age >= protocol.ProofLife:
+		d.used.now, d.used.before, d.used.begun = map[string]struct{}{}, d.used.now, now
+	}
+	_, lately := d.used.now[key]
+	_, earlier := d.used.before[key]
+	switch {
+	case lately || earlier:
 		return false, nil
+	case len(d.used.now) >= mostReplays:
+		return false, errFull
 	}
-	if len(d.used.known) >= mostReplays {
-		for k, ends := range d.used.known {
-			if !now.Before(ends) {
-				delete(d.used.known, k)
-			}
-		}
-		if len(d.used.known) >= mostReplays {
-			return false, errFull
-		}
-	}
-	d.used.known[key] = p.Expires
+	d.used.now[key] = struct{}{}
 	return true, nil
 }

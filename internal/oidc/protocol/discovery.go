@@ -21,6 +21,15 @@ const (
 	PathMetadata  = "/.well-known/oauth-authorization-server"
 )
 
+// ForPrograms reports whether a path is that of an endpoint which services call themselves.
+func ForPrograms(path string) bool {
+	switch path {
+	case PathPush, PathToken, PathRevoke, PathInspect, PathUserInfo, PathJWKS, PathDiscovery, PathMetadata:
+		return true
+	}
+	return false
+}
+
 // Metadata is the discovery document (OpenID Connect Discovery 1.0, 3; RFC 8414, 2; RFC 9207, 3; RFC 9126, 5; RFC 9101, 9; JWT Secured Authorization Response Mode, 4).
 type Metadata struct {
 	Issuer               string   `json:"issuer"`
@@ -63,13 +72,13 @@ type Metadata struct {
 }
 
 // Discovery is the document's bytes for an issuer.
-func Discovery(issuer string, locales, acrValues, assertionAlgs []string) ([]byte, error) {
+func Discovery(issuer string, locales, acrValues, assertionAlgs, proofAlgs []string) ([]byte, error) {
 	methods := []string{MethodBasic, MethodPost, MethodPrivateKeyJWT, MethodNone} // the last is nobody's who asks about tokens
 	m := Metadata{
 		Issuer: issuer, Authorization: issuer + PathAuthorize, Token: issuer + PathToken, UserInfo: issuer + PathUserInfo,
 		Revocation: issuer + PathRevoke, RevocationMethods: methods, RevocationAlgs: assertionAlgs,
 		Introspection: issuer + PathInspect, IntrospectionMethods: methods[:3], IntrospectionAlgs: assertionAlgs,
-		Push: issuer + PathPush, RequestParameter: true, RequestAlgs: assertionAlgs, ProofAlgs: assertionAlgs, AnswerAlgs: []string{"RS256", "ES256"},
+		Push: issuer + PathPush, RequestParameter: true, RequestAlgs: assertionAlgs, ProofAlgs: proofAlgs, AnswerAlgs: []string{"RS256", "ES256"},
 		JWKS: issuer + PathJWKS, EndSession: issuer + PathLogout, Scopes: Scopes,
 		ResponseTypes: []string{"code"}, ResponseModes: []string{ModeQuery, ModeFormPost, ModeJWT, ModeQueryJWT, ModeFormPostJWT},
 		GrantTypes: []string{GrantAuthorizationCode}, ACRValues: acrValues, SubjectTypes: []string{"pairwise", "public"},

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"parvis/internal/jose"
+	"parvis/internal/oidc/machine"
 	"parvis/internal/oidc/protocol"
 )
 
@@ -39,7 +40,11 @@ func makeDocuments(c Config) (*documents, error) {
 	for _, a := range jose.Algorithms() {
 		algs = append(algs, string(a))
 	}
-	text, err := protocol.Discovery(c.Issuer, locales, c.Table.Values(), algs)
+	var proofs []string
+	for _, a := range machine.ProofAlgorithms() {
+		proofs = append(proofs, string(a))
+	}
+	text, err := protocol.Discovery(c.Issuer, locales, c.Table.Values(), algs, proofs)
 	if err != nil {
 		return nil, fmt.Errorf("token: %w", err)
 	}
