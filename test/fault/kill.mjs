@@ -14,7 +14,7 @@ const workers = 16;
 const password = "paper lantern over the river 7";
 const limits = Object.fromEntries(["SIGNIN_IP", "SIGNIN_BROWSER", "ENROLLMENT_IP", "RESET_IP", "CODE_IP", "LINK_IP", "FLOW_IP", "AUTHORIZE_IP", "REQUEST_IP", "ENROLLMENT_ADDRESS", "MAIL_ADDRESS"].map((n) => [`PARVIS_LIMITS_${n}_COUNT`, "0"]));
 
-const serve = await startServe([], { ...limits, ...(process.env.FRESH_POSTGRES ? { PARVIS_DATABASE_URL: process.env.FRESH_POSTGRES } : {}) });
+const serve = await startServe([], { ...limits, PARVIS_CHALLENGE_WHEN: "off", ...(process.env.FRESH_POSTGRES ? { PARVIS_DATABASE_URL: process.env.FRESH_POSTGRES } : {}) });
 let stopped = false;
 let restarts = 0;
 let slowest = 0;
