@@ -144,6 +144,7 @@ func subject(t *testing.T, d *db.DB, c Connections, sector string, account id.Ac
 	return out
 }
 
+// OIDC Core, 8: subjects are pairwise by sector, or public.
 func TestASubjectIsRandomStaysAndIsNeverSharedBetweenSectors(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		c := connections(t, d)

@@ -12,6 +12,8 @@ import (
 )
 
 // Each service is told the address that was chosen for it, and nothing of the others.
+//
+// OIDC Core, 5.1: email and email_verified.
 func TestAServiceIsToldTheAddressThatWasChosenForIt(t *testing.T) {
 	clock := dbtest.NewClock()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {

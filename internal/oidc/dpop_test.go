@@ -78,7 +78,9 @@ func (k holder) tokens(node *house, client, code string, proofs ...string) (toke
 	return out, resp.Header
 }
 
-// RFC 9449, 5, 6.2 and 7.
+// RFC 9449, 5: token_type is DPoP, and the token is bound.
+// RFC 9449, 7.1: with the token comes a proof with ath, made for this request.
+// RFC 9449, 6.2: introspection tells cnf.jkt.
 func TestATokenThatIsBoundToAKeyIsGoodWithThatKeyOnly(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		b, _ := h.agreed("service")
@@ -132,6 +134,7 @@ func TestATokenThatIsBoundToAKeyIsGoodWithThatKeyOnly(t *testing.T) {
 	})
 }
 
+// RFC 9449, 4.3: typ, alg, jwk, htm, htu, iat and jti of a proof are checked.
 func TestEachMistakeInAProofIsRefusedAndSpendsNoCode(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		b, _ := h.agreed("service", "bound")
@@ -170,7 +173,8 @@ func TestEachMistakeInAProofIsRefusedAndSpendsNoCode(t *testing.T) {
 	})
 }
 
-// RFC 9449, 10 and 10.1.
+// RFC 9449, 10: a code is bound to the key that dpop_jkt names.
+// RFC 9449, 10.1: a code is bound to the key whose proof came with the pushed request.
 func TestACodeIsBoundToTheKeyThatTheRequestNamed(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		b, _ := h.agreed("service")
@@ -216,6 +220,7 @@ func TestACodeIsBoundToTheKeyThatTheRequestNamed(t *testing.T) {
 	})
 }
 
+// RFC 9449, 11.1: a proof is good once.
 func TestOfManyWhoUseAProofAtOnceOneWins(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		k := h.holder()

@@ -18,6 +18,12 @@ import (
 	"parvis/internal/web/kit"
 )
 
+// OIDC Core, 3.1.2.5: the answer brings code and state.
+// OIDC Core, 2: an ID token has iss, sub, aud, exp, iat, auth_time, nonce, acr and sid.
+// OIDC Core, 3.1.3.6: at_hash is the left half of the hash of the access token.
+// OIDC Core, 5.3.2: userinfo has the sub of the ID token and the claims that were agreed to.
+// RFC 6749, 5.1: the answer of the token endpoint names token_type, expires_in and scope.
+// RFC 9207, 2: iss is in the answer.
 func TestALiveSessionWithConsentIsGivenACodeAtOnce(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		b, a := h.agreed("service")
@@ -56,6 +62,8 @@ func TestALiveSessionWithConsentIsGivenACodeAtOnce(t *testing.T) {
 	})
 }
 
+// OIDC Core, 5.5.1: claims asks for a claim in the ID token.
+// OIDC Core, 8.1: two services know a person by different subjects.
 func TestAnES256ServiceMayHaveItsClaimsInTheIDToken(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		b, _ := h.agreed("es256", "service")
@@ -125,6 +133,7 @@ func TestAFlowKeepsWhatThePagesNeed(t *testing.T) {
 	})
 }
 
+// OIDC Core, 3.1.2.1: an authorization request may come by POST, form-encoded.
 func TestAPostReadsAndSetsNoCookieAndGoesOnByGet(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		b, _ := h.agreed("service")
@@ -149,6 +158,10 @@ func TestAPostReadsAndSetsNoCookieAndGoesOnByGet(t *testing.T) {
 	})
 }
 
+// OIDC Core, 3.1.2.1: prompt=none shows no page, and answers login_required or consent_required.
+// OIDC Core, 3.1.2.6: errors go to the service with state.
+// OIDC Core, 5.5.1.1: an essential acr that cannot be reached is an error, acr_values are not.
+// OIDC Core, 5.5.1: a sub that is asked for is the person or nobody.
 func TestPromptNoneAnswersWithTheProtocolsErrors(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		nobody := h.browser()
@@ -185,6 +198,7 @@ func TestPromptNoneAnswersWithTheProtocolsErrors(t *testing.T) {
 	})
 }
 
+// OIDC Core, 3.1.2.1: prompt=login, max_age and default_max_age ask for a new sign-in, and auth_time tells it.
 func TestANewSignInIsAskedForByPromptMaxAgeAndRegistration(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		b, a := h.agreed("service", "fresh")
@@ -219,6 +233,7 @@ func TestPromptsThatNeedAPageLeadToTheDispatcher(t *testing.T) {
 	})
 }
 
+// RFC 6749, 4.1.2.1: a person who declines is access_denied.
 func TestDecliningAndCancellingTellTheServiceAccessDenied(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		b := h.browser()
@@ -238,6 +253,8 @@ func TestDecliningAndCancellingTellTheServiceAccessDenied(t *testing.T) {
 	})
 }
 
+// RFC 6749, 4.1.2.1: with a client or a redirect address that is not good nobody is sent anywhere.
+// RFC 6749, 3.1: a parameter that comes twice is refused.
 func TestABadClientOrRedirectAddressIsAPageAndNeverARedirect(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		h.write(func(tx *db.Tx) error { return h.store.Disable(tx, "other") })
@@ -283,6 +300,10 @@ func TestABadClientOrRedirectAddressIsAPageAndNeverARedirect(t *testing.T) {
 	})
 }
 
+// RFC 6749, 4.1.2.1: other errors go to the redirect address with state.
+// RFC 9207, 2: iss is in an error, too.
+// OIDC Core, 6: what is not supported is said with its code: request_not_supported, request_uri_not_supported, registration_not_supported.
+// OIDC Core, 3.1.2.1: a request without the scope openid is refused.
 func TestOtherErrorsGoToTheServiceWithStateAndIssuer(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		b := h.browser()
@@ -308,6 +329,7 @@ func TestOtherErrorsGoToTheServiceWithStateAndIssuer(t *testing.T) {
 	})
 }
 
+// OAuth Form Post, 2: the answer is a form of hidden fields that posts itself to the redirect address.
 func TestFormPostIsAPageThatPostsToTheRegisteredAddressOnly(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		b, _ := h.agreed("service")
@@ -333,6 +355,9 @@ func TestFormPostIsAPageThatPostsToTheRegisteredAddressOnly(t *testing.T) {
 	})
 }
 
+// RFC 6749, 3.1.2: the query of a redirect address is kept.
+// RFC 8252, 7.3: the port of a loopback address is free.
+// RFC 8252, 7.1: a scheme of the application itself is a redirect address.
 func TestARegisteredQueryStaysAndANativePortIsFree(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		b, a := h.agreed("service", "native")

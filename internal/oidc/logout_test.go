@@ -35,6 +35,8 @@ func (b *browser) logout(pairs ...string) reply {
 	return b.get("/logout?" + v.Encode())
 }
 
+// OIDC RP-Initiated Logout, 2: an ID token of the very session ends it without a question.
+// OIDC RP-Initiated Logout, 3: the browser goes to the registered post_logout_redirect_uri with state.
 func TestAServiceOfTheLiveSessionSignsOutStraight(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		b, _ := h.agreed("service")
@@ -49,6 +51,7 @@ func TestAServiceOfTheLiveSessionSignsOutStraight(t *testing.T) {
 	})
 }
 
+// OIDC RP-Initiated Logout, 2: without a hint that is proof the person is asked, and may stay.
 func TestWithoutProofThePersonIsAskedAndCanStay(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		b, a := h.agreed("service", "other")
@@ -97,6 +100,7 @@ func TestWithoutASessionNothingIsAsked(t *testing.T) {
 	})
 }
 
+// OIDC RP-Initiated Logout, 2: the request may come by GET or POST.
 func TestASignOutByPostGoesOnByGet(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		b, _ := h.agreed("service")
@@ -116,6 +120,8 @@ func TestASignOutByPostGoesOnByGet(t *testing.T) {
 	})
 }
 
+// OIDC RP-Initiated Logout, 3: to an address that is not registered nobody is sent.
+// OIDC RP-Initiated Logout, 2: client_id and the audience of the hint are the same service.
 func TestABadSignOutRequestEndsNothingAndLeadsNowhere(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		b, _ := h.agreed("service", "other")

@@ -58,7 +58,8 @@ func named(client string, p pushes, more ...string) url.Values {
 	return v
 }
 
-// RFC 9126, 2.2 and 4.
+// RFC 9126, 2.2: the answer is 201 with request_uri and expires_in.
+// RFC 9126, 4: request_uri is good for one authorization.
 func TestAPushedRequestGivesACodeAndIsThenUsedUp(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		b, _ := h.agreed("service")
@@ -82,6 +83,8 @@ func TestAPushedRequestGivesACodeAndIsThenUsedUp(t *testing.T) {
 }
 
 // A page that is loaded again still works: one use counts when the code is made.
+//
+// RFC 9126, 4: a page that is loaded again still works; one use counts at the authorization.
 func TestAPushedRequestThatIsOpenedTwiceStillWorksOnce(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		a := h.person("anna@example.org")
@@ -102,6 +105,7 @@ func TestAPushedRequestThatIsOpenedTwiceStillWorksOnce(t *testing.T) {
 	})
 }
 
+// RFC 9126, 2.2: request_uri is bound to its client and lives for a short time.
 func TestANameIsGoodForItsClientAndItsTimeOnly(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		b, _ := h.agreed("service", "other")
@@ -122,6 +126,7 @@ func TestANameIsGoodForItsClientAndItsTimeOnly(t *testing.T) {
 	})
 }
 
+// RFC 9126, 6: require_pushed_authorization_requests.
 func TestAClientThatMustPushCannotSendABrowserWithParameters(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		b, _ := h.agreed("fapi")
@@ -182,6 +187,7 @@ func TestWhatIsWrongWithAPushedRequestIsSaidAtOnce(t *testing.T) {
 	})
 }
 
+// RFC 9126, 7.3: of many who use a request at once one gets a code.
 func TestOfManyWhoUseAPushedRequestAtOnceOneGetsACode(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		nodes := []*house{h, open(t, dbtest.Second(t, h.db, dbtest.WithClock(h.clock.Now)), h.clock, h)}

@@ -48,7 +48,8 @@ func inObject(client, object string, more ...string) url.Values {
 	return v
 }
 
-// RFC 9101, 5 and 6.3.
+// RFC 9101, 5 and 6.3: of parameters beside the object none counts.
+// RFC 9126, 3: an object may be pushed.
 func TestOnlyWhatTheRequestObjectSaysCounts(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		b, _ := h.agreed("strict")
@@ -70,6 +71,9 @@ func TestOnlyWhatTheRequestObjectSaysCounts(t *testing.T) {
 	})
 }
 
+// RFC 9101, 6.2: the signature, the algorithm and the type of an object are checked.
+// RFC 9101, 6.3: client_id in and beside the object are the same.
+// FAPI 2.0 MS, 5.3.1: an object has aud, nbf and exp, and is no older than an hour.
 func TestARequestObjectThatIsNotGoodSendsNobodyAnywhere(t *testing.T) {
 	foreign, err := jose.Generate(jose.ES256)
 	check(t, err)
@@ -120,7 +124,9 @@ func TestARequestObjectThatIsNotGoodSendsNobodyAnywhere(t *testing.T) {
 	})
 }
 
-// JWT Secured Authorization Response Mode, 2.1 to 2.3.
+// JARM, 2.1: an answer has iss, aud and exp.
+// JARM, 2.3: jwt, query.jwt and form_post.jwt.
+// FAPI 2.0 MS, 5.4: answers are signed for the client.
 func TestAnAnswerInAJWTIsSignedForItsClient(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		b, _ := h.agreed("strict", "service")

@@ -33,7 +33,8 @@ func (h *house) call(path, client string, v url.Values) (map[string]any, int) {
 	return out, resp.StatusCode
 }
 
-// RFC 7009, 2.1 and 2.2.
+// RFC 7009, 2.1: a token is ended by its own client only.
+// RFC 7009, 2.2: a token that is not good is no error.
 func TestAClientEndsATokenOfItsOwnOnEveryNode(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		second := open(t, dbtest.Second(t, h.db, dbtest.WithClock(h.clock.Now)), h.clock, h)
@@ -74,7 +75,8 @@ func TestAClientEndsATokenOfItsOwnOnEveryNode(t *testing.T) {
 	})
 }
 
-// RFC 7662, 2.1 and 2.2.
+// RFC 7662, 2.2: active tells what a token is worth, and nothing else is told of one that is not.
+// RFC 7662, 2.1: who asks authenticates.
 func TestAProtectedResourceIsToldWhatATokenIsWorth(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		b, _ := h.agreed("service", "gateway", "other")

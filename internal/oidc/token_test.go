@@ -29,6 +29,8 @@ import (
 	"parvis/internal/secret"
 )
 
+// RFC 6749, 4.1.3: a code is good for its client and its redirect address only.
+// RFC 7636, 4.6: a verifier that is not the one of the challenge is invalid_grant.
 func TestOnlyOneCellOfClientAddressAndVerifierIsAccepted(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		b, _ := h.agreed("service", "other")
@@ -61,6 +63,8 @@ func TestOnlyOneCellOfClientAddressAndVerifierIsAccepted(t *testing.T) {
 	})
 }
 
+// RFC 7636, 4.4.1: without a challenge the request is invalid_request.
+// RFC 9700, 2.1.1: a verifier without a challenge is refused.
 func TestPKCECannotBeDowngraded(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		b, _ := h.agreed("service", "plain", "public")
@@ -89,6 +93,7 @@ func TestPKCECannotBeDowngraded(t *testing.T) {
 	})
 }
 
+// RFC 6749, 4.1.2: a code that comes again is refused, and what it gave is revoked.
 func TestAReusedCodeIsInvalidAndWhatItGaveIsRevokedOnEveryNode(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		second := open(t, dbtest.Second(t, h.db, dbtest.WithClock(h.clock.Now)), h.clock, h)
@@ -109,6 +114,7 @@ func TestAReusedCodeIsInvalidAndWhatItGaveIsRevokedOnEveryNode(t *testing.T) {
 	})
 }
 
+// RFC 6749, 10.5: a code is used once, however many bring it at the same time.
 func TestOfManyExchangesAtOnceOneWins(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		b, _ := h.agreed("service")
@@ -135,6 +141,7 @@ func TestOfManyExchangesAtOnceOneWins(t *testing.T) {
 	})
 }
 
+// RFC 6749, 4.1.2: a code lives for a minute at most.
 func TestACodeThatIsTooOldIsInvalid(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		b, _ := h.agreed("service")
@@ -151,6 +158,9 @@ func TestACodeThatIsTooOldIsInvalid(t *testing.T) {
 	})
 }
 
+// RFC 6750, 2.1 and 2.2: a token comes in the header or in a form, never in the address.
+// RFC 6750, 3.1: a token that is not good is invalid_token with 401, a request without one has no error code.
+// OIDC Core, 5.3.1: userinfo answers GET and POST.
 func TestNoChangedTokenAndNoOtherKindOfTokenIsAnAccessToken(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		b, _ := h.agreed("service")
@@ -191,6 +201,10 @@ func TestNoChangedTokenAndNoOtherKindOfTokenIsAnAccessToken(t *testing.T) {
 	})
 }
 
+// RFC 6749, 5.2: each mistake has its code and status: invalid_request, invalid_client with a challenge, invalid_grant, unsupported_grant_type.
+// RFC 6749, 2.3: a client authenticates in one way per request.
+// RFC 6749, 5.1: no answer of the token endpoint may be kept.
+// RFC 6749, 3.2: the token endpoint takes POST only.
 func TestATokenRequestIsRefusedByTheBook(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		b := h.browser()
@@ -319,6 +333,8 @@ func signed(code, assertion string) url.Values {
 	return exchange(code, "client_assertion_type", protocol.AssertionType, "client_assertion", assertion)
 }
 
+// RFC 7523, 3: an assertion is good once.
+// OIDC Core, 9: private_key_jwt.
 func TestAClientAssertionIsGoodOnceOnOneNode(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		second := open(t, dbtest.Second(t, h.db, dbtest.WithClock(h.clock.Now)), h.clock, h)
@@ -404,6 +420,7 @@ func forgeries(t *testing.T, claims map[string]any, public crypto.PublicKey) map
 	}
 }
 
+// RFC 7523, 3: an assertion is signed with a key of its client by an algorithm that is allowed.
 func TestNoForgedAssertionOrHintIsBelieved(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		b, _ := h.agreed("signed", "service")
@@ -435,6 +452,7 @@ func TestNoForgedAssertionOrHintIsBelieved(t *testing.T) {
 	})
 }
 
+// OIDC Core, 3.1.2.1: id_token_hint names the person, even when it is expired; somebody else is login_required.
 func TestAHintOfThePersonIsTakenAndThatOfAnotherIsNot(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		b, _ := h.agreed("service", "other")
@@ -477,6 +495,8 @@ func TestAHintOfThePersonIsTakenAndThatOfAnotherIsNot(t *testing.T) {
 	})
 }
 
+// OIDC Discovery, 4.2: the document is JSON at its well-known address.
+// RFC 8414, 3: the same document is at oauth-authorization-server.
 func TestDocumentsMayBeKeptAndReadFromAnyOrigin(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		b := h.browser()
@@ -503,6 +523,7 @@ func TestDocumentsMayBeKeptAndReadFromAnyOrigin(t *testing.T) {
 	})
 }
 
+// OIDC Discovery, 4.3: issuer is the address the document was fetched from.
 func TestGoOIDCSignsInAsAService(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		ctx := t.Context()

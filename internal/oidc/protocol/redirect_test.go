@@ -68,6 +68,7 @@ func TestAddressesThatMayBeRegistered(t *testing.T) {
 	}
 }
 
+// RFC 9700, 4.1.3: redirect addresses are compared as they are written.
 func TestARedirectAddressMatchesByteByByte(t *testing.T) {
 	registered := []string{"https://service.example/cb", "https://service.example/cb?x=1"}
 	for _, given := range []string{
@@ -86,6 +87,7 @@ func TestARedirectAddressMatchesByteByByte(t *testing.T) {
 	}
 }
 
+// RFC 8252, 7.3: only a loopback address of a native application has a free port.
 func TestOnlyANativeLoopbackAddressHasAFreePort(t *testing.T) {
 	registered := []string{"http://127.0.0.1/cb", "http://[::1]:7000/cb", "http://localhost:7000/cb", "https://127.0.0.1/cb"}
 	cases := map[string]bool{

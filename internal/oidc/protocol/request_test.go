@@ -37,6 +37,7 @@ func check(t *testing.T, v url.Values, c Client) (*Request, *Error) {
 	return Check(p, c, Came{})
 }
 
+// OIDC Core, 3.1.2.1: unknown parameters are ignored.
 func TestAGoodRequestKeepsEveryRule(t *testing.T) {
 	v := good()
 	v.Set("prompt", "login consent")
@@ -62,6 +63,7 @@ func TestAGoodRequestKeepsEveryRule(t *testing.T) {
 	}
 }
 
+// RFC 6749, 4.1.2.1: each rule of a request has its code and its destination.
 func TestEachRuleRefusesWithItsCodeAndDestination(t *testing.T) {
 	set := func(name, value string) func(url.Values, *Client) {
 		return func(v url.Values, _ *Client) { v.Set(name, value) }
@@ -134,6 +136,7 @@ func TestEachRuleRefusesWithItsCodeAndDestination(t *testing.T) {
 	}
 }
 
+// RFC 9700, 2.1.1: public clients use PKCE, with S256.
 func TestPKCEIsRequiredUnlessAConfidentialClientIsRegisteredWithout(t *testing.T) {
 	v := good()
 	v.Del("code_challenge")
@@ -149,6 +152,7 @@ func TestPKCEIsRequiredUnlessAConfidentialClientIsRegisteredWithout(t *testing.T
 	}
 }
 
+// OIDC Core, 3.1.2.1: scopes that are not understood are ignored.
 func TestScopesThatAreNotTheClientsAreIgnored(t *testing.T) {
 	v := good()
 	v.Set("scope", "openid profile email social_security_number email")
@@ -161,6 +165,7 @@ func TestScopesThatAreNotTheClientsAreIgnored(t *testing.T) {
 	}
 }
 
+// OIDC Core, 5.5: claims asks for single claims of the ID token and of userinfo.
 func TestTheClaimsParameterAsksOnlyForWhatTheScopesCover(t *testing.T) {
 	v := good()
 	v.Set("scope", "openid")
@@ -194,6 +199,7 @@ func TestAnErrorRepeatsNothingOfTheRequest(t *testing.T) {
 	}
 }
 
+// RFC 9207, 2: an answer that is sent by redirect names the issuer.
 func TestAnAnswerKeepsTheRegisteredQueryAndNamesTheIssuer(t *testing.T) {
 	r := &Request{State: "a b&c"}
 	got := AppendQuery("https://service.example/cb?x=1", r.Granted("https://id.example", "c0de"))

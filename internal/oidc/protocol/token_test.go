@@ -28,6 +28,7 @@ func jwt(claims string) string {
 	return e([]byte(`{"alg":"ES256"}`)) + "." + e([]byte(claims)) + "." + e([]byte("signature"))
 }
 
+// RFC 6749, 2.3: two ways of authentication in one request are refused.
 func TestAClientAuthenticatesInExactlyOneWay(t *testing.T) {
 	assertion := jwt(`{"sub":"service"}`)
 	cases := []struct {
@@ -71,6 +72,7 @@ func TestAClientAuthenticatesInExactlyOneWay(t *testing.T) {
 	}
 }
 
+// RFC 6749, 2.3.1: name and secret in HTTP Basic are form-encoded.
 func TestBasicIsReadFormEncodedAndAsItStands(t *testing.T) {
 	got, err := ReadCredentials(basicHeader("urn%3Aservice", "a%2Bb+c"), params(t, url.Values{}))
 	if err != nil {
@@ -81,6 +83,7 @@ func TestBasicIsReadFormEncodedAndAsItStands(t *testing.T) {
 	}
 }
 
+// RFC 6749, 3.2: a parameter that comes twice is refused, one without a value is none.
 func TestATokenRequestIsReadStrictly(t *testing.T) {
 	verifier := strings.Repeat("v", 43)
 	full := func() url.Values {
@@ -109,6 +112,7 @@ func TestATokenRequestIsReadStrictly(t *testing.T) {
 	}
 }
 
+// RFC 7523, 3: iss, sub, aud, exp, nbf, iat and jti of an assertion are checked.
 func TestAnAssertionMustBeTheClientsForUsNowAndOnce(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	audiences := []string{"https://id.example", "https://id.example/token"}
@@ -180,6 +184,7 @@ func TestNoClaimAboutAPersonReplacesOneOfTheProtocol(t *testing.T) {
 	}
 }
 
+// OIDC Core, 3.1.3.6: the left half of the hash, as in the example of the specification.
 func TestLeftHashIsThatOfTheSpecification(t *testing.T) {
 	// OpenID Connect Core 1.0, appendix A.3.
 	if got := LeftHash("jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y"); got != "77QmUPtjPfzWtF2AnpK9RQ" {
@@ -187,6 +192,7 @@ func TestLeftHashIsThatOfTheSpecification(t *testing.T) {
 	}
 }
 
+// RFC 6750, 2: a token comes in one way per request.
 func TestABearerTokenComesOnceAndInOnePlace(t *testing.T) {
 	if got, err := ReadPresentedToken("Bearer abc", params(t, nil)); err != nil || got.Token != "abc" || got.Scheme != SchemeBearer {
 		t.Error(got, err)
