@@ -14,18 +14,22 @@ import { freePort, startServe } from "./serve.mjs";
 const person = { email: "interop@example.org", password: "paper lantern over the river 7" };
 const secret = "an-interop-secret-of-more-than-32-characters";
 
-// coreos/go-oidc with x/oauth2: prints its address, reads the redirect, checks the tokens.
-async function withGoOIDC(serve, partner) {
-  const program = fileURLToPath(new URL("../../bin/goclient", import.meta.url));
-  const child = spawn(program, [serve.issuer, partner.id, partner.secret, partner.redirectUri], { stdio: ["pipe", "pipe", "inherit"] });
+// A client that prints its address, reads the redirect, and checks the tokens.
+async function withProgram(name, command, serve, partner) {
+  const child = spawn(command[0], [...command.slice(1), serve.issuer, partner.id, partner.secret, partner.redirectUri], { stdio: ["pipe", "pipe", "inherit"] });
+  const ended = new Promise((resolve) => child.once("exit", resolve));
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const url = new URL((await lines.next()).value);
   const back = await new Jar().signIn(url, { ...person, redirectUri: partner.redirectUri });
   child.stdin.end(`${back.href}\n`);
   const claims = JSON.parse((await lines.next()).value);
   assert.equal(claims.email, person.email);
-  console.log("coreos/go-oidc: signed in");
+  assert.equal(await ended, 0);
+  console.log(`${name}: signed in`);
 }
+
+const goOIDC = [fileURLToPath(new URL("../../bin/goclient", import.meta.url))];
+const authlib = ["/usr/bin/python3", fileURLToPath(new URL("./authlib-client.py", import.meta.url))];
 
 // Apache with mod_auth_openidc in front of a file.
 async function withApache(serve, partner) {
@@ -81,21 +85,27 @@ OIDCSSLValidateServer Off
   }
 }
 
-const partners = {};
-for (const [name, path] of [["node", "/callback"], ["go", "/callback"], ["apache", "/redirect"]]) {
-  partners[name] = { id: `interop-${name}`, name: `Interop ${name}`, secret, redirectUri: `http://127.0.0.1:${await freePort()}${path}` };
+async function signInWithAll(engine, env) {
+  const partners = {};
+  for (const [name, path, more] of [["node", "/callback"], ["go", "/callback"], ["authlib", "/callback", { auth: "client_secret_post" }], ["apache", "/redirect"]]) {
+    partners[name] = { id: `interop-${name}`, name: `Interop ${name}`, secret, redirectUri: `http://127.0.0.1:${await freePort()}${path}`, more };
+  }
+  const serve = await startServe(Object.values(partners), env);
+  console.log(`with ${engine}`);
+  try {
+    await serve.createAccount(person.email, person.password);
+    await signInWithNodeClients(serve.issuer, partners.node, person);
+    await withProgram("coreos/go-oidc", goOIDC, serve, partners.go);
+    await withProgram("Authlib", authlib, serve, partners.authlib);
+    await withApache(serve, partners.apache);
+  } catch (e) {
+    console.error(serve.log.slice(-6000));
+    throw e;
+  } finally {
+    assert.equal(await serve.stop(), 0, "parvis serve ends in good order");
+  }
 }
+
 await walkTheGuide();
-const serve = await startServe(Object.values(partners));
-try {
-  await serve.createAccount(person.email, person.password);
-  await signInWithNodeClients(serve.issuer, partners.node, person);
-  await withGoOIDC(serve, partners.go);
-  await withApache(serve, partners.apache);
-} catch (e) {
-  console.error(serve.log.slice(-6000));
-  throw e;
-} finally {
-  const code = await serve.stop();
-  assert.equal(code, 0, "parvis serve ends in good order");
-}
+await signInWithAll("SQLite", {});
+await signInWithAll("PostgreSQL", { PARVIS_DATABASE_URL: process.env.FRESH_POSTGRES });
