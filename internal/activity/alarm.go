@@ -206,7 +206,7 @@ func (j *Journey) secure(tx *db.Tx, v flow.Visitor, own owner.Owner, how string)
 	if err := j.Owners.Audit.Record(tx, e); err != nil {
 		return err
 	}
-	return j.Owners.Tell(tx, own, notice.SignedOut{Everywhere: own.Session.ID == "", Asked: notice.AskedBy(v.UserAgent, tx.Now())})
+	return j.tellSignedOut(tx, v, own, n, own.Session.ID == "")
 }
 
 // Secured notes that the owner went through everything that could have been changed.

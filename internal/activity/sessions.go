@@ -157,5 +157,15 @@ func (j *Journey) ended(tx *db.Tx, v flow.Visitor, own owner.Owner, n int64, eve
 	if err := j.Owners.Audit.Record(tx, e); err != nil {
 		return err
 	}
-	return j.Owners.Tell(tx, own, notice.SignedOut{Everywhere: everywhere, Asked: notice.AskedBy(v.UserAgent, tx.Now())})
+	return j.tellSignedOut(tx, v, own, n, everywhere)
+}
+
+// tellSignedOut tells the owner that sessions were ended. Where there was none to end,
+// that is told once in a while only: whoever is signed in may press the button for ever.
+func (j *Journey) tellSignedOut(tx *db.Tx, v flow.Visitor, own owner.Owner, n int64, everywhere bool) error {
+	data := notice.SignedOut{Everywhere: everywhere, Asked: notice.AskedBy(v.UserAgent, tx.Now())}
+	if n == 0 {
+		return j.Owners.TellOnce(tx, own, data)
+	}
+	return j.Owners.Tell(tx, own, data)
 }

@@ -200,7 +200,7 @@ func build(t testing.TB, d *db.DB, clock *dbtest.Clock, p plan) *House {
 	outbox := h.post(keys)
 	h.banks(p.partners)
 	h.Links = upstream.Links{Keys: keys, Audit: h.Audit}
-	h.Owners = owner.Owners{Accounts: h.Accounts, Sessions: h.Sessions, Grants: grants, Table: h.Table, Outbox: outbox, Audit: h.Audit}
+	h.Owners = owner.Owners{Accounts: h.Accounts, Sessions: h.Sessions, Grants: grants, Table: h.Table, Outbox: outbox, Audit: h.Audit, Limiter: limiter}
 	h.Signin = &signin.Journey{
 		Leaked: func(typed string) bool { return typed == h.LeakedPassword },
 		DB:     d, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs, Passwords: passwords,

@@ -26,6 +26,7 @@ import (
 	"parvis/internal/notify"
 	"parvis/internal/notify/notice"
 	"parvis/internal/policy"
+	"parvis/internal/ratelimit"
 	"parvis/internal/session"
 )
 
@@ -44,6 +45,7 @@ type Owners struct {
 	Table    policy.Table
 	Outbox   *notify.Outbox
 	Audit    *audit.Log
+	Limiter  *ratelimit.Limiter
 }
 
 // Nobody is the answer to somebody who is not signed in: fault Denied.
@@ -96,14 +98,32 @@ func (o Owners) IsFresh(live session.Session, has []authenticator.Authenticator,
 	return o.Table.Next(o.Table.Sensitive(authenticator.Methods(has)), live.Facts, now).Step == policy.StepNone
 }
 
-// Tell mails the owner of an account at its main address, in the account's language.
+// Tell mails the owner of an account at its main address, in the account's language. Of
+// one kind there are no more in a while than ratelimit.NoticeAccount says, so that who is
+// signed in cannot fill the owner's mailbox; the first of a kind is always sent.
 func (o Owners) Tell(tx *db.Tx, who Owner, data notice.Data) error {
+	d, err := o.Limiter.TakeIn(tx, ratelimit.NoticeAccount, noticeKey(who, data))
+	if err != nil || !d.Allowed {
+		return err
+	}
 	to, err := o.Accounts.Mailbox(tx, who.ID)
 	if err != nil {
 		return err
 	}
 	return o.Outbox.Queue(tx, notify.Message{To: to.Written, Locale: who.Locale, Account: who.ID, Data: data})
 }
+
+// TellOnce is Tell of what says nothing that the owner was not told already, unless that
+// was longer ago than the window of ratelimit.NoticeAccount.
+func (o Owners) TellOnce(tx *db.Tx, who Owner, data notice.Data) error {
+	n, err := o.Limiter.CountedIn(tx, ratelimit.NoticeAccount, noticeKey(who, data))
+	if err != nil || n > 0 {
+		return err
+	}
+	return o.Tell(tx, who, data)
+}
+
+func noticeKey(who Owner, data notice.Data) string { return string(who.ID) + "|" + string(data.Kind()) }
 
 // Event is what is recorded of something that the owner did, outside a flow.
 func Event(name audit.Name, v flow.Visitor, who Owner) audit.Event {

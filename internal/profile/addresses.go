@@ -212,12 +212,18 @@ func (j *Journey) Withdraw(ctx context.Context, v flow.Visitor, proof id.Proof) 
 
 // MakeMain makes an address the main one. The older one is told, with a link that takes
 // that back, and so are the others. Faults: NotFound for an address that the account does
-// not have, Denied as for every change. Doing it twice is doing it once.
+// not have, Denied as for every change, Throttled. Doing it twice is doing it once.
 func (j *Journey) MakeMain(ctx context.Context, v flow.Visitor, row id.Address) error {
 	draft := account.NewChange()
+	var limit ratelimit.Decision
 	err := j.DB.Write(ctx, func(tx *db.Tx) error {
+		limit = ratelimit.Decision{Allowed: true}
 		who, was, next, err := j.own(tx, v, row)
 		if err != nil || next.Main {
+			return err
+		}
+		limit, err = j.Limiter.TakeIn(tx, ratelimit.MainAccount, string(who.ID))
+		if err != nil || !limit.Allowed {
 			return err
 		}
 		made, err := j.Owners.Accounts.MakeMain(tx, who.ID, row)
@@ -245,7 +251,7 @@ func (j *Journey) MakeMain(ctx context.Context, v flow.Visitor, row id.Address) 
 	if err != nil {
 		return fmt.Errorf("profile: main address: %w", err)
 	}
-	return nil
+	return limit.Fault()
 }
 
 // own is who may change their account now, its main address and one of its addresses.

@@ -20,6 +20,7 @@ import (
 	"parvis/internal/policy"
 	"parvis/internal/profile"
 	"parvis/internal/proving"
+	"parvis/internal/ratelimit"
 	"parvis/internal/recovery"
 	"parvis/internal/signin"
 )
@@ -361,6 +362,30 @@ func TestTheMainAddressIsChangedAndTheOlderOneCanTakeThatBack(t *testing.T) {
 		f.SignIn(ff, address, journeytest.Password)
 		f.Enter(ff, f.Ask(ff, second)) // codes go to the main address
 	})
+}
+
+func TestTheMainAddressIsNotChangedToAndFroWithoutEnd(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		b := h.Active(address)
+		h.Clock.Advance(time.Second)
+		rows := []id.Address{add(t, h, b, second), rowOf(t, h, b, address)}
+		most := int(h.Profile.Limiter.Settings.MainAccount.Count)
+		for i := range most {
+			if err := h.Profile.MakeMain(t.Context(), b.Visitor, rows[i%2]); err != nil {
+				t.Fatalf("time %d: %v", i+1, err)
+			}
+		}
+		if err := h.Profile.MakeMain(t.Context(), b.Visitor, rows[most%2]); !fault.Is(err, fault.Throttled) {
+			t.Errorf("once more: %v", err)
+		}
+		if n := h.Told(address, notice.KindMainAddress); n != most {
+			t.Errorf("%d mails for %d changes", n, most)
+		}
+		h.Clock.Advance(time.Hour)
+		if err := h.Profile.MakeMain(t.Context(), b.Visitor, rows[most%2]); !fault.Is(err, fault.Denied) {
+			t.Errorf("later, with proofs that are too old: %v", err)
+		}
+	}, journeytest.WithLimits(ratelimit.Preset("parvis")))
 }
 
 // takeOver is an account that somebody took over who had its session, its proofs and its

@@ -143,11 +143,12 @@ func (l *Limiter) Full(ctx context.Context, rule Rule, key string) (bool, error)
 		return true, nil
 	}
 	var hits int64
-	err = l.DB.Read(ctx, func(tx *db.Tx) error {
-		return tx.QueryRow(`SELECT COALESCE(SUM(hits), 0) FROM rate_limit WHERE id = $1 AND ends_at > $2`, name, db.Millis(tx.Now())).Scan(&hits)
+	err = l.DB.Read(ctx, func(tx *db.Tx) (err error) {
+		hits, err = l.CountedIn(tx, rule, key)
+		return err
 	})
 	if err != nil {
-		return false, fmt.Errorf("ratelimit: %s: %w", rule, err)
+		return false, err
 	}
 	return hits >= limit.Count, nil
 }
@@ -164,28 +165,75 @@ func (l *Limiter) find(rule Rule, key string) (Limit, string, error) {
 	return limit, l.Keys.Index("rate_limit", string(rule)+"|"+key), nil
 }
 
+// TakeIn is Take in a transaction of the caller: what is rolled back was not counted, and
+// so never uses up the count of what comes after it. For messages, which are limited one
+// by one where they are queued; not for what strangers do, which is counted first. Each
+// key has one row.
+func (l *Limiter) TakeIn(tx *db.Tx, rule Rule, key string) (Decision, error) {
+	limit, name, err := l.find(rule, key)
+	if err != nil {
+		return Decision{}, err
+	}
+	if limit.Count == 0 {
+		return Decision{Allowed: true, Left: math.MaxInt64}, nil
+	}
+	n, ends, err := countIn(tx, name, limit)
+	if err != nil {
+		return Decision{}, fmt.Errorf("ratelimit: %s: %w", rule, err)
+	}
+	if n <= limit.Count {
+		return Decision{Allowed: true, Left: limit.Count - n}, nil
+	}
+	if n == limit.Count+1 && l.Reached != nil {
+		if err := l.Reached(tx, rule, key); err != nil {
+			return Decision{}, fmt.Errorf("ratelimit: %w", err)
+		}
+	}
+	return refuse(ends.Sub(tx.Now())), nil
+}
+
+// CountedIn is how often a rule has counted a key in its window, in a transaction of the
+// caller and without counting. 0 for a limit that is switched off.
+func (l *Limiter) CountedIn(tx *db.Tx, rule Rule, key string) (hits int64, err error) {
+	_, name, err := l.find(rule, key)
+	if err != nil {
+		return 0, err
+	}
+	err = tx.QueryRow(`SELECT COALESCE(SUM(hits), 0) FROM rate_limit WHERE id = $1 AND ends_at > $2`, name, db.Millis(tx.Now())).Scan(&hits)
+	if err != nil {
+		return 0, fmt.Errorf("ratelimit: %s: %w", rule, err)
+	}
+	return hits, nil
+}
+
 // exact counts in one row with one statement: the n-th to commit sees n.
 func (l *Limiter) exact(ctx context.Context, name string, limit Limit) (n int64, ends time.Time, err error) {
-	err = l.DB.WriteStatement(ctx, func(tx *db.Tx) error {
-		now := tx.Now()
-		var end int64
-		err := tx.QueryRow(`INSERT INTO rate_limit (id, bucket, hits, ends_at) VALUES ($1, 0, 1, $2)
+	err = l.DB.WriteStatement(ctx, func(tx *db.Tx) (err error) {
+		n, ends, err = countIn(tx, name, limit)
+		return err
+	})
+	return n, ends, err
+}
+
+// countIn is the statement of exact.
+func countIn(tx *db.Tx, name string, limit Limit) (n int64, ends time.Time, err error) {
+	now := tx.Now()
+	var end int64
+	err = tx.QueryRow(`INSERT INTO rate_limit (id, bucket, hits, ends_at) VALUES ($1, 0, 1, $2)
 			ON CONFLICT (id, bucket) DO UPDATE SET
 				hits = CASE WHEN rate_limit.ends_at <= $3 THEN 1 ELSE rate_limit.hits + 1 END,
 				ends_at = CASE WHEN rate_limit.ends_at <= $4 THEN $5 ELSE rate_limit.ends_at END
 			RETURNING hits, ends_at`,
-			name, db.Millis(now.Add(limit.Window)), db.Millis(now), db.Millis(now), db.Millis(now.Add(limit.Window))).Scan(&n, &end)
-		if err != nil {
-			return err
-		}
-		ends = db.Time(end)
-		if limit.Growth <= 1 {
-			return nil
-		}
-		ends = now.Add(grown(limit, n))
-		_, err = tx.Exec(`UPDATE rate_limit SET ends_at = $1 WHERE id = $2 AND bucket = 0`, db.Millis(ends), name)
-		return err
-	})
+		name, db.Millis(now.Add(limit.Window)), db.Millis(now), db.Millis(now), db.Millis(now.Add(limit.Window))).Scan(&n, &end)
+	if err != nil {
+		return 0, time.Time{}, err
+	}
+	ends = db.Time(end)
+	if limit.Growth <= 1 {
+		return n, ends, nil
+	}
+	ends = now.Add(grown(limit, n))
+	_, err = tx.Exec(`UPDATE rate_limit SET ends_at = $1 WHERE id = $2 AND bucket = 0`, db.Millis(ends), name)
 	return n, ends, err
 }
 

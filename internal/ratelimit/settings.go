@@ -36,6 +36,8 @@ const (
 	PasswordAccount   Rule = "password_account"
 	AddAccount        Rule = "add_account"
 	LostAccount       Rule = "lost_account"
+	NoticeAccount     Rule = "notice_account"
+	MainAccount       Rule = "main_account"
 	LinkIP            Rule = "link_ip"
 	PartnerIP         Rule = "partner_ip"
 	ContactIP         Rule = "contact_ip"
@@ -127,6 +129,13 @@ type Settings struct {
 	AddAccount Limit `yaml:"add_account"`
 	// LostAccount counts recoveries of one account that were begun because every method was lost.
 	LostAccount Limit `yaml:"lost_account"`
+	// NoticeAccount counts messages of one kind that tell the owner of an account what was
+	// done in it by who is signed in, e.g. that other devices were signed out. What is done
+	// is done all the same, and recorded; what is more than the limit is not written about.
+	NoticeAccount Limit `yaml:"notice_account"`
+	// MainAccount counts how often one account makes another of its addresses the main
+	// one: each time, all of its addresses are told.
+	MainAccount Limit `yaml:"main_account"`
 	// LinkIP counts links of messages opened from one IP address.
 	LinkIP Limit `yaml:"link_ip"`
 	// PartnerIP counts, for one IP address, answers of sign-in partners that no journey of
@@ -197,6 +206,8 @@ func Preset(name string) Settings {
 		PasswordAccount:   Limit{Count: 10, Window: hour},
 		AddAccount:        Limit{Count: 20, Window: day},
 		LostAccount:       Limit{Count: 3, Window: day},
+		NoticeAccount:     Limit{Count: 5, Window: hour},
+		MainAccount:       Limit{Count: 5, Window: hour},
 		LinkIP:            Limit{Count: 200, Window: 10 * minute},
 		PartnerIP:         Limit{Count: 600, Window: 5 * minute},
 		ContactIP:         Limit{Count: 5, Window: hour},
@@ -247,7 +258,7 @@ func (s Settings) limits() map[Rule]Limit {
 		ResetAddress: s.ResetAddress, ResetIP: s.ResetIP, WaysAddress: s.WaysAddress, WaysIP: s.WaysIP, CodeIP: s.CodeIP, SendIP: s.SendIP, SendAccount: s.SendAccount,
 		SendNumber: s.SendNumber, SendNumberBurst: s.SendNumberBurst, BackupAccountIP: s.BackupAccountIP,
 		SetUpIP: s.SetUpIP, SetUpAccount: s.SetUpAccount, SetUpNumber: s.SetUpNumber, PasswordAccount: s.PasswordAccount, AddAccount: s.AddAccount, LostAccount: s.LostAccount,
-		LinkIP: s.LinkIP, PartnerIP: s.PartnerIP, ContactIP: s.ContactIP,
+		NoticeAccount: s.NoticeAccount, MainAccount: s.MainAccount, LinkIP: s.LinkIP, PartnerIP: s.PartnerIP, ContactIP: s.ContactIP,
 		FlowIP: s.FlowIP, AuthorizeIP: s.AuthorizeIP, TokenIP: s.TokenIP, TokenClient: s.TokenClient, RequestIP: s.RequestIP,
 		SuspectSigninIP: s.SuspectSigninIP, SuspectSigninAddress: s.SuspectSigninAddress, SuspectEnrollmentIP: s.SuspectEnrollmentIP,
 		SuspectResetIP: s.SuspectResetIP, SuspectContactIP: s.SuspectContactIP, ChallengeMailIP: s.ChallengeMailIP,
@@ -271,7 +282,7 @@ func (s *Settings) limit(rule Rule) (Limit, bool) {
 func rules() []Rule {
 	return []Rule{
 		SigninIP, SigninAddress, SigninAddressIP, SigninBurst, SigninBrowser, EnrollmentIP, EnrollmentAddress, MailAddress, MailRecipient, ResetAddress, ResetIP, WaysAddress, WaysIP,
-		CodeIP, SendIP, SendAccount, SendNumber, SendNumberBurst, BackupAccountIP, SetUpIP, SetUpAccount, SetUpNumber, PasswordAccount, AddAccount, LostAccount, LinkIP, PartnerIP, ContactIP, FlowIP, AuthorizeIP, TokenIP, TokenClient, RequestIP,
+		CodeIP, SendIP, SendAccount, SendNumber, SendNumberBurst, BackupAccountIP, SetUpIP, SetUpAccount, SetUpNumber, PasswordAccount, AddAccount, LostAccount, NoticeAccount, MainAccount, LinkIP, PartnerIP, ContactIP, FlowIP, AuthorizeIP, TokenIP, TokenClient, RequestIP,
 		SuspectSigninIP, SuspectSigninAddress, SuspectEnrollmentIP, SuspectResetIP, SuspectContactIP, ChallengeMailIP,
 	}
 }

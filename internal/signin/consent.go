@@ -12,9 +12,9 @@ import (
 	"parvis/internal/db"
 	"parvis/internal/flow"
 	"parvis/internal/id"
-	"parvis/internal/notify"
 	"parvis/internal/notify/notice"
 	"parvis/internal/oidc/protocol"
+	"parvis/internal/owner"
 	"parvis/internal/session"
 	"parvis/internal/upstream"
 )
@@ -153,16 +153,12 @@ func (j *Journey) decide(ctx context.Context, v flow.Visitor, fid id.Flow, allow
 }
 
 // mail tells the owner of an account something.
-func (j *Journey) mail(tx *db.Tx, owner id.Account, data notice.Data) error {
-	a, _, err := j.Accounts.ByID(tx, owner)
+func (j *Journey) mail(tx *db.Tx, who id.Account, data notice.Data) error {
+	a, _, err := j.Accounts.ByID(tx, who)
 	if err != nil {
 		return err
 	}
-	to, err := j.Accounts.Mailbox(tx, owner)
-	if err != nil {
-		return err
-	}
-	return j.Outbox.Queue(tx, notify.Message{To: to.Written, Locale: a.Locale, Account: owner, Data: data})
+	return j.Owners.Tell(tx, owner.Owner{ID: a.ID, Locale: a.Locale}, data)
 }
 
 // Cancel gives a journey up; its page leads back to the service.
