@@ -48,6 +48,7 @@ type Account struct {
 	CreatedAt   time.Time // when the address was first typed
 	ActivatedAt time.Time // zero while pending
 	ClosedAt    time.Time // zero unless closed
+	UsedAt      time.Time // beginning of the day of the newest sign-in, in UTC; zero: not known
 }
 
 // LogValue shows what may be logged of an account.
@@ -71,14 +72,14 @@ type Accounts struct {
 	Settings Settings
 }
 
-const accountColumns = `a.id, a.status, a.locale, a.created_at, a.activated_at, a.closed_at`
+const accountColumns = `a.id, a.status, a.locale, a.created_at, a.activated_at, a.closed_at, a.used_at`
 
 // row is what one row of a query offers.
 type row interface{ Scan(dest ...any) error }
 
 func scanAccount(r row) (Account, error) {
 	var a Account
-	err := r.Scan(&a.ID, &a.Status, &a.Locale, db.ScanTime(&a.CreatedAt), db.NullTime(&a.ActivatedAt), db.NullTime(&a.ClosedAt))
+	err := r.Scan(&a.ID, &a.Status, &a.Locale, db.ScanTime(&a.CreatedAt), db.NullTime(&a.ActivatedAt), db.NullTime(&a.ClosedAt), db.NullTime(&a.UsedAt))
 	return a, err
 }
 
@@ -214,10 +215,10 @@ func (s Accounts) SetLocale(tx *db.Tx, account id.Account, locale string) error 
 }
 
 // Close ends an account and frees its addresses; false when it is closed
-// already. The row stays, without address or language; what other packages keep
+// already. The row stays, without address, language or last use; what other packages keep
 // of the account they erase themselves.
 func (s Accounts) Close(tx *db.Tx, account id.Account) (bool, error) {
-	n, err := tx.Exec(`UPDATE account SET status = $1, closed_at = $2, locale = '' WHERE id = $3 AND status <> $1`,
+	n, err := tx.Exec(`UPDATE account SET status = $1, closed_at = $2, locale = '', used_at = NULL WHERE id = $3 AND status <> $1`,
 		Closed, db.Millis(tx.Now()), account)
 	if err != nil {
 		return false, fmt.Errorf("account: close: %w", err)

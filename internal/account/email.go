@@ -68,7 +68,7 @@ func (s Accounts) WithAddress(tx *db.Tx, account id.Account, chosen id.Address) 
 	err := tx.QueryRow(`SELECT `+accountColumns+`, e.id, e.address, e.main, e.added_at, e.proven_at
 		FROM account a LEFT JOIN email_address e ON e.account_id = a.id
 		WHERE a.id = $1 ORDER BY CASE WHEN e.id = $2 AND e.proven_at IS NOT NULL THEN 0 ELSE 1 END, e.main DESC, e.added_at, e.id LIMIT 1`, account, chosen).
-		Scan(&a.ID, &a.Status, &a.Locale, db.ScanTime(&a.CreatedAt), db.NullTime(&a.ActivatedAt), db.NullTime(&a.ClosedAt),
+		Scan(&a.ID, &a.Status, &a.Locale, db.ScanTime(&a.CreatedAt), db.NullTime(&a.ActivatedAt), db.NullTime(&a.ClosedAt), db.NullTime(&a.UsedAt),
 			db.ScanText(&e.ID), &sealed, &main, db.NullTime(&e.AddedAt), db.NullTime(&e.ProvenAt))
 	a, found, err := one(a, err, "find with address")
 	if err != nil || !found || a.Status != Active || e.ID == "" {

@@ -219,6 +219,9 @@ func (j *Journey) open(tx *db.Tx, f flow.Flow, c chosen, a account.Account) erro
 	if _, err := j.Sessions.Reauthenticate(tx, c.visitor.Session, n); err != nil {
 		return err
 	}
+	if err := j.Accounts.Used(tx, a.ID); err != nil {
+		return err
+	}
 	if _, _, err := j.Sessions.Remember(tx, c.device, a.ID); err != nil {
 		return err
 	}

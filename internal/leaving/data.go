@@ -177,7 +177,7 @@ func (j *Journey) readAccount(tx *db.Tx, a id.Account, _ names, out *Data) error
 		return err
 	}
 	out.Account = AccountData{
-		ID: found.ID, Status: string(found.Status), Language: found.Locale, CreatedAt: utc(found.CreatedAt), ActivatedAt: utc(found.ActivatedAt),
+		ID: found.ID, Status: string(found.Status), Language: found.Locale, CreatedAt: utc(found.CreatedAt), ActivatedAt: utc(found.ActivatedAt), UsedAt: utc(found.UsedAt),
 	}
 	all, err := j.Owners.Accounts.Addresses(tx, a)
 	if err != nil {

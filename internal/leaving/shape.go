@@ -39,6 +39,7 @@ type AccountData struct {
 	Language    string     `json:"language"`
 	CreatedAt   time.Time  `json:"created_at"`
 	ActivatedAt time.Time  `json:"activated_at,omitzero"`
+	UsedAt      time.Time  `json:"used_at,omitzero"` // beginning of the day of the newest sign-in
 }
 
 // AddressData is an e-mail address.

@@ -109,6 +109,9 @@ func (j *Journey) change(tx *db.Tx, fid id.Flow, c chosen) (proving.Outcome, err
 	if err := j.bindMailbox(tx, f, c, a.ID); err != nil {
 		return "", err
 	}
+	if err := j.Accounts.Used(tx, a.ID); err != nil {
+		return "", err
+	}
 	if err := j.Audit.Record(tx, f.Event(audit.PasswordReset, c.visitor, a.ID, address)); err != nil {
 		return "", err
 	}

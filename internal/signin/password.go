@@ -397,6 +397,9 @@ func (j *Journey) openSession(tx *db.Tx, v flow.Visitor, f flow.Flow, o opened, 
 	if _, err := j.Sessions.Reauthenticate(tx, v.Session, n); err != nil {
 		return false, err
 	}
+	if err := j.Accounts.Used(tx, a.account.ID); err != nil {
+		return false, err
+	}
 	given, known, err := j.Sessions.Remember(tx, o.device, a.account.ID)
 	if err != nil {
 		return false, err
