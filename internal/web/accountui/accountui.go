@@ -13,6 +13,9 @@ package accountui
 import (
 	"embed"
 	"net/http"
+	"net/url"
+	"path"
+	"strings"
 	"time"
 
 	"parvis/internal/activity"
@@ -61,6 +64,7 @@ type UI struct {
 	Config
 
 	pages *kit.Pages
+	mux   *http.ServeMux // of Routes: it tells which addresses are pages
 }
 
 // New parses the pages; a page that names a word the catalogues lack is an error.
@@ -74,6 +78,7 @@ func New(c Config) (*UI, error) {
 
 // Routes registers every page.
 func (u *UI) Routes(mux *http.ServeMux) {
+	u.mux = mux
 	mux.Handle("GET /services", u.Site.Handle(u.signedIn(u.services)))
 	mux.Handle("GET /services/{service}/disconnect", u.Site.Handle(u.signedIn(u.askDisconnect)))
 	mux.Handle("POST /services/{service}/disconnect", u.Site.Handle(u.signedIn(u.disconnect)))
@@ -116,7 +121,7 @@ func (u *UI) Routes(mux *http.ServeMux) {
 	u.secureRoutes(mux)
 
 	mux.Handle("GET /session/ending", u.Site.Handle(u.ending))
-	mux.Handle("GET /session/ended", u.Site.Handle(u.ended))
+	mux.Handle("GET "+endedPath, u.Site.Handle(u.ended))
 	mux.Handle("POST /session/extend", u.Site.Handle(u.extend))
 	mux.Handle("GET /signout", u.Site.Handle(u.askSignOut))
 	mux.Handle("POST /signout", u.Site.Handle(u.signOut))
@@ -139,14 +144,13 @@ func (u *UI) signedIn(h func(*call) error) kit.Handler {
 		switch {
 		case v.SignedIn:
 		case v.Ended:
-			u.Visitor.ClearSession(w)
-			return kit.See(w, r, "/session/ended")
+			return kit.See(w, r, u.endedPath(r))
 		default:
 			return u.toSignIn(w, r)
 		}
 		u.Site.UseLang(r, i18n.Lang(v.Account.Locale))
 		scene := kit.SceneOf(r)
-		scene.Session, scene.Person = u.clock(v), personOf(v)
+		scene.Session, scene.Person = u.clock(v, u.endedPath(r)), personOf(v)
 		return h(&call{w: w, r: r, visit: v})
 	}
 }
@@ -164,11 +168,31 @@ func (u *UI) form(c *call, name, back string) (*kit.Form, error) {
 
 // toSignIn begins a sign-in that comes back to this page.
 func (u *UI) toSignIn(w http.ResponseWriter, r *http.Request) error {
-	starts := signin.Starts{}
-	if r.Method == http.MethodGet && r.URL.Path != "/services" {
-		starts.Next = r.URL.EscapedPath()
+	return u.begin(w, r, signin.Starts{Next: u.pageOf(r)})
+}
+
+// pageOf is the page of the account that a request is about: the address itself, or,
+// for a form that is sent to an address which shows nothing, the nearest page above it,
+// e.g. the devices for one that ends a session. It is "" for My connected services,
+// where a sign-in ends anyway.
+func (u *UI) pageOf(r *http.Request) string {
+	for at := r.URL.EscapedPath(); strings.HasPrefix(at, settingsPath) || strings.HasPrefix(at, servicesPath+"/"); at = path.Dir(at) {
+		if to, err := url.Parse(at); err == nil {
+			if _, pattern := u.mux.Handler(&http.Request{Method: http.MethodGet, URL: to, Host: r.Host}); pattern != "" {
+				return at
+			}
+		}
 	}
-	return u.begin(w, r, starts)
+	return ""
+}
+
+// endedPath is where whoever is no longer signed in is told so; the way back in leads to
+// the page that the request is about.
+func (u *UI) endedPath(r *http.Request) string {
+	if at := u.pageOf(r); at != "" {
+		return endedPath + "?next=" + url.QueryEscape(at)
+	}
+	return endedPath
 }
 
 // begin begins a journey.
@@ -181,9 +205,9 @@ func (u *UI) begin(w http.ResponseWriter, r *http.Request, starts signin.Starts)
 	return kit.See(w, r, "/signin/"+string(f))
 }
 
-// clock is when the session ends if nothing happens.
-func (u *UI) clock(v visit.Visit) *kit.SessionClock {
-	return &kit.SessionClock{Idle: v.Session.IdleEndsAt.Sub(u.Now()), Warn: u.Visitor.Sessions.Settings.Warning, Ended: "/session/ended"}
+// clock is when the session ends if nothing happens, and where the browser goes then.
+func (u *UI) clock(v visit.Visit, ended string) *kit.SessionClock {
+	return &kit.SessionClock{Idle: v.Session.IdleEndsAt.Sub(u.Now()), Warn: u.Visitor.Sessions.Settings.Warning, Ended: ended}
 }
 
 // tabs are the parts of the account that there are; at is the address of the one shown.

@@ -96,7 +96,7 @@ func (u *UI) holding(h func(*call, string) error) kit.Handler {
 			return u.begin(w, r, signin.Starts{Sensitive: true, Next: mergeBothPath})
 		}
 		scene := kit.SceneOf(r)
-		scene.Session, scene.Person = u.clock(v), personOf(v)
+		scene.Session, scene.Person = u.clock(v, u.endedPath(r)), personOf(v)
 		return h(c, held)
 	}
 }

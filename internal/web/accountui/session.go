@@ -7,7 +7,13 @@ import (
 	"strings"
 	"time"
 
+	"parvis/internal/session"
 	"parvis/internal/web/kit"
+)
+
+const (
+	servicesPath = "/services"
+	endedPath    = "/session/ended" // ?next= names the page of the account that was being used
 )
 
 // endingPage is the data of pages/session-ending.html.
@@ -25,37 +31,68 @@ func (u *UI) ending(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	next := kit.LocalPath(r.URL.Query().Get("next"))
 	if !v.SignedIn {
-		return kit.See(w, r, "/session/ended")
+		return kit.See(w, r, endedAt(next))
 	}
 	kit.SceneOf(r).Person = personOf(v)
 	left := v.Session.IdleEndsAt.Sub(u.Now())
 	return u.pages.Render(w, r, http.StatusOK, kit.View{
 		Page: "session-ending", Title: u.Site.Tr(r).T("session-ending.title"),
-		Refresh: left + time.Second, Data: endingPage{Ends: v.Session.IdleEndsAt, Left: left, Next: kit.LocalPath(r.URL.Query().Get("next"))},
+		Refresh: left + time.Second, Data: endingPage{Ends: v.Session.IdleEndsAt, Left: left, Next: next},
 	})
+}
+
+// endedAt is the page that says that the session has ended, for whoever was at a page.
+func endedAt(next string) string {
+	if next = accountPage(next); next != "" {
+		return endedPath + "?next=" + url.QueryEscape(next)
+	}
+	return endedPath
+}
+
+// accountPage is the path of a local address when it is one of the account's pages, which
+// ask for a sign-in and then show themselves; else "".
+func accountPage(local string) string {
+	at, _, _ := strings.Cut(local, "?")
+	if at == settingsPath || strings.HasPrefix(at, settingsPath+"/") || strings.HasPrefix(at, servicesPath+"/") {
+		return at
+	}
+	return ""
 }
 
 // endedPage is the data of pages/session-ended.html.
 type endedPage struct {
-	Idle time.Duration
+	Lead  string // why
+	Alert bool   // it was ended from elsewhere: whoever did not expect that looks at the activity
+	Back  string // the way back in
 }
 
-// ended shows that the session is over, and the way back in.
+// ended shows that the session is over, why, and the way back in: to the page that was
+// being used.
 func (u *UI) ended(w http.ResponseWriter, r *http.Request) error {
 	v, err := u.Visitor.Peek(r)
 	if err != nil {
 		return err
 	}
+	next := accountPage(kit.LocalPath(r.URL.Query().Get("next")))
 	if v.SignedIn {
-		return kit.See(w, r, "/services")
+		return kit.See(w, r, cmp.Or(next, servicesPath))
 	}
 	if v.Ended {
 		u.Visitor.ClearSession(w)
 	}
-	return u.pages.Render(w, r, http.StatusOK, kit.View{
-		Page: "session-ended", Title: u.Site.Tr(r).T("session-ended.title"), Data: endedPage{Idle: u.Idle},
-	})
+	tr := u.Site.Tr(r)
+	data := endedPage{Back: cmp.Or(next, "/signin"), Alert: v.Standing == session.Ended}
+	switch v.Standing {
+	case session.Ended:
+		data.Lead = tr.T("session-ended.elsewhere")
+	case session.Over:
+		data.Lead = tr.T("session-ended.over", "duration", tr.Duration(u.Visitor.Sessions.Settings.Absolute))
+	case session.Unknown, session.Live, session.Idle:
+		data.Lead = tr.T("session-ended.lead", "duration", tr.Duration(u.Idle))
+	}
+	return u.pages.Render(w, r, http.StatusOK, kit.View{Page: "session-ended", Title: tr.T("session-ended.title"), Data: data})
 }
 
 // extend keeps the session alive. The script asks with Accept: application/json
@@ -77,9 +114,9 @@ func (u *UI) extend(w http.ResponseWriter, r *http.Request) error {
 	case script:
 		w.WriteHeader(http.StatusGone)
 	case v.SignedIn:
-		return kit.See(w, r, cmp.Or(kit.LocalPath(form.Get("next")), "/services"))
+		return kit.See(w, r, cmp.Or(kit.LocalPath(form.Get("next")), servicesPath))
 	default:
-		return kit.See(w, r, "/session/ended")
+		return kit.See(w, r, endedAt(kit.LocalPath(form.Get("next"))))
 	}
 	return nil
 }

@@ -40,6 +40,8 @@ type Visit struct {
 	Address  string          // the account's main address, as written; "" unless SignedIn
 	Ended    bool            // a session was presented that counts no longer
 
+	Standing session.Standing // of a session that counts no longer: why; "" when there was none
+
 	due bool // the use of the session is to be noted
 }
 
@@ -114,6 +116,7 @@ func (v *Visitor) ReadIn(tx *db.Tx, r *http.Request) (Visit, error) {
 	}
 	if !found.Live() {
 		out.Ended = found.Standing != session.Unknown && found.Reason != session.SignedOut
+		out.Standing = found.Standing
 		return out, nil
 	}
 	owner, address, ok, err := v.Accounts.WithMain(tx, found.Account)
@@ -141,7 +144,7 @@ func (v *Visitor) touch(ctx context.Context, out Visit) (Visit, error) {
 		return Visit{}, fmt.Errorf("visit: %w", err)
 	}
 	if !alive {
-		return Visit{Visitor: out.Visitor, Ended: true}, nil
+		return Visit{Visitor: out.Visitor, Ended: true, Standing: session.Ended}, nil
 	}
 	if idleEnds.Before(out.Session.EndsAt) {
 		out.Session.IdleEndsAt = idleEnds
