@@ -96,7 +96,7 @@ func (h *House) provider(mux *http.ServeMux) error {
 	requests, err := authorize.New(authorize.Config{
 		Issuer: issuer, Site: h.Site, DB: h.DB, Registry: h.Registry, Keyring: h.Keyring, Flows: h.Flows,
 		Visitor: h.Visitor, Accounts: h.Accounts, Connections: h.Connections, Grants: h.Grants,
-		Limiter: h.Limiter, Audit: h.Audit, Table: h.Table, Door: door, Keys: keys, Pushed: h.Pushed, Now: h.Now,
+		Limiter: h.Limiter, Audit: h.Audit, Table: h.Table, Door: door, Keys: keys, Pushed: h.Pushed, Visits: h.Visits, Now: h.Now,
 	})
 	if err != nil {
 		return err
@@ -112,7 +112,7 @@ func (h *House) provider(mux *http.ServeMux) error {
 	machines.Routes(mux)
 	leaving := &logout.Endpoint{
 		Issuer: issuer, Site: h.Site, DB: h.DB, Registry: h.Registry, Keyring: h.Keyring, Flows: h.Flows,
-		Visitor: h.Visitor, Leavings: h.Leavings, Limiter: h.Limiter, Audit: h.Audit,
+		Visitor: h.Visitor, Visits: h.Visits, Telling: h.Telling, Leavings: h.Leavings, Limiter: h.Limiter, Audit: h.Audit,
 	}
 	leaving.Routes(mux)
 	return nil

@@ -27,6 +27,7 @@ import (
 	"parvis/internal/authenticator/password"
 	"parvis/internal/authenticator/phone"
 	"parvis/internal/authenticator/totp"
+	"parvis/internal/backchannel"
 	"parvis/internal/config"
 	"parvis/internal/connection"
 	"parvis/internal/db"
@@ -123,6 +124,8 @@ type House struct {
 	Phones      phone.Phones
 	Codes       otp.Codes
 	Sessions    session.Sessions
+	Visits      backchannel.Visits
+	Telling     *backchannel.Worker
 	Connections connection.Connections
 	Pushed      pushed.Requests
 	Grants      grant.Grants

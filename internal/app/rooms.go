@@ -14,6 +14,7 @@ import (
 	"parvis/internal/authenticator/password/breached"
 	"parvis/internal/authenticator/phone"
 	"parvis/internal/authenticator/totp"
+	"parvis/internal/backchannel"
 	"parvis/internal/challenge"
 	"parvis/internal/connection"
 	"parvis/internal/departure"
@@ -67,7 +68,12 @@ func (h *House) domains(Options) error {
 	h.Worker.Stopped = h.numberStopped
 	h.Codes = otp.Codes{Keys: h.Keys, Settings: c.Methods.Code}
 	h.Leavings = handover.Leavings{Keys: h.Keys}
-	h.Sessions = session.Sessions{Keys: h.Keys, Settings: c.Session}
+	h.Visits = backchannel.Visits{Bell: make(chan struct{}, 1)}
+	h.Sessions = session.Sessions{Keys: h.Keys, Settings: c.Session, OnEnd: h.Visits.Ended}
+	h.Telling = &backchannel.Worker{
+		Issuer: c.Server.PublicURL, DB: h.DB, Registry: h.Registry, Keyring: h.Keyring, Outbound: h.Outbound, Audit: h.Audit, Log: h.Log, Now: h.Now,
+		Settings: c.OIDC.Backchannel, Bell: h.Visits.Bell,
+	}
 	h.Connections = connection.Connections{Settings: c.OIDC.Connection, Audit: h.Audit}
 	h.Pushed = pushed.Requests{Keys: h.Keys, Settings: c.OIDC.Pushed}
 	h.Grants = grant.Grants{Settings: c.OIDC.Grant, Audit: h.Audit}
@@ -105,7 +111,7 @@ func (h *House) journeys(Options) error {
 	h.Partnering = &partnering.Journey{DB: h.DB, Owners: h.Owners, Passwords: h.Passwords, Upstreams: h.Upstreams, Links: h.Links}
 	h.Lifecycle = &lifecycle.Lifecycle{
 		DB: h.DB, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs, Passwords: h.Passwords,
-		Apps: h.Apps, BackupCodes: h.BackupCodes, Phones: h.Phones, Codes: h.Codes, Sessions: h.Sessions, Connections: h.Connections, Grants: h.Grants, Links: h.Links, Outbox: h.Outbox, Audit: h.Audit,
+		Apps: h.Apps, BackupCodes: h.BackupCodes, Phones: h.Phones, Codes: h.Codes, Sessions: h.Sessions, Visits: h.Visits, Connections: h.Connections, Grants: h.Grants, Links: h.Links, Outbox: h.Outbox, Audit: h.Audit,
 		Requests: assist.Requests{Settings: h.Config.Assist},
 	}
 	h.Profile = &profile.Journey{

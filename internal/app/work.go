@@ -55,6 +55,7 @@ func (h *House) Start(ctx context.Context) error {
 	h.background(func() { h.Upstreams.Run(ctx) })
 	h.background(func() { h.Upstreams.Watch(ctx) })
 	h.background(func() { h.Worker.Run(ctx) })
+	h.background(func() { h.Telling.Run(ctx) })
 	h.background(func() { h.watchBreached(ctx) })
 	h.background(func() {
 		if err := h.Jobs.Run(ctx); err != nil {
@@ -67,7 +68,7 @@ func (h *House) Start(ctx context.Context) error {
 
 // RunDue does everything that has become due, at once: for a clock that was moved.
 func (h *House) RunDue(ctx context.Context) error {
-	return errors.Join(h.Registry.Refresh(ctx), h.Upstreams.Refresh(ctx), h.Jobs.RunDue(ctx), h.Worker.RunDue(ctx))
+	return errors.Join(h.Registry.Refresh(ctx), h.Upstreams.Refresh(ctx), h.Jobs.RunDue(ctx), h.Worker.RunDue(ctx), h.Telling.RunDue(ctx))
 }
 
 // jobs are all periodic works of the service.
@@ -171,6 +172,15 @@ func (h *House) measure() {
 			return -1
 		}
 		return b.Oldest.Seconds()
+	})
+	m.gauge("parvis_logout_notices_waiting", "Ends of sessions that services are still to be told of, of all nodes.", func() float64 {
+		ctx, cancel := asking()
+		defer cancel()
+		n, err := h.Telling.Waiting(ctx)
+		if err != nil {
+			return -1
+		}
+		return float64(n)
 	})
 	m.gauge("parvis_clock_skew_seconds", "This node's clock against the database's.", func() float64 {
 		ctx, cancel := asking()

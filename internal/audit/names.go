@@ -195,6 +195,8 @@ const (
 	TokenRefused Name = "token.refused"
 	// TokenRevoked: tokens were revoked before their end.
 	TokenRevoked Name = "token.revoked"
+	// LogoutUntold: a service could not be told that a session of a person ended; the reason is the status of its answer, or why there was none; data: attempts.
+	LogoutUntold Name = "logout.untold"
 	// PartnerCreated: a service was registered.
 	PartnerCreated Name = "partner.created"
 	// PartnerChanged: a service's registration was changed; the reason says what.

@@ -41,6 +41,7 @@ type partnerAdd struct {
 	LogoutURI    []string `help:"Address to land on after signing out; can be repeated." placeholder:"URL" name:"post-logout-redirect-uri"`
 	StartURL     string   `help:"The service's own start page." placeholder:"URL" name:"start-url"`
 	InitiateURI  string   `help:"Address that starts a sign-in at the service." placeholder:"URL" name:"initiate-login-uri"`
+	Backchannel  string   `help:"Address that is told when people sign out (Back-Channel Logout)." placeholder:"URL" name:"backchannel-logout-uri"`
 	Auth         string   `help:"client_secret_basic, client_secret_post, private_key_jwt or none." placeholder:"METHOD"`
 	JWKS         string   `help:"File with the service's public keys (JSON Web Key Set), for private_key_jwt." placeholder:"FILE" name:"jwks"`
 	JWKSURI      string   `help:"Address where the service publishes these keys instead." placeholder:"URL" name:"jwks-uri"`
@@ -90,6 +91,7 @@ func (cmd *partnerAdd) settings(c *console) (relyingparty.Settings, error) {
 	setText(&s.IDTokenAlg, cmd.IDTokenAlg)
 	setText(&s.PKCE, cmd.PKCE)
 	setText(&s.JWKSURI, cmd.JWKSURI)
+	setText(&s.BackchannelLogoutURI, cmd.Backchannel)
 	setText(&s.Support.Email, cmd.SupportEmail)
 	s.FormPost = s.FormPost || cmd.FormPost
 	s.Listed = s.Listed || cmd.Listed

@@ -26,6 +26,7 @@ import (
 	"parvis/internal/authenticator/password"
 	"parvis/internal/authenticator/phone"
 	"parvis/internal/authenticator/totp"
+	"parvis/internal/backchannel"
 	"parvis/internal/challenge"
 	"parvis/internal/connection"
 	"parvis/internal/db"
@@ -120,11 +121,12 @@ type Methods struct {
 
 // OIDC are the numbers of consent, of codes and tokens, and of the endpoints.
 type OIDC struct {
-	Connection connection.Settings `yaml:",inline"`         // how long people's agreements to share last
-	Grant      grant.Settings      `yaml:",inline"`         // how long what services receive can be used
-	Pushed     pushed.Settings     `yaml:"pushed_requests"` // authorization requests that services push beforehand
-	Machine    machine.Settings    `yaml:",inline"`         // what is demanded of services that call
-	Token      token.Settings      `yaml:",inline"`         // the documents and the ID token
+	Connection  connection.Settings  `yaml:",inline"`            // how long people's agreements to share last
+	Grant       grant.Settings       `yaml:",inline"`            // how long what services receive can be used
+	Pushed      pushed.Settings      `yaml:"pushed_requests"`    // authorization requests that services push beforehand
+	Machine     machine.Settings     `yaml:",inline"`            // what is demanded of services that call
+	Backchannel backchannel.Settings `yaml:"backchannel_logout"` // services are told that a session ended
+	Token       token.Settings       `yaml:",inline"`            // the documents and the ID token
 }
 
 // Presets are the names of the presets, the default first.
@@ -152,7 +154,7 @@ func Preset(name string) Config {
 		Signin:     signin.Preset(name),
 		Assist:     assist.Preset(name),
 		Leaving:    leaving.Preset(name),
-		OIDC:       OIDC{Connection: connection.Preset(name), Grant: grant.Preset(name), Pushed: pushed.Preset(name), Machine: machine.Preset(name), Token: token.Preset(name)},
+		OIDC:       OIDC{Connection: connection.Preset(name), Grant: grant.Preset(name), Pushed: pushed.Preset(name), Machine: machine.Preset(name), Backchannel: backchannel.Preset(name), Token: token.Preset(name)},
 		Keyring:    keyring.Preset(name),
 		Limits:     ratelimit.Preset(name),
 		Challenge:  challenge.Preset(name),
@@ -189,6 +191,7 @@ func (c *Config) sections() []section {
 		{"leaving", c.Leaving.Problems()},
 		{"oidc", slices.Concat(c.OIDC.Connection.Problems(), c.OIDC.Grant.Problems(), c.OIDC.Token.Problems())},
 		{"oidc.pushed_requests", c.OIDC.Pushed.Problems()},
+		{"oidc.backchannel_logout", c.OIDC.Backchannel.Problems()},
 		{"keyring", c.Keyring.Problems()},
 		{"limits", c.Limits.Problems()},
 		{"challenge", c.Challenge.Problems()},

@@ -23,6 +23,7 @@ import (
 	"parvis/internal/authenticator/password"
 	"parvis/internal/authenticator/phone"
 	"parvis/internal/authenticator/totp"
+	"parvis/internal/backchannel"
 	"parvis/internal/connection"
 	"parvis/internal/db"
 	"parvis/internal/fault"
@@ -52,6 +53,7 @@ type Lifecycle struct {
 	Phones      phone.Phones
 	Codes       otp.Codes
 	Sessions    session.Sessions
+	Visits      backchannel.Visits
 	Connections connection.Connections
 	Grants      grant.Grants
 	Links       upstream.Links
@@ -67,6 +69,7 @@ func (l *Lifecycle) Jobs() []job.Job {
 		{Name: "lifecycle.unactivated", Every: time.Minute, Run: l.RemoveUnactivated},
 		{Name: "lifecycle.flows", Every: time.Minute, Run: l.each(l.Flows.Purge)},
 		{Name: "lifecycle.sessions", Every: 5 * time.Minute, Run: l.each(l.Sessions.Purge)},
+		{Name: "lifecycle.visits", Every: 5 * time.Minute, Run: l.each(l.Visits.Purge)},
 		{Name: "lifecycle.proofs", Every: 5 * time.Minute, Run: l.each(l.Proofs.Purge)},
 		{Name: "lifecycle.addresses", Every: 5 * time.Minute, Run: l.each(l.Accounts.PurgeChanges)},
 		{Name: "lifecycle.attempts", Every: 5 * time.Minute, Run: l.each(l.Attempts.Purge)},
@@ -151,7 +154,7 @@ func (l *Lifecycle) forget(tx *db.Tx, a id.Account) error {
 		return err
 	}
 	return each(tx, a, append(l.secondSteps(),
-		authenticator.Erase, account.Closures{}.Erase, l.Links.Erase, l.Requests.Erase, l.Lost.Erase, l.Sessions.Erase, l.Grants.Forget, l.Connections.Forget, l.Audit.EraseAccount))
+		authenticator.Erase, account.Closures{}.Erase, l.Links.Erase, l.Requests.Erase, l.Lost.Erase, l.Sessions.Erase, l.Visits.Erase, l.Grants.Forget, l.Connections.Forget, l.Audit.EraseAccount))
 }
 
 // Close ends an account and erases it everywhere, in the caller's transaction,

@@ -18,6 +18,7 @@ import (
 
 	"parvis/internal/account"
 	"parvis/internal/audit"
+	"parvis/internal/backchannel"
 	"parvis/internal/connection"
 	"parvis/internal/db"
 	"parvis/internal/db/dbtest"
@@ -32,6 +33,7 @@ import (
 	"parvis/internal/oidc/machine"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/oidc/token"
+	"parvis/internal/outbound"
 	"parvis/internal/policy"
 	"parvis/internal/pushed"
 	"parvis/internal/ratelimit"
@@ -65,6 +67,8 @@ type house struct {
 	store       relyingparty.Store
 	keyring     *keyring.Keyring
 	log         *lines
+	visits      backchannel.Visits
+	telling     *backchannel.Worker
 }
 
 // each runs a test against a house on every engine.
@@ -106,7 +110,8 @@ func open(t *testing.T, d *db.DB, clock *dbtest.Clock, first *house, demands ...
 	check(t, err)
 	h.flows = flow.Flows{Keys: keys, Settings: flow.Preset("")}
 	h.accounts = account.Accounts{Keys: keys, Settings: account.Preset("")}
-	h.sessions = session.Sessions{Keys: keys, Settings: session.Preset("")}
+	h.visits = backchannel.Visits{Bell: make(chan struct{}, 1)}
+	h.sessions = session.Sessions{Keys: keys, Settings: session.Preset(""), OnEnd: h.visits.Ended}
 	h.connections = connection.Connections{Settings: connection.Preset(""), Audit: log}
 	h.grants = grant.Grants{Settings: grant.Preset(""), Audit: log}
 	h.registry = &relyingparty.Registry{DB: d, Now: clock.Now}
@@ -117,6 +122,16 @@ func open(t *testing.T, d *db.DB, clock *dbtest.Clock, first *house, demands ...
 		h.register()
 	}
 	check(t, h.registry.Start(t.Context()))
+	calls := outbound.Preset("")
+	calls.Allow = []string{"127.0.0.0/8"} // where the services of the tests are
+	client, err := outbound.New(calls, nil)
+	check(t, err)
+	t.Cleanup(client.Close)
+	h.telling = &backchannel.Worker{
+		Issuer: h.issuer, DB: d, Registry: h.registry, Keyring: h.keyring, Outbound: client, Audit: log, Log: slog.New(slog.DiscardHandler), Now: clock.Now,
+		Settings: backchannel.Preset(""), Bell: h.visits.Bell,
+	}
+	h.telling.Settings.Wait = 0 // nothing runs in the background; who wants it starts it
 	limits := ratelimit.Preset("")
 	limits.TokenIP.Count, limits.TokenClient.Count = 120, 120
 	limiter := &ratelimit.Limiter{DB: d, Keys: keys, Settings: limits, Now: clock.Now}
@@ -132,7 +147,7 @@ func open(t *testing.T, d *db.DB, clock *dbtest.Clock, first *house, demands ...
 	a, err := authorize.New(authorize.Config{
 		Issuer: h.issuer, Site: site, DB: d, Registry: h.registry, Keyring: h.keyring, Flows: h.flows, Visitor: visitor,
 		Accounts: h.accounts, Connections: h.connections, Grants: h.grants, Limiter: limiter, Audit: log, Table: table,
-		Door: door, Keys: partnerKeys, Pushed: pushed.Requests{Keys: keys, Settings: pushed.Preset("")}, Now: clock.Now,
+		Door: door, Keys: partnerKeys, Pushed: pushed.Requests{Keys: keys, Settings: pushed.Preset("")}, Visits: h.visits, Now: clock.Now,
 	})
 	check(t, err)
 	a.Routes(mux)
@@ -143,7 +158,7 @@ func open(t *testing.T, d *db.DB, clock *dbtest.Clock, first *house, demands ...
 	check(t, err)
 	m.Routes(mux)
 	l := &logout.Endpoint{
-		Issuer: h.issuer, Site: site, DB: d, Registry: h.registry, Keyring: h.keyring, Flows: h.flows, Visitor: visitor, Limiter: limiter, Audit: log,
+		Issuer: h.issuer, Site: site, DB: d, Registry: h.registry, Keyring: h.keyring, Flows: h.flows, Visitor: visitor, Limiter: limiter, Audit: log, Visits: h.visits, Telling: h.telling,
 		Leavings: handover.Leavings{Keys: keys},
 	}
 	l.Routes(mux)

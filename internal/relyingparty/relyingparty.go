@@ -71,6 +71,8 @@ type RelyingParty struct {
 	InitiateLoginURI       string   // starts a sign-in at the service (OIDC Core 4); may be empty
 	ReturnURL              string   // "Back to <service>"; never empty unless the service gave no address at all
 
+	BackchannelLogoutURI string // is told of the end of sessions (OIDC Back-Channel Logout 2.2); "" is not told
+
 	Native           bool         // a native application in the sense of RFC 8252
 	AuthMethod       AuthMethod   // at the token endpoint
 	Secrets          []Secret     // digests; empty for private_key_jwt and none

@@ -47,6 +47,11 @@ type Settings struct {
 	// ReturnURL is where "Back to <service>" leads; without one, start_url.
 	ReturnURL string `yaml:"return_url,omitempty" json:"return_url,omitempty"`
 
+	// BackchannelLogoutURI is the https address that is told when a session ends in which the service was visited (OpenID Connect Back-Channel Logout 1.0).
+	BackchannelLogoutURI string `yaml:"backchannel_logout_uri,omitempty" json:"backchannel_logout_uri,omitempty"`
+	// BackchannelLogoutSession says that the service needs sid in what it is told; it is always there.
+	BackchannelLogoutSession bool `yaml:"backchannel_logout_session_required,omitempty" json:"backchannel_logout_session_required,omitempty"`
+
 	// Auth is how the service shows who it is: client_secret_basic (the default), client_secret_post, private_key_jwt or none (a public client with PKCE).
 	Auth string `yaml:"auth,omitempty" json:"auth,omitempty"`
 	// Secret is the client secret (at least 32 characters). Better: secret_file or secret_sha256.
@@ -128,7 +133,8 @@ func (s Settings) Build() (*RelyingParty, []string) {
 		LogoPNG: c.logo(s.Logo), RedirectURIs: slices.Clone(s.RedirectURIs),
 		PostLogoutRedirectURIs: slices.Clone(s.PostLogoutRedirectURIs),
 		StartURL:               s.StartURL, InitiateLoginURI: s.InitiateLoginURI, ReturnURL: s.ReturnURL,
-		Native: s.Type == "native", AuthMethod: AuthMethod(s.Auth), Secrets: c.secrets(s), Keys: c.keys(s), JWKSURI: s.JWKSURI,
+		BackchannelLogoutURI: s.BackchannelLogoutURI,
+		Native:               s.Type == "native", AuthMethod: AuthMethod(s.Auth), Secrets: c.secrets(s), Keys: c.keys(s), JWKSURI: s.JWKSURI,
 		RequirePKCE: s.PKCE == "required", FormPost: s.FormPost, IDTokenAlg: s.IDTokenAlg,
 		Introspects: s.Introspect, RequireDPoP: s.RequireDPoP, RequirePushed: s.RequirePushed, RequireObject: s.RequireObject, RequestObjectAlg: jose.Algorithm(s.RequestObjectAlg), AnswerAlg: jose.Algorithm(s.AnswerAlg),
 		IDTokenClaims: s.IDTokenClaims, Sector: s.sector(), Scopes: slices.Clone(s.Scopes), Purposes: s.Purposes,
@@ -254,6 +260,10 @@ func (c *check) addresses(s Settings) {
 	c.link("start_url", s.StartURL)
 	c.link("initiate_login_uri", s.InitiateLoginURI)
 	c.link("return_url", s.ReturnURL)
+	c.link("backchannel_logout_uri", s.BackchannelLogoutURI)
+	if s.BackchannelLogoutSession && s.BackchannelLogoutURI == "" {
+		c.add("backchannel_logout_session_required", "has no meaning without backchannel_logout_uri; write it, or remove this")
+	}
 	for lang, uri := range s.Support.URL {
 		c.link("support.url."+lang, uri)
 	}

@@ -100,6 +100,11 @@ func Prepare(account id.Account, facts policy.Facts) New {
 type Sessions struct {
 	Keys     *secret.Keys
 	Settings Settings
+
+	// OnEnd is told of sessions that end before their time, in the transaction that ends
+	// them; next is the one that goes on for the same person in the same browser, "" for
+	// none. nil tells nobody. Sessions that end by themselves are not told.
+	OnEnd func(tx *db.Tx, ended []id.Session, next id.Session) error
 }
 
 // Start stores a new session. Call it after the authentication has succeeded,
@@ -129,10 +134,21 @@ func (s Sessions) Start(tx *db.Tx, n New) (Session, error) {
 // the new one. The older token is dead from the commit on.
 func (s Sessions) Reauthenticate(tx *db.Tx, older string, n New) (Session, error) {
 	if older != "" {
-		_, err := tx.Exec(`UPDATE session SET ended_at = $1, end_reason = $2, there = NULL WHERE token_digest = $3 AND ended_at IS NULL`,
-			db.Millis(tx.Now()), Replaced, secret.Digest(older))
-		if err != nil {
+		var ended id.Session
+		var whose id.Account
+		err := tx.QueryRow(`UPDATE session SET ended_at = $1, end_reason = $2, there = NULL WHERE token_digest = $3 AND ended_at IS NULL
+			RETURNING id, account_id`, db.Millis(tx.Now()), Replaced, secret.Digest(older)).Scan(&ended, &whose)
+		if err != nil && !errors.Is(err, db.ErrNoRows) {
 			return Session{}, fmt.Errorf("session: replace: %w", err)
+		}
+		if err == nil {
+			next := n.ID
+			if whose != n.Account {
+				next = ""
+			}
+			if err := s.tell(tx, []id.Session{ended}, next); err != nil {
+				return Session{}, err
+			}
 		}
 	}
 	return s.Start(tx, n)
@@ -229,34 +245,40 @@ func (s Sessions) Touch(tx *db.Tx, session id.Session) (bool, error) {
 
 // EndOne ends one live session of an account; false when the account has no such one (any more).
 func (s Sessions) EndOne(tx *db.Tx, account id.Account, session id.Session, reason EndReason) (bool, error) {
-	n, err := tx.Exec(`UPDATE session SET ended_at = $1, end_reason = $2, there = NULL
-		WHERE id = $3 AND account_id = $4 AND ended_at IS NULL AND ends_at > $1 AND touched_at > $5`,
-		db.Millis(tx.Now()), reason, session, account, db.Millis(tx.Now().Add(-s.Settings.Idle)))
-	if err != nil {
-		return false, fmt.Errorf("session: end one: %w", err)
-	}
-	return n == 1, nil
+	n, err := s.end(tx, reason, `id = $3 AND account_id = $4 AND ends_at > $1 AND touched_at > $5`,
+		session, account, db.Millis(tx.Now().Add(-s.Settings.Idle)))
+	return n == 1, err
 }
 
 // End ends one session; false when it had ended or there is none.
 func (s Sessions) End(tx *db.Tx, session id.Session, reason EndReason) (bool, error) {
-	n, err := tx.Exec(`UPDATE session SET ended_at = $1, end_reason = $2, there = NULL WHERE id = $3 AND ended_at IS NULL`,
-		db.Millis(tx.Now()), reason, session)
-	if err != nil {
-		return false, fmt.Errorf("session: end: %w", err)
-	}
-	return n == 1, nil
+	n, err := s.end(tx, reason, `id = $3`, session)
+	return n == 1, err
 }
 
 // EndAll ends every session of an account except one ("" for none excepted)
 // and tells how many.
 func (s Sessions) EndAll(tx *db.Tx, account id.Account, except id.Session, reason EndReason) (int64, error) {
-	n, err := tx.Exec(`UPDATE session SET ended_at = $1, end_reason = $2, there = NULL
-		WHERE account_id = $3 AND id <> $4 AND ended_at IS NULL`, db.Millis(tx.Now()), reason, account, except)
+	return s.end(tx, reason, `account_id = $3 AND id <> $4`, account, except)
+}
+
+// end ends the sessions that a condition names, whose first placeholder is $3, and tells OnEnd of them.
+func (s Sessions) end(tx *db.Tx, reason EndReason, condition string, args ...any) (int64, error) {
+	rows, err := tx.Query(`UPDATE session SET ended_at = $1, end_reason = $2, there = NULL
+		WHERE ended_at IS NULL AND `+condition+` RETURNING id`, append([]any{db.Millis(tx.Now()), reason}, args...)...)
+	ended, err := db.Collect(rows, err, func(r *db.Rows) (out id.Session, err error) { return out, r.Scan(&out) })
 	if err != nil {
-		return 0, fmt.Errorf("session: end all: %w", err)
+		return 0, fmt.Errorf("session: end: %w", err)
 	}
-	return n, nil
+	return int64(len(ended)), s.tell(tx, ended, "")
+}
+
+// tell tells OnEnd.
+func (s Sessions) tell(tx *db.Tx, ended []id.Session, next id.Session) error {
+	if s.OnEnd == nil || len(ended) == 0 {
+		return nil
+	}
+	return s.OnEnd(tx, ended, next)
 }
 
 // List gives the live sessions of an account, the newest first.
@@ -274,6 +296,9 @@ func (s Sessions) List(tx *db.Tx, account id.Account) ([]Session, error) {
 
 // Erase deletes everything that is kept of an account's sessions and browsers.
 func (s Sessions) Erase(tx *db.Tx, account id.Account) error {
+	if _, err := s.EndAll(tx, account, "", Erased); err != nil { // who is told of an end is told of this one
+		return err
+	}
 	for _, query := range []string{
 		`DELETE FROM session WHERE account_id = $1`,
 		`DELETE FROM device WHERE account_id = $1`,

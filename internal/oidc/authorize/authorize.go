@@ -28,6 +28,7 @@ import (
 
 	"parvis/internal/account"
 	"parvis/internal/audit"
+	"parvis/internal/backchannel"
 	"parvis/internal/connection"
 	"parvis/internal/db"
 	"parvis/internal/fault"
@@ -74,6 +75,7 @@ type Config struct {
 	Door        *machine.Door // for clients that push their requests
 	Keys        *relyingparty.Keys
 	Pushed      pushed.Requests
+	Visits      backchannel.Visits
 	Now         func() time.Time
 }
 
@@ -230,8 +232,8 @@ func (e *Endpoint) hint(request *protocol.Request) *protocol.Error {
 		return nil
 	}
 	bad := &protocol.Error{Code: protocol.InvalidRequest, Where: protocol.ToClient, Description: "id_token_hint is no ID token given to this client"}
-	payload, _, err := e.Keyring.Set().Verify(request.Hint, jose.RS256, jose.ES256)
-	if err != nil {
+	payload, head, err := e.Keyring.Set().Verify(request.Hint, jose.RS256, jose.ES256)
+	if err != nil || !protocol.MayBeIDToken(head.Type) {
 		return bad.Because(protocol.HintSignature)
 	}
 	hint, ok := protocol.ReadHint(payload, e.Issuer)

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"parvis/internal/audit"
+	"parvis/internal/backchannel"
 	"parvis/internal/connection"
 	"parvis/internal/db"
 	"parvis/internal/fault"
@@ -298,6 +299,14 @@ func (e *Endpoint) issue(tx *db.Tx, v visit.Visit, in incoming, subject string, 
 	}
 	if e.Visitor.Sessions.Due(v.Session, tx.Now()) {
 		if _, err := e.Visitor.Sessions.Touch(tx, v.Session.ID); err != nil {
+			return err
+		}
+	}
+	if in.party.BackchannelLogoutURI != "" {
+		err := e.Visits.Note(tx, backchannel.Visit{
+			Session: v.Session.ID, RelyingParty: in.party.ID, Account: v.Account.ID, Subject: subject, Ends: v.Session.EndsAt,
+		})
+		if err != nil {
 			return err
 		}
 	}

@@ -20,6 +20,7 @@ package logout
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -27,6 +28,7 @@ import (
 	"net/url"
 
 	"parvis/internal/audit"
+	"parvis/internal/backchannel"
 	"parvis/internal/db"
 	"parvis/internal/fault"
 	"parvis/internal/flow"
@@ -60,6 +62,8 @@ type Endpoint struct {
 	Keyring  *keyring.Keyring
 	Flows    flow.Flows
 	Visitor  *visit.Visitor
+	Visits   backchannel.Visits
+	Telling  *backchannel.Worker
 	Leavings handover.Leavings
 	Limiter  *ratelimit.Limiter
 	Audit    *audit.Log
@@ -149,7 +153,10 @@ func (e *Endpoint) hint(o *order, token string) error {
 	if token == "" {
 		return nil
 	}
-	payload, _, err := e.Keyring.Set().Verify(token, jose.RS256, jose.ES256)
+	payload, head, err := e.Keyring.Set().Verify(token, jose.RS256, jose.ES256)
+	if err == nil && !protocol.MayBeIDToken(head.Type) {
+		err = errors.New("no ID token")
+	}
 	if err != nil {
 		return fault.Wrap(fault.Invalid, "logout.bad", err)
 	}
@@ -215,8 +222,17 @@ func (e *Endpoint) decide(w http.ResponseWriter, r *http.Request, o order, fid i
 		redirect(w, "/signin/"+string(fid))
 		return nil
 	}
+	var visited []backchannel.Visit
 	err = e.DB.Write(r.Context(), func(tx *db.Tx) error {
+		visited = nil
 		for _, live := range []session.Session{v.Session, aside} {
+			if live.ID != "" {
+				in, err := e.Visits.In(tx, live.ID)
+				if err != nil {
+					return err
+				}
+				visited = append(visited, in...)
+			}
 			if err := e.end(tx, r, live, o); err != nil {
 				return err
 			}
@@ -230,6 +246,7 @@ func (e *Endpoint) decide(w http.ResponseWriter, r *http.Request, o order, fid i
 	if err != nil {
 		return fmt.Errorf("logout: %w", err)
 	}
+	e.Telling.Await(r.Context(), visited)
 	ended := proven || aside.ID != ""
 	if ended {
 		e.Visitor.SignedOut(w, r)

@@ -109,6 +109,10 @@ type Hint struct {
 	SessionID string   `json:"sid"`
 }
 
+// MayBeIDToken reports whether a signed token with that typ ("" for none) can be an ID token
+// of ours: what is signed for another purpose names it (RFC 8725, 3.11).
+func MayBeIDToken(typ string) bool { return typ == "" || typ == "jwt" }
+
 // ReadHint reads the payload of an ID token whose signature was ours. It may have
 // expired (RP-Initiated Logout 1.0, 4); issuer and single audience must be right.
 func ReadHint(payload []byte, issuer string) (Hint, bool) {

@@ -1,0 +1,177 @@
+// Package backchannel tells services that a session ended in which they were visited
+// (OpenID Connect Back-Channel Logout 1.0).
+//
+// It owns the tables session_party and logout_notice. Visits notes which services were
+// visited in a session, and, in the transaction that ends it, what they are to be told:
+// every way of ending a session before its time goes through session.Sessions, whose
+// OnEnd is Visits.Ended, so that none can be forgotten. Worker tells them, each node its
+// part: signed anew for every try, through the guarded client, several at once but few at
+// one host, again after growing pauses, and not for ever: what cannot be told in time is
+// dropped, with an event in the audit trail.
+//
+// A session that ends by itself, idle or at its absolute end, is not told: nobody asked
+// for it, and services have sessions of their own, which their own rules end. Somebody who
+// signs in anew in the same browser goes on with the same services (the sid that they know
+// is kept); another person does not.
+package backchannel
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"parvis/internal/db"
+	"parvis/internal/id"
+)
+
+// Settings are the numbers of back-channel logout.
+type Settings struct {
+	// GiveUp is how long a service is tried to be told that somebody has signed out.
+	GiveUp time.Duration `yaml:"give_up"`
+	// RetryFirst is the pause after the first failure; it doubles with each further one.
+	RetryFirst time.Duration `yaml:"retry_first"`
+	// RetryMost is the longest pause.
+	RetryMost time.Duration `yaml:"retry_most"`
+	// PerHost is how many calls to one host one node makes at once.
+	PerHost int `yaml:"per_host"`
+	// Hosts is how many hosts one node calls at once.
+	Hosts int `yaml:"hosts"`
+	// Wait is how long somebody who signs out waits at most for the services to be told, before they are sent on.
+	Wait time.Duration `yaml:"wait"`
+}
+
+// Preset returns the numbers of a preset; they are the same in all of them.
+func Preset(string) Settings {
+	return Settings{GiveUp: 12 * time.Hour, RetryFirst: 5 * time.Second, RetryMost: 15 * time.Minute, PerHost: 4, Hosts: 16, Wait: 1500 * time.Millisecond}
+}
+
+// Problems lists what is wrong with the settings.
+func (s Settings) Problems() []string {
+	var out []string
+	if s.GiveUp < time.Minute || s.GiveUp > 7*24*time.Hour {
+		out = append(out, "give_up: must be between 1m and 168h")
+	}
+	if s.RetryFirst < time.Second || s.RetryFirst > s.RetryMost || s.RetryMost > 24*time.Hour {
+		out = append(out, "retry_first, retry_most: must be at least 1s and at most 24h, the first not above the most")
+	}
+	if s.PerHost < 1 || s.PerHost > 64 || s.Hosts < 1 || s.Hosts > 256 {
+		out = append(out, "per_host, hosts: must be between 1 and 64, and between 1 and 256")
+	}
+	if s.Wait < 0 || s.Wait > 10*time.Second {
+		out = append(out, "wait: must be between 0s and 10s")
+	}
+	return out
+}
+
+// keepVisits is how long visits stay after the longest end of their session: who signs out
+// everywhere signs out of those, too.
+const keepVisits = 24 * time.Hour
+
+// Visit is a service that was visited in a session.
+type Visit struct {
+	Session      id.Session
+	Origin       id.Session // of which the sid is made that the service knows
+	RelyingParty id.RelyingParty
+	Account      id.Account
+	Subject      string    // by which the service knows the account
+	Ends         time.Time // of the session, whatever happens
+}
+
+// Visits keeps which services were visited in which session. Every method takes a
+// transaction. Bell wakes this node's worker; nil wakes nobody.
+type Visits struct {
+	Bell chan struct{}
+}
+
+// Note notes a visit, in the transaction that gives the service its code. Origin is its Session.
+func (v Visits) Note(tx *db.Tx, of Visit) error {
+	_, err := tx.Exec(`INSERT INTO session_party (session, relying_party, origin, account, subject, ends_at)
+		VALUES ($1, $2, $1, $3, $4, $5) ON CONFLICT (session, relying_party, origin) DO UPDATE SET subject = $4`,
+		string(of.Session), string(of.RelyingParty), string(of.Account), of.Subject, db.Millis(of.Ends))
+	if err != nil {
+		return fmt.Errorf("backchannel: note: %w", err)
+	}
+	return nil
+}
+
+// Ended is told of sessions that ended: what was visited in them is to be told, or goes on
+// in the next one. Every service is in the outbox; which of them have an address to be told
+// at is asked when they are.
+func (v Visits) Ended(tx *db.Tx, ended []id.Session, next id.Session) error {
+	now := db.Millis(tx.Now())
+	if next != "" {
+		among, args := list(ended, string(next), db.Millis(tx.Now().Add(keepVisits)))
+		if _, err := tx.Exec(`UPDATE session_party SET session = $1, ends_at = $2 WHERE session IN (`+among+`)`, args...); err != nil {
+			return fmt.Errorf("backchannel: go on: %w", err)
+		}
+		return nil
+	}
+	among, args := list(ended, now)
+	n, err := tx.Exec(`INSERT INTO logout_notice (relying_party, origin, subject, attempts, created_at, due_at)
+		SELECT relying_party, origin, subject, 0, CAST($1 AS BIGINT), CAST($1 AS BIGINT) FROM session_party WHERE session IN (`+among+`)
+		ON CONFLICT (relying_party, origin) DO NOTHING`, args...)
+	if err != nil {
+		return fmt.Errorf("backchannel: ended: %w", err)
+	}
+	if n == 0 {
+		return nil
+	}
+	among, args = list(ended)
+	if _, err := tx.Exec(`DELETE FROM session_party WHERE session IN (`+among+`)`, args...); err != nil {
+		return fmt.Errorf("backchannel: ended: %w", err)
+	}
+	tx.AfterCommit(v.ring)
+	return nil
+}
+
+// list are placeholders for some values, which stand after those of before, and all values.
+func list[T ~string](values []T, before ...any) (marks string, args []any) {
+	out := make([]string, len(values))
+	for i, v := range values {
+		before = append(before, string(v))
+		out[i] = "$" + strconv.Itoa(len(before))
+	}
+	return strings.Join(out, ", "), before
+}
+
+// ring wakes the worker, or does nothing when it is awake already.
+func (v Visits) ring() {
+	select {
+	case v.Bell <- struct{}{}:
+	default:
+	}
+}
+
+// In are the services that were visited in a session, in the order of their identifiers.
+func (v Visits) In(tx *db.Tx, session id.Session) ([]Visit, error) {
+	rows, err := tx.Query(`SELECT session, relying_party, origin, account, subject, ends_at FROM session_party
+		WHERE session = $1 ORDER BY relying_party, origin`, string(session))
+	out, err := db.Collect(rows, err, func(r *db.Rows) (o Visit, err error) {
+		return o, r.Scan(&o.Session, &o.RelyingParty, &o.Origin, &o.Account, &o.Subject, db.ScanTime(&o.Ends))
+	})
+	if err != nil {
+		return nil, fmt.Errorf("backchannel: visits: %w", err)
+	}
+	return out, nil
+}
+
+// Erase forgets what an account visited. What services are still to be told stays until
+// they are told, or it is given up: it names nobody but by their own subject.
+func (v Visits) Erase(tx *db.Tx, account id.Account) error {
+	if _, err := tx.Exec(`DELETE FROM session_party WHERE account = $1`, string(account)); err != nil {
+		return fmt.Errorf("backchannel: erase: %w", err)
+	}
+	return nil
+}
+
+// Purge forgets visits of sessions that are over, at most limit of them.
+func (v Visits) Purge(tx *db.Tx, limit int) (int64, error) {
+	n, err := tx.Exec(`DELETE FROM session_party WHERE (session, relying_party, origin) IN
+		(SELECT session, relying_party, origin FROM session_party WHERE ends_at < $1 ORDER BY ends_at LIMIT $2)`,
+		db.Millis(tx.Now().Add(-keepVisits)), limit)
+	if err != nil {
+		return 0, fmt.Errorf("backchannel: purge: %w", err)
+	}
+	return n, nil
+}
