@@ -121,7 +121,8 @@ func (s Accounts) ByAddress(tx *db.Tx, addr Addr) (Account, bool, error) {
 
 // CreatePending makes a pending account for an address, unless one exists for
 // it: then that one is returned, whatever its status, and created is false. It
-// makes the same statements in both cases. Run it in DB.Write: of racers for one
+// makes the same statements in both cases. For an address that is reserved
+// (Reserved) it makes none, and gives none. Run it in DB.Write: of racers for one
 // address one creates.
 func (s Accounts) CreatePending(tx *db.Tx, draft Draft) (a Account, created bool, err error) {
 	older, found, err := s.ByAddress(tx, draft.Address)
@@ -129,9 +130,13 @@ func (s Accounts) CreatePending(tx *db.Tx, draft Draft) (a Account, created bool
 		return Account{}, false, err
 	}
 	now := db.Millis(tx.Now())
+	reserved, err := s.Reserved(tx, draft.Address, "")
+	if err != nil {
+		return Account{}, false, err
+	}
 	// The same two statements run when the address is taken; they insert nothing then.
 	taken := 0
-	if found {
+	if found || reserved.Kept() {
 		taken = 1
 	}
 	_, err = tx.Exec(`INSERT INTO account (id, status, locale, created_at)
@@ -153,6 +158,8 @@ func (s Accounts) CreatePending(tx *db.Tx, draft Draft) (a Account, created bool
 	switch {
 	case found:
 		return older, false, nil
+	case reserved.Kept():
+		return Account{}, false, nil
 	case n != 1:
 		return Account{}, false, errors.New("account: another account took the address in the same instant")
 	}
@@ -193,12 +200,14 @@ func NewDraft(addr Addr, locale string) Draft {
 
 // Activate makes a pending account active; false when it is not pending (any
 // more). Its address must have been proven: the one who chose the password has
-// answered a message to it.
+// answered a message to it; and not be reserved for an account that had it.
 func (s Accounts) Activate(tx *db.Tx, account id.Account) (bool, error) {
 	now := db.Millis(tx.Now())
 	n, err := tx.Exec(`UPDATE account SET status = $1, activated_at = $2
 		WHERE id = $3 AND status = $4
-		AND EXISTS (SELECT 1 FROM email_address e WHERE e.account_id = account.id AND e.proven_at IS NOT NULL)`,
+		AND EXISTS (SELECT 1 FROM email_address e WHERE e.account_id = account.id AND e.proven_at IS NOT NULL)
+		AND NOT EXISTS (SELECT 1 FROM email_address e JOIN address_change c ON c.address_index = e.address_index
+			WHERE e.account_id = account.id AND c.account_id <> account.id AND c.ended_at IS NULL AND c.ends_at > $2)`,
 		Active, now, account, Pending)
 	if err != nil {
 		return false, fmt.Errorf("account: activate: %w", err)

@@ -18,7 +18,7 @@ type Added string
 const (
 	AddedNow   Added = "added"    // the account has it from now on
 	AddedOwn   Added = "own"      // the account has it already
-	AddedTaken Added = "taken"    // another account has it
+	AddedTaken Added = "taken"    // another account has it, or had it and can still take it back
 	AddedFull  Added = "too-many" // the account has as many addresses as it can have
 )
 
@@ -31,9 +31,15 @@ func (s Accounts) Add(tx *db.Tx, account id.Account, row id.Address, addr Addr) 
 	if err != nil {
 		return "", "", err
 	}
+	reserved, err := s.Reserved(tx, addr, account)
+	if err != nil {
+		return "", "", err
+	}
 	switch {
 	case found && owner.ID == account:
 		return AddedOwn, "", nil
+	case reserved.Kept():
+		return AddedTaken, "", nil
 	case found && owner.Status == Pending:
 		if _, err := s.Remove(tx, owner.ID); err != nil {
 			return "", "", err
@@ -120,7 +126,7 @@ func (s Accounts) MakeMain(tx *db.Tx, account id.Account, row id.Address) (bool,
 	return true, nil
 }
 
-// TakeAway removes an address of an account and frees it; false when it is the main one,
+// TakeAway removes an address of an account and frees it, unless its change was noted (Note); false when it is the main one,
 // or not (any longer) the account's. What was mailed to it proves nothing any more.
 func (s Accounts) TakeAway(tx *db.Tx, e Email) (bool, error) {
 	n, err := tx.Exec(`DELETE FROM email_address WHERE id = $1 AND account_id = $2 AND main = 0`, e.ID, e.Account)
@@ -219,12 +225,13 @@ func (s Accounts) TakesBack(tx *db.Tx, e Email) (bool, error) {
 	return first.Key == e.Address.Key, err
 }
 
-// Note keeps for Settings.AddressUndo how a change is taken back.
+// Note keeps for Settings.AddressUndo how a change is taken back. Until then the address is
+// reserved for its account (Reserved).
 func (s Accounts) Note(tx *db.Tx, d ChangeDraft, what Change, e Email) error {
-	err := tx.ExecOne(`INSERT INTO address_change (id, account_id, what, token_digest, address, added_at, made_at, ends_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+	err := tx.ExecOne(`INSERT INTO address_change (id, account_id, what, token_digest, address, address_index, added_at, made_at, ends_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
 		d.ID, e.Account, what, secret.Digest(d.Token), s.Keys.Seal("address_change", "address", string(d.ID), []byte(e.Address.Written)),
-		db.Millis(e.AddedAt), db.Millis(tx.Now()), db.Millis(tx.Now().Add(s.Settings.AddressUndo)))
+		s.Keys.Index(indexPurpose, e.Address.Key), db.Millis(e.AddedAt), db.Millis(tx.Now()), db.Millis(tx.Now().Add(s.Settings.AddressUndo)))
 	if err != nil {
 		return fmt.Errorf("account: note change of an address: %w", err)
 	}
@@ -236,8 +243,8 @@ func (s Accounts) ChangeBy(tx *db.Tx, token string) (AddressChange, bool, error)
 	var c AddressChange
 	var sealed []byte
 	var ended time.Time
-	err := tx.QueryRow(`SELECT id, account_id, what, address, added_at, made_at, ends_at, ended_at FROM address_change WHERE token_digest = $1`,
-		secret.Digest(token)).Scan(&c.ID, &c.Account, &c.What, &sealed, db.ScanTime(&c.AddedAt), db.ScanTime(&c.MadeAt), db.ScanTime(&c.EndsAt), db.NullTime(&ended))
+	err := tx.QueryRow(`SELECT id, account_id, what, address, added_at, made_at, ends_at, ended_at FROM address_change
+		WHERE token_digest = $1 OR again_digest = $1`, secret.Digest(token)).Scan(&c.ID, &c.Account, &c.What, &sealed, db.ScanTime(&c.AddedAt), db.ScanTime(&c.MadeAt), db.ScanTime(&c.EndsAt), db.NullTime(&ended))
 	if errors.Is(err, db.ErrNoRows) {
 		return AddressChange{}, false, nil
 	}
@@ -283,13 +290,13 @@ func (s Accounts) TakeBack(tx *db.Tx, c AddressChange, row id.Address, forget fu
 	if found && owner.ID != c.Account && owner.Status != Pending {
 		return nil, true, false, nil
 	}
-	n, err := tx.Exec(`UPDATE address_change SET ended_at = $1, address = NULL
+	n, err := tx.Exec(`UPDATE address_change SET ended_at = $1, address = NULL, address_index = NULL
 		WHERE id = $2 AND ended_at IS NULL AND address IS NOT NULL AND ends_at > $1`, db.Millis(tx.Now()), c.ID)
 	if err != nil || n == 0 {
 		return nil, false, false, wrap("take back change of an address", err)
 	}
 	// Whoever took it back first decides: a link to another address takes nothing back after that.
-	if _, err := tx.Exec(`UPDATE address_change SET ended_at = $1, address = NULL WHERE account_id = $2 AND ended_at IS NULL`,
+	if _, err := tx.Exec(`UPDATE address_change SET ended_at = $1, address = NULL, address_index = NULL WHERE account_id = $2 AND ended_at IS NULL`,
 		db.Millis(tx.Now()), c.Account); err != nil {
 		return nil, false, false, wrap("end changes of addresses", err)
 	}
@@ -344,7 +351,7 @@ func wrap(doing string, err error) error {
 // PurgeChanges wipes the addresses of changes whose time is over and deletes their remains
 // after Settings.ProofsKept, at most limit of each.
 func (s Accounts) PurgeChanges(tx *db.Tx, limit int) (int64, error) {
-	wiped, err := tx.Exec(`UPDATE address_change SET address = NULL WHERE id IN (
+	wiped, err := tx.Exec(`UPDATE address_change SET address = NULL, address_index = NULL WHERE id IN (
 		SELECT id FROM address_change WHERE address IS NOT NULL AND ends_at <= $1 ORDER BY ends_at LIMIT $2)`, db.Millis(tx.Now()), limit)
 	if err != nil {
 		return 0, wrap("wipe changes of addresses", err)

@@ -314,9 +314,15 @@ func TestAnAddressTakesNothingBackWhenItsTimeIsOver(t *testing.T) {
 	})
 }
 
+// What was noted before an address was kept for its account reserves nothing, and a node of
+// before creates accounts with one that is.
 func TestAStrangerWhoBeginsAnAccountDoesNotKeepAnAddressFromComingBack(t *testing.T) {
+	before := func(h *house) {
+		h.write(func(tx *db.Tx) error { _, err := tx.Exec(`UPDATE address_change SET address_index = NULL`); return err })
+	}
 	each(t, func(h *house) {
 		_, token := h.takenOver()
+		before(h)
 		h.create("sam@example.org")
 		if _, taken, done := h.takeBack(token); taken || !done {
 			h.Errorf("taken %v, done %v", taken, done)
@@ -324,9 +330,82 @@ func TestAStrangerWhoBeginsAnAccountDoesNotKeepAnAddressFromComingBack(t *testin
 	})
 	each(t, func(h *house) {
 		_, token := h.takenOver()
+		before(h)
 		h.active("sam@example.org") // its reader has an account of their own by now
 		if _, taken, done := h.takeBack(token); !taken || done {
 			h.Errorf("taken %v, done %v", taken, done)
+		}
+	})
+}
+
+func TestNobodyActivatesAnAccountWithAnAddressThatIsKeptForAnother(t *testing.T) {
+	each(t, func(h *house) {
+		a := h.active("sam@example.org")
+		h.clock.Advance(time.Hour)
+		h.add(a.ID, "eve@example.org")
+		first, second := h.address(a.ID, "sam@example.org"), h.address(a.ID, "eve@example.org")
+		h.write(func(tx *db.Tx) error {
+			if _, err := h.accounts.MakeMain(tx, a.ID, second.ID); err != nil {
+				return err
+			}
+			_, err := h.accounts.TakeAway(tx, first)
+			return err
+		})
+		waits, created := h.create("sam@example.org") // on a node that knows of nothing kept
+		h.change(account.Removed, first)
+		activate := func() (ok bool) {
+			h.write(func(tx *db.Tx) (err error) {
+				if _, err := h.accounts.MarkProven(tx, waits.ID, h.addr("sam@example.org")); err != nil {
+					return err
+				}
+				ok, err = h.accounts.Activate(tx, waits.ID)
+				return err
+			})
+			return ok
+		}
+		if !created || activate() {
+			h.Error("activated with an address that is kept for another account")
+		}
+		h.clock.Advance(h.accounts.Settings.AddressUndo)
+		if !activate() {
+			h.Error("not activated when it is kept no longer")
+		}
+	})
+}
+
+func TestAKeptAddressIsFoundForItsTimeAndByNobodyOfItsAccount(t *testing.T) {
+	each(t, func(h *house) {
+		a, _ := h.takenOver()
+		kept := func(own id.Account) (out account.Reservation) {
+			h.write(func(tx *db.Tx) (err error) {
+				out, err = h.accounts.Reserved(tx, h.addr("SAM@example.org"), own)
+				return err
+			})
+			return out
+		}
+		if r := kept(""); r.Account != a.ID || r.Address.Written != "sam@example.org" || r.Locale != "en" {
+			h.Errorf("%+v", r)
+		}
+		if kept(a.ID).Kept() {
+			h.Error("kept from its own account")
+		}
+		if b, created := h.create("sam@example.org"); created || b.ID != "" {
+			h.Error("an account is created with it")
+		}
+		b := h.active("bob@example.org")
+		if out, _ := h.add(b.ID, "sam@example.org"); out != account.AddedTaken {
+			h.Errorf("another account: %s", out)
+		}
+		if out, _ := h.add(a.ID, "sam@example.org"); out != account.AddedNow {
+			h.Errorf("its own account: %s", out)
+		}
+		h.clock.Advance(h.accounts.Settings.AddressUndo)
+		if kept("").Kept() {
+			h.Error("kept for ever")
+		}
+		h.write(func(tx *db.Tx) error { _, err := h.accounts.PurgeChanges(tx, 10); return err })
+		if n := h.count(`SELECT COUNT(*) FROM address_change WHERE address_index IS NOT NULL`); n != 0 {
+			h.Error("its index is kept")
 		}
 	})
 }

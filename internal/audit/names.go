@@ -65,7 +65,7 @@ const (
 	AddressWanted Name = "address.wanted"
 	// AddressAdded: an address was proven and belongs to the account from now on.
 	AddressAdded Name = "address.added"
-	// AddressRemoved: an address belongs to the account no longer; it is free.
+	// AddressRemoved: an address belongs to the account no longer; it is free, once that cannot be taken back any more.
 	AddressRemoved Name = "address.removed"
 	// AddressMain: another address of the account is its main one.
 	AddressMain Name = "address.main"

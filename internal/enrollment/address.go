@@ -14,6 +14,7 @@ import (
 	"parvis/internal/notify/notice"
 	"parvis/internal/proving"
 	"parvis/internal/ratelimit"
+	"parvis/internal/secret"
 )
 
 // Address begins an account. The answer and the work are the same whether the
@@ -52,7 +53,8 @@ type request struct {
 	why      notice.Why
 	partner  bool // who asks comes from a sign-in partner
 	admitted proving.Admission
-	again    bool // only while the flow waits for the answer to an earlier one
+	undo     string // secret of the link that an address gets which is kept for an account that had it
+	again    bool   // only while the flow waits for the answer to an earlier one
 }
 
 // limits are the rules of an activation mail.
@@ -70,6 +72,7 @@ func (j *Journey) send(ctx context.Context, looked flow.Flow, r request) (provin
 	if r.admitted, err = proofs.Admit(ctx, r.visitor, r.address, limits()); err != nil {
 		return proving.Result{}, err
 	}
+	r.undo = secret.NewToken()
 	draft := account.NewDraft(r.address, r.locale)
 	proof := j.Proofs.Draft(account.ProveActivate, r.address)
 	err = j.DB.Write(ctx, func(tx *db.Tx) error {
@@ -86,10 +89,7 @@ func (j *Journey) send(ctx context.Context, looked flow.Flow, r request) (provin
 		if r.partner = f.State.Progress.Partner.Known(tx.Now()); r.partner { // R44, R47
 			d.Lasts = j.Proofs.Settings.PartnerProofLifetime
 		}
-		if err := j.mail(tx, r, d, a, created); err != nil {
-			return err
-		}
-		if err := j.record(tx, r, f, a, created); err != nil {
+		if err := j.answer(tx, r, d, f, a, created); err != nil {
 			return err
 		}
 		return proofs.Wait(tx, f, flow.TaskCreate, r.address, d, r.again)
@@ -98,6 +98,25 @@ func (j *Journey) send(ctx context.Context, looked flow.Flow, r request) (provin
 		return proving.Result{}, fmt.Errorf("enrollment: send: %w", err)
 	}
 	return proving.Result{Outcome: proving.Sent, Flow: looked.ID}, nil
+}
+
+// answer issues the proof, queues the one mail that fits, and notes both. An address that
+// is kept for an account that had it gets a proof all the same: its secrets are never sent
+// and it belongs to no account.
+func (j *Journey) answer(tx *db.Tx, r request, d account.ProofDraft, f flow.Flow, a account.Account, created bool) error {
+	kept, err := j.Accounts.Remind(tx, r.address, a.ID, r.undo)
+	if err != nil {
+		return err
+	}
+	if kept.Kept() && !a.Held() {
+		d.Account, a = "", account.Account{ID: kept.Account, Locale: kept.Locale, Status: account.Active}
+	} else {
+		kept = account.Reservation{}
+	}
+	if err := j.mail(tx, r, d, a, kept, created); err != nil {
+		return err
+	}
+	return j.record(tx, r, f, a, created)
 }
 
 // pending finds or makes the account of an address. One that waited too long for
@@ -122,7 +141,7 @@ func (j *Journey) pending(tx *db.Tx, draft account.Draft) (account.Account, bool
 // mail issues the proof and queues the one mail that fits the account. It goes to
 // the address as it was first written, never to another way of writing it: what is
 // one address to us may be two mailboxes somewhere (C.5 61).
-func (j *Journey) mail(tx *db.Tx, r request, d account.ProofDraft, a account.Account, created bool) error {
+func (j *Journey) mail(tx *db.Tx, r request, d account.ProofDraft, a account.Account, kept account.Reservation, created bool) error {
 	own, found, err := j.Accounts.Typed(tx, a.ID, r.address)
 	if err != nil {
 		return err
@@ -131,6 +150,9 @@ func (j *Journey) mail(tx *db.Tx, r request, d account.ProofDraft, a account.Acc
 		return fmt.Errorf("enrollment: the account %s has no address", a.ID)
 	}
 	to := own.Address
+	if kept.Kept() {
+		to = kept.Address
+	}
 	d.Address = to
 	if _, err := j.Proofs.Issue(tx, d); err != nil {
 		return err
@@ -139,6 +161,8 @@ func (j *Journey) mail(tx *db.Tx, r request, d account.ProofDraft, a account.Acc
 	asked := notice.AskedBy(r.visitor.UserAgent, tx.Now())
 	m := notify.Message{To: to.Written, Locale: r.locale, Account: a.ID}
 	switch {
+	case kept.Kept():
+		m.Locale, m.Data = a.Locale, notice.AddressKept{Undo: notice.Undo{Token: r.undo, Valid: kept.EndsAt.Sub(tx.Now())}, Asked: asked}
 	case created:
 		m.Data = notice.Activate{Service: r.service, Proof: proof, Asked: asked, Partner: r.partner}
 	case a.Status == account.Pending:
@@ -189,7 +213,7 @@ func (j *Journey) ResendLink(ctx context.Context, v flow.Visitor, token string) 
 	if err != nil {
 		return fmt.Errorf("enrollment: resend: %w", err)
 	}
-	r := request{visitor: v, address: old.Address, locale: v.Locale, service: service.InMail(), why: notice.WhyResend}
+	r := request{visitor: v, address: old.Address, locale: v.Locale, service: service.InMail(), why: notice.WhyResend, undo: secret.NewToken()}
 	if r.admitted, err = j.proving().Admit(ctx, v, r.address, limits()); err != nil {
 		return err
 	}
@@ -211,9 +235,6 @@ func (j *Journey) resend(tx *db.Tx, r request, d account.ProofDraft) error {
 	if !found || a.Status != account.Pending || !tx.Now().Before(until) {
 		return nil
 	}
-	if err := j.mail(tx, r, d, a, false); err != nil {
-		return err
-	}
 	f, err := j.Flows.Load(tx, d.Flow, r.visitor.Browser)
 	if err != nil && fault.KindOf(err) == fault.Internal {
 		return err
@@ -222,7 +243,7 @@ func (j *Journey) resend(tx *db.Tx, r request, d account.ProofDraft) error {
 	if !own {
 		f = flow.Flow{ID: d.Flow, RelyingParty: d.RelyingParty}
 	}
-	if err := j.record(tx, r, f, a, false); err != nil || !own || !j.proving().Waiting(f) {
+	if err := j.answer(tx, r, d, f, a, false); err != nil || !own || !j.proving().Waiting(f) {
 		return err
 	}
 	f.State.Progress.Sent(d.ID, tx.Now(), d.Lasts)

@@ -16,6 +16,7 @@ import (
 	"parvis/internal/notify/notice"
 	"parvis/internal/owner"
 	"parvis/internal/ratelimit"
+	"parvis/internal/secret"
 )
 
 // AddressesView is what the page of an account's addresses shows.
@@ -82,6 +83,7 @@ func (j *Journey) AddAddress(ctx context.Context, v flow.Visitor, typed string) 
 	}
 	draft := j.Proofs.Draft(account.ProveAdd, addr)
 	draft.Lasts = j.Proofs.Settings.AddressProofLifetime
+	undo := secret.NewToken()
 	err = j.DB.Write(ctx, func(tx *db.Tx) error {
 		who, err := j.addable(tx, v, addr)
 		if err != nil {
@@ -89,7 +91,7 @@ func (j *Journey) AddAddress(ctx context.Context, v flow.Visitor, typed string) 
 		}
 		d := draft
 		d.Account = who.ID
-		return j.ask(tx, v, who, d)
+		return j.ask(tx, v, who, d, undo)
 	})
 	if err != nil {
 		return "", fmt.Errorf("profile: add address: %w", err)
@@ -118,12 +120,17 @@ func (j *Journey) addable(tx *db.Tx, v flow.Visitor, addr account.Addr) (owner.O
 	return who, nil
 }
 
-// ask issues the proof and queues the one mail that fits the address.
-func (j *Journey) ask(tx *db.Tx, v flow.Visitor, who owner.Owner, d account.ProofDraft) error {
+// ask issues the proof and queues the one mail that fits the address. One that another
+// account had, and can still take back with undo, is nobody else's until then.
+func (j *Journey) ask(tx *db.Tx, v flow.Visitor, who owner.Owner, d account.ProofDraft, undo string) error {
 	if _, err := j.Proofs.Issue(tx, d); err != nil {
 		return err
 	}
 	holder, _, err := j.Owners.Accounts.ByAddress(tx, d.Address)
+	if err != nil {
+		return err
+	}
+	kept, err := j.Owners.Accounts.Remind(tx, d.Address, who.ID, undo)
 	if err != nil {
 		return err
 	}
@@ -145,6 +152,14 @@ func (j *Journey) ask(tx *db.Tx, v flow.Visitor, who owner.Owner, d account.Proo
 			return err
 		}
 		return j.send(tx, owner.Owner{ID: holder.ID, Locale: holder.Locale}, own.Address, notice.AddressInUse{Asked: notice.Asked{At: tx.Now()}})
+	}
+	if kept.Kept() {
+		e := audit.Event{Name: audit.AddressWanted, Account: kept.Account, Outcome: audit.Success, Reason: "removed lately"}
+		if err := j.Owners.Audit.Record(tx, e); err != nil {
+			return err
+		}
+		data := notice.AddressKept{Undo: notice.Undo{Token: undo, Valid: kept.EndsAt.Sub(tx.Now())}, Asked: notice.Asked{At: tx.Now()}}
+		return j.send(tx, owner.Owner{ID: kept.Account, Locale: kept.Locale}, kept.Address, data)
 	}
 	e := owner.Event(audit.AddressProofSent, v, who)
 	e.Data = map[string]string{"purpose": string(d.Purpose)}

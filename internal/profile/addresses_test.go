@@ -417,7 +417,8 @@ func TestWhoLostTheirAddressTakesTheAccountBack(t *testing.T) {
 		prepared.Reset(f, evil)
 		prepared.Recover(journeytest.Token(letter(t, h, evil, notice.KindResetPassword)))
 		waits, asked := ask(t, h, thief, "eve2@example.net")
-		h.Pending(address) // and keeps the address busy
+		busy := h.Browser()
+		busy.Create(busy.Direct(), address) // and wants to keep the address busy
 		link := token(letter(t, h, address, notice.KindAddressRemoved), "/address/")
 		if link == "" {
 			t.Fatal("the removed address has no way back")

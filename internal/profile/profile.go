@@ -6,7 +6,8 @@
 // one of them learns of it. An address belongs to the account once a code or a link that
 // was mailed to it was used by who is signed in, never before; whether somebody else has
 // it is told by mail only. An address that was removed, or is no longer the main one,
-// gets a link with which its reader can take that back for a while.
+// gets a link with which its reader can take that back for a while; until then no other
+// account gets it.
 //
 // The pages of web/accountui call it; signinui lets somebody choose a new password when
 // theirs is known from a leak. It refuses the removal of the main address, and an

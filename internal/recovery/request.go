@@ -13,6 +13,7 @@ import (
 	"parvis/internal/notify/notice"
 	"parvis/internal/proving"
 	"parvis/internal/ratelimit"
+	"parvis/internal/secret"
 )
 
 // request is one mail that is asked for, to reset or to unlock.
@@ -22,7 +23,8 @@ type request struct {
 	address  account.Addr
 	service  notice.Service
 	admitted proving.Admission
-	again    bool // only while the flow waits for the answer to an earlier one
+	undo     string // secret of the link that an address gets which is kept for an account that had it
+	again    bool   // only while the flow waits for the answer to an earlier one
 }
 
 // Reset asks for a new password. The answer and the work are the same whatever is
@@ -72,6 +74,7 @@ func (j *Journey) send(ctx context.Context, looked flow.Flow, r request) (provin
 		return proving.Result{}, err
 	}
 	draft := j.Proofs.Draft(account.ProveReset, r.address)
+	r.undo = secret.NewToken()
 	out := proving.Result{Flow: looked.ID}
 	err = j.DB.Write(ctx, func(tx *db.Tx) error {
 		f, err := proofs.Load(tx, r.visitor, looked.ID, r.again)
@@ -93,6 +96,15 @@ func (j *Journey) answer(tx *db.Tx, r request, f flow.Flow, draft account.ProofD
 	a, _, err := j.Accounts.ByAddress(tx, r.address)
 	if err != nil {
 		return "", err
+	}
+	kept, err := j.Accounts.Remind(tx, r.address, a.ID, r.undo)
+	if err != nil {
+		return "", err
+	}
+	if kept.Kept() && !a.Held() { // nobody's, until that can no longer be taken back
+		a = account.Account{}
+	} else {
+		kept = account.Reservation{}
 	}
 	counted, err := j.Accounts.Counted(tx, a.ID, r.address)
 	if err != nil {
@@ -125,7 +137,7 @@ func (j *Journey) answer(tx *db.Tx, r request, f flow.Flow, draft account.ProofD
 		return "", err
 	}
 	d := j.proof(r, f, a, locked, draft)
-	if err := j.mail(tx, r, d, a, locked); err != nil {
+	if err := j.mail(tx, r, d, a, kept, locked); err != nil {
 		return "", err
 	}
 	if err := j.proving().Note(tx, r.visitor, f, a.ID, d.Purpose); err != nil {
@@ -155,7 +167,7 @@ func (j *Journey) proof(r request, f flow.Flow, a account.Account, locked bool, 
 // address learns what is known of it (R27, R30). The mail of an account goes to
 // the one of its addresses that was typed, as it was first written, never to another way of writing it: what
 // is one address to us may be two mailboxes somewhere (C.5 61).
-func (j *Journey) mail(tx *db.Tx, r request, d account.ProofDraft, a account.Account, locked bool) error {
+func (j *Journey) mail(tx *db.Tx, r request, d account.ProofDraft, a account.Account, kept account.Reservation, locked bool) error {
 	own, found, err := j.Accounts.Typed(tx, a.ID, r.address)
 	if err != nil {
 		return err
@@ -163,6 +175,9 @@ func (j *Journey) mail(tx *db.Tx, r request, d account.ProofDraft, a account.Acc
 	to := r.address
 	if found {
 		to, d.Address = own.Address, own.Address
+	}
+	if kept.Kept() {
+		to, d.Address = kept.Address, kept.Address
 	}
 	if _, err := j.Proofs.Issue(tx, d); err != nil {
 		return err
@@ -176,6 +191,8 @@ func (j *Journey) mail(tx *db.Tx, r request, d account.ProofDraft, a account.Acc
 	m := notify.Message{To: to.Written, Locale: r.visitor.Locale, Account: a.ID}
 	unlock := r.task == flow.TaskUnlock
 	switch {
+	case kept.Kept():
+		m.Account, m.Locale, m.Data = kept.Account, kept.Locale, inMail(kept, r.undo, asked)
 	case a.Status == account.Pending:
 		why := notice.WhyReset
 		if unlock {
@@ -195,4 +212,10 @@ func (j *Journey) mail(tx *db.Tx, r request, d account.ProofDraft, a account.Acc
 	}
 	r.admitted.Hold(tx, &m)
 	return j.Outbox.Queue(tx, m)
+}
+
+// inMail answers for an address that is kept for an account that had it: its reader is
+// shown the way to take that back, and until when nobody else gets it.
+func inMail(kept account.Reservation, token string, asked notice.Asked) notice.AddressKept {
+	return notice.AddressKept{Undo: notice.Undo{Token: token, Valid: kept.EndsAt.Sub(asked.At)}, Asked: asked}
 }

@@ -14,6 +14,7 @@ import (
 	"parvis/internal/notify/notice"
 	"parvis/internal/proving"
 	"parvis/internal/ratelimit"
+	"parvis/internal/secret"
 )
 
 // Ways answers by mail how somebody can sign in. The answer here and the work are the
@@ -43,12 +44,13 @@ func (j *Journey) Ways(ctx context.Context, v flow.Visitor, fid id.Flow, typed s
 	if err != nil {
 		return err
 	}
+	undo := secret.NewToken()
 	err = j.DB.Write(ctx, func(tx *db.Tx) error {
 		f, err := proofs.Load(tx, v, fid, false)
 		if err != nil {
 			return err
 		}
-		w, err := j.waysOf(tx, addr, names)
+		w, err := j.waysOf(tx, addr, names, undo)
 		if err != nil {
 			return err
 		}
@@ -93,15 +95,24 @@ type ways struct {
 	account  account.Account // zero when nobody has the address
 	password bool
 	partners []i18n.Text
+	kept     account.Reservation // of an address that nobody has, and that an account had
+	undo     string              // secret of the link that takes that back
 }
 
 // waysOf reads the same of every address. A partner that was taken out of the
 // configuration opens nothing and is not named.
-func (j *Journey) waysOf(tx *db.Tx, addr account.Addr, names map[string]i18n.Text) (ways, error) {
-	out := ways{to: addr}
+func (j *Journey) waysOf(tx *db.Tx, addr account.Addr, names map[string]i18n.Text, undo string) (ways, error) {
+	out := ways{to: addr, undo: undo}
 	a, _, err := j.Accounts.ByAddress(tx, addr)
 	if err != nil {
 		return out, err
+	}
+	kept, err := j.Accounts.Remind(tx, addr, a.ID, undo)
+	if err != nil {
+		return out, err
+	}
+	if kept.Kept() && !a.Held() {
+		a, out.kept, out.to = account.Account{}, kept, kept.Address
 	}
 	out.account = a
 	own, found, err := j.Accounts.Typed(tx, a.ID, addr)
@@ -131,6 +142,10 @@ func (j *Journey) waysOf(tx *db.Tx, addr account.Addr, names map[string]i18n.Tex
 // message is the one mail that fits.
 func (w ways) message(v flow.Visitor, service notice.Service, asked notice.Asked) notify.Message {
 	m := notify.Message{To: w.to.Written, Locale: v.Locale, Account: w.account.ID}
+	if w.kept.Kept() {
+		m.Account, m.Locale, m.Data = w.kept.Account, w.kept.Locale, inMail(w.kept, w.undo, asked)
+		return m
+	}
 	if !w.account.Held() {
 		m.Data = notice.WaysNoAccount{Service: service, Pending: w.account.Status == account.Pending, Asked: asked}
 		return m

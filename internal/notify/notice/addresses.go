@@ -9,6 +9,7 @@ const (
 	KindAddressInUse      Kind = "address-in-use"
 	KindAddressAdded      Kind = "address-added"
 	KindAddressRemoved    Kind = "address-removed"
+	KindAddressKept       Kind = "address-kept"
 	KindMainAddress       Kind = "main-address"
 	KindAddressesRestored Kind = "addresses-restored"
 )
@@ -59,6 +60,20 @@ type AddressRemoved struct {
 
 // Kind is KindAddressRemoved.
 func (AddressRemoved) Kind() Kind { return KindAddressRemoved }
+
+// AddressKept answers what was asked for an address that was removed from an account and can
+// still take that back: a new password, an account, or that another account gets it. Nobody
+// gets it until Undo ends.
+type AddressKept struct {
+	Undo  Undo // a fresh link
+	Asked Asked
+}
+
+// Kind is KindAddressKept.
+func (AddressKept) Kind() Kind { return KindAddressKept }
+
+// Ends is when its link stops working.
+func (d AddressKept) Ends() time.Time { return d.Asked.At.Add(d.Undo.Valid) }
 
 // MainAddress tells the addresses of an account which one is the main address now.
 type MainAddress struct {
@@ -123,6 +138,18 @@ func (d AddressRemoved) compose(w *writer) {
 	w.say("address-removed.free")
 	w.undo(d.Undo, d.Asked)
 	w.asked("done", d.Asked)
+}
+
+func (d AddressKept) compose(w *writer) {
+	w.open("address-kept")
+	key, args := w.until("address-kept.what", d.Asked.At, d.Undo.Valid)
+	w.say(key, args...)
+	w.say("address-kept.notyou")
+	w.button("address-undo.button", "/address/"+d.Undo.Token)
+	w.whisper("address-undo.what")
+	w.say("address-kept.own")
+	w.aside("notasked.title", "address-kept.ignore")
+	w.asked("asked", d.Asked)
 }
 
 func (d MainAddress) compose(w *writer) {

@@ -84,7 +84,7 @@ func TestEveryKindHasASample(t *testing.T) {
 	}
 	for _, k := range []Kind{
 		KindActivate, KindActivateAgain, KindAlreadyRegistered, KindActivated, KindRemoved, KindResetPassword,
-		KindResetNoAccount, KindPasswordChanged, KindPasswordLeaked, KindConfirmAddress, KindAddressInUse, KindAddressAdded, KindAddressRemoved, KindMainAddress, KindAddressesRestored, KindLocked, KindUnlock, KindUnlockNoAccount,
+		KindResetNoAccount, KindPasswordChanged, KindPasswordLeaked, KindConfirmAddress, KindAddressInUse, KindAddressAdded, KindAddressRemoved, KindAddressKept, KindMainAddress, KindAddressesRestored, KindLocked, KindUnlock, KindUnlockNoAccount,
 		KindUnlockNotLocked, KindUnlocked, KindNewSignIn, KindServiceConnected, KindServiceDisconnected,
 		KindContactReceived, KindContactDesk, KindOneTimeCode, KindMethodAdded, KindMethodRemoved, KindMethodWaits, KindMethodDisabled,
 		KindBackupCodesMade, KindBackupCodeUsed, KindBackupCodesUsedUp, KindBrowserRemembered,

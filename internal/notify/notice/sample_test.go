@@ -83,6 +83,7 @@ func samples() []sample {
 		{"address-removed", AddressRemoved{Undo: Undo{Token: proof.Token, Valid: 7 * 24 * time.Hour}, Asked: near}},
 		{"address-removed-young", AddressRemoved{Asked: handheld}},
 		{"address-removed-others", AddressRemoved{Address: "s•••m@example.com", Asked: near}},
+		{"address-kept", AddressKept{Undo: Undo{Token: proof.Token, Valid: 6 * 24 * time.Hour}, Asked: near}},
 		{"main-address", MainAddress{Main: "s•••m@example.com", Undo: Undo{Token: proof.Token, Valid: 7 * 24 * time.Hour}, Asked: near}},
 		{"main-address-this", MainAddress{Asked: near}},
 		{"main-address-others", MainAddress{Main: "s•••m@example.com", Asked: bare}},

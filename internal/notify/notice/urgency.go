@@ -33,7 +33,7 @@ func Priority(k Kind) int {
 	switch k {
 	case KindActivate, KindActivateAgain, KindAlreadyRegistered, KindResetPassword, KindResetNoAccount,
 		KindUnlock, KindUnlockNoAccount, KindUnlockNotLocked, KindOneTimeCode, KindWaysIn, KindWaysNoAccount,
-		KindAssistConfirm, KindConfirmAddress, KindAddressInUse,
+		KindAssistConfirm, KindConfirmAddress, KindAddressInUse, KindAddressKept,
 		KindLostWaits, KindLostSoon, KindLostOpen, KindLostDone:
 		return 0
 	case KindPasswordChanged, KindPasswordLeaked, KindLocked, KindUnlocked, KindNewSignIn, KindRemoved, KindMethodAdded,
