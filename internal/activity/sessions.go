@@ -71,11 +71,15 @@ func (j *Journey) Sessions(ctx context.Context, v flow.Visitor) (Sessions, error
 }
 
 // SignOut ends one open session of who is signed in, and what services were given in
-// it. Fault NotFound when there is no such session (any more), Denied when nobody is
+// it, or in the sessions that it replaced in its browser. Fault NotFound when there is no such session (any more), Denied when nobody is
 // signed in.
 func (j *Journey) SignOut(ctx context.Context, v flow.Visitor, s id.Session) error {
 	err := j.DB.Write(ctx, func(tx *db.Tx) error {
 		own, err := j.Owners.SignedIn(tx, v)
+		if err != nil {
+			return err
+		}
+		ending, err := j.Owners.Sessions.ByID(tx, s)
 		if err != nil {
 			return err
 		}
@@ -86,7 +90,7 @@ func (j *Journey) SignOut(ctx context.Context, v flow.Visitor, s id.Session) err
 		if !was {
 			return fault.New(fault.NotFound, "error.404")
 		}
-		if err := j.Grants.EndSession(tx, s); err != nil {
+		if err := j.Grants.EndSession(tx, s, ending.Lineage); err != nil {
 			return err
 		}
 		e := owner.Event(audit.SessionEnded, v, own)

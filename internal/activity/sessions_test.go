@@ -70,7 +70,7 @@ func (h house) give(b *journeytest.Browser) given {
 	first, second := id.New[id.Grant](), id.New[id.Grant]()
 	err := h.DB.Write(h.T.Context(), func(tx *db.Tx) error {
 		for gid, code := range map[id.Grant]string{first: redeemed, second: out.code} {
-			g := grant.Grant{ID: gid, Account: live.Account, RelyingParty: journeytest.Permits, Session: live.ID, Subject: "subject", AuthTime: tx.Now()}
+			g := grant.Grant{ID: gid, Account: live.Account, RelyingParty: journeytest.Permits, Session: live.ID, Lineage: live.Lineage, Subject: "subject", AuthTime: tx.Now()}
 			if err := h.j.Grants.Issue(tx, g, grant.Code{Digest: secret.Digest(code), RedirectURI: "https://permits.test/"}); err != nil {
 				return err
 			}

@@ -55,9 +55,11 @@ func (g Grants) EndOthers(tx *db.Tx, account id.Account, except id.Session) erro
 	return g.end(tx, `account = $3 AND session <> $4`, "session", string(account), string(except))
 }
 
-// EndSession revokes everything given in a session. Plain signing out does not call it.
-func (g Grants) EndSession(tx *db.Tx, session id.Session) error {
-	return g.end(tx, `session = $3`, "session", string(session))
+// EndSession revokes everything given in a session, and in those that it replaced or that
+// replaced one of them in the same browser (session.Session.Lineage): to its owner, who
+// ends it, they are one. Plain signing out does not call it.
+func (g Grants) EndSession(tx *db.Tx, session, lineage id.Session) error {
+	return g.end(tx, `(session = $3 OR lineage = $4)`, "session", string(session), string(lineage))
 }
 
 // RevokeToken ends one access token for the service that it was given to (RFC 7009, 2.1).

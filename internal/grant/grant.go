@@ -62,6 +62,7 @@ type Grant struct {
 	Account        id.Account
 	RelyingParty   id.RelyingParty
 	Session        id.Session // in which it was given
+	Lineage        id.Session // session.Session.Lineage of it; only Issue takes it
 	Subject        string     // by which the service knows the account
 	Scopes         []string
 	UserInfoClaims []string // released at the userinfo endpoint
@@ -147,12 +148,12 @@ func (g Grants) Issue(tx *db.Tx, gr Grant, code Code) error {
 	now := tx.Now()
 	ends := now.Add(g.Settings.CodeLife)
 	err := tx.ExecOne(`INSERT INTO authorization_grant (`+columns+`, code_digest, redirect_uri, challenge,
-			code_expires_at, created_at, ends_at, jkt)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $16, $18)`,
+			code_expires_at, created_at, ends_at, jkt, lineage)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $16, $18, $19)`,
 		string(gr.ID), string(gr.Account), string(gr.RelyingParty), string(gr.Session), gr.Subject,
 		join(gr.Scopes), join(gr.UserInfoClaims), join(gr.IDTokenClaims), gr.ACR, join(gr.AMR),
 		db.Millis(gr.AuthTime), gr.Nonce, code.Digest, code.RedirectURI, code.Challenge,
-		db.Millis(ends), db.Millis(now), db.NullText(code.Thumbprint))
+		db.Millis(ends), db.Millis(now), db.NullText(code.Thumbprint), db.NullText(gr.Lineage))
 	if err != nil {
 		return fmt.Errorf("grant: issue: %w", err)
 	}

@@ -229,7 +229,7 @@ func TestATokenEndsWithItsTimeItsConnectionItsAccountAndItsService(t *testing.T)
 			"connection": func(tx *db.Tx) error { return g.EndConnection(tx, "a", "s") },
 			"account":    func(tx *db.Tx) error { return g.EndAccount(tx, "a") },
 			"service":    func(tx *db.Tx) error { return g.EndParty(tx, "s") },
-			"session":    func(tx *db.Tx) error { return g.EndSession(tx, "z") },
+			"session":    func(tx *db.Tx) error { return g.EndSession(tx, "z", "z") },
 			"erasure":    func(tx *db.Tx) error { return g.Forget(tx, "a") },
 			"time":       func(*db.Tx) error { clock.Advance(15 * time.Minute); return nil },
 		} {

@@ -145,7 +145,7 @@ func (o Owners) EndOthers(tx *db.Tx, v flow.Visitor, who Owner, why string, test
 		if _, err := o.Sessions.End(tx, s.ID, session.Revoked); err != nil {
 			return n, err
 		}
-		if err := o.Grants.EndSession(tx, s.ID); err != nil { // what services were given in it, too
+		if err := o.Grants.EndSession(tx, s.ID, s.Lineage); err != nil { // what services were given in it, too
 			return n, err
 		}
 		e := Event(audit.SessionEnded, v, Owner{ID: who.ID, Session: s})

@@ -6,12 +6,16 @@ import (
 
 	"parvis/internal/audit"
 	"parvis/internal/authenticator/password"
+	"parvis/internal/db"
 	"parvis/internal/fault"
+	"parvis/internal/grant"
+	"parvis/internal/id"
 	"parvis/internal/journeytest"
 	"parvis/internal/notify/notice"
 	"parvis/internal/policy"
 	"parvis/internal/profile"
 	"parvis/internal/ratelimit"
+	"parvis/internal/secret"
 	"parvis/internal/signin"
 )
 
@@ -48,6 +52,39 @@ func TestANewPasswordEndsTheOlderOneAndWhatItOpened(t *testing.T) {
 		}
 		if h.Told(address, notice.KindPasswordChanged) != 1 || h.Events(audit.PasswordChanged) != 1 {
 			t.Errorf("told %d times, noted %d times", h.Told(address, notice.KindPasswordChanged), h.Events(audit.PasswordChanged))
+		}
+	})
+}
+
+func TestANewPasswordEndsWhatWasGivenBeforeAnotherBrowserSignedInAnew(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		b := h.Active(address)
+		other := signIn(h, journeytest.Password)
+		before, code := other.Live(), secret.NewToken()
+		other.SignIn(other.From(journeytest.Permits, journeytest.ForceLogin), address, journeytest.Password)
+		if after := other.Live(); after.ID == before.ID || after.Lineage != before.Lineage {
+			t.Fatalf("%s follows %s", after.ID, before.ID)
+		}
+		gid := id.New[id.Grant]()
+		err := h.DB.Write(t.Context(), func(tx *db.Tx) error {
+			return h.Profile.Grants.Issue(tx, grant.Grant{
+				ID: gid, Account: before.Account, RelyingParty: journeytest.Permits, Session: before.ID, Lineage: before.Lineage, Subject: "subject", AuthTime: tx.Now(),
+			}, grant.Code{Digest: secret.Digest(code), RedirectURI: "https://permits.test/"})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := h.Profile.Password(t.Context(), b.Visitor, profile.PasswordForm{Password: journeytest.Other, EndOthers: true}); err != nil {
+			t.Fatal(err)
+		}
+		token := secret.Digest(secret.NewToken())
+		var got grant.Result
+		err = h.DB.WriteStatement(t.Context(), func(tx *db.Tx) (err error) {
+			got, err = h.Profile.Grants.Redeem(tx, grant.Redemption{Code: code, RelyingParty: journeytest.Permits, RedirectURI: "https://permits.test/", Token: token})
+			return err
+		})
+		if err != nil || got.Outcome != grant.Unknown || got.Cause != grant.CodeRevoked {
+			t.Errorf("%+v, %v", got, err)
 		}
 	})
 }

@@ -17,6 +17,7 @@
 package session
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -55,6 +56,10 @@ type Session struct {
 	Browser    string    // with which it was opened, in a word of a closed list, e.g. "Firefox"; "" unknown
 	System     string    // that of its system, e.g. "Android"; "" unknown
 
+	// Lineage is the first of the sessions that followed each other in this browser for
+	// this account, each replacing the one before (Reauthenticate); ID when it is the first.
+	Lineage id.Session
+
 	there []byte // sealed: see There
 }
 
@@ -86,6 +91,8 @@ type New struct {
 	There   Abroad // of one that a sign-in partner opened
 	Browser string // with which it is opened, in a word of a closed list, e.g. "Firefox"; "" unknown
 	System  string // that of its system, e.g. "Android"; "" unknown
+
+	lineage id.Session // of the session that it replaces; "" none
 }
 
 // LogValue keeps the token out of the log.
@@ -117,26 +124,35 @@ func (s Sessions) Start(tx *db.Tx, n New) (Session, error) {
 	now := tx.Now()
 	ends := now.Add(s.Settings.Absolute)
 	there, index := s.sealThere(n)
-	err = tx.ExecOne(`INSERT INTO session (id, token_digest, account_id, facts, created_at, touched_at, ends_at, there, there_index, browser, system)
-		VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8, $9, $10)`,
-		n.ID, secret.Digest(n.Token), n.Account, string(facts), db.Millis(now), db.Millis(ends), there, index, n.Browser, n.System)
+	err = tx.ExecOne(`INSERT INTO session (id, token_digest, account_id, facts, created_at, touched_at, ends_at, there, there_index, browser, system, lineage)
+		VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8, $9, $10, $11)`,
+		n.ID, secret.Digest(n.Token), n.Account, string(facts), db.Millis(now), db.Millis(ends), there, index, n.Browser, n.System, db.NullText(n.lineage))
 	if err != nil {
 		return Session{}, fmt.Errorf("session: start: %w", err)
 	}
 	return Session{
 		ID: n.ID, Account: n.Account, Facts: n.Facts, Standing: Live, there: there,
 		CreatedAt: now, TouchedAt: now, IdleEndsAt: s.idleEnd(now, ends), EndsAt: ends,
-		Browser: n.Browser, System: n.System,
+		Browser: n.Browser, System: n.System, Lineage: cmp.Or(n.lineage, n.ID),
 	}, nil
 }
 
 // Reauthenticate ends the browser's older session, if it has one, and starts
-// the new one. The older token is dead from the commit on.
+// the new one. The older token is dead from the commit on. When both are of one account,
+// the new one continues the older one's Lineage: also when something else that the browser
+// did at the same time has replaced it, but not when it was signed out or revoked.
 func (s Sessions) Reauthenticate(tx *db.Tx, older string, n New) (Session, error) {
 	if older != "" {
+		was, err := s.Find(tx, older)
+		if err != nil {
+			return Session{}, err
+		}
+		if was.ID != "" && was.Account == n.Account && (was.Standing != Ended || was.Reason == Replaced) {
+			n.lineage = was.Lineage
+		}
 		var ended id.Session
 		var whose id.Account
-		err := tx.QueryRow(`UPDATE session SET ended_at = $1, end_reason = $2, there = NULL WHERE token_digest = $3 AND ended_at IS NULL
+		err = tx.QueryRow(`UPDATE session SET ended_at = $1, end_reason = $2, there = NULL WHERE token_digest = $3 AND ended_at IS NULL
 			RETURNING id, account_id`, db.Millis(tx.Now()), Replaced, secret.Digest(older)).Scan(&ended, &whose)
 		if err != nil && !errors.Is(err, db.ErrNoRows) {
 			return Session{}, fmt.Errorf("session: replace: %w", err)
@@ -154,14 +170,14 @@ func (s Sessions) Reauthenticate(tx *db.Tx, older string, n New) (Session, error
 	return s.Start(tx, n)
 }
 
-const columns = `id, account_id, facts, created_at, touched_at, ends_at, ended_at, end_reason, there, browser, system`
+const columns = `id, account_id, facts, created_at, touched_at, ends_at, ended_at, end_reason, there, browser, system, COALESCE(lineage, id)`
 
 func (s Sessions) scan(r interface{ Scan(dest ...any) error }, now time.Time) (Session, error) {
 	var out Session
 	var facts string
 	var ended time.Time
 	err := r.Scan(&out.ID, &out.Account, &facts, db.ScanTime(&out.CreatedAt), db.ScanTime(&out.TouchedAt),
-		db.ScanTime(&out.EndsAt), db.NullTime(&ended), db.ScanText(&out.Reason), &out.there, &out.Browser, &out.System)
+		db.ScanTime(&out.EndsAt), db.NullTime(&ended), db.ScanText(&out.Reason), &out.there, &out.Browser, &out.System, &out.Lineage)
 	if err != nil {
 		return Session{}, err
 	}

@@ -316,7 +316,7 @@ func (e *Endpoint) issue(tx *db.Tx, v visit.Visit, in incoming, subject string, 
 		idToken = append(append([]string{}, claims...), idToken...)
 	}
 	return e.Grants.Issue(tx, grant.Grant{
-		ID: gid, Account: v.Account.ID, RelyingParty: in.party.ID, Session: v.Session.ID, Subject: subject,
+		ID: gid, Account: v.Account.ID, RelyingParty: in.party.ID, Session: v.Session.ID, Lineage: v.Session.Lineage, Subject: subject,
 		Scopes: in.request.Scopes, UserInfoClaims: claims, IDTokenClaims: idToken,
 		ACR: e.Table.ACR(d, v.Session.Facts), AMR: policy.AMR(v.Session.Facts),
 		AuthTime: v.Session.Facts.AuthenticatedAt(), Nonce: in.request.Nonce,

@@ -109,6 +109,31 @@ func TestADeletedAccountIsGoneOnEveryNodeAtOnce(t *testing.T) {
 	})
 }
 
+// A service may ask for a new sign-in (prompt=login, OpenID Connect Core 1.0, 3.1.2.1),
+// which replaces the session of the browser. To its owner it is one device.
+func TestSigningADeviceOutEndsWhatItWasGivenBeforeItSignedInAnew(t *testing.T) {
+	eachOwnerOnBoth(t, func(t *testing.T, o owner) {
+		second := o.h.Node()
+		there := owner{signsIn(o.Person), o.h, t}
+		_, token := redeem(t, second, there.grantedCode())
+		waiting, before := there.grantedCode(), there.session().ID
+		there.Open(webtest.Authorize(webtest.Aid, "prompt", "login")).Must("sign-in", http.StatusOK)
+		there.Submit("sign-in", "email", email, "password", good)
+		after := there.session().ID
+		if after == before || told(t, second, token) != http.StatusOK {
+			t.Fatal("signing in anew does not replace the session, or ends what was given")
+		}
+		o.Open("/settings/sessions").Must("sessions", http.StatusOK)
+		o.Follow("end-"+string(after)).Must("sessions", http.StatusOK)
+		if status := told(t, second, token); status != http.StatusUnauthorized {
+			t.Errorf("userinfo answers %d on the other node", status)
+		}
+		if status, _ := redeem(t, second, waiting); status != http.StatusBadRequest {
+			t.Errorf("a code is redeemed with %d on the other node", status)
+		}
+	})
+}
+
 func TestARemovedMethodIsGoneOnEveryNodeAtOnce(t *testing.T) {
 	eachOwnerOnBoth(t, func(t *testing.T, o owner) {
 		second := o.h.Node()
