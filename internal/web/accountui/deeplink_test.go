@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"html"
 	"net/http"
 	"net/url"
 	"os"
@@ -259,6 +260,27 @@ func TestTheEndOfASessionSaysWhyAndLeadsBackToThePage(t *testing.T) {
 		for _, stray := range []string{"https://evil.test/", "//evil.test", "/authorize?client_id=x", "/settingsx", "/signout"} {
 			if got := p.Open("/session/ended?next="+url.QueryEscape(stray)).Must("session-ended", http.StatusOK).Href("sign-in-link"); got != "/signin" {
 				t.Errorf("%s: the way back in leads to %s", stray, got)
+			}
+		}
+	})
+}
+
+// Each link of the help leads to a page, in both languages.
+func TestEveryLinkOfTheHelpLeadsToItsPage(t *testing.T) {
+	each(t, func(t *testing.T, h *webtest.House, p *webtest.Person) {
+		help := p.Open("/help").Must("help", http.StatusOK)
+		links := map[string]bool{}
+		for part := range strings.SplitSeq(help.Body, `href="/`) {
+			if to, _, found := strings.Cut(part, `"`); found && !strings.HasPrefix(to, "<") && !strings.HasPrefix(to, "assets/") {
+				links["/"+html.UnescapeString(to)] = true
+			}
+		}
+		if len(links) < 15 || !links["/settings/methods"] || !links["/settings/delete"] {
+			t.Fatalf("the help leads to %v", links)
+		}
+		for to := range links {
+			if page := p.Open(to); page.Status != http.StatusOK {
+				t.Errorf("%s: %d", to, page.Status)
 			}
 		}
 	})

@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"crypto/tls"
 	"encoding/xml"
 	"fmt"
 	"net/http"
@@ -47,6 +48,8 @@ type Content struct {
 	CoolingOff string   // how long a method in place of lost ones does not count in full, in words
 
 	RecoveryWait, RecoveryOpen string // see Numbers, in words
+
+	TLS string // version that the page came over, e.g. "TLS 1.3"; "" where this process does not see it
 
 	Remember string // for how long a browser is remembered, in words; "" when it cannot be
 }
@@ -100,6 +103,9 @@ func (p *Portal) content(r *http.Request) (*Content, error) {
 	c.Phone, c.Always = slices.ContainsFunc(n.Methods, policy.Method.Restricted), n.Always > policy.OneStep
 	if slices.Contains(n.Methods, policy.Email) {
 		c.EmailCode = tr.Duration(n.EmailCodeValid)
+	}
+	if r.TLS != nil {
+		c.TLS = tls.VersionName(r.TLS.Version)
 	}
 	if n.Remember > 0 {
 		c.Remember = tr.Duration(n.Remember)
