@@ -90,7 +90,7 @@ func (h *House) provider(mux *http.ServeMux) error {
 	issuer := h.Config.Server.PublicURL
 	keys := &relyingparty.Keys{Outbound: h.Outbound, Now: h.Now}
 	door := machine.New(machine.Config{
-		Issuer: issuer, Site: h.Site, DB: h.DB, Registry: h.Registry, Limiter: h.Limiter, Audit: h.Audit, Now: h.Now, Partners: keys, Keys: h.Keys,
+		Issuer: issuer, Site: h.Site, DB: h.DB, Registry: h.Registry, Limiter: h.Limiter, Audit: h.Audit, Now: h.Now, Partners: keys, Keys: h.Keys, Grants: h.Grants,
 		Settings: h.Config.OIDC.Machine,
 	})
 	requests, err := authorize.New(authorize.Config{

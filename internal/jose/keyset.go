@@ -34,6 +34,24 @@ func (k *KeySet) Len() int {
 	return len(k.keys)
 }
 
+// Has reports whether a key of that name is in the set.
+func (k *KeySet) Has(kid string) bool {
+	return k != nil && slices.ContainsFunc(k.keys, func(one JWK) bool { return one.kid == kid })
+}
+
+// KeyID is the name of the key that a signed token says it was signed with, before
+// anything of it was verified; "" when it names none or is no token.
+func KeyID(token string) string {
+	if len(token) > MaxToken {
+		return ""
+	}
+	h, err := readHeader(token, 2)
+	if err != nil {
+		return ""
+	}
+	return h.Kid
+}
+
 // ParseKeySet reads a JWK Set of public keys. Keys for encryption, of unknown
 // types or too weak are left out, as RFC 7517 section 5 wants; a private or
 // symmetric key, more than MaxKeys, and a set without one usable key are errors.
@@ -192,8 +210,8 @@ func readHeader(token string, count int) (header, error) {
 		return header{}, fmt.Errorf("header: %w", err)
 	}
 	var h header
-	if err := json.Unmarshal(raw, &h); err != nil {
-		return header{}, fmt.Errorf("%w: header: %s", ErrMalformed, err.Error())
+	if err := Exact(raw, &h); err != nil {
+		return header{}, fmt.Errorf("header: %w", err)
 	}
 	if h.Crit != nil || h.B64 != nil || h.Zip != "" {
 		return header{}, fmt.Errorf("%w: crit, b64 and zip are not supported", ErrMalformed)

@@ -279,7 +279,7 @@ func TestABadClientOrRedirectAddressIsAPageAndNeverARedirect(t *testing.T) {
 			"too long":         {request("service", "state", strings.Repeat("s", 17_000)).Encode(), false},
 		} {
 			got := b.get("/authorize?" + c.query)
-			if got.StatusCode != http.StatusBadRequest || got.Header.Get("Location") != "" {
+			if want := map[bool]int{true: http.StatusRequestURITooLong, false: http.StatusBadRequest}[name == "too long"]; got.StatusCode != want || got.Header.Get("Location") != "" {
 				t.Errorf("%s: %d %s", name, got.StatusCode, got.Header.Get("Location"))
 			}
 			// The link to the other language keeps the address of the page itself; nothing else does.

@@ -133,7 +133,7 @@ func open(t *testing.T, d *db.DB, clock *dbtest.Clock, first *house, demands ...
 	}
 	h.telling.Settings.Wait = 0 // nothing runs in the background; who wants it starts it
 	limits := ratelimit.Preset("")
-	limits.TokenIP.Count, limits.TokenClient.Count = 120, 120
+	limits.TokenIP.Count, limits.TokenClient.Count, limits.PushClient.Count = 120, 120, 60
 	limiter := &ratelimit.Limiter{DB: d, Keys: keys, Settings: limits, Now: clock.Now}
 	visitor := &visit.Visitor{DB: d, Sessions: h.sessions, Accounts: h.accounts}
 	table := policy.NewTable(policy.Preset(""), policy.Email, policy.App, policy.Backup)
@@ -142,8 +142,11 @@ func open(t *testing.T, d *db.DB, clock *dbtest.Clock, first *house, demands ...
 	if len(demands) > 0 {
 		demand = demands[0]
 	}
-	partnerKeys := &relyingparty.Keys{Now: clock.Now}
-	door := machine.New(machine.Config{Issuer: h.issuer, Site: site, DB: d, Registry: h.registry, Limiter: limiter, Audit: log, Now: clock.Now, Partners: partnerKeys, Keys: keys, Settings: demand})
+	outside, err := outbound.New(outbound.Preset(""), nil)
+	check(t, err)
+	t.Cleanup(outside.Close)
+	partnerKeys := &relyingparty.Keys{Now: clock.Now, Outbound: outside}
+	door := machine.New(machine.Config{Issuer: h.issuer, Site: site, DB: d, Registry: h.registry, Limiter: limiter, Audit: log, Now: clock.Now, Partners: partnerKeys, Keys: keys, Grants: h.grants, Settings: demand})
 	a, err := authorize.New(authorize.Config{
 		Issuer: h.issuer, Site: site, DB: d, Registry: h.registry, Keyring: h.keyring, Flows: h.flows, Visitor: visitor,
 		Accounts: h.accounts, Connections: h.connections, Grants: h.grants, Limiter: limiter, Audit: log, Table: table,
@@ -217,6 +220,15 @@ func parties() []relyingparty.Settings {
 		with("signed", func(s *relyingparty.Settings) { s.Auth, s.JWKS = "private_key_jwt", keySet(signingKey) }),
 		with("fapi", func(s *relyingparty.Settings) {
 			s.Auth, s.JWKS, s.RequirePushed = "private_key_jwt", keySet(signingKey), true
+		}),
+		with("fapi2", func(s *relyingparty.Settings) {
+			s.Auth, s.Profile, s.JWKS = "private_key_jwt", "fapi2", keySet(signingKey)
+		}),
+		with("moved", func(s *relyingparty.Settings) {
+			s.Auth, s.JWKS, s.Profile = "private_key_jwt", keySet(signingKey), "compatible"
+		}),
+		with("away", func(s *relyingparty.Settings) {
+			s.Auth, s.JWKSURI = "private_key_jwt", "https://away.invalid/jwks.json"
 		}),
 		with("strict", func(s *relyingparty.Settings) {
 			s.JWKS, s.RequireObject, s.RequestObjectAlg, s.AnswerAlg = keySet(signingKey), true, "ES256", "ES256"

@@ -25,8 +25,8 @@ import (
 // scheme is how the name of a pushed request begins (RFC 9126, 2.2).
 const scheme = "urn:ietf:params:oauth:request_uri:"
 
-// keepFor is how long a request stays after its end: a journey that began with it can
-// still be under way, and uses it up when it ends.
+// keepFor is how long the name of a request stays after its end: a journey that began with
+// it can still be under way, and uses it up when it ends. What it said is wiped at its end.
 const keepFor = 24 * time.Hour
 
 // Settings are the numbers of pushed requests.
@@ -129,7 +129,7 @@ func (s Requests) Use(tx *db.Tx, key string) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("pushed: use: %w", err)
 	}
-	n, err := tx.Exec(`UPDATE pushed_request SET used_at = $1, parameters = $2
+	n, err := tx.Exec(`UPDATE pushed_request SET used_at = $1, wiped_at = $1, parameters = $2
 		WHERE digest = $3 AND used_at IS NULL`, db.Millis(tx.Now()), []byte{}, digest)
 	if err != nil {
 		return false, fmt.Errorf("pushed: use: %w", err)
@@ -140,14 +140,29 @@ func (s Requests) Use(tx *db.Tx, key string) (bool, error) {
 // purgeBatch is how many rows one transaction of Purge removes at most.
 const purgeBatch = 500
 
-// Purge removes what ended long enough ago, in small transactions.
+// Purge wipes what ended, and removes what ended long enough ago, in small transactions.
 func (s Requests) Purge(ctx context.Context, d *db.DB) error {
+	err := purge(ctx, d, func(tx *db.Tx) (int64, error) {
+		return tx.Exec(`UPDATE pushed_request SET parameters = $1, wiped_at = $2 WHERE digest IN
+			(SELECT digest FROM pushed_request WHERE wiped_at IS NULL AND expires_at <= $2 ORDER BY expires_at LIMIT $3)`,
+			[]byte{}, db.Millis(tx.Now()), purgeBatch)
+	})
+	if err != nil {
+		return err
+	}
+	return purge(ctx, d, func(tx *db.Tx) (int64, error) {
+		return tx.Exec(`DELETE FROM pushed_request WHERE digest IN
+			(SELECT digest FROM pushed_request WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)`,
+			db.Millis(tx.Now().Add(-keepFor)), purgeBatch)
+	})
+}
+
+// purge repeats a step until it finds less than a batch.
+func purge(ctx context.Context, d *db.DB, step func(tx *db.Tx) (int64, error)) error {
 	for {
 		var n int64
 		err := d.Write(ctx, func(tx *db.Tx) (err error) {
-			n, err = tx.Exec(`DELETE FROM pushed_request WHERE digest IN
-				(SELECT digest FROM pushed_request WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)`,
-				db.Millis(tx.Now().Add(-keepFor)), purgeBatch)
+			n, err = step(tx)
 			return err
 		})
 		if err != nil {

@@ -45,6 +45,7 @@ const (
 	AuthorizeIP       Rule = "authorize_ip"
 	TokenIP           Rule = "token_ip"
 	TokenClient       Rule = "token_client"
+	PushClient        Rule = "push_client"
 	RequestIP         Rule = "request_ip"
 
 	SuspectSigninIP      Rule = "suspect_signin_ip"
@@ -152,6 +153,8 @@ type Settings struct {
 	TokenIP Limit `yaml:"token_ip"`
 	// TokenClient counts refused requests in the name of one service.
 	TokenClient Limit `yaml:"token_client"`
+	// PushClient counts authorization requests that one service pushed (public clients: see flow_ip).
+	PushClient Limit `yaml:"push_client"`
 	// RequestIP counts all requests of pages from one IP address, on each node by itself.
 	RequestIP Limit `yaml:"request_ip"`
 	// SuspectSigninIP counts wrong passwords from one IP address: from then on, signing
@@ -215,6 +218,7 @@ func Preset(name string) Settings {
 		AuthorizeIP:       Limit{Count: 1200, Window: 5 * minute},
 		TokenIP:           Limit{Count: 300, Window: 5 * minute},
 		TokenClient:       Limit{Count: 300, Window: 5 * minute},
+		PushClient:        Limit{Count: 30_000, Window: 5 * minute},
 		RequestIP:         Limit{Count: 3000, Window: 5 * minute},
 
 		SuspectSigninIP:      Limit{Count: 20, Window: 10 * minute},
@@ -259,7 +263,7 @@ func (s Settings) limits() map[Rule]Limit {
 		SendNumber: s.SendNumber, SendNumberBurst: s.SendNumberBurst, BackupAccountIP: s.BackupAccountIP,
 		SetUpIP: s.SetUpIP, SetUpAccount: s.SetUpAccount, SetUpNumber: s.SetUpNumber, PasswordAccount: s.PasswordAccount, AddAccount: s.AddAccount, LostAccount: s.LostAccount,
 		NoticeAccount: s.NoticeAccount, MainAccount: s.MainAccount, LinkIP: s.LinkIP, PartnerIP: s.PartnerIP, ContactIP: s.ContactIP,
-		FlowIP: s.FlowIP, AuthorizeIP: s.AuthorizeIP, TokenIP: s.TokenIP, TokenClient: s.TokenClient, RequestIP: s.RequestIP,
+		FlowIP: s.FlowIP, AuthorizeIP: s.AuthorizeIP, TokenIP: s.TokenIP, TokenClient: s.TokenClient, PushClient: s.PushClient, RequestIP: s.RequestIP,
 		SuspectSigninIP: s.SuspectSigninIP, SuspectSigninAddress: s.SuspectSigninAddress, SuspectEnrollmentIP: s.SuspectEnrollmentIP,
 		SuspectResetIP: s.SuspectResetIP, SuspectContactIP: s.SuspectContactIP, ChallengeMailIP: s.ChallengeMailIP,
 	}
@@ -282,7 +286,7 @@ func (s *Settings) limit(rule Rule) (Limit, bool) {
 func rules() []Rule {
 	return []Rule{
 		SigninIP, SigninAddress, SigninAddressIP, SigninBurst, SigninBrowser, EnrollmentIP, EnrollmentAddress, MailAddress, MailRecipient, ResetAddress, ResetIP, WaysAddress, WaysIP,
-		CodeIP, SendIP, SendAccount, SendNumber, SendNumberBurst, BackupAccountIP, SetUpIP, SetUpAccount, SetUpNumber, PasswordAccount, AddAccount, LostAccount, NoticeAccount, MainAccount, LinkIP, PartnerIP, ContactIP, FlowIP, AuthorizeIP, TokenIP, TokenClient, RequestIP,
+		CodeIP, SendIP, SendAccount, SendNumber, SendNumberBurst, BackupAccountIP, SetUpIP, SetUpAccount, SetUpNumber, PasswordAccount, AddAccount, LostAccount, NoticeAccount, MainAccount, LinkIP, PartnerIP, ContactIP, FlowIP, AuthorizeIP, TokenIP, TokenClient, PushClient, RequestIP,
 		SuspectSigninIP, SuspectSigninAddress, SuspectEnrollmentIP, SuspectResetIP, SuspectContactIP, ChallengeMailIP,
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"parvis/internal/fault"
 	"parvis/internal/id"
 	"parvis/internal/jose"
 	"parvis/internal/outbound"
@@ -45,7 +46,8 @@ type fetched struct {
 }
 
 // Verify checks a compact token with the keys of a partner: jose.ErrSignature when none
-// of them verifies it, jose.ErrMalformed when it is no token.
+// of them verifies it, jose.ErrMalformed when it is no token, fault.Unavailable when the
+// keys that would tell cannot be fetched.
 func (k *Keys) Verify(ctx context.Context, p *RelyingParty, token string, algs ...jose.Algorithm) ([]byte, jose.Header, error) {
 	if p.JWKSURI == "" {
 		return p.Keys.Verify(token, algs...)
@@ -53,15 +55,35 @@ func (k *Keys) Verify(ctx context.Context, p *RelyingParty, token string, algs .
 	// Whoever asked and went away must not stop the fetch that others wait for.
 	ctx = context.WithoutCancel(ctx)
 	f := k.of(p)
-	payload, head, err := f.current(ctx, k, p).Verify(token, algs...)
+	set := f.current(ctx, k, p)
+	if set == nil {
+		return nil, jose.Header{}, unreachable()
+	}
+	payload, head, err := set.Verify(token, algs...)
 	if err == nil || !errors.Is(err, jose.ErrSignature) {
 		return payload, head, err
 	}
-	set := f.newer(ctx, k, p)
-	if set == nil {
+	// Only a key that is named and not known is a reason to look again.
+	if kid := jose.KeyID(token); kid == "" || set.Has(kid) {
+		return nil, jose.Header{}, err
+	}
+	set, failed := f.newer(ctx, k, p)
+	switch {
+	case failed:
+		return nil, jose.Header{}, unreachable()
+	case set == nil:
 		return nil, jose.Header{}, err
 	}
 	return set.Verify(token, algs...)
+}
+
+// unreachable says that it cannot be told now whose a token is: nobody is to be refused for
+// that, who tries again later (RFC 9110, 15.6.4).
+func unreachable() error {
+	return &fault.Error{
+		Kind: fault.Unavailable, Key: "error.unavailable", RetryAfter: keysPause,
+		Err: errors.New("relyingparty: the keys of the partner cannot be fetched"),
+	}
 }
 
 // of is what is kept of a partner; another address begins anew.
@@ -79,8 +101,8 @@ func (k *Keys) of(p *RelyingParty) *fetched {
 	return f
 }
 
-// current are the keys as they are known, fetched when they are missing or old; an empty
-// set when they cannot be had.
+// current are the keys as they are known, fetched when they are missing or old; nil when
+// they cannot be had.
 func (f *fetched) current(ctx context.Context, k *Keys, p *RelyingParty) *jose.KeySet {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -88,19 +110,20 @@ func (f *fetched) current(ctx context.Context, k *Keys, p *RelyingParty) *jose.K
 		f.fetch(ctx, k, p)
 	}
 	if f.set == nil || k.Now().Sub(f.at) >= keysUnseen {
-		return jose.NewKeySet()
+		return nil
 	}
 	return f.set
 }
 
-// newer are keys fetched now; nil when they were fetched a moment ago or cannot be had.
-func (f *fetched) newer(ctx context.Context, k *Keys, p *RelyingParty) *jose.KeySet {
+// newer are keys fetched now; nil when they were fetched a moment ago, or when that
+// failed, now or a moment ago.
+func (f *fetched) newer(ctx context.Context, k *Keys, p *RelyingParty) (set *jose.KeySet, failed bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.fetch(ctx, k, p) {
-		return nil
+		return nil, f.tried.After(f.at)
 	}
-	return f.set
+	return f.set, false
 }
 
 // fetch asks the partner, and keeps what was known when that fails.

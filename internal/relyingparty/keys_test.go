@@ -2,6 +2,7 @@ package relyingparty
 
 import (
 	"crypto"
+	"encoding/base64"
 	"errors"
 	"io"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"parvis/internal/fault"
 	"parvis/internal/jose"
 	"parvis/internal/outbound"
 )
@@ -124,7 +126,7 @@ func TestKeysThatAreKnownStayGoodWhileTheirAddressDoesNotAnswer(t *testing.T) {
 	token := server.publish(t)
 	good := *server.body.Load()
 	server.status.Store(http.StatusInternalServerError)
-	if _, _, err := keys.Verify(t.Context(), party, token, jose.ES256); !errors.Is(err, jose.ErrSignature) {
+	if _, _, err := keys.Verify(t.Context(), party, token, jose.ES256); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("keys that were never had: %v", err)
 	}
 	server.status.Store(http.StatusOK)
@@ -145,11 +147,11 @@ func TestKeysThatAreKnownStayGoodWhileTheirAddressDoesNotAnswer(t *testing.T) {
 		t.Errorf("out of reach: %v", err)
 	}
 	*now = now.Add(keysUnseen)
-	if _, _, err := keys.Verify(t.Context(), party, token, jose.ES256); !errors.Is(err, jose.ErrSignature) {
+	if _, _, err := keys.Verify(t.Context(), party, token, jose.ES256); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("keys that nobody has seen for a day: %v", err)
 	}
 	moved := &RelyingParty{ID: "service", JWKSURI: server.URL + "/elsewhere"}
-	if _, _, err := keys.Verify(t.Context(), moved, token, jose.ES256); !errors.Is(err, jose.ErrSignature) {
+	if _, _, err := keys.Verify(t.Context(), moved, token, jose.ES256); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("the keys of the older address: %v", err)
 	}
 }
@@ -180,6 +182,7 @@ func TestKeysAreRegisteredOrFetchedNotBoth(t *testing.T) {
 		change func(*Settings)
 		want   string
 	}{
+		"unused":  {func(s *Settings) { s.AuthAlg = "ES256" }, "token_endpoint_auth_signing_alg"},
 		"neither": {func(s *Settings) { s.Auth = "private_key_jwt" }, "jwks"},
 		"both":    {func(s *Settings) { s.Auth, s.JWKS, s.JWKSURI = "private_key_jwt", set, "https://service.example/jwks" }, "jwks_uri"},
 		"plain":   {func(s *Settings) { s.Auth, s.JWKSURI = "private_key_jwt", "http://service.example/jwks" }, "jwks_uri"},
@@ -193,5 +196,46 @@ func TestKeysAreRegisteredOrFetchedNotBoth(t *testing.T) {
 		if c.want == "" && len(problems) > 0 || c.want != "" && (len(problems) != 1 || !strings.Contains(problems[0], "."+c.want+":")) {
 			t.Errorf("%s: %q", name, problems)
 		}
+	}
+}
+
+func TestOnlyAKeyThatIsNamedAndUnknownIsLookedForAgain(t *testing.T) { // RFC 7517, 4.5; OpenID Connect Core 1.0, 10.1.1
+	server, keys, now := newPublisher(t)
+	party := &RelyingParty{ID: "service", JWKSURI: server.URL}
+	token := server.publish(t)
+	verify := func(token string) error {
+		_, _, err := keys.Verify(t.Context(), party, token, jose.ES256)
+		return err
+	}
+	if err := verify(token); err != nil {
+		t.Fatal(err)
+	}
+	*now = now.Add(keysPause)
+	parts := strings.Split(token, ".")
+	header := func(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
+	for name, bad := range map[string]string{
+		"a known key":  parts[0] + "." + parts[1] + "." + strings.Repeat("A", 86),
+		"without kid":  header(`{"alg":"ES256"}`) + "." + parts[1] + "." + parts[2],
+		"no algorithm": header(`{"alg":"none","kid":"`+jose.KeyID(token)+`"}`) + "." + parts[1] + ".",
+		"kid as KID":   header(`{"alg":"ES256","KID":"other"}`) + "." + parts[1] + "." + parts[2],
+	} {
+		if err := verify(bad); !errors.Is(err, jose.ErrSignature) || server.calls.Load() != 1 {
+			t.Errorf("%s: %v, %d calls", name, err, server.calls.Load())
+		}
+	}
+	unknown, _ := signed(t)
+	server.status.Store(http.StatusServiceUnavailable)
+	for range 3 { // it cannot be told whose it is: nobody is refused for that, and the address is asked once
+		if err := verify(unknown); !fault.Is(err, fault.Unavailable) || server.calls.Load() != 2 {
+			t.Errorf("an unknown key, address out of order: %v, %d calls", err, server.calls.Load())
+		}
+	}
+	if err := verify(token); err != nil {
+		t.Errorf("a known key meanwhile: %v", err)
+	}
+	server.status.Store(http.StatusOK)
+	*now = now.Add(keysPause)
+	if err := verify(unknown); !errors.Is(err, jose.ErrSignature) || server.calls.Load() != 3 {
+		t.Errorf("an unknown key: %v, %d calls", err, server.calls.Load())
 	}
 }

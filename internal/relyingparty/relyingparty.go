@@ -59,6 +59,8 @@ func (s Support) Known() bool { return s.Email != "" || s.Phone != "" || len(s.U
 // RelyingParty is one partner service, checked and ready to use. Immutable and
 // shared between requests: never change one.
 type RelyingParty struct {
+	Protection // how it proves who it is, and what protects what it sends and is given
+
 	ID          id.RelyingParty // the client_id
 	Name        i18n.Text       // what people call the service
 	Department  i18n.Text       // who runs it

@@ -52,6 +52,8 @@ type Settings struct {
 	// BackchannelLogoutSession says that the service needs sid in what it is told; it is always there.
 	BackchannelLogoutSession bool `yaml:"backchannel_logout_session_required,omitempty" json:"backchannel_logout_session_required,omitempty"`
 
+	ProtectionSettings `yaml:",inline"`
+
 	// Auth is how the service shows who it is: client_secret_basic (the default), client_secret_post, private_key_jwt or none (a public client with PKCE).
 	Auth string `yaml:"auth,omitempty" json:"auth,omitempty"`
 	// Secret is the client secret (at least 32 characters). Better: secret_file or secret_sha256.
@@ -127,6 +129,7 @@ func (s Settings) Build() (*RelyingParty, []string) {
 	c.words(s)
 	c.addresses(s)
 	c.choices(s)
+	c.profile(s)
 	c.doors(s.Doors)
 	p := &RelyingParty{
 		ID: id.RelyingParty(s.ID), Name: s.Name, Department: s.Department, Description: s.Description,
@@ -135,6 +138,7 @@ func (s Settings) Build() (*RelyingParty, []string) {
 		StartURL:               s.StartURL, InitiateLoginURI: s.InitiateLoginURI, ReturnURL: s.ReturnURL,
 		BackchannelLogoutURI: s.BackchannelLogoutURI,
 		Native:               s.Type == "native", AuthMethod: AuthMethod(s.Auth), Secrets: c.secrets(s), Keys: c.keys(s), JWKSURI: s.JWKSURI,
+		Protection:  s.protection(),
 		RequirePKCE: s.PKCE == "required", FormPost: s.FormPost, IDTokenAlg: s.IDTokenAlg,
 		Introspects: s.Introspect, RequireDPoP: s.RequireDPoP, RequirePushed: s.RequirePushed, RequireObject: s.RequireObject, RequestObjectAlg: jose.Algorithm(s.RequestObjectAlg), AnswerAlg: jose.Algorithm(s.AnswerAlg),
 		IDTokenClaims: s.IDTokenClaims, Sector: s.sector(), Scopes: slices.Clone(s.Scopes), Purposes: s.Purposes,
@@ -153,6 +157,8 @@ func (s Settings) withDefaults() Settings {
 			*field = value
 		}
 	}
+	s = s.profiled()
+	set(&s.Profile, string(ProfileStandard))
 	set(&s.Type, "web")
 	set(&s.Auth, string(AuthBasic))
 	set(&s.PKCE, "required")

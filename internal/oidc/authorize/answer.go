@@ -94,7 +94,14 @@ func (e *Endpoint) page(w http.ResponseWriter, r *http.Request, bad *protocol.Er
 			data.Support = &contact{Name: s.Name.In(lang), Email: s.Email, Phone: s.Phone, URL: s.URL.In(lang), Hours: s.Hours.In(lang)}
 		}
 	}
-	err := e.pages.Render(w, r, http.StatusBadRequest, kit.View{Page: "bad-request", Title: tr.T("bad-request.title"), Data: data})
+	status := http.StatusBadRequest
+	switch {
+	case bad.TooLong && r.Method == http.MethodGet:
+		status = http.StatusRequestURITooLong
+	case bad.TooLong:
+		status = http.StatusRequestEntityTooLarge
+	}
+	err := e.pages.Render(w, r, status, kit.View{Page: "bad-request", Title: tr.T("bad-request.title"), Data: data})
 	if err != nil {
 		return fmt.Errorf("authorize: %w", err)
 	}

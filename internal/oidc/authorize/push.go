@@ -24,10 +24,12 @@ func (e *Endpoint) push(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err //nolint:wrapcheck // the refusal, or wrapped there
 	}
+	rule, key := ratelimit.PushClient, string(party.ID)
 	if party.Public() { // whose name is known to everybody
-		if err := e.Limiter.Allow(r.Context(), ratelimit.FlowIP, kit.ClientIP(r)); err != nil {
-			return fmt.Errorf("authorize: push: %w", err)
-		}
+		rule, key = ratelimit.FlowIP, kit.ClientIP(r)
+	}
+	if err := e.Limiter.Allow(r.Context(), rule, key); err != nil {
+		return fmt.Errorf("authorize: push: %w", err)
 	}
 	proof, err := e.Door.Proof(w, r, "")
 	if refusal, ok := errors.AsType[*protocol.Error](err); ok {

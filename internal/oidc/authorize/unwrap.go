@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"parvis/internal/db"
+	"parvis/internal/fault"
 	"parvis/internal/jose"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/pushed"
@@ -32,8 +33,8 @@ func (e *Endpoint) unwrap(ctx context.Context, party *relyingparty.RelyingParty,
 	case pushed.IsName(uri):
 		return e.pushedBefore(ctx, party, pushed.Name(uri))
 	case object != "" && party.Signs():
-		params, bad := e.object(ctx, party, object)
-		return params, way{Came: protocol.Came{Signed: true}}, bad, nil
+		params, bad, err := e.object(ctx, party, object)
+		return params, way{Came: protocol.Came{Signed: true}}, bad, err
 	}
 	return sent, way{}, nil, nil
 }
@@ -66,17 +67,17 @@ func usedUp() *protocol.Error {
 }
 
 // object verifies a request object with the keys of its client and reads its parameters.
-func (e *Endpoint) object(ctx context.Context, party *relyingparty.RelyingParty, object string) (protocol.Params, *protocol.Error) {
-	algs := jose.Algorithms()
-	if party.RequestObjectAlg != "" {
-		algs = []jose.Algorithm{party.RequestObjectAlg}
-	}
-	payload, head, err := e.Keys.Verify(ctx, party, object, algs...)
+func (e *Endpoint) object(ctx context.Context, party *relyingparty.RelyingParty, object string) (protocol.Params, *protocol.Error, error) {
+	payload, head, err := e.Keys.Verify(ctx, party, object, party.ObjectAlgorithms()...)
 	switch {
+	case fault.Is(err, fault.Unavailable):
+		return protocol.Params{}, nil, fmt.Errorf("authorize: %w", err)
 	case errors.Is(err, jose.ErrSignature):
-		return protocol.Params{}, protocol.ObjectRefused().Because(protocol.ObjectSignature)
+		return protocol.Params{}, protocol.ObjectRefused().Because(protocol.ObjectSignature), nil
 	case err != nil:
-		return protocol.Params{}, protocol.ObjectRefused().Because(protocol.ObjectMalformed)
+		return protocol.Params{}, protocol.ObjectRefused().Because(protocol.ObjectMalformed), nil
 	}
-	return protocol.ObjectParams(payload, head.Type, string(party.ID), e.Issuer, e.Now(), party.RequireObject)
+	strict := party.RequireObject || party.FAPI()
+	params, bad := protocol.ObjectParams(payload, head.Type, string(party.ID), e.Issuer, e.Now(), strict)
+	return params, bad, nil
 }

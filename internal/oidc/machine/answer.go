@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"parvis/internal/fault"
+	"parvis/internal/grant"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/web/kit"
 )
@@ -21,10 +23,26 @@ import (
 func (d *Door) Handle(h kit.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		open(w)
+		r = r.WithContext(context.WithValue(r.Context(), callKey{}, &call{}))
 		if err := h(w, r); err != nil {
 			d.fail(w, r, err)
 		}
 	})
+}
+
+// call is what is known of one request while it is answered.
+type call struct {
+	assertion *grant.Assertion // that authenticated the client
+}
+
+type callKey struct{}
+
+// callOf is that of a request; an empty one that nobody sees where there is none.
+func callOf(r *http.Request) *call {
+	if c, ok := r.Context().Value(callKey{}).(*call); ok {
+		return c
+	}
+	return &call{}
 }
 
 // open lets browser applications of any origin read the answer. Credentials are not allowed with it.
@@ -78,6 +96,13 @@ func (d *Door) fail(w http.ResponseWriter, r *http.Request, err error) {
 
 func (d *Door) failProtocol(w http.ResponseWriter, bad *protocol.Error) {
 	status := bad.Status()
+	if bad.Cause == protocol.TokenMissing { // RFC 6750, 3.1: nothing is said of a request that authenticates nobody
+		w.Header().Add("WWW-Authenticate", `DPoP realm="`+d.Issuer+`", algs="`+proofAlgs()+`"`)
+		w.Header().Add("WWW-Authenticate", `Bearer realm="`+d.Issuer+`"`)
+		w.Header().Set("Cache-Control", "no-store")
+		w.WriteHeader(status)
+		return
+	}
 	switch bad.Challenge {
 	case "Basic":
 		w.Header().Set("WWW-Authenticate", `Basic realm="`+d.Issuer+`", charset="UTF-8"`)
@@ -134,6 +159,9 @@ func Form(r *http.Request) (protocol.Params, error) {
 		return protocol.Params{}, &protocol.Error{Code: protocol.InvalidRequest, Description: "the body must be application/x-www-form-urlencoded", Where: protocol.Direct}
 	}
 	raw, err := io.ReadAll(io.LimitReader(r.Body, protocol.MaxQuery+1))
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return protocol.Params{}, protocol.TooLong()
+	}
 	if err != nil {
 		return protocol.Params{}, &protocol.Error{Code: protocol.InvalidRequest, Description: "the body could not be read", Where: protocol.Direct}
 	}

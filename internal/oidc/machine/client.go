@@ -12,7 +12,6 @@ import (
 	"parvis/internal/fault"
 	"parvis/internal/grant"
 	"parvis/internal/id"
-	"parvis/internal/jose"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/ratelimit"
 	"parvis/internal/relyingparty"
@@ -30,21 +29,22 @@ func (d *Door) authenticate(ctx context.Context, c protocol.Credentials) (*relyi
 	if party == nil {
 		party = d.nobody
 	}
-	assertion, bad := d.prove(ctx, party, c)
+	assertion, err := d.prove(ctx, party, c)
 	switch {
 	case known == nil:
-		bad = protocol.ClientRefused().Because(protocol.ClientUnknown)
+		err = protocol.ClientRefused().Because(protocol.ClientUnknown)
 	case known.Disabled:
-		bad = protocol.ClientRefused().Because(protocol.ClientDisabled)
+		err = protocol.ClientRefused().Because(protocol.ClientDisabled)
 	}
-	if bad != nil {
-		return known, nil, bad
+	if err != nil {
+		return known, nil, err
 	}
 	return known, assertion, nil
 }
 
-// prove checks what a client sent against what is registered.
-func (d *Door) prove(ctx context.Context, party *relyingparty.RelyingParty, c protocol.Credentials) (*grant.Assertion, *protocol.Error) {
+// prove checks what a client sent against what is registered. A *protocol.Error is the
+// refusal; any other error says that it cannot be told now.
+func (d *Door) prove(ctx context.Context, party *relyingparty.RelyingParty, c protocol.Credentials) (*grant.Assertion, error) {
 	bySecret := party.AuthMethod == relyingparty.AuthBasic || party.AuthMethod == relyingparty.AuthPost
 	switch {
 	case c.Method == protocol.MethodBasic, c.Method == protocol.MethodPost:
@@ -71,20 +71,28 @@ func (d *Door) prove(ctx context.Context, party *relyingparty.RelyingParty, c pr
 }
 
 // assertion verifies a client assertion with the client's registered keys (RFC 7523, 3).
-// For the audience, the issuer and the endpoints' own addresses are taken (OpenID Connect Core 1.0, 9; RFC 9126, 2).
-func (d *Door) assertion(ctx context.Context, party *relyingparty.RelyingParty, c protocol.Credentials) (*grant.Assertion, *protocol.Error) {
-	payload, _, err := d.Partners.Verify(ctx, party, c.Assertion, jose.Algorithms()...)
-	if err != nil {
+func (d *Door) assertion(ctx context.Context, party *relyingparty.RelyingParty, c protocol.Credentials) (*grant.Assertion, error) {
+	payload, _, err := d.Partners.Verify(ctx, party, c.Assertion, party.AssertionAlgorithms()...)
+	switch {
+	case fault.Is(err, fault.Unavailable):
+		return nil, fmt.Errorf("machine: %w", err)
+	case err != nil:
 		return nil, protocol.ClientRefused().Because(protocol.AssertionSignature)
 	}
-	jti, expires, bad := protocol.CheckAssertion(payload, string(party.ID), []string{d.Issuer, d.Issuer + protocol.PathToken, d.Issuer + protocol.PathPush}, d.Now())
+	us := protocol.Us{Issuer: d.Issuer}
+	if party.Profile == relyingparty.ProfileCompatible { // OpenID Connect Core 1.0, 9; RFC 9126, 2
+		us.Endpoints = []string{d.Issuer + protocol.PathToken, d.Issuer + protocol.PathPush}
+	}
+	jti, expires, bad := protocol.CheckAssertion(payload, string(party.ID), us, d.Now())
 	if bad != nil {
 		return nil, bad
 	}
 	return &grant.Assertion{JTI: jti, Expires: expires}, nil
 }
 
-// Refused notes a refusal, slows down who collects them, and returns the error to answer with.
+// Refused notes a refusal, slows down who collects them, and returns the error to answer
+// with. The assertion that authenticated the client is used up with it: it authenticated one
+// request, whatever became of that.
 func (d *Door) Refused(r *http.Request, party *relyingparty.RelyingParty, bad *protocol.Error) error {
 	if bad.Code == protocol.UseNonce { // an ordinary first answer (RFC 9449, 8), and no refusal
 		return bad
@@ -113,7 +121,13 @@ func (d *Door) Refused(r *http.Request, party *relyingparty.RelyingParty, bad *p
 	if party == nil {
 		return bad
 	}
+	authenticated := callOf(r).assertion
 	err := d.DB.Write(r.Context(), func(tx *db.Tx) error {
+		if authenticated != nil {
+			if _, err := d.Grants.UseAssertion(tx, pid, *authenticated); err != nil {
+				return err
+			}
+		}
 		return d.Audit.Record(tx, audit.Event{
 			Name: audit.TokenRefused, RelyingParty: pid, Outcome: audit.Refused, Reason: string(bad.Code),
 			Personal: audit.Personal{IP: kit.ClientIP(r), UserAgent: r.UserAgent()},

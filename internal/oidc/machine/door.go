@@ -3,10 +3,16 @@
 //
 // A client authenticates by exactly one method, the one it is registered with; who is
 // unknown costs the same work as who is wrong, and all causes have one answer (RFC 6749,
-// 5.2). Refusals are recorded, counted, and slow down who collects them. An assertion is
-// only checked here: the endpoint notes it as used in the transaction of what it does, so
-// that of any number of requests with one assertion one does something. Browser
-// applications may call these addresses from any origin, without credentials: no cookie
+// 5.2). Refusals are recorded, counted, and slow down who collects them.
+//
+// An assertion is only checked here: the endpoint notes it as used in the transaction of
+// what it does, so that of any number of requests with one assertion one does something. A
+// request that is refused uses up the assertion that authenticated it, too, in the
+// transaction that records the refusal. It stays good where the client was not
+// authenticated, where we ask for a nonce or for patience (400 use_dpop_nonce, 429), and
+// where the failure is ours (500, 503): then the same request may be sent again.
+//
+// Browser applications may call these addresses from any origin, without credentials: no cookie
 // is read or set here.
 package machine
 
@@ -33,6 +39,7 @@ type Config struct {
 	Registry *relyingparty.Registry
 	Partners *relyingparty.Keys // the keys of clients
 	Keys     *secret.Keys
+	Grants   grant.Grants
 	Limiter  *ratelimit.Limiter
 	Audit    *audit.Log
 	Now      func() time.Time
@@ -79,6 +86,7 @@ func (d *Door) Client(r *http.Request) (*relyingparty.RelyingParty, protocol.Par
 		return nil, params, nil, d.Refused(r, nil, bad)
 	}
 	party, assertion, err := d.authenticate(r.Context(), credentials)
+	callOf(r).assertion = assertion
 	if refusal, ok := errors.AsType[*protocol.Error](err); ok {
 		return nil, params, nil, d.Refused(r, party, refusal)
 	}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"parvis/internal/jose"
 )
 
 // The limits of client assertions and of ID tokens given back to us as a hint.
@@ -59,27 +61,48 @@ func assertionSubject(token string) (string, *Error) {
 	var a struct {
 		Subject string `json:"sub"`
 	}
-	if err := json.Unmarshal(payload, &a); err != nil || a.Subject == "" || len(a.Subject) > 256 {
+	if err := jose.Exact(payload, &a); err != nil || a.Subject == "" || len(a.Subject) > 256 {
 		return "", unauthenticated("client_assertion names no client")
 	}
 	return a.Subject, nil
 }
 
+// Us is by which names an assertion may call us in aud.
+type Us struct {
+	Issuer string
+	// Endpoints are taken, too, and a list of audiences with them: by clients that were
+	// written before the issuer was demanded (RFC 7523, 3; OpenID Connect Core 1.0, 9).
+	// Without them aud must be the issuer, as one string: an assertion that was made for
+	// somebody else, too, can be used here by them (FAPI 2.0 Security Profile, 5.3.2.1;
+	// draft-ietf-oauth-rfc7523bis, 4).
+	Endpoints []string
+}
+
+// meant reports whether an assertion is for us.
+func (u Us) meant(payload []byte, a Audience) bool {
+	if len(u.Endpoints) > 0 {
+		return len(a) <= 5 && slices.ContainsFunc(a, func(aud string) bool { return aud == u.Issuer || slices.Contains(u.Endpoints, aud) })
+	}
+	var one struct {
+		Audience string `json:"aud"`
+	}
+	return jose.Exact(payload, &one) == nil && one.Audience == u.Issuer
+}
+
 // CheckAssertion checks the claims of an assertion whose signature was good
 // (RFC 7523, 3; OpenID Connect Core 1.0, 9): issuer and subject are the client,
-// the audience is one of ours, it has not expired, does not come from the
+// the audience is us, it has not expired, does not come from the
 // future, does not live long, and has an identifier so that it can be used once.
-func CheckAssertion(payload []byte, clientID string, audiences []string, now time.Time) (jti string, expires time.Time, err *Error) {
+func CheckAssertion(payload []byte, clientID string, us Us, now time.Time) (jti string, expires time.Time, err *Error) {
 	var a assertion
-	if json.Unmarshal(payload, &a) != nil {
+	if jose.Exact(payload, &a) != nil {
 		return "", time.Time{}, unauthenticated("client_assertion has claims of a wrong type")
 	}
-	ours := slices.ContainsFunc(a.Audience, func(aud string) bool { return slices.Contains(audiences, aud) })
 	switch {
 	case a.Issuer != clientID || a.Subject != clientID:
 		return "", time.Time{}, unauthenticated("iss and sub of client_assertion must be the client_id")
-	case !ours || len(a.Audience) > 5:
-		return "", time.Time{}, unauthenticated("aud of client_assertion must be the issuer")
+	case !us.meant(payload, a.Audience):
+		return "", time.Time{}, unauthenticated("aud of client_assertion must be the issuer, as one string")
 	case a.ID == "" || len(a.ID) > maxJTI:
 		return "", time.Time{}, unauthenticated("client_assertion needs a jti of at most 256 characters")
 	case a.Expires == nil || !numericDate(a.Expires).After(now):

@@ -3,6 +3,8 @@ package protocol
 import (
 	"encoding/json"
 	"slices"
+
+	"parvis/internal/jose"
 )
 
 const maxClaims = 4096
@@ -12,6 +14,12 @@ type wanted struct {
 	Essential bool              `json:"essential"`
 	Value     json.RawMessage   `json:"value"`
 	Values    []json.RawMessage `json:"values"`
+}
+
+// UnmarshalJSON takes the members by their exact names.
+func (w *wanted) UnmarshalJSON(data []byte) error {
+	type plain wanted
+	return jose.Exact(data, (*plain)(w)) //nolint:wrapcheck // the decoder's own
 }
 
 // The claims parameter asks for single claims, at the userinfo endpoint or in
@@ -30,7 +38,7 @@ func claims(d *draft) *Error {
 		UserInfo map[string]*wanted `json:"userinfo"`
 		IDToken  map[string]*wanted `json:"id_token"`
 	}
-	if err := json.Unmarshal([]byte(raw), &all); err != nil {
+	if err := jose.Exact([]byte(raw), &all); err != nil {
 		return refuse(InvalidRequest, "claims is not the JSON of OpenID Connect Core 5.5")
 	}
 	d.request.UserInfo = d.allowed(all.UserInfo)

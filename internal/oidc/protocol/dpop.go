@@ -3,10 +3,11 @@ package protocol
 import (
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"net/url"
 	"strings"
 	"time"
+
+	"parvis/internal/jose"
 )
 
 // How old a proof of possession may be, and how far its maker's clock may run ahead (RFC
@@ -39,7 +40,7 @@ func ReadProof(payload []byte, thumbprint, method, uri, accessToken string, now 
 		ATH   string   `json:"ath"`
 		Nonce string   `json:"nonce"`
 	}
-	if json.Unmarshal(payload, &c) != nil {
+	if jose.Exact(payload, &c) != nil {
 		return Proof{}, badProof("the DPoP proof has claims of a wrong type")
 	}
 	switch {

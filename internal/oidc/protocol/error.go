@@ -47,6 +47,7 @@ type Error struct {
 	Description string // for the service's team; fixed ASCII text that repeats nothing of the request
 	Where       Where
 	Challenge   string // scheme of the WWW-Authenticate header, if one is due
+	TooLong     bool   // what was sent is longer than anything that is read
 	Cause       Cause  // for the operator's log only, where one answer stands for several causes
 }
 
@@ -79,6 +80,8 @@ func (e *Error) Error() string { return "oidc: " + string(e.Code) + ": " + e.Des
 // Status is the HTTP status of a direct error (RFC 6749, 5.2; RFC 6750, 3.1).
 func (e *Error) Status() int {
 	switch {
+	case e.TooLong:
+		return 413
 	case e.Code == InvalidClient, e.Code == InvalidToken, e.Challenge == SchemeDPoP:
 		return 401
 	case e.Code == TemporarilyUnavailable:

@@ -3,9 +3,10 @@ package protocol
 import (
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"maps"
 	"time"
+
+	"parvis/internal/jose"
 )
 
 // Person are the values of the claims about a person, as they stand when they are released.
@@ -117,7 +118,7 @@ func MayBeIDToken(typ string) bool { return typ == "" || typ == "jwt" }
 // expired (RP-Initiated Logout 1.0, 4); issuer and single audience must be right.
 func ReadHint(payload []byte, issuer string) (Hint, bool) {
 	var h Hint
-	if json.Unmarshal(payload, &h) != nil || h.Issuer != issuer || h.Subject == "" || len(h.Audience) != 1 {
+	if jose.Exact(payload, &h) != nil || h.Issuer != issuer || h.Subject == "" || len(h.Audience) != 1 {
 		return Hint{}, false
 	}
 	return h, true

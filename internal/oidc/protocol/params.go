@@ -24,7 +24,7 @@ type Params struct {
 // 6749, 3.1); a repetition is kept for the rule that answers it.
 func ParseParams(raw string) (Params, *Error) {
 	if len(raw) > MaxQuery {
-		return Params{}, page("the request is too long")
+		return Params{}, TooLong()
 	}
 	p := Params{values: map[string]string{}, repeated: map[string]bool{}}
 	if raw == "" {
@@ -56,6 +56,13 @@ func ParseParams(raw string) (Params, *Error) {
 		p.values[name] = value
 	}
 	return p, nil
+}
+
+// TooLong refuses more than MaxQuery (RFC 9110, 15.5.14; RFC 9126, 2.3).
+func TooLong() *Error {
+	out := page("the request is too long")
+	out.TooLong = true
+	return out
 }
 
 // ParamsOf are parameters that were read before.

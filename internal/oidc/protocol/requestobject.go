@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"parvis/internal/jose"
 )
 
 // The limits of request objects.
@@ -70,7 +72,7 @@ func paramOf(raw json.RawMessage) (string, bool) {
 // a token is a client assertion (RFC 9101, 10.8).
 func checkObject(payload []byte, clientID, issuer string, now time.Time, strict bool) *Error {
 	var a assertion
-	if json.Unmarshal(payload, &a) != nil {
+	if jose.Exact(payload, &a) != nil {
 		return badObject("the request object has claims of a wrong type")
 	}
 	switch {

@@ -115,19 +115,20 @@ func TestATokenRequestIsReadStrictly(t *testing.T) {
 // RFC 7523, 3: iss, sub, aud, exp, nbf, iat and jti of an assertion are checked.
 func TestAnAssertionMustBeTheClientsForUsNowAndOnce(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	audiences := []string{"https://id.example", "https://id.example/token"}
+	strict := Us{Issuer: "https://id.example"}
+	compatible := Us{Issuer: "https://id.example", Endpoints: []string{"https://id.example/token"}}
 	full := func() map[string]any {
 		return map[string]any{
 			"iss": "service", "sub": "service", "aud": "https://id.example", "jti": "j1",
 			"exp": now.Add(time.Minute).Unix(), "iat": now.Unix(),
 		}
 	}
-	run := func(c map[string]any) *Error {
+	run := func(c map[string]any, us Us) *Error {
 		payload, err := json.Marshal(c)
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, _, refused := CheckAssertion(payload, "service", audiences, now)
+		_, _, refused := CheckAssertion(payload, "service", us, now)
 		return refused
 	}
 	for name, c := range map[string]struct {
@@ -162,8 +163,20 @@ func TestAnAssertionMustBeTheClientsForUsNowAndOnce(t *testing.T) {
 	} {
 		claims := full()
 		claims[c.claim] = c.value
-		if err := run(claims); (err == nil) != c.ok {
+		if err := run(claims, compatible); (err == nil) != c.ok {
 			t.Errorf("%s: %v", name, err)
+		}
+		one := name != "token endpoint" && name != "list" // FAPI 2.0 Security Profile, 5.3.2.1: the issuer, as a string
+		if err := run(claims, strict); (err == nil) != (c.ok && one) {
+			t.Errorf("%s, only for the issuer: %v", name, err)
+		}
+	}
+	for _, claim := range []string{"iss", "sub", "aud", "jti", "exp"} { // RFC 7519, 10.1.1: names are case-sensitive
+		claims := full()
+		claims[strings.ToUpper(claim)] = claims[claim]
+		delete(claims, claim)
+		if err := run(claims, compatible); err == nil {
+			t.Errorf("%s was read in upper case", claim)
 		}
 	}
 }
@@ -231,7 +244,7 @@ func FuzzCredentialsNeverPanic(f *testing.F) {
 func FuzzAnAssertionsClaimsNeverPanic(f *testing.F) {
 	f.Add([]byte(`{"iss":"service","sub":"service","aud":["https://id.example"],"exp":1900000000,"jti":"1"}`))
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		jti, expires, err := CheckAssertion(payload, "service", []string{"https://id.example"}, time.Unix(1_899_999_990, 0))
+		jti, expires, err := CheckAssertion(payload, "service", Us{Issuer: "https://id.example"}, time.Unix(1_899_999_990, 0))
 		if err == nil && (jti == "" || expires.Unix() < 1_899_999_990) {
 			t.Fatal(jti, expires)
 		}

@@ -127,7 +127,7 @@ func (e *Endpoint) token(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err //nolint:wrapcheck // wrapped there
 	}
-	if proof == nil && party.RequireDPoP {
+	if proof == nil && party.MustBind() {
 		return e.Door.Refused(r, party, protocol.ProofRefused().Because(protocol.ProofMissing))
 	}
 	return e.redeem(w, r, party, request, assertion, proof)

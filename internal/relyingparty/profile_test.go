@@ -1,0 +1,62 @@
+package relyingparty
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"parvis/internal/jose"
+)
+
+// FAPI 2.0 SP, 5.3.2: profile: fapi2 switches pushed requests, PKCE, private_key_jwt and bound tokens on at once.
+// FAPI 2.0 SP, 5.4.1: PS256, ES256 and EdDSA only.
+func TestFAPI2ProfileSwitchesItsRulesOnAtOnce(t *testing.T) {
+	_, set := signed(t)
+	s := good()
+	s.Profile, s.JWKS, s.Auth = "fapi2", set, ""
+	p, problems := s.Build()
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	strong := []jose.Algorithm{jose.PS256, jose.ES256, jose.EdDSA}
+	if !p.FAPI() || !p.RequirePushed || !p.RequirePKCE || !p.MustBind() || p.AuthMethod != AuthPrivateKeyJWT || p.IDTokenAlg != "ES256" || p.AnswerAlg != jose.ES256 {
+		t.Errorf("%+v", p)
+	}
+	if !slices.Equal(p.AssertionAlgorithms(), strong) || !slices.Equal(p.ObjectAlgorithms(), strong) {
+		t.Errorf("%v, %v", p.AssertionAlgorithms(), p.ObjectAlgorithms())
+	}
+	s.AuthAlg = "PS256"
+	if p, problems := s.Build(); len(problems) > 0 || !slices.Equal(p.AssertionAlgorithms(), []jose.Algorithm{jose.PS256}) {
+		t.Errorf("one algorithm: %v", problems)
+	}
+}
+
+// FAPI 2.0 SP, 5.3.2: a registration that says otherwise is refused by name.
+func TestWhatFAPI2ForbidsIsRefused(t *testing.T) {
+	_, set := signed(t)
+	for key, change := range map[string]func(*Settings){
+		"auth":                            func(s *Settings) { s.Auth, s.JWKS = "client_secret_basic", "" },
+		"pkce":                            func(s *Settings) { s.PKCE = "optional" },
+		"token_endpoint_auth_signing_alg": func(s *Settings) { s.AuthAlg = "RS256" },
+		"request_object_signing_alg":      func(s *Settings) { s.RequestObjectAlg = "RS256" },
+		"authorization_signed_response_alg": func(s *Settings) {
+			s.AnswerAlg = "RS256"
+		},
+		"id_token_alg":  func(s *Settings) { s.IDTokenAlg, s.AnswerAlg = "RS256", "ES256" },
+		"redirect_uris": func(s *Settings) { s.RedirectURIs = []string{"http://127.0.0.1/cb"} },
+		"profile":       func(s *Settings) { s.Profile = "fapi3" },
+	} {
+		s := good()
+		s.Profile, s.JWKS, s.Auth = "fapi2", set, ""
+		change(&s)
+		problems := s.Problems()
+		if len(problems) == 0 || !strings.Contains(problems[0], "."+key+":") {
+			t.Errorf("%s: %q", key, problems)
+		}
+	}
+	native := good()
+	native.Profile, native.JWKS, native.Type, native.RedirectURIs = "fapi2", set, "native", []string{"http://127.0.0.1/cb"}
+	if problems := native.Problems(); len(problems) > 0 {
+		t.Errorf("a loopback address of a native application: %q", problems)
+	}
+}
