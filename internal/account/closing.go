@@ -117,10 +117,13 @@ func (c Closures) end(tx *db.Tx, closure id.Closure, outcome Outcome, when strin
 	return n == 1, nil
 }
 
-// Due lists closures whose time is over, the oldest first.
+// Due lists closures whose time is over, the oldest first; not that of an account into
+// which another one was merged, as long as that can be undone.
 func (c Closures) Due(tx *db.Tx, limit int) ([]Closure, error) {
 	rows, err := tx.Query(`SELECT `+closureColumns+` FROM account_closing
-		WHERE ended_at IS NULL AND ends_at <= $1 ORDER BY ends_at LIMIT $2`, db.Millis(tx.Now()), limit)
+		WHERE ended_at IS NULL AND ends_at <= $1
+		AND NOT EXISTS (SELECT 1 FROM account_merge m WHERE m.survivor = account_closing.account_id AND m.ended_at IS NULL AND m.ends_at > $1)
+		ORDER BY ends_at LIMIT $2`, db.Millis(tx.Now()), limit)
 	out, err := db.Collect(rows, err, func(r *db.Rows) (Closure, error) { return scanClosure(r) })
 	if err != nil {
 		return nil, fmt.Errorf("account: list closures: %w", err)

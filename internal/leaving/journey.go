@@ -51,12 +51,12 @@ type Journey struct {
 
 // Plan is what deleting an account means, for its owner.
 type Plan struct {
-	Addresses []string    // as written
-	Partners  []i18n.Text // sign-in partners
-	Services  []i18n.Text // connected services
-	Merged    string      // masked address of an account merged into this one that can still be undone; "" for none
-	Wait      time.Duration
-	Until     time.Time // when it is erased, if it is asked for now
+	Addresses []string      // as written
+	Partners  []i18n.Text   // sign-in partners
+	Services  []i18n.Text   // connected services
+	Merged    string        // masked address of an account merged into this one that can still be undone; "" for none
+	Wait      time.Duration // until then; longer than Settings.Wait while something can be undone for longer
+	Until     time.Time     // when it is erased, if it is asked for now
 }
 
 // Plan says what deleting the account of the person who is signed in means. It changes
@@ -72,7 +72,11 @@ func (j *Journey) Plan(ctx context.Context, v flow.Visitor) (Plan, error) {
 		if err != nil {
 			return err
 		}
-		out = Plan{Wait: j.Settings.Wait, Until: tx.Now().Add(j.Settings.Wait)}
+		open, err := j.open(tx, who.ID)
+		if err != nil {
+			return err
+		}
+		out = Plan{Wait: open.wait, Until: tx.Now().Add(open.wait)}
 		addresses, err := j.Owners.Accounts.Addresses(tx, who.ID)
 		if err != nil {
 			return err
@@ -86,11 +90,10 @@ func (j *Journey) Plan(ctx context.Context, v flow.Visitor) (Plan, error) {
 		if out.Services, err = j.services(tx, who.ID, named); err != nil {
 			return err
 		}
-		m, found, err := j.Merges.Pending(tx, who.ID)
-		if err != nil || !found {
-			return err
+		if open.merge.ID == "" {
+			return nil
 		}
-		other, found, err := j.Owners.Accounts.Main(tx, m.Second)
+		other, found, err := j.Owners.Accounts.Main(tx, open.merge.Second)
 		if found {
 			out.Merged = other.Address.Masked()
 		}
@@ -142,7 +145,11 @@ func (j *Journey) Ask(ctx context.Context, v flow.Visitor) (string, error) {
 		if err != nil {
 			return err
 		}
-		if _, err := j.Closures.Begin(tx, d, who.ID, j.Settings.Wait); err != nil {
+		open, err := j.open(tx, who.ID)
+		if err != nil {
+			return err
+		}
+		if _, err := j.Closures.Begin(tx, d, who.ID, open.wait); err != nil {
 			return err
 		}
 		if err := j.shut(tx, v, who); err != nil {
@@ -152,7 +159,7 @@ func (j *Journey) Ask(ctx context.Context, v flow.Visitor) (string, error) {
 			return err
 		}
 		asked := notice.AskedBy(v.UserAgent, tx.Now())
-		return j.tell(tx, who.ID, who.Locale, notice.AccountClosing{Token: d.Token, Valid: j.Settings.Wait, Asked: asked})
+		return j.tellClosing(tx, who, open, notice.AccountClosing{Token: d.Token, Valid: open.wait, Asked: asked})
 	})
 	if err != nil {
 		return "", fmt.Errorf("leaving: ask: %w", err)

@@ -454,7 +454,7 @@ func TestOfKeepingAndErasingOneWins(t *testing.T) {
 }
 
 func TestWhatWasMergedIntoAnAccountIsErasedWithIt(t *testing.T) {
-	for name, wait := range map[string]time.Duration{"while it can be undone": time.Hour, "after that": 10 * 24 * time.Hour} {
+	for name, wait := range map[string]time.Duration{"with the merging": time.Hour, "after that": 10 * 24 * time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
 				h.Leaving.Settings.Wait = wait
@@ -477,7 +477,7 @@ func TestWhatWasMergedIntoAnAccountIsErasedWithIt(t *testing.T) {
 				}
 				ask(t, h, b)
 				for range 2 {
-					h.Clock.Advance(wait/2 + time.Minute)
+					h.Clock.Advance(max(wait, h.Accounts.Settings.MergeUndo)/2 + time.Minute)
 					if err := h.Merging.Finish(t.Context()); err != nil {
 						t.Fatal(err)
 					}
@@ -509,6 +509,119 @@ func TestWhatWasMergedIntoAnAccountIsErasedWithIt(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Whoever got into the account that stays must not erase the other one before its owner's
+// time to undo the merging is over, and not without a word to them.
+func TestDeletingTheSurvivorOfAMergingShortensNoTimeToUndoIt(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		h.Leaving.Settings.Wait = time.Hour
+		h.Active(own)
+		h.Active(other)
+		a, _ := find(t, h, own)
+		second, _ := find(t, h, other)
+		addAddress(t, h, second.ID, "sam.third@example.org")
+		write(t, h, func(tx *db.Tx) error {
+			_, err := h.Merging.Merges.Begin(tx, account.NewMerge(), a.ID, second.ID)
+			return err
+		})
+		b := proven(t, h, own)
+		plan, err := h.Leaving.Plan(t.Context(), b.Visitor)
+		if err != nil || plan.Wait != h.Accounts.Settings.MergeUndo {
+			t.Errorf("the plan says %v, %v", plan.Wait, err)
+		}
+		token := ask(t, h, b)
+		for _, to := range []string{other, "sam.third@example.org"} {
+			if l := h.Latest(to); l.Kind != notice.KindSurvivorClosing || strings.Contains(l.Text, "/closing/") || strings.Contains(l.Text, own) {
+				t.Errorf("%s is told %s:\n%s", to, l.Kind, l.Text)
+			}
+		}
+		h.Clock.Advance(h.Accounts.Settings.MergeUndo - time.Minute)
+		finish(t, h)
+		if x, y := statusOf(t, h, a.ID), statusOf(t, h, second.ID); x != account.Closing || y != account.Merged {
+			t.Fatalf("they are %s and %s", x, y)
+		}
+		// The owner of the second one undoes it; the other one goes alone.
+		u := h.Browser()
+		f, err := h.Signin.Start(t.Context(), u.Visitor, signin.Starts{Sensitive: true, Next: "/settings"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		u.SignIn(f, other, journeytest.Password)
+		u.Enter(f, u.Ask(f, other))
+		if err := h.Merging.Undo(t.Context(), u.Visitor); err != nil {
+			t.Fatal(err)
+		}
+		h.Clock.Advance(2 * time.Minute)
+		finish(t, h)
+		if x, y := statusOf(t, h, a.ID), statusOf(t, h, second.ID); x != account.Closed || y != account.Active {
+			t.Errorf("they are %s and %s", x, y)
+		}
+		if l, err := h.Leaving.Link(t.Context(), u.Visitor, token); err != nil || l.Status != leaving.Finished {
+			t.Errorf("%+v, %v", l, err)
+		}
+	})
+}
+
+// A closure that began on a node which did not know of that waits for the merging, too.
+func TestAShorterClosureOfASurvivorWaitsForTheMerging(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		h.Active(own)
+		h.Active(other)
+		a, _ := find(t, h, own)
+		second, _ := find(t, h, other)
+		write(t, h, func(tx *db.Tx) error {
+			if _, err := h.Merging.Merges.Begin(tx, account.NewMerge(), a.ID, second.ID); err != nil {
+				return err
+			}
+			_, err := h.Leaving.Closures.Begin(tx, account.NewClosure(), a.ID, time.Hour)
+			return err
+		})
+		h.Clock.Advance(2 * time.Hour)
+		finish(t, h)
+		if x, y := statusOf(t, h, a.ID), statusOf(t, h, second.ID); x != account.Closing || y != account.Merged {
+			t.Errorf("they are %s and %s", x, y)
+		}
+		h.Clock.Advance(h.Accounts.Settings.MergeUndo)
+		if err := h.Merging.Finish(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		finish(t, h)
+		if x, y := statusOf(t, h, a.ID), statusOf(t, h, second.ID); x != account.Closed || y != account.Closed {
+			t.Errorf("they are %s and %s", x, y)
+		}
+	})
+}
+
+// Nor is an account erased while an address that was removed from it can take that back.
+func TestAnAccountIsNotErasedWhileAChangeOfItsAddressesCanBeTakenBack(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		h.Leaving.Settings.Wait = time.Hour
+		h.Active(own)
+		a, _ := find(t, h, own)
+		draft := account.NewChange()
+		removed, err := account.ParseAddress("sam.work@example.org")
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, h, func(tx *db.Tx) error {
+			return h.Accounts.Note(tx, draft, account.Removed, account.Email{Account: a.ID, Address: removed, AddedAt: tx.Now()})
+		})
+		ask(t, h, proven(t, h, own))
+		if l := h.Latest("sam.work@example.org"); l.Kind != notice.KindAccountClosing {
+			t.Errorf("the removed address is told %s", l.Kind)
+		}
+		h.Clock.Advance(h.Accounts.Settings.AddressUndo - time.Minute)
+		finish(t, h)
+		if x := statusOf(t, h, a.ID); x != account.Closing {
+			t.Errorf("it is %s", x)
+		}
+		h.Clock.Advance(2 * time.Minute)
+		finish(t, h)
+		if x := statusOf(t, h, a.ID); x != account.Closed {
+			t.Errorf("it is %s", x)
+		}
+	})
 }
 
 func TestAnOperatorsDeletionEndsTheWaiting(t *testing.T) {

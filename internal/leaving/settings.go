@@ -8,7 +8,8 @@ import (
 // Settings are the numbers of accounts that end.
 type Settings struct {
 	// Wait is how long an account that its owner deletes is closed before it is erased.
-	// Until then its owner can keep it.
+	// Until then its owner can keep it. It lasts longer while a merging into the account
+	// or a change of its addresses can be undone (account.merge_undo, account.address_undo).
 	Wait time.Duration `yaml:"wait"`
 }
 

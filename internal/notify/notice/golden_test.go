@@ -89,7 +89,7 @@ func TestEveryKindHasASample(t *testing.T) {
 		KindContactReceived, KindContactDesk, KindOneTimeCode, KindMethodAdded, KindMethodRemoved, KindMethodWaits, KindMethodDisabled,
 		KindBackupCodesMade, KindBackupCodeUsed, KindBackupCodesUsedUp, KindBrowserRemembered,
 		KindPartnerLinked, KindPartnerUnlinked, KindPartnerBlocked, KindPartnerUnblocked, KindWaysIn, KindWaysNoAccount, KindEnrolmentReset,
-		KindAccountsMerged, KindMergeUndone, KindMergeFinished, KindAccountClosing, KindAccountKept, KindDataGiven,
+		KindAccountsMerged, KindMergeUndone, KindMergeFinished, KindSurvivorClosing, KindAccountClosing, KindAccountKept, KindDataGiven,
 		KindLostWaits, KindLostSoon, KindLostOpen, KindLostDone, KindLostStopped, KindLostUndone, KindLostFound,
 		KindAssistConfirm, KindAssistReceived, KindAssistApproved, KindAssistDone, KindAssistRefused, KindAssistExpired,
 		KindSignedOut,

@@ -11,6 +11,8 @@ const (
 	KindAccountsMerged Kind = "accounts-merged"
 	KindMergeUndone    Kind = "merge-undone"
 	KindMergeFinished  Kind = "merge-finished"
+
+	KindSurvivorClosing Kind = "survivor-closing"
 )
 
 // LinkedPartner is a sign-in partner that moves to the account that stays.
@@ -52,6 +54,31 @@ type MergeFinished struct {
 
 // Kind is KindMergeFinished.
 func (MergeFinished) Kind() Kind { return KindMergeFinished }
+
+// SurvivorClosing tells every address of a suspended account, at the beginning, that the one
+// which it was merged into is to be deleted: it goes with it, unless the merging is undone.
+type SurvivorClosing struct {
+	Other string        // address of the other account, masked
+	Valid time.Duration // for how long the merging can be undone, counted from Asked.At
+	Asked Asked
+}
+
+// Kind is KindSurvivorClosing.
+func (SurvivorClosing) Kind() Kind { return KindSurvivorClosing }
+
+// Ends is when the merging cannot be undone any more.
+func (d SurvivorClosing) Ends() time.Time { return d.Asked.At.Add(d.Valid) }
+
+func (d SurvivorClosing) compose(w *writer) {
+	w.open("survivor-closing")
+	w.say("survivor-closing.what", "other", strong(d.Other))
+	key, args := w.until("survivor-closing.until", d.Asked.At, d.Valid)
+	w.say(key, args...)
+	w.button("button.signin", pathSignIn)
+	w.say("survivor-closing.how")
+	w.steps("survivor-closing.notyou", "notyou.contact")
+	w.asked("asked", d.Asked)
+}
 
 func (d AccountsMerged) compose(w *writer) {
 	name := "merged-away"

@@ -124,6 +124,7 @@ func samples() []sample {
 		{"accounts-merged-away-partner", AccountsMerged{Other: "s•••@e•••.org", Token: proof.Token, Valid: 7 * 24 * time.Hour, Partners: []LinkedPartner{{Name: i18n.Text{"en": "Northland Bank", "fr": "Banque du Northland"}, Since: at.AddDate(0, -5, 0)}}, Asked: near}},
 		{"merge-undone", MergeUndone{Asked: near}},
 		{"merge-undone-suspended", MergeUndone{Suspended: true, Asked: near}},
+		{"survivor-closing", SurvivorClosing{Other: "s•••@e•••.org", Valid: 5 * 24 * time.Hour, Asked: near}},
 		{"merge-finished", MergeFinished{At: at}},
 		{"merge-finished-partner", MergeFinished{Partners: []LinkedPartner{{Name: i18n.Text{"en": "Northland Bank", "fr": "Banque du Northland"}, Since: at.AddDate(0, -5, 0)}}, At: at}},
 		{"account-closing", AccountClosing{Token: proof.Token, Valid: 7 * 24 * time.Hour, Asked: near}},

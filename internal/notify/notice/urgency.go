@@ -40,7 +40,7 @@ func Priority(k Kind) int {
 		KindMethodRemoved, KindMethodWaits, KindMethodDisabled, KindBackupCodesMade, KindBackupCodeUsed, KindBackupCodesUsedUp,
 		KindBrowserRemembered, KindPartnerLinked, KindPartnerUnlinked, KindPartnerBlocked, KindPartnerUnblocked,
 		KindAddressAdded, KindAddressRemoved, KindMainAddress, KindAddressesRestored,
-		KindEnrolmentReset, KindAccountsMerged, KindMergeUndone, KindMergeFinished, KindAccountClosing, KindAccountKept, KindDataGiven,
+		KindEnrolmentReset, KindAccountsMerged, KindMergeUndone, KindMergeFinished, KindSurvivorClosing, KindAccountClosing, KindAccountKept, KindDataGiven,
 		KindAssistReceived, KindAssistApproved, KindAssistDone, KindAssistRefused, KindAssistExpired,
 		KindSignedOut,
 		KindLostStopped, KindLostUndone, KindLostFound:
