@@ -102,6 +102,7 @@ func Sorts() map[audit.Name]Sort { //nolint:funlen // a table
 		audit.CodeIssued:       Signing,
 		audit.CodeRedeemed:     Hidden, // half of code.issued
 		audit.CodeReused:       Attempt,
+		audit.RefreshReused:    Attempt,
 		audit.TokenIssued:      Hidden, // between the service and us
 		audit.TokenRefused:     Hidden, // between the service and us
 		audit.TokenRevoked:     Hidden, // between the service and us

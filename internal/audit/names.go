@@ -189,11 +189,13 @@ const (
 	CodeRedeemed Name = "code.redeemed"
 	// CodeReused: a code was used again; everything it had given was revoked.
 	CodeReused Name = "code.reused"
-	// TokenIssued: tokens were given outside a code exchange.
+	// RefreshReused: a refresh token that had been replaced was used again; everything that came of it was revoked.
+	RefreshReused Name = "refresh.reused"
+	// TokenIssued: tokens were given outside a code exchange; the reason says for what.
 	TokenIssued Name = "token.issued"
 	// TokenRefused: a token request was refused; the reason is the protocol's error.
 	TokenRefused Name = "token.refused"
-	// TokenRevoked: tokens were revoked before their end.
+	// TokenRevoked: tokens were revoked before their end; the reason says which.
 	TokenRevoked Name = "token.revoked"
 	// LogoutUntold: a service could not be told that a session of a person ended; the reason is the status of its answer, or why there was none; data: attempts.
 	LogoutUntold Name = "logout.untold"

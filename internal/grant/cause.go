@@ -30,6 +30,11 @@ const (
 	TokenUnknown    Cause = "token_unknown"        // there is no such token, or it ended more than a day ago
 	TokenExpired    Cause = "token_expired"        // it is over
 	TokenRevoked    Cause = "token_revoked"        // what it came of was revoked
+	RefreshUnknown  Cause = "refresh_unknown"      // there is no such refresh token, or it ended more than a day ago, or was replaced
+	RefreshExpired  Cause = "refresh_expired"      // it was not used for too long, or its family is over
+	RefreshOfOther  Cause = "refresh_of_other_client"
+	RefreshReused   Cause = "refresh_reused"  // it was replaced before; its family is revoked
+	RefreshRevoked  Cause = "refresh_revoked" // its family was revoked
 )
 
 // why explains a code that could not be redeemed. It decides nothing.

@@ -84,7 +84,7 @@ func (g Grants) RevokeToken(tx *db.Tx, rp id.RelyingParty, presented string) (Ou
 	if n == 0 {
 		return Unknown, nil
 	}
-	return Redeemed, g.record(tx, audit.TokenRevoked, found)
+	return Redeemed, g.record(tx, audit.TokenRevoked, found, "access_token")
 }
 
 // ofGrant are the columns of a grant in a query that names its table.
@@ -95,7 +95,8 @@ func ofGrant(table string) string {
 // end revokes the grants a condition names; its first placeholder is $3.
 func (g Grants) end(tx *db.Tx, condition, reason string, args ...any) error {
 	all := append([]any{db.Millis(tx.Now()), reason}, args...)
-	_, err := tx.Exec(`UPDATE authorization_grant SET revoked_at = $1, revoked_for = $2
+	_, err := tx.Exec(`UPDATE authorization_grant SET revoked_at = $1, revoked_for = $2, refresh_successor = NULL,
+			ends_at = CASE WHEN ends_at < $1 THEN ends_at ELSE $1 END
 		WHERE revoked_at IS NULL AND `+condition, all...)
 	if err != nil {
 		return fmt.Errorf("grant: end: %w", err)

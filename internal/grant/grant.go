@@ -1,11 +1,15 @@
 // Package grant holds what was given to services: authorization codes, access
-// tokens and the client assertions already used.
+// tokens, refresh tokens and the client assertions already used.
 //
 // It owns the tables authorization_grant, access_token and used_assertion. One
 // authorization is one row; its code is consumed by one conditional update, and
 // everything that came of the code is good only while that row is not revoked.
 // A code presented a second time revokes the row (RFC 6749, 4.1.2): the denial
 // is returned as a value and committed, never lost to a rollback.
+//
+// Refresh tokens of one authorization are a family in the same row, of which one is good:
+// a row does not grow however often it is used. A token that was replaced before, presented
+// again, revokes the row as a code does.
 //
 // Codes and tokens are 256 random bits kept as SHA-256 digests. They are made
 // before the transaction. Disconnecting a service, disabling it and closing an
@@ -16,6 +20,7 @@ package grant
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,6 +33,9 @@ import (
 // MaxCodeLife is the longest a code may live.
 const MaxCodeLife = 60 * time.Second
 
+// MaxRefreshLife is the longest a service may go on while a person is away: about a year.
+const MaxRefreshLife = 366 * 24 * time.Hour
+
 // keepEnded is how long ended grants stay, so that a late reuse of a code is still noticed.
 const keepEnded = 24 * time.Hour
 
@@ -37,11 +45,22 @@ type Settings struct {
 	CodeLife time.Duration `yaml:"code_life"`
 	// AccessTokenLife is how long an access token is valid; a partner may set its own.
 	AccessTokenLife time.Duration `yaml:"access_token_life"`
+	// RefreshLife is how long a service may go on while a person who agreed to that is away; then the person must come again. A partner may set its own.
+	RefreshLife time.Duration `yaml:"refresh_token_life"`
+	// RefreshIdle is after how long a refresh token ends that is not used.
+	RefreshIdle time.Duration `yaml:"refresh_token_idle"`
+	// RefreshGrace is how long a public client may try again with the refresh token that was just replaced, when it did not hear the answer; after that it counts as stolen and everything ends. 0s: never.
+	RefreshGrace time.Duration `yaml:"refresh_token_grace"`
+	// RefreshEndsWithPassword ends all refresh tokens of an account when its password is changed, so that services ask the person to sign in again.
+	RefreshEndsWithPassword bool `yaml:"refresh_ends_with_password"`
 }
 
 // Preset returns the numbers of a preset.
 func Preset(string) Settings {
-	return Settings{CodeLife: MaxCodeLife, AccessTokenLife: 15 * time.Minute}
+	return Settings{
+		CodeLife: MaxCodeLife, AccessTokenLife: 15 * time.Minute,
+		RefreshLife: 30 * 24 * time.Hour, RefreshIdle: 14 * 24 * time.Hour, RefreshGrace: 20 * time.Second, RefreshEndsWithPassword: true,
+	}
 }
 
 // Problems lists what is wrong with the settings.
@@ -52,6 +71,15 @@ func (s Settings) Problems() []string {
 	}
 	if s.AccessTokenLife < 10*time.Second || s.AccessTokenLife > 24*time.Hour {
 		out = append(out, "access_token_life: must be between 10s and 24h")
+	}
+	if s.RefreshLife < s.AccessTokenLife || s.RefreshLife > MaxRefreshLife {
+		out = append(out, "refresh_token_life: must be between access_token_life and 8784h")
+	}
+	if s.RefreshIdle < s.AccessTokenLife || s.RefreshIdle > s.RefreshLife {
+		out = append(out, "refresh_token_idle: must be between access_token_life and refresh_token_life")
+	}
+	if s.RefreshGrace < 0 || s.RefreshGrace > 2*time.Minute {
+		out = append(out, "refresh_token_grace: must be between 0s and 2m")
 	}
 	return out
 }
@@ -103,6 +131,7 @@ type Redemption struct {
 	TokenLife    time.Duration // 0: Settings.AccessTokenLife
 	Assertion    *Assertion    // for private_key_jwt
 	Proof        *Proof        // of the key that the token is bound to; nil for a bearer token
+	Offline      *Offline      // the refresh token to give, if the grant is one that lasts; nil: none
 }
 
 // Assertion is a client assertion that may be used once.
@@ -124,6 +153,8 @@ type Result struct {
 	Cause   Cause     // of every other outcome than Redeemed and Replayed
 	Grant   Grant     // of Redeemed, Reused and Mismatch
 	Expires time.Time // of the access token
+	Offline bool      // the refresh token of the redemption was given
+	Sealed  []byte    // of Repeated: the refresh token that was given before, as it was sealed
 }
 
 // Token is a live access token.
@@ -133,6 +164,8 @@ type Token struct {
 	Expires time.Time
 
 	Thumbprint string // of the key that it is bound to; "" for a bearer token
+	// Scopes are those of the token: all of its grant, or fewer.
+	Scopes []string
 }
 
 // Grants keeps them. Stateless and safe for concurrent use.
@@ -157,32 +190,19 @@ func (g Grants) Issue(tx *db.Tx, gr Grant, code Code) error {
 	if err != nil {
 		return fmt.Errorf("grant: issue: %w", err)
 	}
-	return g.record(tx, audit.CodeIssued, gr)
+	return g.record(tx, audit.CodeIssued, gr, "")
 }
 
 // Redeem consumes a code and stores the access token it gives. Call it in
 // db.WriteStatement: each statement is conditional and no SELECT decides, so of
 // any number of redemptions at once one wins. A refusal must be committed, too.
 func (g Grants) Redeem(tx *db.Tx, r Redemption) (Result, error) {
-	if r.Assertion != nil {
-		fresh, err := g.UseAssertion(tx, r.RelyingParty, *r.Assertion)
-		if err != nil {
-			return Result{}, err
-		}
-		if !fresh {
-			return Result{Outcome: Replayed}, nil
-		}
+	if refused, err := g.used(tx, r.RelyingParty, r.Assertion, r.Proof); err != nil || refused != nil {
+		return deref(refused), err
 	}
 	jkt := ""
 	if r.Proof != nil {
 		jkt = r.Proof.Thumbprint
-		fresh, err := g.UseProof(tx, *r.Proof)
-		if err != nil {
-			return Result{}, err
-		}
-		if !fresh {
-			return Result{Outcome: Replayed, Cause: ProofReplayed}, nil
-		}
 	}
 	now := tx.Now()
 	life := r.TokenLife
@@ -209,12 +229,58 @@ func (g Grants) Redeem(tx *db.Tx, r Redemption) (Result, error) {
 	if !ok {
 		return Result{Outcome: Mismatch, Cause: cause, Grant: gr}, g.end(tx, `id = $3`, "mismatch", string(gr.ID))
 	}
-	err = tx.ExecOne(`INSERT INTO access_token (digest, grant_id, created_at, expires_at, jkt) VALUES ($1, $2, $3, $4, $5)`,
-		r.Token, string(gr.ID), db.Millis(now), db.Millis(expires), db.NullText(jkt))
-	if err != nil {
-		return Result{}, fmt.Errorf("grant: redeem: %w", err)
+	if err := g.store(tx, gr.ID, access{digest: r.Token, expires: expires, key: jkt}); err != nil {
+		return Result{}, err
 	}
-	return Result{Outcome: Redeemed, Grant: gr, Expires: expires}, g.record(tx, audit.CodeRedeemed, gr)
+	out := Result{Outcome: Redeemed, Grant: gr, Expires: expires}
+	if r.Offline != nil && slices.Contains(gr.Scopes, r.Offline.Scope) {
+		out.Offline = true
+		if err := g.begin(tx, gr, *r.Offline, jkt); err != nil {
+			return Result{}, err
+		}
+	}
+	return out, g.record(tx, audit.CodeRedeemed, gr, "")
+}
+
+// access is an access token that is to be stored.
+type access struct {
+	digest  []byte
+	expires time.Time
+	key     string   // that it is bound to; "" for a bearer token
+	scopes  []string // nil: all of its grant
+}
+
+func (g Grants) store(tx *db.Tx, of id.Grant, a access) error {
+	err := tx.ExecOne(`INSERT INTO access_token (digest, grant_id, created_at, expires_at, jkt, scope) VALUES ($1, $2, $3, $4, $5, $6)`,
+		a.digest, string(of), db.Millis(tx.Now()), db.Millis(a.expires), db.NullText(a.key), db.NullText(join(a.scopes)))
+	if err != nil {
+		return fmt.Errorf("grant: store: %w", err)
+	}
+	return nil
+}
+
+// used notes the assertion and the proof of a request, if it has them. A result is the
+// refusal of one that was used before.
+func (g Grants) used(tx *db.Tx, rp id.RelyingParty, a *Assertion, p *Proof) (*Result, error) {
+	if a != nil {
+		fresh, err := g.UseAssertion(tx, rp, *a)
+		if err != nil {
+			return nil, err
+		}
+		if !fresh {
+			return &Result{Outcome: Replayed}, nil
+		}
+	}
+	if p != nil {
+		fresh, err := g.UseProof(tx, *p)
+		if err != nil {
+			return nil, err
+		}
+		if !fresh {
+			return &Result{Outcome: Replayed, Cause: ProofReplayed}, nil
+		}
+	}
+	return nil, nil //nolint:nilnil // nothing is refused
 }
 
 // bound compares what the code was bound to in constant time. A verifier is
@@ -249,7 +315,7 @@ func (g Grants) reuse(tx *db.Tx, r Redemption) (Result, error) {
 	if err != nil {
 		return Result{}, fmt.Errorf("grant: reuse: %w", err)
 	}
-	return Result{Outcome: Reused, Cause: CodeReused, Grant: gr}, g.record(tx, audit.CodeReused, gr)
+	return Result{Outcome: Reused, Cause: CodeReused, Grant: gr}, g.record(tx, audit.CodeReused, gr, "")
 }
 
 // UseAssertion notes a client assertion and reports whether it was new. One
@@ -278,28 +344,32 @@ func (g Grants) UseProof(tx *db.Tx, p Proof) (bool, error) {
 func (g Grants) FindToken(tx *db.Tx, presented string) (Token, bool, error) {
 	var t Token
 	row := tx.QueryRow(`SELECT g.id, g.account, g.relying_party, g.session, g.subject, g.scope, g.userinfo_claims,
-			g.id_token_claims, g.acr, g.amr, g.auth_time, g.nonce, t.created_at, t.expires_at, t.jkt
+			g.id_token_claims, g.acr, g.amr, g.auth_time, g.nonce, t.created_at, t.expires_at, t.jkt, t.scope
 		FROM access_token t JOIN authorization_grant g ON g.id = t.grant_id
 		WHERE t.digest = $1 AND t.expires_at > $2 AND g.revoked_at IS NULL`, secret.Digest(presented), db.Millis(tx.Now()))
-	gr, err := scan(row.Scan, db.ScanTime(&t.Given), db.NullTime(&t.Expires), db.ScanText(&t.Thumbprint))
+	var fewer string
+	gr, err := scan(row.Scan, db.ScanTime(&t.Given), db.NullTime(&t.Expires), db.ScanText(&t.Thumbprint), db.ScanText(&fewer))
 	if errors.Is(err, db.ErrNoRows) {
 		return Token{}, false, nil
 	}
 	if err != nil {
 		return Token{}, false, fmt.Errorf("grant: find token: %w", err)
 	}
-	t.Grant = gr
+	t.Grant, t.Scopes = gr, gr.Scopes
+	if fewer != "" {
+		t.Scopes = strings.Fields(fewer)
+	}
 	return t, true, nil
 }
 
-func (g Grants) record(tx *db.Tx, name audit.Name, gr Grant) error {
+func (g Grants) record(tx *db.Tx, name audit.Name, gr Grant, reason string) error {
 	outcome := audit.Success
-	if name == audit.CodeReused {
+	if name == audit.CodeReused || name == audit.RefreshReused {
 		outcome = audit.Refused
 	}
 	return g.Audit.Record(tx, audit.Event{
 		Name: name, Account: gr.Account, RelyingParty: gr.RelyingParty, Session: gr.Session,
-		Outcome: outcome, Data: map[string]string{"grant": string(gr.ID)},
+		Outcome: outcome, Reason: reason, Data: map[string]string{"grant": string(gr.ID)},
 	})
 }
 

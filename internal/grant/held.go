@@ -18,7 +18,7 @@ type Held struct {
 	RevokedAt time.Time
 }
 
-// heldMost bounds what Held reads: what was given is kept for a day or two.
+// heldMost bounds what Held reads: what was given is kept for a day or two after its end.
 const heldMost = 1000
 
 // Held lists what services were given for an account and is not forgotten yet, the newest

@@ -88,7 +88,7 @@ func TestTheLogTellsTheCauseOfARefusedTokenRequestAndTheAnswerDoesNot(t *testing
 			{"secret_ended", "other", ended, exchange(spent), unauthenticated},
 			{"auth_method_differs", "signed", password, exchange(spent), unauthenticated},
 			{"auth_method_differs", "public", password, exchange(spent), unauthenticated},
-			{"grant_type must be authorization_code", "service", password, exchange(spent, "grant_type", "password"), nil},
+			{"grant_type is none of those in grant_types_supported", "service", password, exchange(spent, "grant_type", "password"), nil},
 		} {
 			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, h.issuer+"/token", strings.NewReader(c.form.Encode()))
 			check(t, err)

@@ -148,6 +148,9 @@ func (j *Journey) changed(tx *db.Tx, v flow.Visitor, who owner.Owner, form Passw
 	if err := j.Owners.Audit.Record(tx, owner.Event(name, v, who)); err != nil {
 		return err
 	}
+	if err := j.Owners.Grants.PasswordChanged(tx, who.ID); err != nil {
+		return err
+	}
 	if form.EndOthers {
 		const why = "password changed"
 		if _, err := j.Owners.EndOthers(tx, v, who, why, func(session.Session) bool { return true }); err != nil {

@@ -103,6 +103,9 @@ func (j *Journey) change(tx *db.Tx, fid id.Flow, c chosen) (proving.Outcome, err
 	if err := j.Passwords.Set(tx, a.ID, c.bound, c.verifier); err != nil {
 		return "", err
 	}
+	if err := j.Grants.PasswordChanged(tx, a.ID); err != nil {
+		return "", err
+	}
 	if err := authenticator.SetByMailbox(tx, a.ID); err != nil {
 		return "", err
 	}

@@ -99,6 +99,8 @@ type RelyingParty struct {
 	MaxAge           time.Duration        // asked for when the request names none; 0: none
 	ConsentPeriod    time.Duration        // 0: the deployment's
 	AccessTokenTTL   time.Duration        // 0: the deployment's
+	GrantTypes       []string             // by which it may get tokens; ask with Grants
+	RefreshTokenTTL  time.Duration        // 0: the deployment's
 
 	Support  Support
 	Listed   bool // may be named on the public page of services

@@ -90,6 +90,10 @@ type Settings struct {
 	Subject string `yaml:"subject,omitempty" json:"subject,omitempty"`
 	// Sector is shared by services that may know a person by the same subject; without one, the service's id.
 	Sector string `yaml:"sector,omitempty" json:"sector,omitempty"`
+	// GrantTypes are how the service may get tokens: authorization_code (the default) and refresh_token, which also needs the scope offline_access.
+	GrantTypes []string `yaml:"grant_types,omitempty" json:"grant_types,omitempty"`
+	// RefreshTokenTTL is how long the service may go on while a person is away; 0: the deployment's.
+	RefreshTokenTTL time.Duration `yaml:"refresh_token_ttl,omitempty" json:"refresh_token_ttl,omitempty"`
 	// Scopes the service may ask for; openid is always among them.
 	Scopes []string `yaml:"scopes,omitempty" json:"scopes,omitempty"`
 	// Purposes say why the service needs a claim, per claim and language; shown where people agree to share it.
@@ -131,6 +135,7 @@ func (s Settings) Build() (*RelyingParty, []string) {
 	c.choices(s)
 	c.profile(s)
 	c.doors(s.Doors)
+	c.grants(s)
 	p := &RelyingParty{
 		ID: id.RelyingParty(s.ID), Name: s.Name, Department: s.Department, Description: s.Description,
 		LogoPNG: c.logo(s.Logo), RedirectURIs: slices.Clone(s.RedirectURIs),
@@ -143,6 +148,7 @@ func (s Settings) Build() (*RelyingParty, []string) {
 		Introspects: s.Introspect, RequireDPoP: s.RequireDPoP, RequirePushed: s.RequirePushed, RequireObject: s.RequireObject, RequestObjectAlg: jose.Algorithm(s.RequestObjectAlg), AnswerAlg: jose.Algorithm(s.AnswerAlg),
 		IDTokenClaims: s.IDTokenClaims, Sector: s.sector(), Scopes: slices.Clone(s.Scopes), Purposes: s.Purposes,
 		Doors: s.Doors.policy(), PreferDoor: s.Doors.Prefer, ACR: slices.Clone(s.ACR), MaxAge: s.MaxAge, ConsentPeriod: s.ConsentPeriod,
+		GrantTypes: slices.Clone(s.GrantTypes), RefreshTokenTTL: s.RefreshTokenTTL,
 		AccessTokenTTL: s.AccessTokenTTL, Support: s.Support, Listed: s.Listed, Disabled: s.Disabled,
 	}
 	if len(c.problems) > 0 {
@@ -166,6 +172,9 @@ func (s Settings) withDefaults() Settings {
 	set(&s.AnswerAlg, s.IDTokenAlg)
 	set(&s.Subject, "pairwise")
 	set(&s.ReturnURL, s.StartURL)
+	if len(s.GrantTypes) == 0 {
+		s.GrantTypes = []string{protocol.GrantAuthorizationCode}
+	}
 	if !slices.Contains(s.Scopes, protocol.ScopeOpenID) {
 		s.Scopes = append([]string{protocol.ScopeOpenID}, s.Scopes...)
 	}

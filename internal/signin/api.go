@@ -140,6 +140,7 @@ type ServiceEntry struct {
 	Since        time.Time // first agreement
 	LastUsed     time.Time
 	Attributes   []string   // claim names shared
+	Away         time.Time  // until when it can go on while the person is away; zero: it cannot
 	Address      id.Address // that it is told; "" for the main one
 }
 

@@ -26,8 +26,14 @@ func (j *Journey) Services(ctx context.Context, v flow.Visitor) ([]ServiceEntry,
 		if err != nil {
 			return err
 		}
+		away, err := j.Grants.Away(tx, who.ID)
+		if err != nil {
+			return err
+		}
 		for _, c := range list {
-			out = append(out, ServiceEntry{RelyingParty: c.RelyingParty, Since: c.Since, LastUsed: c.LastUsed, Attributes: c.Claims, Address: c.Address})
+			out = append(out, ServiceEntry{
+				RelyingParty: c.RelyingParty, Since: c.Since, LastUsed: c.LastUsed, Attributes: c.Claims, Away: away[c.RelyingParty], Address: c.Address,
+			})
 		}
 		return nil
 	})

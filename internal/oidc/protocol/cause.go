@@ -27,6 +27,7 @@ const (
 // itself is said in the words of grant.Cause.
 const (
 	MalformedCode    Cause = "code_malformed"     // code or redirect_uri is longer than ours can be
+	RefreshMalformed Cause = "refresh_malformed"  // it cannot be a refresh token of ours
 	TokenMissing     Cause = "token_missing"      // the request brought none
 	ProofMissing     Cause = "dpop_proof_missing" // the token is bound to a key, or the client must bind its tokens, and no proof came
 	ProofOfOther     Cause = "dpop_key_differs"   // the proof is of another key than the code or token is bound to

@@ -83,7 +83,7 @@ func Discovery(issuer string, locales, acrValues, assertionAlgs, proofAlgs []str
 		Push: issuer + PathPush, RequestParameter: true, RequestAlgs: assertionAlgs, ProofAlgs: proofAlgs, AnswerAlgs: []string{"RS256", "ES256"},
 		JWKS: issuer + PathJWKS, EndSession: issuer + PathLogout, BackLogout: true, BackLogoutSession: true, Scopes: Scopes,
 		ResponseTypes: []string{"code"}, ResponseModes: []string{ModeQuery, ModeFormPost, ModeJWT, ModeQueryJWT, ModeFormPostJWT},
-		GrantTypes: []string{GrantAuthorizationCode}, ACRValues: acrValues, SubjectTypes: []string{"pairwise", "public"},
+		GrantTypes: GrantTypes, ACRValues: acrValues, SubjectTypes: []string{"pairwise", "public"},
 		IDTokenAlgs: []string{"RS256", "ES256"}, AuthMethods: methods,
 		AuthAlgs: assertionAlgs,
 		Claims: []string{

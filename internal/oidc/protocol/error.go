@@ -21,6 +21,7 @@ const (
 	InvalidGrant            Code = "invalid_grant"
 	InvalidScope            Code = "invalid_scope"
 	InvalidToken            Code = "invalid_token"
+	InsufficientScope       Code = "insufficient_scope"
 	UnauthorizedClient      Code = "unauthorized_client"
 	AccessDenied            Code = "access_denied"
 	UnsupportedResponseType Code = "unsupported_response_type"
@@ -82,6 +83,8 @@ func (e *Error) Status() int {
 	switch {
 	case e.TooLong:
 		return 413
+	case e.Code == InsufficientScope:
+		return 403
 	case e.Code == InvalidClient, e.Code == InvalidToken, e.Challenge == SchemeDPoP:
 		return 401
 	case e.Code == TemporarilyUnavailable:

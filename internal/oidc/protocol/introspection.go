@@ -15,6 +15,7 @@ type Introspection struct {
 	AMR      []string
 	AuthTime time.Time // zero: not known
 
+	Refresh    bool   // it is a refresh token: it has no token_type, which says how an access token is used
 	Thumbprint string // of the key that the token is bound to; "" for none (RFC 9449, 6.2)
 }
 
@@ -26,6 +27,9 @@ func (i Introspection) Claims() map[string]any {
 	}
 	if i.Thumbprint != "" {
 		out["token_type"], out["cnf"] = SchemeDPoP, map[string]any{"jkt": i.Thumbprint}
+	}
+	if i.Refresh {
+		delete(out, "token_type")
 	}
 	if i.ACR != "" {
 		out["acr"] = i.ACR

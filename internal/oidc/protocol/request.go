@@ -119,4 +119,10 @@ func (r *Request) Claims() []string {
 }
 
 // Attributes are the claims the person is asked to share, in the order of the consent page.
-func (r *Request) Attributes() []string { return AskAbout(append(r.Claims(), r.IDToken...)) }
+func (r *Request) Attributes() []string {
+	asked := append(r.Claims(), r.IDToken...)
+	if slices.Contains(r.Scopes, ScopeOffline) {
+		asked = append(asked, ScopeOffline)
+	}
+	return AskAbout(asked)
+}

@@ -11,10 +11,11 @@ const (
 	ScopeEmail   = "email"
 	ScopeProfile = "profile"
 	ScopeLocale  = "locale"
+	ScopeOffline = "offline_access" // go on while the person is away (OpenID Connect Core 1.0, 11)
 )
 
 // Scopes are all scopes there are; a partner's settings choose from them.
-var Scopes = []string{ScopeOpenID, ScopeEmail, ScopeProfile, ScopeLocale}
+var Scopes = []string{ScopeOpenID, ScopeEmail, ScopeProfile, ScopeLocale, ScopeOffline}
 
 // The claims about a person that exist so far (OpenID Connect Core 1.0, section 5.1).
 const (
@@ -25,8 +26,9 @@ const (
 )
 
 // ConsentClaims are the claims people are asked about, in the order pages show
-// them. email_verified goes with email and is not asked about by itself.
-var ConsentClaims = []string{ClaimEmail, ClaimLocale, ClaimUpdatedAt}
+// them. email_verified goes with email and is not asked about by itself. The scope
+// offline_access stands among them: it is no claim, but people are asked about it.
+var ConsentClaims = []string{ClaimEmail, ClaimLocale, ClaimUpdatedAt, ScopeOffline}
 
 // ClaimsOf are the claims a scope stands for.
 func ClaimsOf(scope string) []string {
@@ -59,6 +61,21 @@ func splitList(s string) []string {
 	for word := range strings.FieldsSeq(s) {
 		if !slices.Contains(out, word) {
 			out = append(out, word)
+		}
+	}
+	return out
+}
+
+// Remaining are those of a grant's claims that a token with fewer scopes lets a service
+// read: a claim goes with the last of the scopes that stand for it.
+func Remaining(claims, all, left []string) []string {
+	covered := func(scopes []string, claim string) bool {
+		return slices.ContainsFunc(scopes, func(s string) bool { return slices.Contains(ClaimsOf(s), claim) })
+	}
+	out := []string{}
+	for _, c := range claims {
+		if covered(left, c) || !covered(all, c) && slices.Contains(left, ScopeOpenID) {
+			out = append(out, c)
 		}
 	}
 	return out

@@ -3,12 +3,19 @@ package protocol
 import (
 	"encoding/base64"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
 
-// GrantAuthorizationCode is the one grant type there is.
-const GrantAuthorizationCode = "authorization_code"
+// The grant types (RFC 6749, 4.1 and 6).
+const (
+	GrantAuthorizationCode = "authorization_code"
+	GrantRefreshToken      = "refresh_token"
+)
+
+// GrantTypes are all there are; a partner's settings choose from them.
+var GrantTypes = []string{GrantAuthorizationCode, GrantRefreshToken}
 
 // AssertionType is the one type of client assertion (RFC 7523, 2.2).
 const AssertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -31,8 +38,11 @@ type Credentials struct {
 	Assertion string
 }
 
-// TokenRequest is a request for tokens (RFC 6749, 4.1.3).
+// TokenRequest is a request for tokens (RFC 6749, 4.1.3 and 6).
 type TokenRequest struct {
+	GrantType   string
+	Refresh     string   // the refresh token
+	Scopes      []string // asked for, of those that were granted; nil: all of them
 	Code        string
 	RedirectURI string
 	Verifier    string
@@ -134,12 +144,22 @@ func assertionOf(p Params, bodyID string) (Credentials, *Error) {
 
 // ReadTokenRequest reads what is asked for, after the client is known.
 func ReadTokenRequest(p Params) (TokenRequest, *Error) {
-	r := TokenRequest{Code: p.Get("code"), RedirectURI: p.Get("redirect_uri"), Verifier: p.Get("code_verifier")}
-	switch grant := p.Get("grant_type"); {
-	case grant == "":
+	r := TokenRequest{GrantType: p.Get("grant_type")}
+	switch r.GrantType {
+	case "":
 		return r, direct(InvalidRequest, "grant_type is missing")
-	case grant != GrantAuthorizationCode:
-		return r, direct(UnsupportedGrantType, "grant_type must be authorization_code")
+	case GrantAuthorizationCode:
+		return r.withCode(p)
+	case GrantRefreshToken:
+		return r.withRefresh(p)
+	default:
+		return r, direct(UnsupportedGrantType, "grant_type is none of those in grant_types_supported")
+	}
+}
+
+func (r TokenRequest) withCode(p Params) (TokenRequest, *Error) {
+	r.Code, r.RedirectURI, r.Verifier = p.Get("code"), p.Get("redirect_uri"), p.Get("code_verifier")
+	switch {
 	case r.Code == "":
 		return r, direct(InvalidRequest, "code is missing")
 	case len(r.Code) > 512 || len(r.RedirectURI) > MaxURI:
@@ -148,6 +168,42 @@ func ReadTokenRequest(p Params) (TokenRequest, *Error) {
 		return r, direct(InvalidGrant, "code_verifier must be 43 to 128 unreserved characters")
 	}
 	return r, nil
+}
+
+func (r TokenRequest) withRefresh(p Params) (TokenRequest, *Error) {
+	r.Refresh = p.Get("refresh_token")
+	scope := p.Get("scope")
+	switch {
+	case r.Refresh == "":
+		return r, direct(InvalidRequest, "refresh_token is missing")
+	case len(r.Refresh) > 512:
+		return r, RefreshRefused().Because(RefreshMalformed)
+	case len(scope) > 2048:
+		return r, direct(InvalidScope, "scope is too long")
+	}
+	r.Scopes = splitList(scope)
+	return r, nil
+}
+
+// Exceeds refuses scopes that were not granted: a token never has more than what it comes
+// from (RFC 6749, 6).
+func (r TokenRequest) Exceeds(granted []string) *Error {
+	for _, s := range r.Scopes {
+		if !slices.Contains(granted, s) {
+			return direct(InvalidScope, "scope must not exceed what was granted")
+		}
+	}
+	return nil
+}
+
+// RefreshRefused is the one answer to every refresh token that gives nothing (RFC 6749, 5.2).
+func RefreshRefused() *Error {
+	return direct(InvalidGrant, "the refresh token is wrong, used, expired or revoked, or was given to another client or key")
+}
+
+// NotRegistered answers a client that asks in a way it is not registered for (RFC 6749, 5.2).
+func NotRegistered() *Error {
+	return direct(UnauthorizedClient, "the client is not registered for this grant_type")
 }
 
 // validVerifier is RFC 7636, 4.1.
@@ -213,6 +269,11 @@ func ReadPresentedToken(authorization string, p Params) (Presented, *Error) {
 		return out, out.Refused().Because(TokenMalformed)
 	}
 	return out, nil
+}
+
+// TooNarrow refuses an access token that was not given for what it is used for (RFC 6750, 3.1).
+func (p Presented) TooNarrow() *Error {
+	return &Error{Code: InsufficientScope, Description: "the access token was not given for openid", Where: Direct, Challenge: p.Scheme}
 }
 
 // Refused is the one answer to every access token that is not good (RFC 6750, 3.1; RFC 9449, 7.1).

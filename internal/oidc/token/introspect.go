@@ -52,8 +52,13 @@ func (e *Endpoint) worth(r *http.Request, party *relyingparty.RelyingParty, pres
 	inactive := map[string]any{"active": false}
 	var found grant.Token
 	var alive bool
+	refresh, isRefresh := grant.ParseRefresh(presented)
 	err := e.DB.Read(r.Context(), func(tx *db.Tx) (err error) {
-		found, alive, err = e.Grants.FindToken(tx, presented)
+		if isRefresh {
+			found, alive, err = e.Grants.FindRefresh(tx, refresh)
+		} else {
+			found, alive, err = e.Grants.FindToken(tx, presented)
+		}
 		if err != nil || !alive {
 			return err
 		}
@@ -63,7 +68,9 @@ func (e *Endpoint) worth(r *http.Request, party *relyingparty.RelyingParty, pres
 	if err != nil {
 		return nil, fmt.Errorf("token: introspect: %w", err)
 	}
-	if !alive || found.Grant.RelyingParty != party.ID && !party.Introspects {
+	// Nobody but its own client is told that a refresh token is good: a protected resource
+	// could take it for an access token.
+	if !alive || found.Grant.RelyingParty != party.ID && (isRefresh || !party.Introspects) {
 		return inactive, nil
 	}
 	of, err := e.Registry.Find(r.Context(), found.Grant.RelyingParty)
@@ -74,7 +81,7 @@ func (e *Endpoint) worth(r *http.Request, party *relyingparty.RelyingParty, pres
 		return inactive, nil
 	}
 	return protocol.Introspection{
-		Issuer: e.Issuer, Subject: found.Grant.Subject, ClientID: string(of.ID), Scope: scopeText(found.Grant.Scopes),
+		Issuer: e.Issuer, Subject: found.Grant.Subject, ClientID: string(of.ID), Scope: scopeText(found.Scopes), Refresh: isRefresh,
 		Given: found.Given, Expires: found.Expires, ACR: found.Grant.ACR, AMR: found.Grant.AMR, AuthTime: found.Grant.AuthTime, Thumbprint: found.Thumbprint,
 	}.Claims(), nil
 }

@@ -10,8 +10,9 @@ import (
 	"parvis/internal/oidc/protocol"
 )
 
-// revoke is POST /revoke: a client ends a token that it was given (RFC 7009). A token that
-// nobody knows is one that has ended (2.2).
+// revoke is POST /revoke: a client ends a token that it was given (RFC 7009). With a refresh
+// token all access tokens that came of it end; with an access token, it alone does (2.1). A
+// token that nobody knows is one that has ended (2.2).
 func (e *Endpoint) revoke(w http.ResponseWriter, r *http.Request) error {
 	party, params, assertion, err := e.Door.Client(r)
 	if err != nil {
@@ -30,6 +31,10 @@ func (e *Endpoint) revoke(w http.ResponseWriter, r *http.Request) error {
 		if !fresh {
 			outcome = grant.Replayed
 			return nil
+		}
+		if refresh, ok := grant.ParseRefresh(presented); ok {
+			outcome, err = e.Grants.RevokeRefresh(tx, party.ID, refresh)
+			return err
 		}
 		outcome, err = e.Grants.RevokeToken(tx, party.ID, presented)
 		return err

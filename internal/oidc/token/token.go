@@ -2,7 +2,8 @@
 // and userinfo endpoints, the published keys and the discovery documents.
 //
 // A token request is one transaction: it notes the client's assertion, consumes
-// the code and stores the access token; the ID token is signed after the commit.
+// the code, or replaces the refresh token, and stores the access token; the ID token is
+// signed after the commit.
 // userinfo, keys and discovery write nothing. All answers are JSON; errors are
 // those of RFC 6749, 5.2 and RFC 6750, 3.1, the same for every cause that could
 // tell an attacker something. Browser applications may call these addresses from
@@ -14,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"parvis/internal/account"
@@ -127,10 +129,16 @@ func (e *Endpoint) token(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err //nolint:wrapcheck // wrapped there
 	}
-	if proof == nil && party.MustBind() {
+	switch {
+	case proof == nil && party.MustBind():
 		return e.Door.Refused(r, party, protocol.ProofRefused().Because(protocol.ProofMissing))
+	case !party.Grants(request.GrantType):
+		return e.Door.Refused(r, party, protocol.NotRegistered())
+	case request.GrantType == protocol.GrantRefreshToken:
+		return e.renew(w, r, party, request, assertion, proof)
+	default:
+		return e.redeem(w, r, party, request, assertion, proof)
 	}
-	return e.redeem(w, r, party, request, assertion, proof)
 }
 
 // redeem consumes the code and answers with what it gives.
@@ -140,40 +148,95 @@ func (e *Endpoint) redeem(w http.ResponseWriter, r *http.Request, party *relying
 		return fmt.Errorf("token: %w", err)
 	}
 	access := secret.NewToken()
+	redemption := grant.Redemption{
+		Code: request.Code, RelyingParty: party.ID, RedirectURI: request.RedirectURI, Verifier: request.Verifier,
+		Token: secret.Digest(access), TokenLife: party.AccessTokenTTL, Assertion: assertion, Proof: proof,
+	}
+	if party.Grants(protocol.GrantRefreshToken) {
+		redemption.Offline = &grant.Offline{Scope: protocol.ScopeOffline, Refresh: grant.NewRefresh(), Life: party.Away(), Bound: party.Public()}
+	}
 	var result grant.Result
-	err = e.DB.WriteStatement(r.Context(), func(tx *db.Tx) error {
-		var err error
-		result, err = e.Grants.Redeem(tx, grant.Redemption{
-			Code: request.Code, RelyingParty: party.ID, RedirectURI: request.RedirectURI, Verifier: request.Verifier,
-			Token: secret.Digest(access), TokenLife: party.AccessTokenTTL, Assertion: assertion, Proof: proof,
-		})
+	err = e.DB.WriteStatement(r.Context(), func(tx *db.Tx) (err error) {
+		result, err = e.Grants.Redeem(tx, redemption)
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("token: %w", err)
 	}
-	switch result.Outcome {
-	case grant.Redeemed:
-	case grant.Replayed:
-		if result.Cause == grant.ProofReplayed {
-			return e.Door.Refused(r, party, protocol.ProofReplayed())
-		}
+	if result.Outcome != grant.Redeemed {
+		return e.refusedGrant(r, party, result, protocol.GrantRefused())
+	}
+	out := given{result: result, signer: signer, access: access, proof: proof}
+	if result.Offline {
+		out.refresh = redemption.Offline.Refresh.Text()
+	}
+	return e.answer(w, r, party, out)
+}
+
+// refusedGrant answers for a code or token that gives nothing, or for what was sent with it.
+func (e *Endpoint) refusedGrant(r *http.Request, party *relyingparty.RelyingParty, result grant.Result, bad *protocol.Error) error {
+	switch {
+	case result.Outcome == grant.Replayed && result.Cause == grant.ProofReplayed:
+		return e.Door.Refused(r, party, protocol.ProofReplayed())
+	case result.Outcome == grant.Replayed:
 		return e.Door.Refused(r, party, protocol.ClientRefused().Because(protocol.AssertionReplayed))
 	default:
-		return e.Door.Refused(r, party, protocol.GrantRefused().Because(protocol.Cause(result.Cause)))
+		return e.Door.Refused(r, party, bad.Because(protocol.Cause(result.Cause)))
 	}
-	idToken, err := e.idToken(r.Context(), signer, result.Grant, access)
-	if err != nil {
+}
+
+// given is what a token request came to.
+type given struct {
+	result  grant.Result
+	signer  *jose.Signer
+	access  string
+	refresh string // "" for none
+	proof   *grant.Proof
+	again   bool // by a refresh token: the ID token is that of the same sign-in
+}
+
+// answer tells the service what it is given (RFC 6749, 5.1).
+func (e *Endpoint) answer(w http.ResponseWriter, r *http.Request, party *relyingparty.RelyingParty, g given) error {
+	body := map[string]any{
+		"access_token": g.access, "token_type": protocol.SchemeBearer, "scope": scopeText(g.result.Grant.Scopes),
+		"expires_in": max(int64(g.result.Expires.Sub(e.Now())/time.Second), 1),
+	}
+	if g.proof != nil {
+		body["token_type"] = protocol.SchemeDPoP
+	}
+	if g.refresh != "" {
+		body["refresh_token"] = g.refresh
+	}
+	if g.again {
+		g.result.Grant.Nonce = "" // it was for the first ID token (OpenID Connect Core 1.0, 12.2)
+		alive, err := e.alive(r.Context(), g.result.Grant)
+		if err != nil {
+			return err
+		}
+		if !alive {
+			return e.Door.Refused(r, party, protocol.RefreshRefused().Because(protocol.AccountNotActive))
+		}
+	}
+	if slices.Contains(g.result.Grant.Scopes, protocol.ScopeOpenID) {
+		idToken, err := e.idToken(r.Context(), g.signer, g.result.Grant, g.access)
+		if err != nil {
+			return err
+		}
+		body["id_token"] = idToken
+	}
+	return machine.Answer(w, http.StatusOK, body)
+}
+
+// alive reports whether the account of a grant can be used now.
+func (e *Endpoint) alive(ctx context.Context, g grant.Grant) (alive bool, err error) {
+	err = e.DB.Read(ctx, func(tx *db.Tx) (err error) {
+		_, alive, err = e.person(tx, g, nil)
 		return err
-	}
-	now, scheme := e.Now(), protocol.SchemeBearer
-	if proof != nil {
-		scheme = protocol.SchemeDPoP
-	}
-	return machine.Answer(w, http.StatusOK, map[string]any{
-		"access_token": access, "token_type": scheme, "expires_in": max(int64(result.Expires.Sub(now)/time.Second), 1),
-		"id_token": idToken, "scope": scopeText(result.Grant.Scopes),
 	})
+	if err != nil {
+		return false, fmt.Errorf("token: %w", err)
+	}
+	return alive, nil
 }
 
 // idToken signs what the service is told of the sign-in.

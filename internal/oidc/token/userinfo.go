@@ -59,12 +59,13 @@ func (e *Endpoint) known(w http.ResponseWriter, r *http.Request) (token grant.To
 			cause, token.Grant.RelyingParty = protocol.Cause(why), party
 			return err
 		}
-		person, alive, err := e.person(tx, token.Grant, token.Grant.UserInfoClaims)
+		left := protocol.Remaining(token.Grant.UserInfoClaims, token.Grant.Scopes, token.Scopes)
+		person, alive, err := e.person(tx, token.Grant, left)
 		if err != nil || !alive {
 			cause = protocol.AccountNotActive
 			return err
 		}
-		claims = person.Claims(token.Grant.UserInfoClaims)
+		claims = person.Claims(left)
 		return nil
 	})
 	if err != nil {
@@ -84,6 +85,8 @@ func (e *Endpoint) known(w http.ResponseWriter, r *http.Request) (token grant.To
 		return token, nil, fmt.Errorf("userinfo: %w", err)
 	case party.Disabled:
 		return token, nil, presented.Refused().Because(protocol.ClientDisabled)
+	case !slices.Contains(token.Scopes, protocol.ScopeOpenID): // OpenID Connect Core 1.0, 5.3
+		return token, nil, presented.TooNarrow()
 	}
 	return token, claims, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"parvis/internal/i18n"
 	"parvis/internal/id"
+	"parvis/internal/oidc/protocol"
 	"parvis/internal/signin"
 	"parvis/internal/web/kit"
 )
@@ -29,10 +30,11 @@ type serviceRow struct {
 	Lang       i18n.Lang // language of the name when it is not the page's
 	Since      time.Time
 	LastUsed   time.Time
-	Receives   string // what it is told, in words
-	Email      string // the address that it is told; "" when it is told none
-	Choose     string // address of the page that chooses another; "" without a choice
-	OpenURL    string // starts a sign-in at the service; "" when it has no such address
+	Receives   string    // what it is told, in words
+	Away       time.Time // until when it can go on without the person; zero: it cannot
+	Email      string    // the address that it is told; "" when it is told none
+	Choose     string    // address of the page that chooses another; "" without a choice
+	OpenURL    string    // starts a sign-in at the service; "" when it has no such address
 }
 
 // services shows My connected services.
@@ -80,9 +82,12 @@ func (u *UI) services(c *call) error {
 // row is one line of the list. A service that is registered no longer keeps its
 // line, so that what was agreed to can be ended.
 func (u *UI) row(ctx context.Context, tr *i18n.Tr, e signin.ServiceEntry) (serviceRow, error) {
-	row := serviceRow{ID: url.PathEscape(string(e.RelyingParty)), Since: e.Since, LastUsed: e.LastUsed}
+	row := serviceRow{ID: url.PathEscape(string(e.RelyingParty)), Since: e.Since, LastUsed: e.LastUsed, Away: e.Away}
 	var names []string
 	for _, claim := range e.Attributes {
+		if claim == protocol.ScopeOffline {
+			continue // no claim: it has a line of its own
+		}
 		names = append(names, claimName(tr, claim))
 	}
 	row.Receives = tr.List(names)

@@ -6,6 +6,7 @@ import (
 
 	"parvis/internal/i18n"
 	"parvis/internal/id"
+	"parvis/internal/oidc/protocol"
 	"parvis/internal/signin"
 	"parvis/internal/web/kit"
 )
@@ -87,6 +88,8 @@ func claimLabel(tr *i18n.Tr, claim string) string {
 // claimValue is what a service receives, as a person reads it.
 func (u *UI) claimValue(tr *i18n.Tr, item signin.SharedItem) string {
 	switch item.Attribute {
+	case protocol.ScopeOffline:
+		return tr.T("consent.value.offline_access")
 	case "locale":
 		if lang, ok := i18n.Parse(item.Value); ok {
 			return tr.T("consent.value." + string(lang))

@@ -1,0 +1,422 @@
+package oidc_test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"parvis/internal/connection"
+	"parvis/internal/db"
+	"parvis/internal/db/dbtest"
+	"parvis/internal/id"
+	"parvis/internal/oidc/protocol"
+	"parvis/internal/relyingparty"
+	"parvis/internal/secret"
+)
+
+// lasting is a browser of a person who lets services go on while they are away: mobile, a
+// public client, and office, a confidential one.
+func (h *house) lasting() (*browser, id.Account) {
+	h.t.Helper()
+	h.enroll("mobile", func(s *relyingparty.Settings) { s.Auth = "none" })
+	h.enroll("office", func(*relyingparty.Settings) {})
+	a := h.person("anna@example.org")
+	for _, c := range []id.RelyingParty{"mobile", "office", "service"} {
+		h.consent(a, c, protocol.ClaimEmail, protocol.ScopeOffline)
+	}
+	b := h.browser()
+	b.signIn(a, "")
+	return b, a
+}
+
+// enroll registers a service that may go on while people are away, changed.
+func (h *house) enroll(client string, change func(*relyingparty.Settings)) {
+	h.t.Helper()
+	s := parties()[0]
+	s.ID, s.GrantTypes, s.Scopes = client, []string{"authorization_code", "refresh_token"}, append(slices.Clone(s.Scopes), "offline_access")
+	change(&s)
+	var digest []byte
+	if s.Auth == "" {
+		digest = secret.Digest(password)
+	}
+	h.write(func(tx *db.Tx) error { return h.store.Create(tx, s, digest) })
+	check(h.t, h.registry.Refresh(h.t.Context()))
+}
+
+const offline = "openid email offline_access"
+
+// ask is a token request of a client: with HTTP Basic, or public.
+func (h *house) ask(client string, v url.Values, proofs ...string) map[string]any {
+	h.t.Helper()
+	public := client == "mobile"
+	if public {
+		v.Set("client_id", client)
+	}
+	r := post(h.t, h, "/token", v.Encode())
+	if !public {
+		r.SetBasicAuth(client, password)
+	}
+	for _, p := range proofs {
+		r.Header.Add("DPoP", p)
+	}
+	resp, err := http.DefaultClient.Do(r)
+	check(h.t, err)
+	defer func() { _ = resp.Body.Close() }()
+	raw, err := io.ReadAll(resp.Body)
+	check(h.t, err)
+	out := map[string]any{}
+	check(h.t, json.Unmarshal(raw, &out))
+	if resp.StatusCode >= 500 || (out["error"] == nil) != (resp.StatusCode == http.StatusOK) {
+		h.t.Errorf("%d %v", resp.StatusCode, out)
+	}
+	return out
+}
+
+func (h *house) first(b *browser, client string, proofs ...string) map[string]any {
+	h.t.Helper()
+	return h.ask(client, exchange(b.code(client, "scope", offline)), proofs...)
+}
+
+// again asks with a refresh token, which is a text in an answer.
+func (h *house) again(client string, token any, changes ...string) map[string]any {
+	h.t.Helper()
+	v := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token.(string)}}
+	for i := 0; i+1 < len(changes); i += 2 {
+		v.Set(changes[i], changes[i+1])
+	}
+	return h.ask(client, v)
+}
+
+// OIDC Core, 11: a refresh token comes with offline_access, for services that are registered for it and that the person agreed to.
+// OIDC Core, 11: offline_access without leave is ignored.
+func TestARefreshTokenIsGivenToWhoMayHaveOneAndIsAgreedTo(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		b, a := h.lasting()
+		for _, client := range []string{"mobile", "office"} {
+			if tok := h.first(b, client); tok["refresh_token"] == nil || tok["scope"] != offline {
+				t.Errorf("%s: %v", client, tok)
+			}
+			if tok := h.ask(client, exchange(b.code(client))); tok["refresh_token"] != nil {
+				t.Errorf("%s was given one that it did not ask for: %v", client, tok)
+			}
+		}
+		tok := h.ask("service", exchange(b.code("service", "scope", offline))) // not registered for it: ignored (11)
+		if tok["refresh_token"] != nil || tok["scope"] != "openid email" {
+			t.Errorf("a service that is not registered for it: %v", tok)
+		}
+		if out := h.again("service", "x"); out["error"] != "unauthorized_client" {
+			t.Errorf("%v", out)
+		}
+		h.write(func(tx *db.Tx) error {
+			_, err := h.connections.Withdraw(tx, a, "office")
+			return err
+		})
+		h.consent(a, "office", protocol.ClaimEmail)
+		if got := b.authorize(request("office", "scope", offline, "prompt", "none")).answer(t); got.Get("error") != "consent_required" {
+			t.Errorf("not agreed to: %v", got)
+		}
+		if f := b.authorize(request("office", "scope", offline)).flow(t); f == "" {
+			t.Error("the person is not asked")
+		}
+		h.write(func(tx *db.Tx) error {
+			return h.connections.Give(tx, connection.Asked{Account: a, RelyingParty: "office", Claims: []string{protocol.ScopeOffline}})
+		})
+		if got := b.authorize(request("office", "scope", offline, "prompt", "none")).answer(t); got.Get("code") == "" {
+			t.Errorf("agreed to before: %v", got)
+		}
+		if f := b.authorize(request("office", "scope", offline, "prompt", "consent")).flow(t); f == "" {
+			t.Error("prompt=consent does not ask again")
+		}
+	})
+}
+
+// OIDC Core, 12.1 and 12.2: the ID token of a renewal has the same iss, sub, aud and auth_time, its own iat, and no nonce.
+func TestTheIDTokenOfARenewalIsThatOfTheSameSignIn(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		b, a := h.lasting()
+		for _, client := range []string{"mobile", "office"} {
+			b.signIn(a, "")
+			one := h.first(b, client)
+			h.clock.Advance(3 * time.Hour)
+			two := h.again(client, one["refresh_token"])
+			was, is := h.claims(one["id_token"].(string), "RS256"), h.claims(two["id_token"].(string), "RS256")
+			for _, same := range []string{"iss", "sub", "aud", "auth_time", "sid", "acr"} {
+				if is[same] == nil || is[same] != was[same] {
+					t.Errorf("%s: %s was %v and is %v", client, same, was[same], is[same])
+				}
+			}
+			if is["nonce"] != nil || is["iat"].(float64)-was["iat"].(float64) != 3*3600 || is["at_hash"] != protocol.LeftHash(two["access_token"].(string)) || is["jti"] == was["jti"] {
+				t.Errorf("%s: %v", client, is)
+			}
+			if two["scope"] != offline || two["expires_in"] != float64(900) || two["token_type"] != "Bearer" {
+				t.Errorf("%s: %v", client, two)
+			}
+			if claims, _ := h.userinfo(two["access_token"].(string)); claims["email"] != "anna@example.org" || claims["sub"] != is["sub"] {
+				t.Errorf("%s: userinfo %v", client, claims)
+			}
+			if _, status := h.userinfo(one["access_token"].(string)); status != http.StatusUnauthorized {
+				t.Errorf("%s: a token of three hours ago: %d", client, status)
+			}
+			for name, token := range map[string]any{"access_token": two["refresh_token"], "id_token": two["id_token"]} {
+				if _, status := h.userinfo(token.(string)); status != http.StatusUnauthorized {
+					t.Errorf("%s: it serves as %s: %d", client, name, status)
+				}
+			}
+		}
+	})
+}
+
+// FAPI 2.0 SP, 5.3.2.1: refresh tokens of confidential clients are not rotated.
+// RFC 9700, 4.14.2: those of public clients are, and one that comes again ends everything that came of the sign-in.
+func TestOnlyPublicClientsAreGivenAnotherRefreshTokenAndTheOldOneIsAnAlarm(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		b, _ := h.lasting()
+		second := open(t, dbtest.Second(t, h.db, dbtest.WithClock(h.clock.Now)), h.clock, h)
+		one := h.first(b, "office")
+		for range 3 {
+			if two := h.again("office", one["refresh_token"]); two["refresh_token"] != one["refresh_token"] {
+				t.Fatalf("%v", two)
+			}
+		}
+		one = h.first(b, "mobile")
+		two := h.again("mobile", one["refresh_token"])
+		if two["refresh_token"] == nil || two["refresh_token"] == one["refresh_token"] {
+			t.Fatalf("%v", two)
+		}
+		lost := second.again("mobile", one["refresh_token"]) // the answer was lost, and another node is asked
+		if lost["refresh_token"] != two["refresh_token"] || lost["access_token"] == two["access_token"] {
+			t.Fatalf("%v", lost)
+		}
+		h.clock.Advance(h.grants.Settings.RefreshGrace)
+		if stolen := h.again("mobile", one["refresh_token"]); stolen["error"] != "invalid_grant" {
+			t.Fatalf("%v", stolen)
+		}
+		if out := second.again("mobile", two["refresh_token"]); out["error"] != "invalid_grant" {
+			t.Errorf("the successor: %v", out)
+		}
+		for _, tok := range []map[string]any{one, two, lost} {
+			if _, status := second.userinfo(tok["access_token"].(string)); status != http.StatusUnauthorized {
+				t.Errorf("an access token of the family: %d", status)
+			}
+		}
+		if got := h.count(`SELECT COUNT(*) FROM audit_event WHERE name = 'refresh.reused'`); got != 1 {
+			t.Errorf("%d alarms", got)
+		}
+	})
+}
+
+// RFC 6749, 6: what is asked for is never more than what was granted.
+func TestARenewalGivesWhatWasGrantedOrLess(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		b, _ := h.lasting()
+		one := h.first(b, "mobile")
+		less := h.again("mobile", one["refresh_token"], "scope", "openid")
+		if less["scope"] != "openid" || less["id_token"] == nil {
+			t.Fatalf("%v", less)
+		}
+		if claims, status := h.userinfo(less["access_token"].(string)); status != http.StatusOK || claims["email"] != nil || claims["sub"] == nil {
+			t.Errorf("userinfo %d %v", status, claims)
+		}
+		mail := h.again("mobile", less["refresh_token"], "scope", "email")
+		if mail["id_token"] != nil || mail["scope"] != "email" {
+			t.Errorf("%v", mail)
+		}
+		if _, status := h.userinfo(mail["access_token"].(string)); status != http.StatusForbidden {
+			t.Errorf("userinfo without openid: %d", status)
+		}
+		for _, more := range []string{"openid locale", "openid profile", "admin", offline + " locale"} {
+			if out := h.again("mobile", mail["refresh_token"], "scope", more); out["error"] != "invalid_scope" {
+				t.Errorf("%s: %v", more, out)
+			}
+		}
+		all := h.again("mobile", mail["refresh_token"]) // fewer scopes once are not fewer for good
+		if all["scope"] != offline {
+			t.Errorf("%v", all)
+		}
+		out, _ := h.call("/introspect", "gateway", url.Values{"token": {less["access_token"].(string)}})
+		if out["scope"] != "openid" {
+			t.Errorf("introspection: %v", out)
+		}
+	})
+}
+
+// RFC 9449, 5: of public clients the refresh token is bound, too; of others the access token is.
+func TestARefreshTokenOfAPublicClientIsBoundToItsKey(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		b, _ := h.lasting()
+		k, thief := h.holder(), h.holder()
+		one := h.first(b, "mobile", k.proof("POST", "/token"))
+		form := func(tok map[string]any) url.Values {
+			return url.Values{"grant_type": {"refresh_token"}, "refresh_token": {tok["refresh_token"].(string)}}
+		}
+		if out := h.ask("mobile", form(one)); out["error"] != "invalid_grant" {
+			t.Errorf("without a proof: %v", out)
+		}
+		if out := h.ask("mobile", form(one), thief.proof("POST", "/token")); out["error"] != "invalid_grant" {
+			t.Errorf("with another key: %v", out)
+		}
+		two := h.ask("mobile", form(one), k.proof("POST", "/token"))
+		if two["token_type"] != "DPoP" || two["refresh_token"] == one["refresh_token"] {
+			t.Fatalf("%v", two)
+		}
+		confidential := h.first(b, "office", k.proof("POST", "/token"))
+		other := h.ask("office", form(confidential), thief.proof("POST", "/token")) // a new key of its own
+		if other["token_type"] != "DPoP" {
+			t.Errorf("%v", other)
+		}
+		if out := h.ask("office", form(confidential)); out["token_type"] != "Bearer" {
+			t.Errorf("%v", out)
+		}
+	})
+}
+
+// RFC 7009, 2.1: with a refresh token everything that came of it ends.
+func TestARevokedRefreshTokenEndsItsAccessTokensAndAnAccessTokenItself(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		b, _ := h.lasting()
+		second := open(t, dbtest.Second(t, h.db, dbtest.WithClock(h.clock.Now)), h.clock, h)
+		one := h.first(b, "office")
+		token := one["refresh_token"].(string)
+		if _, status := h.call("/revoke", "office", url.Values{"token": {one["access_token"].(string)}}); status != http.StatusOK {
+			t.Fatal(status)
+		}
+		two := h.again("office", token)
+		if two["error"] != nil {
+			t.Fatalf("an access token that was revoked took the refresh token with it: %v", two)
+		}
+		if out, status := h.call("/revoke", "service", url.Values{"token": {token}}); status != http.StatusBadRequest || out["error"] != "invalid_request" {
+			t.Errorf("another client: %d %v", status, out)
+		}
+		if _, status := h.call("/revoke", "office", url.Values{"token": {token}, "token_type_hint": {"access_token"}}); status != http.StatusOK {
+			t.Fatal(status)
+		}
+		if out := second.again("office", token); out["error"] != "invalid_grant" {
+			t.Errorf("%v", out)
+		}
+		if _, status := second.userinfo(two["access_token"].(string)); status != http.StatusUnauthorized {
+			t.Errorf("userinfo %d", status)
+		}
+		for _, unknown := range []string{token, strings.Repeat("x", 43) + "." + strings.Repeat("y", 43)} {
+			if _, status := h.call("/revoke", "office", url.Values{"token": {unknown}}); status != http.StatusOK {
+				t.Errorf("one that nobody knows: %d", status)
+			}
+		}
+	})
+}
+
+// RFC 7662, 2.2. A protected resource must not take a refresh token for an access token.
+func TestOnlyItsClientIsToldThatARefreshTokenIsGood(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		b, _ := h.lasting()
+		one := h.first(b, "office")
+		v := url.Values{"token": {one["refresh_token"].(string)}, "token_type_hint": {"refresh_token"}}
+		out, _ := h.call("/introspect", "office", v)
+		if out["active"] != true || out["client_id"] != "office" || out["scope"] != offline || out["token_type"] != nil || out["sub"] == nil {
+			t.Errorf("%v", out)
+		}
+		if left := out["exp"].(float64) - float64(h.clock.Now().Unix()); left != h.grants.Settings.RefreshIdle.Seconds() {
+			t.Errorf("%f seconds left", left)
+		}
+		for _, other := range []string{"gateway", "service"} {
+			if out, _ := h.call("/introspect", other, v); out["active"] != false || len(out) != 1 {
+				t.Errorf("%s: %v", other, out)
+			}
+		}
+		h.clock.Advance(h.grants.Settings.RefreshIdle)
+		if out, _ := h.call("/introspect", "office", v); out["active"] != false || len(out) != 1 {
+			t.Errorf("unused for too long: %v", out)
+		}
+	})
+}
+
+func TestWhatIsEndedWhileThePersonIsAwayIsEndedForTheServiceAtOnce(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		b, a := h.lasting()
+		second := open(t, dbtest.Second(t, h.db, dbtest.WithClock(h.clock.Now)), h.clock, h)
+		for name, end := range map[string]func(tx *db.Tx) error{
+			"disconnected": func(tx *db.Tx) error { return h.grants.EndConnection(tx, a, "office") },
+			"signed out":   func(tx *db.Tx) error { return h.grants.EndAccount(tx, a) },
+			"password":     func(tx *db.Tx) error { return h.grants.PasswordChanged(tx, a) },
+		} {
+			one := h.first(b, "office")
+			h.write(end)
+			if out := second.again("office", one["refresh_token"]); out["error"] != "invalid_grant" {
+				t.Errorf("%s: %v", name, out)
+			}
+		}
+		one := h.first(b, "office")
+		h.write(func(tx *db.Tx) error { return h.store.Disable(tx, "office") })
+		check(t, second.registry.Refresh(t.Context()))
+		if out := second.again("office", one["refresh_token"]); out["error"] != "invalid_client" {
+			t.Errorf("disabled: %v", out)
+		}
+		mobile := h.first(b, "mobile")
+		h.write(func(tx *db.Tx) error { // the account alone is closed: no grant was ended
+			_, err := tx.Exec(`UPDATE account SET status = 'closed' WHERE id = $1`, string(a))
+			return err
+		})
+		if out := h.again("mobile", mobile["refresh_token"]); out["error"] != "invalid_grant" || out["access_token"] != nil {
+			t.Errorf("closed: %v", out)
+		}
+	})
+}
+
+// One wins, everybody else is given the same successor, and nobody is refused.
+func TestOfManyRenewalsAtOnceNoneMakesASecondFamily(t *testing.T) {
+	clock := dbtest.NewClock()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d, clock, nil)
+		b, _ := h.lasting()
+		one := h.first(b, "mobile")
+		var mu sync.Mutex
+		var wg sync.WaitGroup
+		seen := map[any]int{}
+		for range 40 {
+			wg.Go(func() {
+				out := h.again("mobile", one["refresh_token"])
+				mu.Lock()
+				defer mu.Unlock()
+				seen[out["refresh_token"]]++
+			})
+		}
+		wg.Wait()
+		if len(seen) != 1 || seen[nil] != 0 {
+			t.Errorf("%v", seen)
+		}
+	}, dbtest.WithClock(clock.Now), dbtest.WithoutRehearsal())
+}
+
+func TestARenewalStaysWithinItsBudgetOfStatements(t *testing.T) {
+	clock, book := dbtest.NewClock(), &ledger{}
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d, clock, nil)
+		b, _ := h.lasting()
+		for _, client := range []string{"mobile", "office"} {
+			one := h.first(b, client)
+			reads, writes := book.of(func() { h.again(client, one["refresh_token"]) })
+			t.Logf("%s: %d reads, %d writes", client, reads, writes)
+			if reads > 1 || writes > 3 {
+				t.Errorf("%s: %d reads and %d writes, at most 1 and 3", client, reads, writes)
+			}
+		}
+	}, dbtest.WithClock(clock.Now), dbtest.WithoutRehearsal(), dbtest.Observe(book.note))
+}
+
+func TestTheDocumentNamesWhatLetsServicesGoOn(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		var doc struct {
+			Scopes []string `json:"scopes_supported"`
+			Grants []string `json:"grant_types_supported"`
+		}
+		check(t, json.Unmarshal([]byte(h.browser().get("/.well-known/openid-configuration").text), &doc))
+		if !slices.Contains(doc.Scopes, "offline_access") || !slices.Contains(doc.Grants, "refresh_token") || !slices.Contains(doc.Grants, "authorization_code") {
+			t.Errorf("%+v", doc)
+		}
+	})
+}

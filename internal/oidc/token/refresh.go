@@ -1,0 +1,102 @@
+package token
+
+import (
+	"encoding/hex"
+	"fmt"
+	"net/http"
+
+	"parvis/internal/db"
+	"parvis/internal/grant"
+	"parvis/internal/jose"
+	"parvis/internal/oidc/protocol"
+	"parvis/internal/relyingparty"
+	"parvis/internal/secret"
+)
+
+// renew is POST /token with a refresh token (RFC 6749, 6; OpenID Connect Core 1.0, 12). A
+// public client gets another one each time; every other client goes on with the one it has
+// (FAPI 2.0 Security Profile, 5.3.2.1).
+func (e *Endpoint) renew(w http.ResponseWriter, r *http.Request, party *relyingparty.RelyingParty, request protocol.TokenRequest, assertion *grant.Assertion, proof *grant.Proof) error {
+	presented, ok := grant.ParseRefresh(request.Refresh)
+	if !ok {
+		return e.Door.Refused(r, party, protocol.RefreshRefused().Because(protocol.RefreshMalformed))
+	}
+	bad, err := e.narrows(r, presented, request)
+	if err != nil {
+		return err
+	}
+	if bad != nil {
+		return e.Door.Refused(r, party, bad)
+	}
+	signer, err := e.Keyring.Signer(jose.Algorithm(party.IDTokenAlg))
+	if err != nil {
+		return fmt.Errorf("token: %w", err)
+	}
+	access, current := secret.NewToken(), presented
+	renewal := grant.Renewal{
+		Refresh: presented, RelyingParty: party.ID, Scopes: request.Scopes,
+		Token: secret.Digest(access), TokenLife: party.AccessTokenTTL, Assertion: assertion, Proof: proof,
+	}
+	if party.Public() {
+		next := presented.Next()
+		current, renewal.Next, renewal.Sealed = next, &next, e.seal(presented, next)
+	}
+	var result grant.Result
+	err = e.DB.WriteStatement(r.Context(), func(tx *db.Tx) (err error) {
+		result, err = e.Grants.Renew(tx, renewal)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("token: %w", err)
+	}
+	switch result.Outcome {
+	case grant.Redeemed:
+	case grant.Repeated:
+		if current, err = e.unseal(presented, result.Sealed); err != nil {
+			return err
+		}
+	default:
+		return e.refusedGrant(r, party, result, protocol.RefreshRefused())
+	}
+	return e.answer(w, r, party, given{result: result, signer: signer, access: access, refresh: current.Text(), proof: proof, again: true})
+}
+
+// narrows refuses what was never granted, before anything is used up. What a refresh token
+// was given for never changes; whether it is good is decided when it is used.
+func (e *Endpoint) narrows(r *http.Request, presented grant.Refresh, request protocol.TokenRequest) (*protocol.Error, error) {
+	if request.Scopes == nil {
+		return nil, nil //nolint:nilnil // all that was granted
+	}
+	var bad *protocol.Error
+	err := e.DB.Read(r.Context(), func(tx *db.Tx) error {
+		found, ok, err := e.Grants.FindFamily(tx, presented)
+		if ok {
+			bad = request.Exceeds(found.Scopes)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("token: %w", err)
+	}
+	return bad, nil
+}
+
+// seal keeps the successor of a refresh token for who asks again with that token.
+func (e *Endpoint) seal(of, successor grant.Refresh) []byte {
+	return e.Door.Keys.Seal("authorization_grant", "refresh_successor", rowOf(of), []byte(successor.Text()))
+}
+
+func (e *Endpoint) unseal(of grant.Refresh, sealed []byte) (grant.Refresh, error) {
+	text, err := e.Door.Keys.Open("authorization_grant", "refresh_successor", rowOf(of), sealed)
+	if err != nil {
+		return grant.Refresh{}, fmt.Errorf("token: successor: %w", err)
+	}
+	out, ok := grant.ParseRefresh(string(text))
+	if !ok {
+		return out, fmt.Errorf("token: successor: what was sealed is no refresh token")
+	}
+	return out, nil
+}
+
+// rowOf stands for a refresh token where its text must not.
+func rowOf(r grant.Refresh) string { return hex.EncodeToString(secret.Digest(r.Text())) }

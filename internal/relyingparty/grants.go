@@ -1,0 +1,45 @@
+package relyingparty
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"parvis/internal/oidc/protocol"
+)
+
+// maxRefreshTTL is the longest a service may go on while a person is away.
+const maxRefreshTTL = 366 * 24 * time.Hour
+
+// Grants reports whether the partner may get tokens by a grant type.
+func (p *RelyingParty) Grants(grantType string) bool { return slices.Contains(p.GrantTypes, grantType) }
+
+// Away is how long the partner may go on while a person is away: its own number, and no
+// longer than an agreement with it lasts; 0: the deployment's.
+func (p *RelyingParty) Away() time.Duration {
+	if p.ConsentPeriod > 0 && (p.RefreshTokenTTL == 0 || p.ConsentPeriod < p.RefreshTokenTTL) {
+		return p.ConsentPeriod
+	}
+	return p.RefreshTokenTTL
+}
+
+// grants checks how a partner gets tokens.
+func (c *check) grants(s Settings) {
+	for _, g := range s.GrantTypes {
+		if !slices.Contains(protocol.GrantTypes, g) {
+			c.add("grant_types", "%q is not known; use %s", g, strings.Join(protocol.GrantTypes, ", "))
+		}
+	}
+	refreshes, offline := slices.Contains(s.GrantTypes, protocol.GrantRefreshToken), slices.Contains(s.Scopes, protocol.ScopeOffline)
+	switch {
+	case refreshes && !offline:
+		c.add("scopes", "grant_types has refresh_token, which services ask for by the scope offline_access; add it")
+	case offline && !refreshes:
+		c.add("grant_types", "the scope offline_access gives refresh tokens; add refresh_token (and authorization_code)")
+	case refreshes && !slices.Contains(s.GrantTypes, protocol.GrantAuthorizationCode):
+		c.add("grant_types", "refresh tokens come with an authorization_code; add it")
+	}
+	if s.RefreshTokenTTL < 0 || s.RefreshTokenTTL > maxRefreshTTL {
+		c.add("refresh_token_ttl", "must be at most 8784h")
+	}
+}
