@@ -105,7 +105,7 @@ func (h *House) journeys(Options) error {
 	}
 	h.Stepup = &stepup.Journey{
 		DB: h.DB, Flows: h.Flows, Accounts: h.Accounts, Methods: h.Methods, Apps: h.Apps, Codes: h.Codes, Phones: h.Phones,
-		BackupCodes: h.BackupCodes, Sessions: h.Sessions, Owners: h.Owners, Registry: h.Registry, Outbox: h.Outbox, Audit: h.Audit,
+		BackupCodes: h.BackupCodes, Sessions: h.Sessions, Owners: h.Owners, Links: h.Links, Registry: h.Registry, Outbox: h.Outbox, Audit: h.Audit,
 		Limiter: h.Limiter, Table: h.Table, Name: h.Config.Deployment.Names, Found: h.Reclaim.Found,
 	}
 	h.Partnering = &partnering.Journey{DB: h.DB, Owners: h.Owners, Passwords: h.Passwords, Upstreams: h.Upstreams, Links: h.Links}

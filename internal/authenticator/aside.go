@@ -7,6 +7,7 @@ import (
 
 	"parvis/internal/db"
 	"parvis/internal/id"
+	"parvis/internal/policy"
 )
 
 // millis is an instant for a nullable column; nil for the zero time.
@@ -97,7 +98,19 @@ func ConfirmPassword(tx *db.Tx, account id.Account, proven time.Time) error {
 	return nil
 }
 
-// Independent reports whether the password of a list proves something else than the mailbox.
-func Independent(list []Authenticator) bool {
-	return slices.ContainsFunc(Of(list, Password), func(p Authenticator) bool { return p.BoundBy != ByMailbox })
+// Independent reports whether the first step of a session proves something else than the
+// mailbox, for an account with these authenticators.
+func Independent(list []Authenticator, facts policy.Facts) bool {
+	if !facts.Partner.At.IsZero() && facts.Partner.ByMailbox == "" {
+		return true
+	}
+	own := slices.ContainsFunc(Of(list, Password), func(p Authenticator) bool { return p.BoundBy != ByMailbox })
+	return own && !facts.Password.IsZero()
+}
+
+// MailboxOnly reports whether nothing was proven in a session but the mailbox: what is
+// bound in it is worth no more.
+func MailboxOnly(list []Authenticator, facts policy.Facts) bool {
+	strong := func(p policy.Proof) bool { return p.Method.Worth() >= policy.AAL2 && !p.Cooling }
+	return !Independent(list, facts) && !slices.ContainsFunc(facts.Others, strong)
 }

@@ -223,7 +223,7 @@ func build(t testing.TB, d *db.DB, clock *dbtest.Clock, p plan) *House {
 	}
 	h.Stepup = &stepup.Journey{
 		DB: d, Flows: h.Flows, Accounts: h.Accounts, Methods: h.Methods, Apps: h.Apps, Codes: h.Codes, Phones: h.Phones,
-		BackupCodes: h.BackupCodes, Sessions: h.Sessions, Owners: h.Owners, Registry: h.Registry, Outbox: outbox, Audit: h.Audit,
+		BackupCodes: h.BackupCodes, Sessions: h.Sessions, Owners: h.Owners, Links: h.Links, Registry: h.Registry, Outbox: outbox, Audit: h.Audit,
 		Limiter: limiter, Table: h.Table, Name: i18n.Text{"en": "Parvis", "fr": "Parvis"}, Found: h.Reclaim.Found,
 	}
 	h.Partnering = &partnering.Journey{DB: d, Owners: h.Owners, Passwords: passwords, Upstreams: h.Upstreams, Links: h.Links}

@@ -28,6 +28,9 @@ type Partner struct {
 	// Untimed says that the partner did not tell when: the sign-in may be of any age,
 	// and is never young.
 	Untimed bool `json:"untimed,omitempty"`
+	// ByMailbox names the link through which the partner opened the session when that was
+	// made by somebody who had proven nothing but the mailbox; "" else.
+	ByMailbox string `json:"by_mailbox,omitempty"`
 }
 
 // First is when the first step was proven; zero: it was not.

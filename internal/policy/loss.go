@@ -34,8 +34,9 @@ func (o Owned) Strong() bool {
 // has lost every method that counts for more.
 type Loss struct {
 	// Independent says that the first step proves something else than the mailbox: a
-	// sign-in partner, or a password that was not chosen with a mailed link, or that was
-	// proven together with a method of AAL2 or more since.
+	// sign-in partner that was not linked, or a password that was not chosen, by somebody
+	// who had proven nothing but the mailbox, or that was proven together with a method of
+	// AAL2 or more since.
 	Independent bool
 	// Objected says that the owner stopped or undid such a recovery lately.
 	Objected bool
@@ -91,7 +92,7 @@ func lossTable() string {
 	}{
 		{"a password, or a sign-in partner", "no", Loss{Independent: true}},
 		{"a password, or a sign-in partner", "yes", Loss{Independent: true, Objected: true}},
-		{"a password that was chosen with a mailed link, and not used with such a method since", "", Loss{}},
+		{"a password that was chosen with a mailed link, or a sign-in partner that was linked by somebody who had proven nothing but the mailbox, and not used with such a method since", "", Loss{}},
 	} {
 		fmt.Fprintf(&b, "| %s | %s |", row.first, row.objected)
 		for _, name := range presets() {

@@ -86,8 +86,17 @@ func (j *Journey) Password(ctx context.Context, v flow.Visitor, form PasswordFor
 		if err != nil {
 			return err
 		}
+		list, err := authenticator.List(tx, who.ID)
+		if err != nil {
+			return err
+		}
 		if err := j.Passwords.Set(tx, who.ID, bound, verifier); err != nil {
 			return err
+		}
+		if authenticator.MailboxOnly(list, who.Session.Facts) { // they chose the older one with a mailed link
+			if err := authenticator.SetByMailbox(tx, who.ID); err != nil {
+				return err
+			}
 		}
 		return j.changed(tx, v, who, form, !was.has)
 	})

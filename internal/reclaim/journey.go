@@ -108,8 +108,7 @@ func (j *Journey) wait(tx *db.Tx, s scene) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	partner := s.live.Facts.Partner.At
-	independent := !partner.IsZero() || authenticator.Independent(s.list)
+	independent := authenticator.Independent(s.list, s.live.Facts)
 	return j.Table.RecoverAfter(policy.Loss{Independent: independent, Objected: objected}), nil
 }
 

@@ -369,7 +369,11 @@ func (j *Journey) partnerCame(ctx context.Context, v flow.Visitor, t taken, prov
 		if err := j.Links.Used(tx, link.ID); err != nil {
 			return err
 		}
-		if o.given, err = j.openSession(tx, v, f, o, a, p.Facts(f)); err != nil {
+		facts := p.Facts(f)
+		if link.ByMailbox {
+			facts.Partner.ByMailbox = string(link.ID)
+		}
+		if o.given, err = j.openSession(tx, v, f, o, a, facts); err != nil {
 			return err
 		}
 		opened = true

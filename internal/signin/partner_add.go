@@ -175,7 +175,7 @@ func (j *Journey) PartnerAddLink(ctx context.Context, v flow.Visitor, fid id.Flo
 			return nil
 		}
 		s.flow.State.Progress.Added = true
-		if err := j.Links.By(s.event(v)).Link(tx, made, s.live.Account, p.Issuer, p.Subject); err != nil {
+		if err := j.link(tx, v, *s, made, p.Issuer, p.Subject); err != nil {
 			return err
 		}
 		return j.mail(tx, s.live.Account, notice.PartnerLinked{Partner: name, Asked: notice.AskedBy(v.UserAgent, tx.Now())})

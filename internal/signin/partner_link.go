@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"parvis/internal/audit"
+	"parvis/internal/authenticator"
 	"parvis/internal/db"
 	"parvis/internal/flow"
 	"parvis/internal/i18n"
@@ -99,6 +100,19 @@ func (j *Journey) linkAgain(ctx context.Context, v flow.Visitor, fid id.Flow, at
 	return nil
 }
 
+// link ties a subject to the account of who is signed in, and notes what it rests on: they
+// may have proven nothing but the mailbox.
+func (j *Journey) link(tx *db.Tx, v flow.Visitor, s scene, made upstream.LinkID, issuer, subject string) error {
+	if err := j.Links.By(s.event(v)).Link(tx, made, s.live.Account, issuer, subject); err != nil {
+		return err
+	}
+	list, err := authenticator.List(tx, s.live.Account)
+	if err != nil || !authenticator.MailboxOnly(list, s.live.Facts) {
+		return err
+	}
+	return j.Links.SetByMailbox(tx, made)
+}
+
 // linkCame links the partner to the account of who is signed in, when they have shown
 // that they are the customer who began there. Fault Conflict when they are signed in no
 // longer, or not with the proofs that it takes, or the journey has moved on.
@@ -131,7 +145,7 @@ func (j *Journey) linkCame(ctx context.Context, v flow.Visitor, t taken, came up
 			}
 			return j.save(tx, s.flow, before)
 		}
-		if err := j.Links.By(s.event(v)).Link(tx, made, s.live.Account, came.Issuer, came.Subject); err != nil {
+		if err := j.link(tx, v, s, made, came.Issuer, came.Subject); err != nil {
 			return err
 		}
 		if err := j.Links.Used(tx, made); err != nil { // they signed in with it just now

@@ -24,6 +24,7 @@ import (
 	"parvis/internal/ratelimit"
 	"parvis/internal/relyingparty"
 	"parvis/internal/session"
+	"parvis/internal/upstream"
 )
 
 // Journey proves second steps and sets methods up. All fields are needed. Safe for
@@ -39,6 +40,7 @@ type Journey struct {
 	BackupCodes backupcode.Codes
 	Sessions    session.Sessions
 	Owners      owner.Owners
+	Links       upstream.Links
 	Registry    *relyingparty.Registry
 	Outbox      *notify.Outbox
 	Audit       *audit.Log

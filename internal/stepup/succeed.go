@@ -17,6 +17,7 @@ import (
 	"parvis/internal/notify/notice"
 	"parvis/internal/policy"
 	"parvis/internal/session"
+	"parvis/internal/upstream"
 )
 
 // succeed accepts a compared code and makes it a fact of the session, unless
@@ -115,6 +116,11 @@ func (j *Journey) proven(tx *db.Tx, g guess, s scene, service notice.Service) er
 		}
 		if err := authenticator.ConfirmPassword(tx, s.owner(), s.live.Facts.Password); err != nil {
 			return err
+		}
+		if link := s.live.Facts.Partner.ByMailbox; link != "" {
+			if err := j.Links.Confirm(tx, s.owner(), upstream.LinkID(link)); err != nil {
+				return err
+			}
 		}
 	}
 	e := s.flow.Event(audit.MethodUsed, g.visitor, s.owner(), "")

@@ -52,6 +52,10 @@ type Link struct {
 	Subject string
 	Since   time.Time
 	UsedAt  time.Time // zero: never since it was made
+
+	// ByMailbox says that whoever made the link had proven nothing but the mailbox: until
+	// Confirm it proves no more than the mailbox does.
+	ByMailbox bool
 }
 
 // LogValue keeps the subject out of the log.
@@ -120,14 +124,19 @@ func (l Links) Free(tx *db.Tx, account id.Account, issuer, subject string) error
 	return nil
 }
 
-const linkColumns = `id, account_id, issuer, subject, linked_at, used_at`
+const linkColumns = `id, account_id, issuer, subject, linked_at, used_at, bound_by`
+
+// byMailbox is bound_by of a link that was made on the strength of the mailbox.
+const byMailbox = "mailbox"
 
 func (l Links) scan(r interface{ Scan(dest ...any) error }) (Link, error) {
 	var out Link
 	var sealed []byte
-	if err := r.Scan(&out.ID, &out.Account, &out.Issuer, &sealed, db.ScanTime(&out.Since), db.NullTime(&out.UsedAt)); err != nil {
+	var by string
+	if err := r.Scan(&out.ID, &out.Account, &out.Issuer, &sealed, db.ScanTime(&out.Since), db.NullTime(&out.UsedAt), &by); err != nil {
 		return Link{}, err
 	}
+	out.ByMailbox = by == byMailbox
 	plain, err := l.Keys.Open("upstream_link", "subject", string(out.ID), sealed)
 	if err != nil {
 		return Link{}, fmt.Errorf("upstream: open subject: %w", err)
@@ -179,6 +188,24 @@ func (l Links) Used(tx *db.Tx, link LinkID) error {
 		db.Millis(now), link, db.Millis(now.Add(-time.Minute)))
 	if err != nil {
 		return fmt.Errorf("upstream: note use: %w", err)
+	}
+	return nil
+}
+
+// SetByMailbox notes that a link was made just now by somebody who had proven nothing but
+// the mailbox: Link.ByMailbox.
+func (l Links) SetByMailbox(tx *db.Tx, link LinkID) error {
+	if err := tx.ExecOne(`UPDATE upstream_link SET bound_by = $1 WHERE id = $2`, byMailbox, link); err != nil {
+		return fmt.Errorf("upstream: note how a link was made: %w", err)
+	}
+	return nil
+}
+
+// Confirm notes that a method of AAL2 or more was proven in a session that a link opened:
+// from then on it proves something else than the mailbox, however it was made.
+func (l Links) Confirm(tx *db.Tx, account id.Account, link LinkID) error {
+	if _, err := tx.Exec(`UPDATE upstream_link SET bound_by = '' WHERE id = $1 AND account_id = $2`, link, account); err != nil {
+		return fmt.Errorf("upstream: confirm a link: %w", err)
 	}
 	return nil
 }
