@@ -39,6 +39,23 @@ func (c *check) grants(s Settings) {
 	case refreshes && !slices.Contains(s.GrantTypes, protocol.GrantAuthorizationCode):
 		c.add("grant_types", "refresh tokens come with an authorization_code; add it")
 	}
+	if slices.Contains(s.GrantTypes, protocol.GrantClientCredentials) && s.Auth == string(AuthNone) {
+		c.add("grant_types", "a public client (auth: none) cannot use client_credentials; give it a secret or keys")
+	}
+	if len(s.OwnScopes) > 0 && !slices.Contains(s.GrantTypes, protocol.GrantClientCredentials) {
+		c.add("own_scopes", "are asked for by client_credentials; add it to grant_types")
+	}
+	if len(s.OwnScopes) > 100 {
+		c.add("own_scopes", "name at most 100")
+	}
+	for _, scope := range s.OwnScopes {
+		switch {
+		case slices.Contains(protocol.Scopes, scope):
+			c.add("own_scopes", "%q is about people, and nobody is there", scope)
+		case !protocol.IsScope(scope):
+			c.add("own_scopes", "%q: use 1 to 128 visible ASCII characters other than quotes and backslashes", scope)
+		}
+	}
 	if s.RefreshTokenTTL < 0 || s.RefreshTokenTTL > maxRefreshTTL {
 		c.add("refresh_token_ttl", "must be at most 8784h")
 	}

@@ -100,6 +100,7 @@ type RelyingParty struct {
 	ConsentPeriod    time.Duration        // 0: the deployment's
 	AccessTokenTTL   time.Duration        // 0: the deployment's
 	GrantTypes       []string             // by which it may get tokens; ask with Grants
+	OwnScopes        []string             // that it may ask for by client_credentials
 	RefreshTokenTTL  time.Duration        // 0: the deployment's
 
 	Support  Support

@@ -90,8 +90,10 @@ type Settings struct {
 	Subject string `yaml:"subject,omitempty" json:"subject,omitempty"`
 	// Sector is shared by services that may know a person by the same subject; without one, the service's id.
 	Sector string `yaml:"sector,omitempty" json:"sector,omitempty"`
-	// GrantTypes are how the service may get tokens: authorization_code (the default) and refresh_token, which also needs the scope offline_access.
+	// GrantTypes are how the service may get tokens: authorization_code (the default), refresh_token, which also needs the scope offline_access, and client_credentials for itself, without a person.
 	GrantTypes []string `yaml:"grant_types,omitempty" json:"grant_types,omitempty"`
+	// OwnScopes are what the service may ask for by client_credentials: names that the protected resources know.
+	OwnScopes []string `yaml:"own_scopes,omitempty" json:"own_scopes,omitempty"`
 	// RefreshTokenTTL is how long the service may go on while a person is away; 0: the deployment's.
 	RefreshTokenTTL time.Duration `yaml:"refresh_token_ttl,omitempty" json:"refresh_token_ttl,omitempty"`
 	// Scopes the service may ask for; openid is always among them.
@@ -148,7 +150,7 @@ func (s Settings) Build() (*RelyingParty, []string) {
 		Introspects: s.Introspect, RequireDPoP: s.RequireDPoP, RequirePushed: s.RequirePushed, RequireObject: s.RequireObject, RequestObjectAlg: jose.Algorithm(s.RequestObjectAlg), AnswerAlg: jose.Algorithm(s.AnswerAlg),
 		IDTokenClaims: s.IDTokenClaims, Sector: s.sector(), Scopes: slices.Clone(s.Scopes), Purposes: s.Purposes,
 		Doors: s.Doors.policy(), PreferDoor: s.Doors.Prefer, ACR: slices.Clone(s.ACR), MaxAge: s.MaxAge, ConsentPeriod: s.ConsentPeriod,
-		GrantTypes: slices.Clone(s.GrantTypes), RefreshTokenTTL: s.RefreshTokenTTL,
+		GrantTypes: slices.Clone(s.GrantTypes), OwnScopes: slices.Clone(s.OwnScopes), RefreshTokenTTL: s.RefreshTokenTTL,
 		AccessTokenTTL: s.AccessTokenTTL, Support: s.Support, Listed: s.Listed, Disabled: s.Disabled,
 	}
 	if len(c.problems) > 0 {
@@ -256,7 +258,7 @@ func hasControl(s string) bool {
 
 func (c *check) addresses(s Settings) {
 	native := s.Type == "native"
-	if len(s.RedirectURIs) == 0 {
+	if len(s.RedirectURIs) == 0 && slices.Contains(s.GrantTypes, protocol.GrantAuthorizationCode) {
 		c.add("redirect_uris", "name at least one address")
 	}
 	if len(s.RedirectURIs) > 50 || len(s.PostLogoutRedirectURIs) > 50 {

@@ -26,6 +26,8 @@ type way struct {
 func (e *Endpoint) unwrap(ctx context.Context, party *relyingparty.RelyingParty, sent protocol.Params) (protocol.Params, way, *protocol.Error, error) {
 	uri, object := sent.Get("request_uri"), sent.Get("request")
 	switch {
+	case !party.Grants(protocol.GrantAuthorizationCode): // RFC 6749, 4.1.2.1
+		return sent, way{}, &protocol.Error{Code: protocol.UnauthorizedClient, Description: "the client is not registered for authorization_code"}, nil
 	case (uri != "" || object != "") && sent.Repeated():
 		return sent, way{}, &protocol.Error{Code: protocol.InvalidRequest, Description: "a parameter was sent twice"}, nil
 	case uri != "" && object != "": // RFC 9101, 5

@@ -22,11 +22,14 @@ type Introspection struct {
 // Claims are the members of the answer.
 func (i Introspection) Claims() map[string]any {
 	out := map[string]any{
-		"active": true, "iss": i.Issuer, "sub": i.Subject, "client_id": i.ClientID, "scope": i.Scope, "token_type": "Bearer",
+		"active": true, "iss": i.Issuer, "client_id": i.ClientID, "scope": i.Scope, "token_type": "Bearer",
 		"iat": i.Given.Unix(), "exp": i.Expires.Unix(),
 	}
 	if i.Thumbprint != "" {
 		out["token_type"], out["cnf"] = SchemeDPoP, map[string]any{"jkt": i.Thumbprint}
+	}
+	if i.Subject != "" { // else it is the service's own, and of no person
+		out["sub"] = i.Subject
 	}
 	if i.Refresh {
 		delete(out, "token_type")

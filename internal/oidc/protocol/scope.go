@@ -80,3 +80,16 @@ func Remaining(claims, all, left []string) []string {
 	}
 	return out
 }
+
+// IsScope reports whether a text can be the name of a scope (RFC 6749, 3.3).
+func IsScope(s string) bool {
+	if s == "" || len(s) > 128 {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
+}

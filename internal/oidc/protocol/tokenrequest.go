@@ -8,14 +8,15 @@ import (
 	"unicode/utf8"
 )
 
-// The grant types (RFC 6749, 4.1 and 6).
+// The grant types (RFC 6749, 4.1, 4.4 and 6).
 const (
 	GrantAuthorizationCode = "authorization_code"
 	GrantRefreshToken      = "refresh_token"
+	GrantClientCredentials = "client_credentials"
 )
 
 // GrantTypes are all there are; a partner's settings choose from them.
-var GrantTypes = []string{GrantAuthorizationCode, GrantRefreshToken}
+var GrantTypes = []string{GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials}
 
 // AssertionType is the one type of client assertion (RFC 7523, 2.2).
 const AssertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -38,7 +39,7 @@ type Credentials struct {
 	Assertion string
 }
 
-// TokenRequest is a request for tokens (RFC 6749, 4.1.3 and 6).
+// TokenRequest is a request for tokens (RFC 6749, 4.1.3, 4.4.2 and 6).
 type TokenRequest struct {
 	GrantType   string
 	Refresh     string   // the refresh token
@@ -152,6 +153,8 @@ func ReadTokenRequest(p Params) (TokenRequest, *Error) {
 		return r.withCode(p)
 	case GrantRefreshToken:
 		return r.withRefresh(p)
+	case GrantClientCredentials:
+		return r.withScope(p)
 	default:
 		return r, direct(UnsupportedGrantType, "grant_type is none of those in grant_types_supported")
 	}
@@ -172,13 +175,18 @@ func (r TokenRequest) withCode(p Params) (TokenRequest, *Error) {
 
 func (r TokenRequest) withRefresh(p Params) (TokenRequest, *Error) {
 	r.Refresh = p.Get("refresh_token")
-	scope := p.Get("scope")
 	switch {
 	case r.Refresh == "":
 		return r, direct(InvalidRequest, "refresh_token is missing")
 	case len(r.Refresh) > 512:
 		return r, RefreshRefused().Because(RefreshMalformed)
-	case len(scope) > 2048:
+	}
+	return r.withScope(p)
+}
+
+func (r TokenRequest) withScope(p Params) (TokenRequest, *Error) {
+	scope := p.Get("scope")
+	if len(scope) > 2048 {
 		return r, direct(InvalidScope, "scope is too long")
 	}
 	r.Scopes = splitList(scope)

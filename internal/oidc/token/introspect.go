@@ -62,7 +62,9 @@ func (e *Endpoint) worth(r *http.Request, party *relyingparty.RelyingParty, pres
 		if err != nil || !alive {
 			return err
 		}
-		_, alive, err = e.person(tx, found.Grant, nil)
+		if found.Grant.Account != "" { // else it is the service's own
+			_, alive, err = e.person(tx, found.Grant, nil)
+		}
 		return err
 	})
 	if err != nil {

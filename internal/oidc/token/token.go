@@ -136,6 +136,8 @@ func (e *Endpoint) token(w http.ResponseWriter, r *http.Request) error {
 		return e.Door.Refused(r, party, protocol.NotRegistered())
 	case request.GrantType == protocol.GrantRefreshToken:
 		return e.renew(w, r, party, request, assertion, proof)
+	case request.GrantType == protocol.GrantClientCredentials:
+		return e.own(w, r, party, request, assertion, proof)
 	default:
 		return e.redeem(w, r, party, request, assertion, proof)
 	}
@@ -198,8 +200,11 @@ type given struct {
 // answer tells the service what it is given (RFC 6749, 5.1).
 func (e *Endpoint) answer(w http.ResponseWriter, r *http.Request, party *relyingparty.RelyingParty, g given) error {
 	body := map[string]any{
-		"access_token": g.access, "token_type": protocol.SchemeBearer, "scope": scopeText(g.result.Grant.Scopes),
+		"access_token": g.access, "token_type": protocol.SchemeBearer,
 		"expires_in": max(int64(g.result.Expires.Sub(e.Now())/time.Second), 1),
+	}
+	if len(g.result.Grant.Scopes) > 0 {
+		body["scope"] = scopeText(g.result.Grant.Scopes)
 	}
 	if g.proof != nil {
 		body["token_type"] = protocol.SchemeDPoP

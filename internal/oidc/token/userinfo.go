@@ -47,6 +47,7 @@ func (e *Endpoint) known(w http.ResponseWriter, r *http.Request) (token grant.To
 		return token, nil, bad
 	}
 	var cause protocol.Cause
+	var narrow bool
 	err = e.DB.Read(r.Context(), func(tx *db.Tx) error {
 		claims = nil
 		found, ok, err := e.Grants.FindToken(tx, presented.Token)
@@ -58,6 +59,10 @@ func (e *Endpoint) known(w http.ResponseWriter, r *http.Request) (token grant.To
 			why, party, err := e.Grants.WhyNot(tx, presented.Token)
 			cause, token.Grant.RelyingParty = protocol.Cause(why), party
 			return err
+		}
+		if narrow = !slices.Contains(token.Scopes, protocol.ScopeOpenID); narrow {
+			claims = map[string]any{}
+			return nil
 		}
 		left := protocol.Remaining(token.Grant.UserInfoClaims, token.Grant.Scopes, token.Scopes)
 		person, alive, err := e.person(tx, token.Grant, left)
@@ -85,7 +90,7 @@ func (e *Endpoint) known(w http.ResponseWriter, r *http.Request) (token grant.To
 		return token, nil, fmt.Errorf("userinfo: %w", err)
 	case party.Disabled:
 		return token, nil, presented.Refused().Because(protocol.ClientDisabled)
-	case !slices.Contains(token.Scopes, protocol.ScopeOpenID): // OpenID Connect Core 1.0, 5.3
+	case narrow: // OpenID Connect Core 1.0, 5.3
 		return token, nil, presented.TooNarrow()
 	}
 	return token, claims, nil

@@ -1,0 +1,63 @@
+package relyingparty
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"parvis/internal/i18n"
+)
+
+func lasting(change func(*Settings)) Settings {
+	s := Settings{
+		ID: "s", Name: i18n.Text{"en": "Service"}, Department: i18n.Text{"en": "Department"}, RedirectURIs: []string{"https://service.example/cb"},
+		GrantTypes: []string{"authorization_code", "refresh_token"}, Scopes: []string{"openid", "offline_access"},
+	}
+	change(&s)
+	return s
+}
+
+func TestHowAServiceGetsTokensIsCheckedBeforeItIsRegistered(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*Settings)
+		key    string // of the problem; "" for none
+	}{
+		"as it should be":              {func(*Settings) {}, ""},
+		"refresh without offline":      {func(s *Settings) { s.Scopes = nil }, "scopes"},
+		"offline without refresh":      {func(s *Settings) { s.GrantTypes = nil }, "grant_types"},
+		"refresh without a code":       {func(s *Settings) { s.GrantTypes = []string{"refresh_token"} }, "grant_types"},
+		"a grant that does not exist":  {func(s *Settings) { s.GrantTypes = append(s.GrantTypes, "password") }, "grant_types"},
+		"away for too long":            {func(s *Settings) { s.RefreshTokenTTL = 367 * 24 * time.Hour }, "refresh_token_ttl"},
+		"own scopes without the grant": {func(s *Settings) { s.OwnScopes = []string{"a"} }, "own_scopes"},
+		"a public client for itself": {func(s *Settings) {
+			s.Auth, s.GrantTypes = "none", append(s.GrantTypes, "client_credentials")
+		}, "grant_types"},
+		"for itself alone, without an address": {func(s *Settings) {
+			s.GrantTypes, s.Scopes, s.RedirectURIs, s.OwnScopes = []string{"client_credentials"}, nil, nil, []string{"permits.read"}
+		}, ""},
+		"an own scope about people": {func(s *Settings) {
+			s.GrantTypes, s.OwnScopes = append(s.GrantTypes, "client_credentials"), []string{"email"}
+		}, "own_scopes"},
+		"an own scope that is no name": {func(s *Settings) {
+			s.GrantTypes, s.OwnScopes = append(s.GrantTypes, "client_credentials"), []string{"a b"}
+		}, "own_scopes"},
+		"a code without an address": {func(s *Settings) { s.RedirectURIs = nil }, "redirect_uris"},
+	} {
+		problems := lasting(c.change).Problems()
+		if c.key == "" && len(problems) > 0 || c.key != "" && !slices.ContainsFunc(problems, func(p string) bool { return strings.Contains(p, "."+c.key+":") }) {
+			t.Errorf("%s: %q, want a problem with %q", name, problems, c.key)
+		}
+	}
+}
+
+func TestAServiceGoesOnNoLongerThanAnAgreementLasts(t *testing.T) {
+	for _, c := range []struct{ own, consent, want time.Duration }{
+		{0, 0, 0}, {time.Hour, 0, time.Hour}, {0, time.Hour, time.Hour}, {2 * time.Hour, time.Hour, time.Hour}, {time.Hour, 2 * time.Hour, time.Hour},
+	} {
+		p := &RelyingParty{RefreshTokenTTL: c.own, ConsentPeriod: c.consent}
+		if got := p.Away(); got != c.want {
+			t.Errorf("%+v: %s", c, got)
+		}
+	}
+}
