@@ -87,13 +87,13 @@ func (u *UI) securedByMail(w http.ResponseWriter, r *http.Request) error {
 
 // securePage is the data of pages/secure.html.
 type securePage struct {
-	Begun    bool // every other device was signed out in the last day
-	Removed  bool // something has just been removed
-	Address  string
-	Lately   time.Duration
-	Methods  []secureRow
-	Partners []secureRow
-	Services []secureRow
+	Begun     bool // every other device was signed out in the last day
+	Removed   bool // something has just been removed
+	Lately    time.Duration
+	Addresses []secureRow
+	Methods   []secureRow
+	Partners  []secureRow
+	Services  []secureRow
 }
 
 // secureRow is something that somebody may have added.
@@ -102,6 +102,9 @@ type secureRow struct {
 	What  string // what the button of the row sends
 	Added time.Time
 	New   bool
+	Main  bool // of an address: the main one
+
+	Disconnects bool // of a service: nothing of it is removed
 }
 
 func (u *UI) secureRow(name, kind, which string, added time.Time) secureRow {
@@ -114,10 +117,19 @@ func (u *UI) askSecure(c *call) error {
 	if err != nil {
 		return u.refused(c, err, securePath)
 	}
-	data := securePage{Begun: len(done) > 0, Removed: c.r.URL.Query().Has("removed"), Address: c.visit.Address, Lately: lately}
+	data := securePage{Begun: len(done) > 0, Removed: c.r.URL.Query().Has("removed"), Lately: lately}
 	overview, err := u.Stepup.Overview(c.r.Context(), c.visit.Visitor)
 	if err != nil {
 		return u.refused(c, err, securePath)
+	}
+	addresses, err := u.Profile.Addresses(c.r.Context(), c.visit.Visitor)
+	if err != nil {
+		return u.refused(c, err, securePath)
+	}
+	for _, e := range addresses.Emails {
+		row := u.secureRow(e.Address.Written, "address", string(e.ID), e.AddedAt)
+		row.Main = e.Main
+		data.Addresses = append(data.Addresses, row)
 	}
 	tr := u.Site.Tr(c.r)
 	for _, e := range overview.Entries {
@@ -145,7 +157,9 @@ func (u *UI) askSecure(c *call) error {
 		if err != nil {
 			return err
 		}
-		data.Services = append(data.Services, u.secureRow(row.Name, "service", string(s.RelyingParty), s.Since))
+		added := u.secureRow(row.Name, "service", string(s.RelyingParty), s.Since)
+		added.Disconnects = true
+		data.Services = append(data.Services, added)
 	}
 	return u.renderSettings(c, http.StatusOK, kit.View{Page: "secure", Title: tr.T("secure.title"), Data: data})
 }

@@ -91,7 +91,11 @@ func TestTheOwnerIsLedThroughSecuringTheAccount(t *testing.T) {
 		stranger.Open("/services").Must("session-ended", http.StatusOK)
 		o.Open("/services").Must("connected-services", http.StatusOK)
 
-		o.Open("/settings/secure")
+		page = o.Open("/settings/secure").Must("secure", http.StatusOK)
+		page.MustSay(email, o.say("Main address", "Adresse principale"), o.say("Disconnect", "Déconnecter"))
+		if page.Href("emails-link") != "/settings/emails" {
+			t.Error("the page does not lead to the addresses")
+		}
 		o.Follow("remove-method:"+string(app)).Must("secure", http.StatusOK).MustNotSay("Pixel")
 		o.Follow("remove-service:student-aid").Must("secure", http.StatusOK).MustNotSay(o.say("Student aid", "Aide financière aux études"))
 		o.Submit("secure-finish").Must("secured", http.StatusOK).MustSay(
