@@ -266,6 +266,32 @@ func (s Accounts) ChangeBy(tx *db.Tx, token string) (AddressChange, bool, error)
 	return c, true, nil
 }
 
+// Left are the addresses of an account that were removed, or made a lesser one, since an
+// instant, as far as they can still take that back: who holds one of them had the account.
+func (s Accounts) Left(tx *db.Tx, account id.Account, since time.Time) ([]Addr, error) {
+	type stored struct {
+		row    id.AddressChange
+		sealed []byte
+	}
+	rows, err := tx.Query(`SELECT id, address FROM address_change
+		WHERE account_id = $1 AND made_at >= $2 AND address IS NOT NULL AND ended_at IS NULL ORDER BY made_at, id`, account, db.Millis(since))
+	found, err := db.Collect(rows, err, func(r *db.Rows) (c stored, err error) { return c, r.Scan(&c.row, &c.sealed) })
+	if err != nil {
+		return nil, wrap("list addresses that left", err)
+	}
+	out := make([]Addr, len(found))
+	for i, c := range found {
+		plain, err := s.Keys.Open("address_change", "address", string(c.row), c.sealed)
+		if err != nil {
+			return nil, wrap("open address that left", err)
+		}
+		if out[i], err = ParseAddress(string(plain)); err != nil {
+			return nil, fmt.Errorf("account: address that left: %w", err)
+		}
+	}
+	return out, nil
+}
+
 // Changing reports whether a change to an address of an account can still be taken back: the
 // addresses that are there now may be those of somebody else.
 func (s Accounts) Changing(tx *db.Tx, account id.Account) (bool, error) {

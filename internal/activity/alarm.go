@@ -14,6 +14,7 @@ import (
 	"parvis/internal/flow"
 	"parvis/internal/id"
 	"parvis/internal/job"
+	"parvis/internal/notify"
 	"parvis/internal/notify/notice"
 	"parvis/internal/owner"
 	"parvis/internal/ratelimit"
@@ -89,9 +90,51 @@ func (j *Journey) tellNew(tx *db.Tx, services map[id.RelyingParty]notice.Service
 		asked := notice.Asked{At: n.At, Device: notice.Device{Browser: n.Browser, System: n.System}}
 		all = append(all, notice.SignIn{Service: services[n.Service], Asked: asked})
 	}
-	return j.Owners.Tell(tx, owner.Owner{ID: a, Locale: who.Locale}, notice.NewSignIn{
+	to, err := j.toldOf(tx, a, notes[0].At)
+	if err != nil {
+		return err
+	}
+	data := notice.NewSignIn{
 		Service: all[0].Service, Asked: all[0].Asked, Others: all[1:], Token: token, Valid: j.Owners.Sessions.Settings.NewDeviceLink, Sent: tx.Now(),
-	})
+	}
+	for _, addr := range to {
+		if err := j.Owners.Outbox.Queue(tx, notify.Message{To: addr.Written, Locale: who.Locale, Account: a, Data: data}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// toldOf are the addresses that are told of a sign-in: the main one. Where another one was
+// made the main one, or one was removed, since then, whoever signed in may have done it:
+// then all that the account has, and those that left.
+func (j *Journey) toldOf(tx *db.Tx, a id.Account, since time.Time) ([]account.Addr, error) {
+	main, err := j.Owners.Accounts.Mailbox(tx, a)
+	if err != nil {
+		return nil, err
+	}
+	to := []account.Addr{main}
+	changes, err := j.Owners.Audit.Before(tx, a, []audit.Name{audit.AddressMain, audit.AddressRemoved}, "", 1)
+	if err != nil || len(changes) == 0 || changes[0].At.Before(since) {
+		return to, err
+	}
+	all, err := j.Owners.Accounts.Addresses(tx, a)
+	if err != nil {
+		return nil, err
+	}
+	left, err := j.Owners.Accounts.Left(tx, a, since)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range all {
+		left = append(left, e.Address)
+	}
+	for _, addr := range left {
+		if !slices.ContainsFunc(to, func(b account.Addr) bool { return b.Key == addr.Key }) {
+			to = append(to, addr)
+		}
+	}
+	return to, nil
 }
 
 // Standing says what an alarm's link is worth.

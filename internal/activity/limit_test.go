@@ -4,8 +4,10 @@ import (
 	"testing"
 	"time"
 
+	accounts "parvis/internal/account"
 	"parvis/internal/audit"
 	"parvis/internal/db"
+	"parvis/internal/id"
 	"parvis/internal/journeytest"
 	"parvis/internal/notify/notice"
 	"parvis/internal/owner"
@@ -105,4 +107,93 @@ func TestAMailThatIsRolledBackUsesUpNoLimit(t *testing.T) {
 			t.Errorf("%d mails", n)
 		}
 	}, journeytest.WithLimits(limits))
+}
+
+// Whoever signs in with the password and the mailbox open may be no owner.
+func TestWhoSignedInCannotDivertTheMessageAboutIt(t *testing.T) {
+	const evil = "evil@example.org"
+	for _, removed := range []bool{false, true} {
+		t.Run(map[bool]string{false: "demoted", true: "removed"}[removed], func(t *testing.T) {
+			each(t, func(t *testing.T, h house) {
+				h.Active(sam)
+				account := h.Active(kim).Live().Account
+				stranger := h.elsewhere(kim, phoneAgent)
+				h.Clock.Advance(time.Minute)
+				row, change := id.New[id.Address](), accounts.NewChange()
+				addr, err := accounts.ParseAddress(evil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				who := owner.Owner{ID: account, Locale: "en", Session: stranger.Live()}
+				err = h.DB.Write(t.Context(), func(tx *db.Tx) error {
+					main, _, err := h.Accounts.Main(tx, account)
+					if err != nil {
+						return err
+					}
+					if _, _, err := h.Accounts.Add(tx, account, row, addr); err != nil {
+						return err
+					}
+					if _, err := h.Accounts.MakeMain(tx, account, row); err != nil {
+						return err
+					}
+					if err := h.Audit.Record(tx, owner.Event(audit.AddressMain, stranger.Visitor, who)); err != nil {
+						return err
+					}
+					if err := h.Accounts.Note(tx, change, accounts.Demoted, main); err != nil || !removed {
+						return err
+					}
+					_, err = h.Accounts.TakeAway(tx, main)
+					return err
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				h.Clock.Advance(5 * time.Minute)
+				if n := len(h.told(kim)); n != 1 {
+					t.Errorf("removed %v: the address as of the sign-in is told %d times", removed, n)
+				}
+				if n := h.Told(evil, notice.KindNewSignIn); n != 1 {
+					t.Errorf("removed %v: the main address is told %d times", removed, n)
+				}
+				if n := h.Told(sam, notice.KindNewSignIn); n != 0 {
+					t.Errorf("somebody else is told %d times", n)
+				}
+			})
+		})
+	}
+}
+
+func TestAnAddressThatLeftIsListedForItsTime(t *testing.T) {
+	each(t, func(t *testing.T, h house) {
+		a := h.Active(sam).Live().Account
+		change := accounts.NewChange()
+		left := func(since time.Time) (out []accounts.Addr) {
+			t.Helper()
+			err := h.DB.Read(t.Context(), func(tx *db.Tx) (err error) {
+				out, err = h.Accounts.Left(tx, a, since)
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return out
+		}
+		at := h.Clock.Now()
+		err := h.DB.Write(t.Context(), func(tx *db.Tx) error {
+			main, _, err := h.Accounts.Main(tx, a)
+			if err != nil {
+				return err
+			}
+			return h.Accounts.Note(tx, change, accounts.Demoted, main)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := left(at); len(got) != 1 || got[0].Written != sam {
+			t.Errorf("%v", got)
+		}
+		if got := left(at.Add(time.Second)); len(got) != 0 {
+			t.Errorf("of before: %v", got)
+		}
+	})
 }
