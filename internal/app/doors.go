@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 
+	"parvis/internal/frontchannel"
 	"parvis/internal/i18n"
 	"parvis/internal/merging"
 	"parvis/internal/oidc/authorize"
@@ -34,7 +35,7 @@ func (h *House) doors(Options) error {
 	c := h.Config
 	pages, err := signinui.New(signinui.Config{
 		Site: h.Site, Visitor: h.Visitor, Signin: h.Signin, Enrollment: h.Enrollment, Recovery: h.Recovery, Stepup: h.Stepup, Reclaim: h.Reclaim, Merging: h.Merging, Leaving: h.Leaving, Partnering: h.Partnering, Departure: h.Departure, Screening: h.Screening,
-		Parties: h.Registry, Upstreams: h.Upstreams, SAMLMetadata: h.SAML.Metadata, Policy: h.Policy,
+		Parties: h.Registry, Upstreams: h.Upstreams, SAMLMetadata: h.SAML.Metadata, Policy: h.Policy, Framed: h.frames().Any,
 		Numbers: signinui.Numbers{
 			Activation: c.Account.ProofLifetime, Removal: c.Account.UnactivatedAfter, Reset: c.Account.ProofLifetime,
 			Unlock: c.Account.ProofLifetime, Consent: c.OIDC.Connection.ConsentLife, CodeDigits: c.Account.CodeDigits, SentDigits: c.Methods.Code.Digits,
@@ -85,6 +86,11 @@ func (h *House) passwordRules(tr *i18n.Tr) []string {
 	return out
 }
 
+// frames are the services that a browser has just left.
+func (h *House) frames() frontchannel.Frames {
+	return frontchannel.Frames{Issuer: h.Config.Server.PublicURL, DB: h.DB, Registry: h.Registry, Visits: h.Visits}
+}
+
 // provider adds the endpoints of OpenID Connect.
 func (h *House) provider(mux *http.ServeMux) error {
 	issuer := h.Config.Server.PublicURL
@@ -110,9 +116,12 @@ func (h *House) provider(mux *http.ServeMux) error {
 		return err
 	}
 	machines.Routes(mux)
-	leaving := &logout.Endpoint{
+	leaving, err := logout.New(logout.Config{
 		Issuer: issuer, Site: h.Site, DB: h.DB, Registry: h.Registry, Keyring: h.Keyring, Flows: h.Flows,
-		Visitor: h.Visitor, Visits: h.Visits, Telling: h.Telling, Leavings: h.Leavings, Limiter: h.Limiter, Audit: h.Audit,
+		Visitor: h.Visitor, Visits: h.Visits, Telling: h.Telling, Frames: h.frames(), Leavings: h.Leavings, Limiter: h.Limiter, Audit: h.Audit,
+	})
+	if err != nil {
+		return err
 	}
 	leaving.Routes(mux)
 	return nil

@@ -68,6 +68,9 @@ func (s Settings) Problems() []string {
 // everywhere signs out of those, too.
 const keepVisits = 24 * time.Hour
 
+// LeftFor is how long a browser can be shown which services it has left.
+const LeftFor = 2 * time.Minute
+
 // Visit is a service that was visited in a session.
 type Visit struct {
 	Session      id.Session
@@ -84,11 +87,11 @@ type Visits struct {
 	Bell chan struct{}
 }
 
-// Note notes a visit, in the transaction that gives the service its code. Origin is its Session.
+// Note notes a visit, in the transaction that gives the service its code.
 func (v Visits) Note(tx *db.Tx, of Visit) error {
 	_, err := tx.Exec(`INSERT INTO session_party (session, relying_party, origin, account, subject, ends_at)
-		VALUES ($1, $2, $1, $3, $4, $5) ON CONFLICT (session, relying_party, origin) DO UPDATE SET subject = $4`,
-		string(of.Session), string(of.RelyingParty), string(of.Account), of.Subject, db.Millis(of.Ends))
+		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (session, relying_party, origin) DO UPDATE SET subject = $5`,
+		string(of.Session), string(of.RelyingParty), string(of.Origin), string(of.Account), of.Subject, db.Millis(of.Ends))
 	if err != nil {
 		return fmt.Errorf("backchannel: note: %w", err)
 	}
@@ -118,11 +121,42 @@ func (v Visits) Ended(tx *db.Tx, ended []id.Session, next id.Session) error {
 		return nil
 	}
 	among, args = list(ended)
-	if _, err := tx.Exec(`DELETE FROM session_party WHERE session IN (`+among+`)`, args...); err != nil {
+	if _, err := tx.Exec(`DELETE FROM session_party WHERE left_by IS NULL AND session IN (`+among+`)`, args...); err != nil {
 		return fmt.Errorf("backchannel: ended: %w", err)
 	}
 	tx.AfterCommit(v.ring)
 	return nil
+}
+
+// Leave notes, before a session is ended in its browser, that the browser leaves what was
+// visited in it: for LeftFor it can be shown the services (Front-Channel Logout 1.0).
+func (v Visits) Leave(tx *db.Tx, browser []byte, session id.Session) error {
+	if len(browser) == 0 {
+		return nil
+	}
+	_, err := tx.Exec(`UPDATE session_party SET left_by = $1, ends_at = $2 WHERE session = $3`,
+		browser, db.Millis(tx.Now().Add(LeftFor)), string(session))
+	if err != nil {
+		return fmt.Errorf("backchannel: leave: %w", err)
+	}
+	return nil
+}
+
+// Left are the services that a browser has just left.
+func (v Visits) Left(tx *db.Tx, browser []byte) ([]Visit, error) {
+	rows, err := tx.Query(`SELECT `+columns+` FROM session_party
+		WHERE left_by = $1 AND ends_at > $2 ORDER BY relying_party, origin`, browser, db.Millis(tx.Now()))
+	out, err := db.Collect(rows, err, scan)
+	if err != nil {
+		return nil, fmt.Errorf("backchannel: left: %w", err)
+	}
+	return out, nil
+}
+
+const columns = `session, relying_party, origin, account, subject, ends_at`
+
+func scan(r *db.Rows) (o Visit, err error) {
+	return o, r.Scan(&o.Session, &o.RelyingParty, &o.Origin, &o.Account, &o.Subject, db.ScanTime(&o.Ends))
 }
 
 // list are placeholders for some values, which stand after those of before, and all values.
@@ -145,11 +179,8 @@ func (v Visits) ring() {
 
 // In are the services that were visited in a session, in the order of their identifiers.
 func (v Visits) In(tx *db.Tx, session id.Session) ([]Visit, error) {
-	rows, err := tx.Query(`SELECT session, relying_party, origin, account, subject, ends_at FROM session_party
-		WHERE session = $1 ORDER BY relying_party, origin`, string(session))
-	out, err := db.Collect(rows, err, func(r *db.Rows) (o Visit, err error) {
-		return o, r.Scan(&o.Session, &o.RelyingParty, &o.Origin, &o.Account, &o.Subject, db.ScanTime(&o.Ends))
-	})
+	rows, err := tx.Query(`SELECT `+columns+` FROM session_party WHERE session = $1 ORDER BY relying_party, origin`, string(session))
+	out, err := db.Collect(rows, err, scan)
 	if err != nil {
 		return nil, fmt.Errorf("backchannel: visits: %w", err)
 	}
@@ -168,8 +199,8 @@ func (v Visits) Erase(tx *db.Tx, account id.Account) error {
 // Purge forgets visits of sessions that are over, at most limit of them.
 func (v Visits) Purge(tx *db.Tx, limit int) (int64, error) {
 	n, err := tx.Exec(`DELETE FROM session_party WHERE (session, relying_party, origin) IN
-		(SELECT session, relying_party, origin FROM session_party WHERE ends_at < $1 ORDER BY ends_at LIMIT $2)`,
-		db.Millis(tx.Now().Add(-keepVisits)), limit)
+		(SELECT session, relying_party, origin FROM session_party WHERE ends_at < $1 OR left_by IS NOT NULL AND ends_at < $2 ORDER BY ends_at LIMIT $3)`,
+		db.Millis(tx.Now().Add(-keepVisits)), db.Millis(tx.Now()), limit)
 	if err != nil {
 		return 0, fmt.Errorf("backchannel: purge: %w", err)
 	}

@@ -388,7 +388,7 @@ func TestTwoNodesTellEachNoticeOnce(t *testing.T) {
 				if err != nil {
 					return err
 				}
-				err = h.visits.Note(tx, backchannel.Visit{Session: s.ID, RelyingParty: "first", Account: a, Subject: "s", Ends: s.EndsAt})
+				err = h.visits.Note(tx, backchannel.Visit{Session: s.ID, Origin: s.ID, RelyingParty: "first", Account: a, Subject: "s", Ends: s.EndsAt})
 				if err != nil {
 					return err
 				}

@@ -23,6 +23,7 @@ import (
 	"parvis/internal/db"
 	"parvis/internal/db/dbtest"
 	"parvis/internal/flow"
+	"parvis/internal/frontchannel"
 	"parvis/internal/grant"
 	"parvis/internal/i18n"
 	"parvis/internal/id"
@@ -160,10 +161,11 @@ func open(t *testing.T, d *db.DB, clock *dbtest.Clock, first *house, demands ...
 	})
 	check(t, err)
 	m.Routes(mux)
-	l := &logout.Endpoint{
-		Issuer: h.issuer, Site: site, DB: d, Registry: h.registry, Keyring: h.keyring, Flows: h.flows, Visitor: visitor, Limiter: limiter, Audit: log, Visits: h.visits, Telling: h.telling,
+	l, err := logout.New(logout.Config{
+		Issuer: h.issuer, Site: site, DB: d, Registry: h.registry, Keyring: h.keyring, Flows: h.flows, Visitor: visitor, Limiter: limiter, Audit: log, Visits: h.visits, Telling: h.telling, Frames: frontchannel.Frames{Issuer: h.issuer, DB: d, Registry: h.registry, Visits: h.visits},
 		Leavings: handover.Leavings{Keys: keys},
-	}
+	})
+	check(t, err)
 	l.Routes(mux)
 	server.Config.Handler = site.Wrap(mux)
 	server.Start()

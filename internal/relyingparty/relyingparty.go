@@ -73,7 +73,8 @@ type RelyingParty struct {
 	InitiateLoginURI       string   // starts a sign-in at the service (OIDC Core 4); may be empty
 	ReturnURL              string   // "Back to <service>"; never empty unless the service gave no address at all
 
-	BackchannelLogoutURI string // is told of the end of sessions (OIDC Back-Channel Logout 2.2); "" is not told
+	FrontchannelLogoutURI string // is framed when somebody signs out in a browser (OIDC Front-Channel Logout 2); "" is not
+	BackchannelLogoutURI  string // is told of the end of sessions (OIDC Back-Channel Logout 2.2); "" is not told
 
 	Native           bool         // a native application in the sense of RFC 8252
 	AuthMethod       AuthMethod   // at the token endpoint
@@ -117,6 +118,11 @@ type Secret struct {
 
 // Public reports whether the partner cannot keep a secret.
 func (p *RelyingParty) Public() bool { return p.AuthMethod == AuthNone }
+
+// WantsLogout reports whether the partner wants to know of the end of sessions.
+func (p *RelyingParty) WantsLogout() bool {
+	return p.BackchannelLogoutURI != "" || p.FrontchannelLogoutURI != ""
+}
 
 // Signs reports whether there are keys that what the partner signs is verified with.
 func (p *RelyingParty) Signs() bool { return p.Keys.Len() > 0 || p.JWKSURI != "" }

@@ -51,6 +51,10 @@ type Settings struct {
 	BackchannelLogoutURI string `yaml:"backchannel_logout_uri,omitempty" json:"backchannel_logout_uri,omitempty"`
 	// BackchannelLogoutSession says that the service needs sid in what it is told; it is always there.
 	BackchannelLogoutSession bool `yaml:"backchannel_logout_session_required,omitempty" json:"backchannel_logout_session_required,omitempty"`
+	// FrontchannelLogoutURI is the address that the browser loads in a frame when somebody signs out there (OpenID Connect Front-Channel Logout 1.0); of the origin of one of redirect_uris. Browsers keep cookies from frames of other sites: better be told by backchannel_logout_uri.
+	FrontchannelLogoutURI string `yaml:"frontchannel_logout_uri,omitempty" json:"frontchannel_logout_uri,omitempty"`
+	// FrontchannelLogoutSession says that the service needs iss and sid in that address; they are always there.
+	FrontchannelLogoutSession bool `yaml:"frontchannel_logout_session_required,omitempty" json:"frontchannel_logout_session_required,omitempty"`
 
 	ProtectionSettings `yaml:",inline"`
 
@@ -143,8 +147,8 @@ func (s Settings) Build() (*RelyingParty, []string) {
 		LogoPNG: c.logo(s.Logo), RedirectURIs: slices.Clone(s.RedirectURIs),
 		PostLogoutRedirectURIs: slices.Clone(s.PostLogoutRedirectURIs),
 		StartURL:               s.StartURL, InitiateLoginURI: s.InitiateLoginURI, ReturnURL: s.ReturnURL,
-		BackchannelLogoutURI: s.BackchannelLogoutURI,
-		Native:               s.Type == "native", AuthMethod: AuthMethod(s.Auth), Secrets: c.secrets(s), Keys: c.keys(s), JWKSURI: s.JWKSURI,
+		BackchannelLogoutURI: s.BackchannelLogoutURI, FrontchannelLogoutURI: s.FrontchannelLogoutURI,
+		Native: s.Type == "native", AuthMethod: AuthMethod(s.Auth), Secrets: c.secrets(s), Keys: c.keys(s), JWKSURI: s.JWKSURI,
 		Protection:  s.protection(),
 		RequirePKCE: s.PKCE == "required", FormPost: s.FormPost, IDTokenAlg: s.IDTokenAlg,
 		Introspects: s.Introspect, RequireDPoP: s.RequireDPoP, RequirePushed: s.RequirePushed, RequireObject: s.RequireObject, RequestObjectAlg: jose.Algorithm(s.RequestObjectAlg), AnswerAlg: jose.Algorithm(s.AnswerAlg),
@@ -278,6 +282,13 @@ func (c *check) addresses(s Settings) {
 	c.link("initiate_login_uri", s.InitiateLoginURI)
 	c.link("return_url", s.ReturnURL)
 	c.link("backchannel_logout_uri", s.BackchannelLogoutURI)
+	c.link("frontchannel_logout_uri", s.FrontchannelLogoutURI)
+	if f := s.FrontchannelLogoutURI; f != "" && !slices.ContainsFunc(s.RedirectURIs, func(r string) bool { return Origin(r) == Origin(f) }) {
+		c.add("frontchannel_logout_uri", "%q must have the scheme, host and port of one of redirect_uris", f)
+	}
+	if s.FrontchannelLogoutSession && s.FrontchannelLogoutURI == "" {
+		c.add("frontchannel_logout_session_required", "has no meaning without frontchannel_logout_uri; write it, or remove this")
+	}
 	if s.BackchannelLogoutSession && s.BackchannelLogoutURI == "" {
 		c.add("backchannel_logout_session_required", "has no meaning without backchannel_logout_uri; write it, or remove this")
 	}

@@ -11,6 +11,7 @@ import (
 	"parvis/internal/audit"
 	"parvis/internal/authenticator"
 	"parvis/internal/authenticator/password"
+	"parvis/internal/backchannel"
 	"parvis/internal/connection"
 	"parvis/internal/db"
 	"parvis/internal/flow"
@@ -44,6 +45,7 @@ type Journey struct {
 	Links       upstream.Links
 	Answers     handover.Answers
 	Leavings    handover.Leavings
+	Visits      backchannel.Visits
 	Registry    *relyingparty.Registry
 	Outbox      *notify.Outbox
 	Audit       *audit.Log

@@ -9,6 +9,7 @@ import { textedCodes } from "./otp.js";
 import { countdowns } from "./countdown.js";
 import { browserZone } from "./zone.js";
 import { checks } from "./check.js";
+import { framed } from "./frames.js";
 
 focusErrors(document);
 passwordToggles(document);
@@ -20,3 +21,4 @@ countdowns(document);
 browserZone(document);
 checks(document);
 sessionWarning(document);
+framed(document);

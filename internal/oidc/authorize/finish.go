@@ -302,9 +302,9 @@ func (e *Endpoint) issue(tx *db.Tx, v visit.Visit, in incoming, subject string, 
 			return err
 		}
 	}
-	if in.party.BackchannelLogoutURI != "" {
+	if in.party.WantsLogout() {
 		err := e.Visits.Note(tx, backchannel.Visit{
-			Session: v.Session.ID, RelyingParty: in.party.ID, Account: v.Account.ID, Subject: subject, Ends: v.Session.EndsAt,
+			Session: v.Session.ID, Origin: v.Session.ID, RelyingParty: in.party.ID, Account: v.Account.ID, Subject: subject, Ends: v.Session.EndsAt,
 		})
 		if err != nil {
 			return err

@@ -32,6 +32,7 @@ import (
 	"parvis/internal/db"
 	"parvis/internal/fault"
 	"parvis/internal/flow"
+	"parvis/internal/frontchannel"
 	"parvis/internal/i18n"
 	"parvis/internal/id"
 	"parvis/internal/jose"
@@ -53,8 +54,24 @@ const PathFinish = "/logout/finish/{flow}"
 // pathSignedOut is the page for people whom no service waits for.
 const pathSignedOut = "/signed-out"
 
-// Endpoint ends sessions for services. All fields must be set.
+// Endpoint ends sessions for services. Make it with New.
 type Endpoint struct {
+	Config
+
+	pages *kit.Pages
+}
+
+// New parses the page.
+func New(c Config) (*Endpoint, error) {
+	pages, err := c.Site.Pages(pageFiles, "pages")
+	if err != nil {
+		return nil, fmt.Errorf("logout: %w", err)
+	}
+	return &Endpoint{Config: c, pages: pages}, nil
+}
+
+// Config is what New needs; all fields must be set.
+type Config struct {
 	Issuer   string // without a slash at the end
 	Site     *kit.Site
 	DB       *db.DB
@@ -64,6 +81,7 @@ type Endpoint struct {
 	Visitor  *visit.Visitor
 	Visits   backchannel.Visits
 	Telling  *backchannel.Worker
+	Frames   frontchannel.Frames
 	Leavings handover.Leavings
 	Limiter  *ratelimit.Limiter
 	Audit    *audit.Log
@@ -74,6 +92,8 @@ func (e *Endpoint) Routes(mux *http.ServeMux) {
 	mux.Handle("GET "+protocol.PathLogout, e.Site.Handle(e.get))
 	mux.Handle("POST "+protocol.PathLogout, e.Site.Handle(e.post))
 	mux.Handle("GET "+PathFinish, e.Site.Handle(e.finish))
+	mux.Handle("GET "+pathServices, e.Site.Handle(e.services))
+	mux.Handle("GET "+pathServices+"/{flow}", e.Site.Handle(e.services))
 }
 
 // Doors are the addresses that other sites may POST to.
@@ -253,7 +273,7 @@ func (e *Endpoint) decide(w http.ResponseWriter, r *http.Request, o order, fid i
 	}
 	switch door := cmp.Or(v.Session.Facts.Partner.Door, aside.Facts.Partner.Door, o.Door); {
 	case o.Landing != "":
-		redirect(w, o.Landing)
+		return e.land(w, r, o)
 	case (ended || o.Door != "") && door != "": // the page offers to sign out at the partner, too
 		redirect(w, pathSignedOut+"?partner="+url.QueryEscape(door))
 	default:
@@ -295,6 +315,9 @@ func (e *Endpoint) end(tx *db.Tx, r *http.Request, live session.Session, o order
 		return err
 	}
 	if err := e.Leavings.Begin(tx, e.Visitor.Of(r).Browser, upstream.ID(live.Facts.Partner.Door), live.ID, there); err != nil {
+		return err
+	}
+	if err := e.Visits.Leave(tx, e.Visitor.Of(r).Browser, live.ID); err != nil {
 		return err
 	}
 	ended, err := e.Visitor.Sessions.End(tx, live.ID, session.SignedOut)

@@ -47,6 +47,8 @@ type Metadata struct {
 	EndSession           string   `json:"end_session_endpoint"`
 	BackLogout           bool     `json:"backchannel_logout_supported"`
 	BackLogoutSession    bool     `json:"backchannel_logout_session_supported"`
+	FrontLogout          bool     `json:"frontchannel_logout_supported"`
+	FrontLogoutSession   bool     `json:"frontchannel_logout_session_supported"`
 	Scopes               []string `json:"scopes_supported"`
 	ResponseTypes        []string `json:"response_types_supported"`
 	ResponseModes        []string `json:"response_modes_supported"`
@@ -81,7 +83,7 @@ func Discovery(issuer string, locales, acrValues, assertionAlgs, proofAlgs []str
 		Revocation: issuer + PathRevoke, RevocationMethods: methods, RevocationAlgs: assertionAlgs,
 		Introspection: issuer + PathInspect, IntrospectionMethods: methods[:3], IntrospectionAlgs: assertionAlgs,
 		Push: issuer + PathPush, RequestParameter: true, RequestAlgs: assertionAlgs, ProofAlgs: proofAlgs, AnswerAlgs: []string{"RS256", "ES256"},
-		JWKS: issuer + PathJWKS, EndSession: issuer + PathLogout, BackLogout: true, BackLogoutSession: true, Scopes: Scopes,
+		JWKS: issuer + PathJWKS, EndSession: issuer + PathLogout, BackLogout: true, BackLogoutSession: true, FrontLogout: true, FrontLogoutSession: true, Scopes: Scopes,
 		ResponseTypes: []string{"code"}, ResponseModes: []string{ModeQuery, ModeFormPost, ModeJWT, ModeQueryJWT, ModeFormPostJWT},
 		GrantTypes: GrantTypes, ACRValues: acrValues, SubjectTypes: []string{"pairwise", "public"},
 		IDTokenAlgs: []string{"RS256", "ES256"}, AuthMethods: methods,

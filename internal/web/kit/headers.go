@@ -9,15 +9,25 @@ import (
 
 // policy is the Content-Security-Policy of a page. Nothing is inline, so no
 // nonce is needed; form-action names where the answer to a form may redirect to,
-// because browsers apply it to redirects after a POST too.
-func policy(formOrigins []string) string {
+// because browsers apply it to redirects after a POST too; frame-src the origins of what
+// the page frames, most pages nothing.
+func policy(formOrigins, frames []string) string {
 	action := []string{"'self'"}
 	for _, origin := range formOrigins {
 		if source := formSource(origin); source != "" {
 			action = append(action, source)
 		}
 	}
-	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+	frame := ""
+	for _, address := range frames {
+		if source := formSource(address); strings.HasPrefix(source, "http") && !strings.Contains(frame+" ", " "+source+" ") {
+			frame += " " + source
+		}
+	}
+	if frame != "" {
+		frame = "frame-src" + frame + "; "
+	}
+	return "default-src 'none'; " + frame + "script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 		"form-action " + strings.Join(action, " ") + "; base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
 }
 

@@ -123,12 +123,16 @@ func (p *Pages) Render(w http.ResponseWriter, r *http.Request, status int, v Vie
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Language", string(lang))
-	h.Set("Content-Security-Policy", policy(page.FormOrigins))
+	h.Set("Content-Security-Policy", policy(page.FormOrigins, page.Frames))
 	if !v.Public {
 		h.Set("X-Robots-Tag", "noindex")
 	}
 	if v.Refresh > 0 {
-		h.Set("Refresh", strconv.Itoa(int(v.Refresh/time.Second)))
+		refresh := strconv.Itoa(int(v.Refresh / time.Second))
+		if v.RefreshTo != "" {
+			refresh += "; url=" + v.RefreshTo
+		}
+		h.Set("Refresh", refresh)
 	}
 	h.Set("Content-Length", strconv.Itoa(out.Len()))
 	w.WriteHeader(status)

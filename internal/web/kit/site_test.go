@@ -73,7 +73,7 @@ func TestFormActionNamesTheOriginOfTheReturnAndNothingElse(t *testing.T) {
 		"data:text/html,x":                     "form-action 'self';",
 		"":                                     "form-action 'self';",
 	} {
-		if got := policy([]string{address}); !strings.Contains(got, want) {
+		if got := policy([]string{address}, nil); !strings.Contains(got, want) {
 			t.Errorf("%s: %s", address, got)
 		}
 	}
@@ -421,4 +421,20 @@ func FuzzAnAddressToComeBackToIsOfThisSite(f *testing.F) {
 			t.Fatalf("%q became %q and then %q", raw, out, again)
 		}
 	})
+}
+
+// The policy lets a page frame the origins that it names, and nothing that an address
+// could smuggle in; no other page frames anything.
+func TestFrameSourcesAreTheOriginsOfWhatIsFramed(t *testing.T) {
+	if got := policy(nil, nil); strings.Contains(got, "frame-src") {
+		t.Errorf("a page without frames: %s", got)
+	}
+	for want, frames := range map[string][]string{
+		"default-src 'none'; frame-src https://a.example https://b.example:8443; script-src": {"https://a.example/x?y=1", "https://a.example/z", "https://b.example:8443/"},
+		"default-src 'none'; script-src": {"javascript:alert(1)", "data:text/html,x", "https://a.example; script-src *", "https://*.example", "ca.example.app:/x", ""},
+	} {
+		if got := policy(nil, frames); !strings.HasPrefix(got, want) {
+			t.Errorf("%v: %s", frames, got)
+		}
+	}
 }

@@ -65,6 +65,8 @@ type View struct {
 	FormOrigins []string      // nil: the scene's
 	Session     *SessionClock // nil: the scene's
 	Refresh     time.Duration // reload by itself after so long, without JavaScript too; 0: never
+	RefreshTo   string        // where Refresh leads, an address that was checked; "": to this page
+	Frames      []string      // addresses of other sites that the page frames: its policy lets in their origins only
 
 	Wide   bool // account width, 52rem
 	Public bool // in front of the door: may be found by search engines

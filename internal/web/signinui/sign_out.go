@@ -2,6 +2,7 @@ package signinui
 
 import (
 	"net/http"
+	"net/url"
 
 	"parvis/internal/upstream"
 	"parvis/internal/web/kit"
@@ -44,7 +45,21 @@ type signedOutPage struct {
 // signedOut shows the page signed-out. Whose session a sign-in partner opened may choose
 // to sign out there, too (OpenID Connect RP-Initiated Logout 1.0; SAML profiles 4.4).
 func (u *UI) signedOut(w http.ResponseWriter, r *http.Request) error {
-	return u.renderSignedOut(w, r, upstream.ID(r.URL.Query().Get("partner")), false)
+	partner := r.URL.Query().Get("partner")
+	if u.Framed != nil && !r.URL.Query().Has("told") {
+		framed, err := u.Framed(r.Context(), u.Visitor.Of(r).Browser)
+		if err != nil {
+			return err
+		}
+		if framed { // the services that were visited are told first
+			to := "/logout/services"
+			if partner != "" {
+				to += "?partner=" + url.QueryEscape(partner)
+			}
+			return kit.See(w, r, to)
+		}
+	}
+	return u.renderSignedOut(w, r, upstream.ID(partner), false)
 }
 
 // signedOutThere shows the page signed-out to who comes back from a partner. That they

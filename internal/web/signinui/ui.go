@@ -13,6 +13,7 @@
 package signinui
 
 import (
+	"context"
 	"embed"
 	"net/http"
 	"time"
@@ -70,6 +71,8 @@ type Config struct {
 	SAMLMetadata func(*upstream.Provider) ([]byte, error)
 	Policy       password.Policy // its rules are shown before typing
 	Numbers      Numbers
+	// Framed reports whether a browser has just left services that are told by frames; nil: none are.
+	Framed func(ctx context.Context, browser []byte) (bool, error)
 }
 
 // UI serves the pages. Made by New; safe for concurrent use.
