@@ -8,7 +8,8 @@
 // of the password's counter (Attempts), so that other ways in stay open. An
 // address belongs to one account only: it is found by a blind index of its key
 // (ParseAddress) and kept sealed. Failures are counted by that index whether or
-// not an account exists, so that a lock says nothing about who has an account.
+// not an account exists, so that a lock says nothing about who has an account, and for
+// the account as a whole, which shows nowhere.
 // Proofs are the links and typed codes of mails: single use, and what remains
 // of them afterwards holds no address.
 //
@@ -258,7 +259,10 @@ func (s Accounts) forget(tx *db.Tx, account id.Account, doing string) error {
 		query string
 		args  []any
 	}{
-		{`DELETE FROM failed_attempt WHERE address_index IN (SELECT address_index FROM email_address WHERE account_id = $1)`, []any{account}},
+		{
+			`DELETE FROM failed_attempt WHERE address_index IN (SELECT address_index FROM email_address WHERE account_id = $1) OR address_index = $2`,
+			[]any{account, whole(account)},
+		},
 		{
 			`UPDATE address_proof SET removed_at = $1, address = NULL, address_index = NULL, code_mac = NULL, account_id = NULL
 			WHERE account_id = $2 OR address_index IN (SELECT address_index FROM email_address WHERE account_id = $2)`,

@@ -98,15 +98,14 @@ func (s Accounts) Typed(tx *db.Tx, account id.Account, addr Addr) (Email, bool, 
 	return all[0], true, nil
 }
 
-// Counted is the address by which failures at an account are counted, whichever of its
-// addresses was typed: the one that it has had longest. Else each address would give a
-// guesser as many tries again. Of an account without one, or of nobody's, it is addr.
-func (s Accounts) Counted(tx *db.Tx, account id.Account, addr Addr) (Addr, error) {
+// Every is every address of an account, the main one first; of nobody's, none.
+func (s Accounts) Every(tx *db.Tx, account id.Account) ([]Addr, error) {
 	all, err := s.Addresses(tx, account)
-	if err != nil || len(all) == 0 {
-		return addr, err
+	out := make([]Addr, len(all))
+	for i, e := range all {
+		out[i] = e.Address
 	}
-	return slices.MinFunc(all, func(a, b Email) int { return a.AddedAt.Compare(b.AddedAt) }).Address, nil
+	return out, err
 }
 
 // MakeMain makes a proven address of an account its main one; false when it is that
@@ -221,8 +220,12 @@ func (s Accounts) TakesBack(tx *db.Tx, e Email) (bool, error) {
 	if !e.AddedAt.After(tx.Now().Add(-s.Settings.AddressUndo)) {
 		return true, nil
 	}
-	first, err := s.Counted(tx, e.Account, e.Address)
-	return first.Key == e.Address.Key, err
+	all, err := s.Addresses(tx, e.Account)
+	if err != nil || len(all) == 0 {
+		return len(all) == 0, err
+	}
+	first := slices.MinFunc(all, func(a, b Email) int { return a.AddedAt.Compare(b.AddedAt) })
+	return first.Address.Key == e.Address.Key, nil
 }
 
 // Note keeps for Settings.AddressUndo how a change is taken back. Until then the address is

@@ -210,31 +210,104 @@ func TestTheMainAddressStaysUntilAnotherOneIsMain(t *testing.T) {
 	})
 }
 
-func TestFailuresAreCountedOfAllAddressesTogether(t *testing.T) {
+func TestFailuresAreCountedOfAllAddressesTogetherAndShownOfEachAlone(t *testing.T) {
 	each(t, func(h *house) {
 		a := h.active("sam@example.org")
-		h.clock.Advance(time.Minute)
 		h.add(a.ID, "new@example.org")
-		second := h.address(a.ID, "new@example.org")
-		counted := func(written string) (out account.Addr) {
-			h.write(func(tx *db.Tx) (err error) { out, err = h.accounts.Counted(tx, a.ID, h.addr(written)); return err })
+		count := func(holder id.Account, written string) (out account.Attempt) {
+			key := h.attempts.Key(h.addr(written), nil).Of(holder)
+			err := h.db.WriteStatement(context.Background(), func(tx *db.Tx) (err error) {
+				out, err = h.attempts.Count(tx, key)
+				return err
+			})
+			if err != nil {
+				h.Fatal(err)
+			}
 			return out
 		}
-		if counted("new@example.org").Key != "sam@example.org" || counted("sam@example.org").Key != "sam@example.org" {
-			h.Error("each address has tries of its own")
+		state := func(holder id.Account, written string) (shown, closed bool) {
+			h.write(func(tx *db.Tx) (err error) {
+				if shown, err = h.attempts.AnyLocked(tx, h.addr(written)); err != nil {
+					return err
+				}
+				closed, err = h.attempts.Closed(tx, holder, h.addr(written))
+				return err
+			})
+			return shown, closed
 		}
-		h.write(func(tx *db.Tx) error { _, err := h.accounts.MakeMain(tx, a.ID, second.ID); return err })
-		if counted("new@example.org").Key != "sam@example.org" {
-			h.Error("another main address gives tries anew")
-		}
-		h.write(func(tx *db.Tx) error {
-			got, err := h.accounts.Counted(tx, "", h.addr("nobody@example.org"))
-			if got.Key != "nobody@example.org" {
-				h.Errorf("failures of nobody count for %s", got.Key)
+		most := h.attempts.Settings.MaxFailures
+		for i := range most {
+			if got := count(a.ID, "sam@example.org"); !got.Allowed || got.Failures != i+1 {
+				h.Fatalf("%d: %+v", i, got)
 			}
+		}
+		for i := range most { // as to an address that nobody has, and nothing is compared
+			mine, nobodys := count(a.ID, "new@example.org"), count("", "nobody@example.org")
+			if mine.Allowed || !mine.Hidden || nobodys.Hidden || mine.Failures != nobodys.Failures || mine.Left != nobodys.Left {
+				h.Errorf("%d: %+v, of nobody: %+v", i, mine, nobodys)
+			}
+			shown, closed := state(a.ID, "new@example.org")
+			if shown != (i+1 == most) || !closed {
+				h.Errorf("%d: shown %v, closed %v", i, shown, closed)
+			}
+		}
+		if got := count(a.ID, "new@example.org"); got.Allowed || got.Hidden {
+			h.Errorf("locked at the address itself: %+v", got)
+		}
+		var was bool
+		h.write(func(tx *db.Tx) error {
+			all, err := h.accounts.Every(tx, a.ID)
+			if err != nil {
+				return err
+			}
+			was, err = h.attempts.Unlock(tx, a.ID, all...)
 			return err
 		})
+		for _, written := range []string{"sam@example.org", "new@example.org"} {
+			if shown, closed := state(a.ID, written); !was || shown || closed {
+				h.Errorf("%s after unlocking: shown %v, closed %v", written, shown, closed)
+			}
+		}
+		count(a.ID, "new@example.org")
+		h.write(func(tx *db.Tx) error { _, err := h.accounts.Close(tx, a.ID); return err })
+		if n := h.count(`SELECT COUNT(*) FROM failed_attempt WHERE address_index LIKE 'account:%'`); n != 0 {
+			h.Error("the counter of a closed account is kept")
+		}
 	})
+}
+
+func TestOfManyGuessesAtAllAddressesOfAnAccountExactlyFiveAreCompared(t *testing.T) {
+	each(t, func(h *house) {
+		a := h.active("sam@example.org")
+		h.add(a.ID, "new@example.org")
+		h.add(a.ID, "third@example.org")
+		all := []string{"sam@example.org", "new@example.org", "third@example.org"}
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		compared := 0
+		for i := range 30 {
+			key := h.attempts.Key(h.addr(all[i%len(all)]), nil).Of(a.ID)
+			wg.Go(func() {
+				var got account.Attempt
+				err := h.db.WriteStatement(context.Background(), func(tx *db.Tx) (err error) {
+					got, err = h.attempts.Count(tx, key)
+					return err
+				})
+				mu.Lock()
+				defer mu.Unlock()
+				if err != nil {
+					h.Error(err)
+				}
+				if got.Allowed {
+					compared++
+				}
+			})
+		}
+		wg.Wait()
+		if compared != h.attempts.Settings.MaxFailures {
+			h.Errorf("%d compared", compared)
+		}
+	}, dbtest.WithoutRehearsal())
 }
 
 // change notes what was done to an address and gives the secret of its link.

@@ -7,12 +7,16 @@ import (
 	"time"
 
 	"parvis/internal/db"
+	"parvis/internal/id"
 	"parvis/internal/secret"
 )
 
-// Attempts counts failures, by address and not by account: an address that
-// nobody has is counted, locked and unlocked like any other. A browser that
-// signed in before (session.Sessions.Known) has a counter of its own, so that
+// Attempts counts failures by address: one that nobody has is counted, locked and
+// unlocked like any other, and only what is counted for the typed address is shown. The
+// failures at all addresses of an account count together, too (AttemptKey.Of), so that
+// each address does not give a guesser as many tries again; that they are used up is
+// shown nowhere, for it would tell which addresses are one person's. A browser that
+// signed in before (session.Sessions.Known) has counters of its own, so that
 // strangers cannot lock people out of their own browser.
 type Attempts struct {
 	Keys     *secret.Keys
@@ -23,6 +27,7 @@ type Attempts struct {
 const (
 	kindPassword = "password"
 	kindCode     = "code"
+	kindAccount  = "account" // passwords, at all addresses of an account
 )
 
 // AttemptKey names one counter.
@@ -30,6 +35,7 @@ type AttemptKey struct {
 	indexes []string // of the address, under each root key, the active one first
 	kind    string
 	device  string // hex digest of a known browser, "" for the counter of all others
+	whole   string // what the counter of all addresses of its account goes by; "" for none
 }
 
 // Key is the password counter of an address; device is the digest of the token
@@ -38,19 +44,45 @@ func (a Attempts) Key(addr Addr, device []byte) AttemptKey {
 	return AttemptKey{indexes: a.Keys.Indexes(indexPurpose, addr.Key), kind: kindPassword, device: hex.EncodeToString(device)}
 }
 
+// Of is the key with the counter of the account that has the address; holder is "" when
+// nobody has it: then it counts by itself, so that the work is the same.
+func (k AttemptKey) Of(holder id.Account) AttemptKey {
+	k.whole = whole(holder)
+	if holder == "" {
+		k.whole = "address:" + k.indexes[0]
+	}
+	return k
+}
+
+// whole is what the counter of all addresses of an account goes by, in the place of an index.
+func whole(holder id.Account) string { return "account:" + string(holder) }
+
 // Attempt says whether a comparison may be made.
 type Attempt struct {
 	Allowed  bool // compare now; the failure is counted already
+	Hidden   bool // do not compare, and answer as to a wrong one: failures at other addresses used the tries up
 	Failures int  // in a row, this one included
 	Left     int  // how many more may be made after this one
 }
 
 // Count counts a failure before the comparison that may be one. Run it alone in
 // DB.WriteStatement and compare only when it allows: then of any number of
-// guesses at once exactly Settings.MaxFailures are compared. Afterwards call
-// Clear when the comparison succeeded, Failed when it did not.
+// guesses at once exactly Settings.MaxFailures are compared, at one address and at all
+// addresses of an account (AttemptKey.Of). Afterwards call Clear when the comparison
+// succeeded, Failed when it did not.
 func (a Attempts) Count(tx *db.Tx, key AttemptKey) (Attempt, error) {
-	return a.count(tx, key, a.Settings.MaxFailures, a.Settings.AttemptsExpire)
+	out, err := a.count(tx, key, a.Settings.MaxFailures, a.Settings.AttemptsExpire)
+	if err != nil || !out.Allowed || key.whole == "" {
+		return out, err
+	}
+	all, err := a.count(tx, key.all(), a.Settings.MaxFailures, a.Settings.AttemptsExpire)
+	out.Allowed, out.Hidden = all.Allowed, !all.Allowed
+	return out, err
+}
+
+// all is the key of the counter of all addresses.
+func (k AttemptKey) all() AttemptKey {
+	return AttemptKey{indexes: []string{k.whole}, kind: kindAccount, device: k.device}
 }
 
 func (a Attempts) count(tx *db.Tx, key AttemptKey, most int, lasting time.Duration) (Attempt, error) {
@@ -137,8 +169,14 @@ func (a Attempts) Untold(tx *db.Tx, key AttemptKey) (bool, error) {
 	return found, nil
 }
 
-// Clear forgets the failures of one counter: the comparison succeeded.
+// Clear forgets the failures of a key: the comparison succeeded. Those at other addresses
+// of the account stay shown there, so that their end does not tell whose they are.
 func (a Attempts) Clear(tx *db.Tx, key AttemptKey) error {
+	if key.whole != "" {
+		if err := a.Clear(tx, key.all()); err != nil {
+			return err
+		}
+	}
 	for _, index := range key.indexes {
 		_, err := tx.Exec(`DELETE FROM failed_attempt WHERE address_index = $1 AND kind = $2 AND device = $3`,
 			index, key.kind, key.device)
@@ -180,35 +218,69 @@ func (a Attempts) Locked(tx *db.Tx, key AttemptKey) (Lock, error) {
 }
 
 // AnyLocked tells whether any password counter of an address is locked: the one
-// of strangers or that of a known browser. It is what "reset is refused" goes by.
+// of strangers or that of a known browser. It is what is shown, and what "reset is
+// refused" goes by.
 func (a Attempts) AnyLocked(tx *db.Tx, addr Addr) (bool, error) {
-	var locked bool
+	locked := false
 	for _, index := range a.Keys.Indexes(indexPurpose, addr.Key) {
-		var n int
-		err := tx.QueryRow(`SELECT COUNT(*) FROM failed_attempt
-			WHERE address_index = $1 AND kind = $2 AND failures >= $3 AND expires_at > $4`,
-			index, kindPassword, a.Settings.MaxFailures, db.Millis(tx.Now())).Scan(&n)
+		one, err := a.used(tx, index, kindPassword)
 		if err != nil {
-			return false, fmt.Errorf("account: read locks: %w", err)
+			return false, err
 		}
-		locked = locked || n > 0
+		locked = locked || one
 	}
 	return locked, nil
 }
 
-// Unlock clears every password counter of an address; true when one was locked.
-func (a Attempts) Unlock(tx *db.Tx, addr Addr) (bool, error) {
-	locked, err := a.AnyLocked(tx, addr)
+// Closed tells whether a password is compared no longer at one of the addresses: it is
+// locked there, or failures at all addresses of the account that has them used the tries
+// up. holder is "" for nobody. Only who reads one of the addresses may learn it.
+func (a Attempts) Closed(tx *db.Tx, holder id.Account, addrs ...Addr) (bool, error) {
+	closed, err := a.used(tx, whole(holder), kindAccount)
 	if err != nil {
 		return false, err
 	}
-	for _, index := range a.Keys.Indexes(indexPurpose, addr.Key) {
-		_, err := tx.Exec(`DELETE FROM failed_attempt WHERE address_index = $1 AND kind = $2`, index, kindPassword)
+	for _, addr := range addrs {
+		one, err := a.AnyLocked(tx, addr)
 		if err != nil {
-			return false, fmt.Errorf("account: unlock: %w", err)
+			return false, err
+		}
+		closed = closed || one
+	}
+	return closed, nil
+}
+
+// used reports whether the tries of any counter of an index and a kind are used up.
+func (a Attempts) used(tx *db.Tx, index, kind string) (bool, error) {
+	var n int
+	err := tx.QueryRow(`SELECT COUNT(*) FROM failed_attempt
+		WHERE address_index = $1 AND kind = $2 AND failures >= $3 AND expires_at > $4`,
+		index, kind, a.Settings.MaxFailures, db.Millis(tx.Now())).Scan(&n)
+	if err != nil {
+		return false, fmt.Errorf("account: read locks: %w", err)
+	}
+	return n > 0, nil
+}
+
+// Unlock clears every password counter of the addresses, and those of the account that has
+// them; holder is "" for nobody. True when the password was not compared (Closed).
+func (a Attempts) Unlock(tx *db.Tx, holder id.Account, addrs ...Addr) (bool, error) {
+	closed, err := a.Closed(tx, holder, addrs...)
+	if err != nil {
+		return false, err
+	}
+	forget := func(index, kind string) error {
+		_, err := tx.Exec(`DELETE FROM failed_attempt WHERE address_index = $1 AND kind = $2`, index, kind)
+		return wrap("unlock", err)
+	}
+	for _, addr := range addrs {
+		for _, index := range a.Keys.Indexes(indexPurpose, addr.Key) {
+			if err := forget(index, kindPassword); err != nil {
+				return false, err
+			}
 		}
 	}
-	return locked, nil
+	return closed, forget(whole(holder), kindAccount)
 }
 
 // Purge deletes expired counters, at most limit of them.

@@ -138,8 +138,8 @@ func TestStrangersDoNotLockAKnownBrowserAndUnlockingOpensAll(t *testing.T) {
 			h.Error("a known browser has no limit")
 		}
 		var was, again bool
-		h.write(func(tx *db.Tx) (err error) { was, err = h.attempts.Unlock(tx, sam); return err })
-		h.write(func(tx *db.Tx) (err error) { again, err = h.attempts.Unlock(tx, sam); return err })
+		h.write(func(tx *db.Tx) (err error) { was, err = h.attempts.Unlock(tx, "", sam); return err })
+		h.write(func(tx *db.Tx) (err error) { again, err = h.attempts.Unlock(tx, "", sam); return err })
 		if !was || again {
 			h.Errorf("unlocked %v, again %v", was, again)
 		}

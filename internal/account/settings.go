@@ -10,7 +10,8 @@ type Settings struct {
 	// UnactivatedAfter is how long an account waits for its activation before it
 	// is removed; until then the message can be sent again (R22, R23).
 	UnactivatedAfter time.Duration `yaml:"unactivated_after"`
-	// MaxFailures is how many wrong passwords in a row lock the password (R28).
+	// MaxFailures is how many wrong passwords in a row lock the password (R28): at one
+	// address, where it shows, and at all addresses of an account together.
 	MaxFailures int `yaml:"max_failures"`
 	// AttemptsExpire is how long wrong passwords are remembered after the newest
 	// one, and with it how long a lock lasts that nobody lifts.

@@ -131,11 +131,11 @@ func (cmd *accountShow) answer(tx *db.Tx, h *app.House, a account.Account) (acco
 		if cmd.Full {
 			out.Address = mail.Address.Written
 		}
-		counted, err := h.Accounts.Counted(tx, a.ID, mail.Address)
+		all, err := h.Accounts.Every(tx, a.ID)
 		if err != nil {
 			return out, err
 		}
-		if out.Locked, err = h.Attempts.AnyLocked(tx, counted); err != nil {
+		if out.Locked, err = h.Attempts.Closed(tx, a.ID, all...); err != nil {
 			return out, err
 		}
 	}

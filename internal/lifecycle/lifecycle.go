@@ -235,11 +235,11 @@ func (l *Lifecycle) Unlock(tx *db.Tx, a id.Account) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("lifecycle: unlock: %w", err)
 	}
-	counted, err := l.Accounts.Counted(tx, a, to)
+	all, err := l.Accounts.Every(tx, a)
 	if err != nil {
 		return false, fmt.Errorf("lifecycle: unlock: %w", err)
 	}
-	was, err := l.Attempts.Unlock(tx, counted)
+	was, err := l.Attempts.Unlock(tx, a, all...)
 	if err != nil || !was {
 		return false, err
 	}

@@ -281,32 +281,85 @@ func TestAResetWorksByAnyAddressAndEveryAddressIsTold(t *testing.T) {
 	})
 }
 
+// Whoever guesses at one address of an account has no more tries at another, and learns
+// nowhere that both are of one account.
 func TestGuessesAtEachAddressOfAnAccountCountTogether(t *testing.T) {
 	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
 		b := h.Active(address)
 		add(t, h, b, second)
+		h.Active(evil)
+		most := h.Attempts.Settings.MaxFailures
 		stranger := h.Browser()
 		f := stranger.Direct()
-		for i := range h.Attempts.Settings.MaxFailures {
-			to := address
-			if i%2 == 0 {
-				to = second
-			}
-			stranger.SignIn(f, to, "not the password at all")
+		for range most {
+			stranger.SignIn(f, address, "not the password at all")
+		}
+		// Another address of the account, that of another account, and nobody's, are alike.
+		type seen struct {
+			Outcomes   string
+			Statements int64
+			Reset      proving.Outcome
+		}
+		look := func(to, word string) (out seen) {
+			c := h.Browser()
+			cf := c.Direct()
+			r := h.Browser()
+			rf := r.Direct()
+			out.Statements = h.Statements(func() {
+				out.Reset = r.Reset(rf, to).Outcome
+				for range most + 1 {
+					out.Outcomes += " " + string(c.SignIn(cf, to, word).Outcome)
+				}
+			})
+			return out
+		}
+		look("warm@example.net", "not the password at all")
+		nobodys := look("nobody@example.net", "not the password at all")
+		if got := look(evil, "not the password at all"); got != nobodys {
+			t.Errorf("another account: %+v, nobody: %+v", got, nobodys)
+		}
+		if got := look(second, journeytest.Password); got != nobodys {
+			t.Errorf("another address of the account: %+v, nobody: %+v", got, nobodys)
+		}
+		// Its reader is told why, and the way by that mail lifts the lock at every address.
+		l := letter(t, h, second, notice.KindUnlock)
+		if h.Told(second, notice.KindResetPassword) != 0 || !strings.Contains(l.Text, "new password") {
+			t.Errorf("the mail of a reset:\n%s", l.Text)
+		}
+		u := h.Browser()
+		if r := u.Recover(journeytest.Token(l)); r.Outcome != recovery.Unlocked {
+			t.Errorf("unlocking: %s", r.Outcome)
 		}
 		for _, to := range []string{address, second} {
 			c := h.Browser()
-			if r := c.SignIn(c.Direct(), to, journeytest.Password); r.Outcome != signin.Locked {
-				t.Errorf("%s after %d failures at both: %s", to, h.Attempts.Settings.MaxFailures, r.Outcome)
+			if r := c.SignIn(c.Direct(), to, journeytest.Password); r.Outcome != signin.SignedIn {
+				t.Errorf("%s after unlocking: %s", to, r.Outcome)
 			}
 		}
-		u := h.Browser()
-		uf := u.Direct()
-		u.Unlock(uf, second)
-		u.Recover(journeytest.Token(letter(t, h, second, notice.KindUnlock)))
+	}, journeytest.WithoutRehearsal())
+}
+
+// Who comes to the lock by no fault of that address is let out as ever: by the code of a
+// reset's mail, too.
+func TestAResetAtAnotherAddressOfALockedAccountUnlocksItFirst(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		b := h.Active(address)
+		add(t, h, b, second)
+		h.Lock(address)
 		c := h.Browser()
-		if r := c.SignIn(c.Direct(), address, journeytest.Password); r.Outcome != signin.SignedIn {
-			t.Errorf("unlocked by the second address: %s", r.Outcome)
+		f := c.Direct()
+		if r := c.Reset(f, second); r.Outcome != proving.Sent {
+			t.Fatalf("%s", r.Outcome)
+		}
+		r, err := h.Recovery.Code(t.Context(), c.Visitor, f, letter(t, h, second, notice.KindUnlock).Codes[0])
+		if err != nil || r.Outcome != recovery.Unlocked {
+			t.Fatalf("%+v, %v", r, err)
+		}
+		if r := c.SignIn(f, second, journeytest.Password); r.Outcome != signin.SignedIn {
+			t.Errorf("the password: %s", r.Outcome)
+		}
+		if h.Events(audit.PasswordUnlocked) != 1 {
+			t.Error("that it was unlocked is not recorded once")
 		}
 	})
 }

@@ -86,13 +86,13 @@ func (j *Journey) give(tx *db.Tx, v flow.Visitor, f flow.Flow, a account.Account
 	return out, next, nil
 }
 
-// lift lifts the lock of an address; the password stays as it was (R31).
+// lift lifts the lock of an account, at all of its addresses; the password stays as it was (R31).
 func (j *Journey) lift(tx *db.Tx, v flow.Visitor, f flow.Flow, a account.Account, addr account.Addr) error {
-	counted, err := j.Accounts.Counted(tx, a.ID, addr)
+	all, err := j.Accounts.Every(tx, a.ID)
 	if err != nil {
 		return err
 	}
-	was, err := j.Attempts.Unlock(tx, counted)
+	was, err := j.Attempts.Unlock(tx, a.ID, all...)
 	if err != nil || !was {
 		return err
 	}

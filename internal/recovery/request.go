@@ -91,7 +91,8 @@ func (j *Journey) send(ctx context.Context, looked flow.Flow, r request) (provin
 }
 
 // answer does what a request asks for, by what is known of its address, and shows
-// nothing of it but whether the address is locked.
+// nothing of it but whether the address is locked. That its account is locked by what was
+// typed at another address is told by mail only: a reset lifts that lock first.
 func (j *Journey) answer(tx *db.Tx, r request, f flow.Flow, draft account.ProofDraft) (proving.Outcome, error) {
 	a, _, err := j.Accounts.ByAddress(tx, r.address)
 	if err != nil {
@@ -106,11 +107,11 @@ func (j *Journey) answer(tx *db.Tx, r request, f flow.Flow, draft account.ProofD
 	} else {
 		kept = account.Reservation{}
 	}
-	counted, err := j.Accounts.Counted(tx, a.ID, r.address)
+	locked, err := j.Attempts.AnyLocked(tx, r.address)
 	if err != nil {
 		return "", err
 	}
-	locked, err := j.Attempts.AnyLocked(tx, counted)
+	closed, err := j.Attempts.Closed(tx, a.ID, r.address)
 	if err != nil {
 		return "", err
 	}
@@ -136,8 +137,8 @@ func (j *Journey) answer(tx *db.Tx, r request, f flow.Flow, draft account.ProofD
 	if err := j.Audit.Record(tx, asked); err != nil {
 		return "", err
 	}
-	d := j.proof(r, f, a, locked, draft)
-	if err := j.mail(tx, r, d, a, kept, locked); err != nil {
+	d := j.proof(r, f, a, closed, draft)
+	if err := j.mail(tx, r, d, a, kept, closed); err != nil {
 		return "", err
 	}
 	if err := j.proving().Note(tx, r.visitor, f, a.ID, d.Purpose); err != nil {
@@ -149,15 +150,15 @@ func (j *Journey) answer(tx *db.Tx, r request, f flow.Flow, draft account.ProofD
 // proof says what the answer to the mail will prove. An address that the mail
 // gives nothing to gets a proof all the same: its secrets are never sent and it
 // belongs to no account.
-func (j *Journey) proof(r request, f flow.Flow, a account.Account, locked bool, d account.ProofDraft) account.ProofDraft {
+func (j *Journey) proof(r request, f flow.Flow, a account.Account, closed bool, d account.ProofDraft) account.ProofDraft {
 	d.Flow, d.RelyingParty = f.ID, f.RelyingParty
-	if r.task == flow.TaskUnlock {
+	if r.task == flow.TaskUnlock || a.Held() && closed {
 		d.Purpose = account.ProveUnlock
 	}
 	switch {
 	case a.Status == account.Pending:
 		d.Purpose, d.Account = account.ProveActivate, a.ID
-	case a.Held() && (r.task == flow.TaskReset || locked):
+	case a.Held() && (r.task == flow.TaskReset || closed):
 		d.Account = a.ID
 	}
 	return d
@@ -167,7 +168,7 @@ func (j *Journey) proof(r request, f flow.Flow, a account.Account, locked bool, 
 // address learns what is known of it (R27, R30). The mail of an account goes to
 // the one of its addresses that was typed, as it was first written, never to another way of writing it: what
 // is one address to us may be two mailboxes somewhere (C.5 61).
-func (j *Journey) mail(tx *db.Tx, r request, d account.ProofDraft, a account.Account, kept account.Reservation, locked bool) error {
+func (j *Journey) mail(tx *db.Tx, r request, d account.ProofDraft, a account.Account, kept account.Reservation, closed bool) error {
 	own, found, err := j.Accounts.Typed(tx, a.ID, r.address)
 	if err != nil {
 		return err
@@ -203,10 +204,10 @@ func (j *Journey) mail(tx *db.Tx, r request, d account.ProofDraft, a account.Acc
 		m.Data = notice.UnlockNoAccount{Service: r.service, Asked: asked}
 	case !a.Held():
 		m.Data = notice.ResetNoAccount{Service: r.service, Asked: asked}
-	case unlock && !locked:
+	case unlock && !closed:
 		m.Locale, m.Data = a.Locale, notice.UnlockNotLocked{Service: r.service, Asked: asked}
-	case unlock:
-		m.Locale, m.Data = a.Locale, notice.Unlock{Service: r.service, Proof: proof, Asked: asked}
+	case closed:
+		m.Locale, m.Data = a.Locale, notice.Unlock{Service: r.service, Proof: proof, Reset: !unlock, Asked: asked}
 	default:
 		m.Locale, m.Data = a.Locale, notice.ResetPassword{Service: r.service, Proof: proof, First: !has, Asked: asked}
 	}

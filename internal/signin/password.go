@@ -25,7 +25,6 @@ import (
 // field is filled for known and unknown addresses alike.
 type attempt struct {
 	address  account.Addr
-	counted  account.Addr    // by which its failures are counted, see account.Accounts.Counted
 	account  account.Account // zero when nobody has the address
 	password password.Stored // zero when there is no password to compare with
 	leaked   bool            // the right password is known from a leak
@@ -48,7 +47,7 @@ func (a attempt) owned() string {
 
 // Password tries to sign in with a password. The limits act first, the failure
 // is counted before the comparison (exactly Settings.MaxFailures of any number of
-// guesses at once are compared), the hash runs outside the transactions, and
+// guesses at once are compared, at all addresses of an account together), the hash runs outside the transactions, and
 // every path does the same work whether or not the address has an account. The
 // browser gets a new session; an older one of this browser is dead.
 func (j *Journey) Password(ctx context.Context, v flow.Visitor, fid id.Flow, form PasswordForm) (Result, error) {
@@ -59,7 +58,7 @@ func (j *Journey) Password(ctx context.Context, v flow.Visitor, fid id.Flow, for
 	if err := j.limits(ctx, v, a); err != nil {
 		return Result{}, err
 	}
-	key := j.Attempts.Key(a.counted, a.device)
+	key := j.Attempts.Key(a.address, a.device).Of(a.account.ID)
 	var counted account.Attempt
 	err = j.DB.WriteStatement(ctx, func(tx *db.Tx) error {
 		counted, err = j.Attempts.Count(tx, key)
@@ -68,10 +67,10 @@ func (j *Journey) Password(ctx context.Context, v flow.Visitor, fid id.Flow, for
 	if err != nil {
 		return Result{}, fmt.Errorf("signin: password: %w", err)
 	}
-	if !counted.Allowed {
+	if !counted.Allowed && !counted.Hidden {
 		return j.locked(ctx, v, fid, a, key)
 	}
-	ok, upgraded, err := j.compare(ctx, a, form.Password)
+	ok, upgraded, err := j.compare(ctx, a, form.Password, counted.Allowed)
 	if err != nil {
 		return Result{}, err
 	}
@@ -105,9 +104,6 @@ func (j *Journey) prepare(ctx context.Context, v flow.Visitor, fid id.Flow, type
 		if a.account, _, err = j.Accounts.ByAddress(tx, a.address); err != nil {
 			return err
 		}
-		if a.counted, err = j.Accounts.Counted(tx, a.account.ID, a.address); err != nil {
-			return err
-		}
 		if a.password, _, err = j.Passwords.Get(tx, a.account.ID); err != nil {
 			return err
 		}
@@ -130,9 +126,10 @@ func (j *Journey) addressOf(tx *db.Tx, s scene, typed string) (account.Addr, err
 
 // limits lets the limits act before anything is compared. A browser known to the
 // account is counted by itself: what strangers try from elsewhere must not keep
-// people out of their own browser. All addresses of an account are one.
+// people out of their own browser. They go by the typed address: that one account has
+// two of them shows nowhere.
 func (j *Journey) limits(ctx context.Context, v flow.Visitor, a attempt) error {
-	key := a.counted.Key
+	key := a.address.Key
 	if a.device != nil {
 		key += "|" + hex.EncodeToString(a.device)
 	}
@@ -154,9 +151,10 @@ func (j *Journey) limits(ctx context.Context, v flow.Visitor, a attempt) error {
 }
 
 // compare hashes once, whoever the address belongs to. When the right password
-// is kept with older parameters, upgraded is its new verifier.
-func (j *Journey) compare(ctx context.Context, a attempt, typed string) (ok bool, upgraded string, err error) {
-	if !a.can() {
+// is kept with older parameters, upgraded is its new verifier. Unless it is allowed nothing
+// is compared, and that does not show.
+func (j *Journey) compare(ctx context.Context, a attempt, typed string, allowed bool) (ok bool, upgraded string, err error) {
+	if !a.can() || !allowed {
 		if err := j.Hasher.VerifyDummy(ctx, typed); err != nil {
 			return false, "", fmt.Errorf("signin: password: %w", err)
 		}

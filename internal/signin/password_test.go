@@ -418,7 +418,11 @@ func TestACopiedDeviceCookieIsToldAsANewBrowser(t *testing.T) {
 			t.Fatal(err)
 		}
 		err = h.DB.Write(t.Context(), func(tx *db.Tx) error {
-			_, err := h.Attempts.Unlock(tx, addr)
+			a, _, err := h.Accounts.ByAddress(tx, addr)
+			if err != nil {
+				return err
+			}
+			_, err = h.Attempts.Unlock(tx, a.ID, addr)
 			return err
 		})
 		if err != nil {

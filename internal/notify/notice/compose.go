@@ -204,7 +204,11 @@ func (d Locked) compose(w *writer) {
 
 func (d Unlock) compose(w *writer) {
 	w.open("unlock", "duration", w.tr.Duration(d.Proof.Valid))
-	w.named("unlock.why", d.Service)
+	if d.Reset {
+		w.named("unlock.reset", d.Service)
+	} else {
+		w.named("unlock.why", d.Service)
+	}
 	w.proof("unlock.button", d.Proof, d.Asked)
 	w.aside("notasked.title", "unlock.ignore")
 	w.asked("asked", d.Asked)

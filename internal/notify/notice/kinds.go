@@ -199,6 +199,7 @@ func (Locked) Kind() Kind { return KindLocked }
 type Unlock struct {
 	Service Service
 	Proof   Proof
+	Reset   bool // a new password was asked for; the lock comes first
 	Asked   Asked
 }
 

@@ -96,6 +96,8 @@ func samples() []sample {
 		{"locked", Locked{Failures: 5, Asked: near}},
 		{"locked-one", Locked{Failures: 1, Asked: Asked{At: at, Place: "Northport"}}},
 		{"unlock", Unlock{Service: fishing, Proof: proof, Asked: near}},
+		{"unlock-reset", Unlock{Service: fishing, Proof: proof, Reset: true, Asked: near}},
+		{"unlock-reset-plain", Unlock{Proof: proof, Reset: true, Asked: near}},
 		{"unlock-plain", Unlock{Proof: Proof{Token: proof.Token, Valid: time.Hour}, Asked: near}},
 		{"unlock-no-account", UnlockNoAccount{Service: fishing, Asked: near}},
 		{"unlock-no-account-plain", UnlockNoAccount{Asked: near}},
