@@ -13,12 +13,21 @@ import (
 func usedOn(now time.Time) int64 { return db.Millis(now.UTC().Truncate(24 * time.Hour)) }
 
 // Used notes that the owner of an account has shown that they use it: by a sign-in, or by
-// keeping the account. It is not called for each request.
+// keeping the account. That ends the warnings before its removal. It is not called for each
+// request.
 func (s Accounts) Used(tx *db.Tx, account id.Account) error {
 	// Other than, not before: a clock that was ahead for a while leaves nothing behind.
-	_, err := tx.Exec(`UPDATE account SET used_at = $1 WHERE id = $2 AND (used_at IS NULL OR used_at <> $1)`, usedOn(tx.Now()), account)
+	n, err := tx.Exec(`UPDATE account SET used_at = $1 WHERE id = $2 AND (used_at IS NULL OR used_at <> $1)`, usedOn(tx.Now()), account)
 	if err != nil {
 		return fmt.Errorf("account: used: %w", err)
+	}
+	if n == 0 {
+		return nil // it was used today already; nobody is warned about such an account
+	}
+	_, err = tx.Exec(`UPDATE unused_warning SET ended_at = $1, outcome = $2 WHERE account_id = $3 AND ended_at IS NULL`,
+		db.Millis(tx.Now()), WarningUsed, account)
+	if err != nil {
+		return fmt.Errorf("account: end warning: %w", err)
 	}
 	return nil
 }

@@ -29,6 +29,9 @@ func Sorts() map[audit.Name]Sort { //nolint:funlen // a table
 		audit.AccountClosed:             Hidden, // nobody is left to read it
 		audit.AccountClosing:            Change,
 		audit.AccountKept:               Change,
+		audit.AccountUnusedWarned:       Told,
+		audit.AccountUnusedUntold:       Hidden, // of each mail it is told that it was refused
+		audit.AccountUnusedKept:         Change,
 		audit.AccountDataGiven:          Change,
 		audit.AccountSecuring:           Change,
 		audit.AccountSecured:            Change,

@@ -47,7 +47,7 @@ func (h *House) doors(Options) error {
 	}
 	pages.Routes(mux)
 	own, err := accountui.New(accountui.Config{
-		Site: h.Site, Visitor: h.Visitor, Signin: h.Signin, Stepup: h.Stepup, Reclaim: h.Reclaim, Merging: h.Merging, Leaving: h.Leaving, Profile: h.Profile, Policy: h.Policy, Partnering: h.Partnering, Activity: h.Activity, Parties: h.Registry, Upstreams: h.Upstreams, Table: h.Table,
+		Site: h.Site, Visitor: h.Visitor, Signin: h.Signin, Stepup: h.Stepup, Reclaim: h.Reclaim, Merging: h.Merging, Leaving: h.Leaving, Unused: h.Unused, Profile: h.Profile, Policy: h.Policy, Partnering: h.Partnering, Activity: h.Activity, Parties: h.Registry, Upstreams: h.Upstreams, Table: h.Table,
 		Idle: c.Session.Idle, Now: h.Now,
 	})
 	if err != nil {
@@ -62,6 +62,7 @@ func (h *House) doors(Options) error {
 			Attempts: c.Account.MaxFailures, SessionIdle: c.Session.Idle, SessionAbsolute: c.Session.Absolute,
 			ConsentLife: c.OIDC.Connection.ConsentLife, MailFrom: c.Mail.From, PasswordRules: h.passwordRules,
 			Methods: h.Table.Usable(), CodeValid: c.Methods.Code.Lifetime, EmailCodeValid: c.Methods.Code.EmailLifetime, PartnerValid: c.Account.PartnerProofLifetime, Aside: merging.AsideFor, Closing: c.Leaving.Wait,
+			Unused: c.Unused.After, UnusedFirst: c.Unused.FirstWarning, UnusedSecond: c.Unused.SecondWarning,
 			Always: h.Table.Always(), Remember: c.Session.Remember, Check: c.Challenge.CodeLifetime, CheckDigits: c.Challenge.CodeDigits,
 			CoolingOff: h.Table.CoolingOff(), RecoveryWait: c.Policy.RecoveryWait, RecoveryOpen: h.Table.RecoveryOpen(),
 		},

@@ -64,6 +64,7 @@ import (
 	"parvis/internal/session"
 	"parvis/internal/signin"
 	"parvis/internal/stepup"
+	"parvis/internal/unused"
 	"parvis/internal/upstream"
 	"parvis/internal/upstream/handover"
 	"parvis/internal/upstream/oidc"
@@ -142,6 +143,7 @@ type House struct {
 	Owners     owner.Owners
 	Departure  *departure.Journey
 	Leaving    *leaving.Journey
+	Unused     *unused.Journey
 	Leavings   handover.Leavings
 	Activity   *activity.Journey
 	Screening  *screening.Journey

@@ -17,11 +17,13 @@ import (
 	"parvis/internal/backchannel"
 	"parvis/internal/challenge"
 	"parvis/internal/connection"
+	"parvis/internal/db"
 	"parvis/internal/departure"
 	"parvis/internal/enrollment"
 	"parvis/internal/flow"
 	"parvis/internal/grant"
 	"parvis/internal/i18n"
+	"parvis/internal/id"
 	"parvis/internal/job"
 	"parvis/internal/leaving"
 	"parvis/internal/lifecycle"
@@ -37,6 +39,7 @@ import (
 	"parvis/internal/session"
 	"parvis/internal/signin"
 	"parvis/internal/stepup"
+	"parvis/internal/unused"
 	"parvis/internal/upstream/handover"
 	"parvis/internal/web/visit"
 )
@@ -129,6 +132,11 @@ func (h *House) journeys(Options) error {
 		Merges: h.Merging.Merges, Connections: h.Connections, Grants: h.Grants, Links: h.Links, Phones: h.Phones, BackupCodes: h.BackupCodes, Requests: h.Lifecycle.Requests, Upstreams: h.Upstreams, Registry: h.Registry,
 		Limiter: h.Limiter, Settings: h.Config.Leaving, Close: h.Lifecycle.Close,
 	}
+	h.Unused = &unused.Journey{
+		DB: h.DB, Accounts: h.Accounts, Attempts: h.Attempts, Merges: h.Merging.Merges, Lost: h.Lifecycle.Lost, Requests: h.Lifecycle.Requests,
+		Outbox: h.Outbox, Audit: h.Audit, Limiter: h.Limiter, Settings: h.Config.Unused, Log: h.Log,
+		Verified: nobodyVerified, Close: h.Lifecycle.Close,
+	}
 	h.Departure = &departure.Journey{
 		DB: h.DB, Upstreams: h.Upstreams, Links: h.Links, Leavings: h.Leavings, Answers: handover.Answers{DB: h.DB, Keys: h.Keys},
 		Sessions: h.Sessions, Audit: h.Audit, Limiter: h.Limiter,
@@ -141,6 +149,13 @@ func (h *House) journeys(Options) error {
 	h.Jobs = &job.Runner{DB: h.DB, Node: node(), Jobs: h.jobs(), Logger: h.Log}
 	h.Visitor = &visit.Visitor{DB: h.DB, Sessions: h.Sessions, Accounts: h.Accounts, Doors: visit.Doors{Keys: h.Keys, Lasts: h.Config.Signin.RememberDoor, Now: h.Now}}
 	return nil
+}
+
+// nobodyVerified says which accounts hold a verified identity: none, since nothing here
+// verifies one yet. Whatever does takes its place, and its accounts are never removed for
+// not being used.
+func nobodyVerified(*db.Tx, []id.Account) (map[id.Account]bool, error) {
+	return map[id.Account]bool{}, nil
 }
 
 // names are the names of the deployment and of who runs it, in every language.

@@ -85,7 +85,7 @@ func (h *House) jobs() []job.Job {
 		{Name: "upstream.purge", Every: time.Minute, Run: upstream.Assertions{DB: h.DB}.Purge},
 		{Name: "handover.purge", Every: time.Minute, Run: handover.Answers{DB: h.DB}.Purge},
 	}
-	return slices.Concat(all, h.Lifecycle.Jobs(), h.Merging.Jobs(), h.Leaving.Jobs(), h.Reclaim.Jobs(), h.Activity.Jobs())
+	return slices.Concat(all, h.Lifecycle.Jobs(), h.Merging.Jobs(), h.Leaving.Jobs(), h.Unused.Jobs(), h.Reclaim.Jobs(), h.Activity.Jobs())
 }
 
 // node names this process among all that share the database.

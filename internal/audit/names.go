@@ -41,6 +41,12 @@ const (
 	AccountClosing Name = "account.closing"
 	// AccountKept: the owner of an account that was to be deleted kept it; the reason says how (link, signed in).
 	AccountKept Name = "account.kept"
+	// AccountUnusedWarned: the owner of an account that nobody uses was warned of its removal; the reason says which warning it was (first, second); data: mails.
+	AccountUnusedWarned Name = "account.unused_warned"
+	// AccountUnusedUntold: a warning of that kind reached no address of the account; it is kept, and its owner warned anew later.
+	AccountUnusedUntold Name = "account.unused_untold"
+	// AccountUnusedKept: such an account was kept by the link of a warning.
+	AccountUnusedKept Name = "account.unused_kept"
 	// AccountDataGiven: the owner of an account was given what is held about them; data: form (page, file).
 	AccountDataGiven Name = "account.data_given"
 	// AccountLocaleChanged: the language of an account's messages was changed.

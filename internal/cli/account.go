@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,6 +22,7 @@ type accountCmd struct {
 	Unlock accountUnlock `cmd:"" help:"Lift the lock of an account's password; the owner is told."`
 	Resend accountResend `cmd:"" help:"Send a new activation mail for an account that is not activated."`
 	Delete accountDelete `cmd:"" help:"Delete an account and everything that belongs to it; the owner is told."`
+	Unused accountUnused `cmd:"" help:"Count the accounts that nobody uses, by how far their owners were warned."`
 }
 
 // whom says which account is meant.
@@ -272,6 +274,45 @@ func (cmd *accountDelete) Run(ctx context.Context, c *console) error {
 			err = h.DB.Checkpoint(ctx) // so that no copy of the database file holds anything of it
 		}
 		return cmd.done(c, err, "delete")
+	})
+}
+
+// accountUnused counts; it looks at nobody's account.
+type accountUnused struct {
+	JSON bool `help:"Answer as JSON." name:"json"`
+}
+
+// unusedAnswer is what unused says.
+type unusedAnswer struct {
+	After    string `json:"after"` // "0s": no account is removed
+	Unwarned int64  `json:"unwarned"`
+	First    int64  `json:"warned_once"`
+	Second   int64  `json:"warned_twice"`
+}
+
+// Run counts unused accounts.
+func (cmd *accountUnused) Run(ctx context.Context, c *console) error {
+	return c.withHouse(ctx, func(h *app.House) error {
+		o, err := h.Unused.Look(ctx)
+		if err != nil {
+			return err
+		}
+		if cmd.JSON {
+			return c.json(unusedAnswer{After: o.Settings.After.String(), Unwarned: o.Unwarned, First: o.First, Second: o.Second})
+		}
+		if o.Off {
+			c.printf("No account is removed because nobody uses it (unused.after is 0).\n")
+			return nil
+		}
+		const day = 24 * time.Hour
+		c.printf("Accounts without a sign-in for %d days are removed; their owners are told %d and %d days before.\n\n",
+			o.Settings.After/day, o.Settings.FirstWarning/day, o.Settings.SecondWarning/day)
+		c.table([][]string{
+			{"to be warned", strconv.FormatInt(o.Unwarned, 10)},
+			{"warned once", strconv.FormatInt(o.First, 10)},
+			{"warned twice", strconv.FormatInt(o.Second, 10)},
+		})
+		return nil
 	})
 }
 

@@ -245,6 +245,30 @@ func TestADeletedAccountIsGoneAndItsOwnerIsTold(t *testing.T) {
 	}
 }
 
+func TestUnusedAccountsAreCounted(t *testing.T) {
+	o := newOffice(t)
+	o.open(t, func(h *app.House) {
+		err := h.DB.Write(t.Context(), func(tx *db.Tx) error {
+			_, err := tx.Exec(`UPDATE account SET used_at = $1 WHERE id = $2`, db.Millis(tx.Now().Add(-700*24*time.Hour)), o.active.ID)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+	out, _ := o.run(t, 0, "account", "unused")
+	for _, want := range []string{"for 730 days are removed", "told 60 and 14 days before", "to be warned"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is not said: %s", want, out)
+		}
+	}
+	out, _ = o.run(t, 0, "account", "unused", "--json")
+	var answer unusedAnswer
+	if err := json.Unmarshal([]byte(out), &answer); err != nil || answer != (unusedAnswer{After: "17520h0m0s", Unwarned: 1}) {
+		t.Errorf("%s: %+v, %v", out, answer, err)
+	}
+}
+
 func TestKeysAreListedAndRotated(t *testing.T) {
 	o := newOffice(t)
 	var before, after []keyAnswer

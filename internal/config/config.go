@@ -45,6 +45,7 @@ import (
 	"parvis/internal/relyingparty"
 	"parvis/internal/session"
 	"parvis/internal/signin"
+	"parvis/internal/unused"
 	"parvis/internal/upstream"
 	"parvis/internal/web/kit"
 	"parvis/internal/web/portal"
@@ -90,6 +91,8 @@ type Config struct {
 	Assist assist.Settings `yaml:"assist"`
 	// Leaving are the numbers of accounts that end.
 	Leaving leaving.Settings `yaml:"leaving"`
+	// Unused says what becomes of accounts that nobody uses.
+	Unused unused.Settings `yaml:"unused"`
 	// OIDC are the numbers of the OpenID Connect endpoints.
 	OIDC OIDC `yaml:"oidc"`
 	// Keyring is how long signing keys are used.
@@ -154,6 +157,7 @@ func Preset(name string) Config {
 		Signin:     signin.Preset(name),
 		Assist:     assist.Preset(name),
 		Leaving:    leaving.Preset(name),
+		Unused:     unused.Preset(name),
 		OIDC:       OIDC{Connection: connection.Preset(name), Grant: grant.Preset(name), Pushed: pushed.Preset(name), Machine: machine.Preset(name), Backchannel: backchannel.Preset(name), Token: token.Preset(name)},
 		Keyring:    keyring.Preset(name),
 		Limits:     ratelimit.Preset(name),
@@ -189,6 +193,7 @@ func (c *Config) sections() []section {
 		{"signin", c.Signin.Problems()},
 		{"assist", c.Assist.Problems()},
 		{"leaving", c.Leaving.Problems()},
+		{"unused", c.Unused.Problems()},
 		{"oidc", slices.Concat(c.OIDC.Connection.Problems(), c.OIDC.Grant.Problems(), c.OIDC.Token.Problems())},
 		{"oidc.pushed_requests", c.OIDC.Pushed.Problems()},
 		{"oidc.backchannel_logout", c.OIDC.Backchannel.Problems()},

@@ -32,6 +32,9 @@ type Merge string
 // Closure identifies the wish of an owner to delete their account.
 type Closure string
 
+// Warning names one course of warnings about an account that nobody uses.
+type Warning string
+
 // Proof names one message that asks for proof of an e-mail address.
 type Proof string
 

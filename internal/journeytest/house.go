@@ -48,6 +48,7 @@ import (
 	"parvis/internal/session"
 	"parvis/internal/signin"
 	"parvis/internal/stepup"
+	"parvis/internal/unused"
 	"parvis/internal/upstream"
 	"parvis/internal/upstream/handover"
 )
@@ -98,10 +99,14 @@ type House struct {
 	Owners      owner.Owners
 	Departure   *departure.Journey
 	Leaving     *leaving.Journey
+	Unused      *unused.Journey
 	Leavings    handover.Leavings
 
 	// LeakedPassword is one that is known from a leak when somebody signs in with it.
 	LeakedPassword string
+
+	// Verified are the accounts that hold a verified identity.
+	Verified map[id.Account]bool
 
 	statements *atomic.Int64
 }
@@ -246,7 +251,17 @@ func build(t testing.TB, d *db.DB, clock *dbtest.Clock, p plan) *House {
 		Merges: h.Merging.Merges, Connections: connections, Grants: grants, Links: h.Links, Phones: h.Phones, BackupCodes: h.BackupCodes, Requests: h.Lifecycle.Requests, Upstreams: h.Upstreams, Registry: h.Registry,
 		Limiter: limiter, Settings: leaving.Preset("parvis"), Close: h.Lifecycle.Close,
 	}
+	h.Unused = h.leftAlone(outbox, limiter)
 	return h
+}
+
+// leftAlone builds the journey of accounts that nobody uses.
+func (h *House) leftAlone(outbox *notify.Outbox, limiter *ratelimit.Limiter) *unused.Journey {
+	return &unused.Journey{
+		DB: h.DB, Accounts: h.Accounts, Attempts: h.Attempts, Merges: h.Merging.Merges, Requests: h.Lifecycle.Requests, Outbox: outbox, Audit: h.Audit,
+		Limiter: limiter, Settings: unused.Preset("parvis"), Close: h.Lifecycle.Close,
+		Verified: func(*db.Tx, []id.Account) (map[id.Account]bool, error) { return h.Verified, nil },
+	}
 }
 
 // banks builds the sign-in partners: the bank, and what a test adds.

@@ -328,6 +328,15 @@ func (j *Journey) readRest(tx *db.Tx, a id.Account, _ names, out *Data) error {
 	for _, c := range closures {
 		out.Closures = append(out.Closures, ClosureData{AskedAt: utc(c.At), EndsAt: utc(c.EndsAt), EndedAt: utc(c.EndedAt), Outcome: string(c.Outcome)})
 	}
+	warnings, err := account.Warnings{}.Of(tx, a)
+	if err != nil {
+		return err
+	}
+	for _, w := range warnings {
+		out.UnusedWarnings = append(out.UnusedWarnings, WarningData{
+			WarnedAt: utc(w.FirstAt), WarnedAgainAt: utc(w.SecondAt), RemovalAt: utc(w.RemovesAt), EndedAt: utc(w.EndedAt), Outcome: string(w.Outcome),
+		})
+	}
 	losses, err := lost.Requests{}.Of(tx, a)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package leaving_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -278,4 +279,21 @@ func fullWishes(t testing.TB, h *journeytest.House, a id.Account) {
 		t.Fatal(err)
 	}
 	write(t, h, func(tx *db.Tx) error { return h.Lifecycle.RefuseAssistance(tx, asked.ID, "ann") })
+	warned := account.NewWarning()
+	write(t, h, func(tx *db.Tx) error {
+		now, w := tx.Now(), account.Warnings{}
+		m := account.Mailing{Token: warned.Token, Mails: 1, RemovesAt: now, NextAt: now, Until: now}
+		if ok, err := w.First(tx, warned.ID, a, m); err != nil || !ok {
+			return errors.Join(errors.New("no warning"), err)
+		}
+		if _, err := w.Handed(tx, account.Warning{ID: warned.ID}, now, now); err != nil {
+			return err
+		}
+		m.Token += "2"
+		if ok, err := w.Second(tx, warned.ID, m); err != nil || !ok {
+			return errors.Join(errors.New("no second warning"), err)
+		}
+		_, err := w.End(tx, warned.ID, account.WarningKept, time.Time{})
+		return err
+	})
 }

@@ -338,6 +338,9 @@ func (j *Journey) keep(tx *db.Tx, v flow.Visitor, c account.Closure, by id.Sessi
 	if err != nil || !kept {
 		return false, err
 	}
+	if err := j.Owners.Accounts.Used(tx, c.Account); err != nil {
+		return false, err
+	}
 	e := audit.Event{Name: audit.AccountKept, Account: c.Account, Session: by, Outcome: audit.Success, Reason: "signed in", Personal: v.Personal("")}
 	if by == "" {
 		e.Reason = "link"

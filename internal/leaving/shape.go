@@ -27,6 +27,7 @@ type Data struct {
 	Given              []GivenData         `json:"given"`
 	Merges             []MergeData         `json:"merges"`
 	Closures           []ClosureData       `json:"closures"`
+	UnusedWarnings     []WarningData       `json:"unused_warnings"`
 	LostMethods        []LostData          `json:"lost_methods"`
 	Requests           []RequestData       `json:"requests"`
 	Messages           []MessageData       `json:"messages"`
@@ -178,6 +179,15 @@ type ClosureData struct {
 	EndsAt  time.Time `json:"ends_at"`
 	EndedAt time.Time `json:"ended_at,omitzero"`
 	Outcome string    `json:"outcome,omitempty"`
+}
+
+// WarningData is a course of messages that say that the account is not used.
+type WarningData struct {
+	WarnedAt      time.Time `json:"warned_at"`
+	WarnedAgainAt time.Time `json:"warned_again_at,omitzero"`
+	RemovalAt     time.Time `json:"removal_at"`
+	EndedAt       time.Time `json:"ended_at,omitzero"`
+	Outcome       string    `json:"outcome,omitempty"`
 }
 
 // LostData is a time at which somebody said that every method was lost.

@@ -154,7 +154,7 @@ func (l *Lifecycle) forget(tx *db.Tx, a id.Account) error {
 		return err
 	}
 	return each(tx, a, append(l.secondSteps(),
-		authenticator.Erase, account.Closures{}.Erase, l.Links.Erase, l.Requests.Erase, l.Lost.Erase, l.Sessions.Erase, l.Visits.Erase, l.Grants.Forget, l.Connections.Forget, l.Audit.EraseAccount))
+		authenticator.Erase, account.Closures{}.Erase, account.Warnings{}.Erase, l.Links.Erase, l.Requests.Erase, l.Lost.Erase, l.Sessions.Erase, l.Visits.Erase, l.Grants.Forget, l.Connections.Forget, l.Audit.EraseAccount))
 }
 
 // Close ends an account and erases it everywhere, in the caller's transaction,

@@ -64,7 +64,7 @@ func (o *Outbox) Queue(tx *db.Tx, m Message) error {
 	}
 	var once string
 	if m.Once != "" {
-		once = o.Keys.Index("outbox.once", string(letter.Kind)+"|"+m.Once)
+		once = o.Keys.Index(oncePurpose, onceValue(letter.Kind, m.Once))
 	}
 	status := "waiting"
 	if m.Channel != notice.Email {

@@ -98,6 +98,8 @@ func (d Removed) compose(w *writer) {
 		w.say("removed.request")
 	case RemovedByMerge:
 		w.say("removed.merge")
+	case RemovedUnused:
+		w.say("removed.unused")
 	default:
 		w.say("removed.not-activated", "duration", w.tr.Duration(d.Removal))
 	}

@@ -90,6 +90,7 @@ func TestEveryKindHasASample(t *testing.T) {
 		KindBackupCodesMade, KindBackupCodeUsed, KindBackupCodesUsedUp, KindBrowserRemembered,
 		KindPartnerLinked, KindPartnerUnlinked, KindPartnerBlocked, KindPartnerUnblocked, KindWaysIn, KindWaysNoAccount, KindEnrolmentReset,
 		KindAccountsMerged, KindMergeUndone, KindMergeFinished, KindSurvivorClosing, KindAccountClosing, KindAccountKept, KindDataGiven,
+		KindUnusedFirst, KindUnusedSecond, KindUnusedKept,
 		KindLostWaits, KindLostSoon, KindLostOpen, KindLostDone, KindLostStopped, KindLostUndone, KindLostFound,
 		KindAssistConfirm, KindAssistReceived, KindAssistApproved, KindAssistDone, KindAssistRefused, KindAssistExpired,
 		KindSignedOut,

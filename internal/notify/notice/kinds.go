@@ -134,6 +134,7 @@ const (
 	RemovedByOperator   RemovedBy = "operator"      // staff removed it, from the command line
 	RemovedByOwner      RemovedBy = "owner"
 	RemovedByRequest    RemovedBy = "request" // staff removed it, as its owner had asked and confirmed
+	RemovedUnused       RemovedBy = "unused"  // nobody used it for long, and its owner was warned twice
 	RemovedByMerge      RemovedBy = "merge"   // it was merged into another account of its owner, long enough ago
 )
 

@@ -41,6 +41,7 @@ func Priority(k Kind) int {
 		KindBrowserRemembered, KindPartnerLinked, KindPartnerUnlinked, KindPartnerBlocked, KindPartnerUnblocked,
 		KindAddressAdded, KindAddressRemoved, KindMainAddress, KindAddressesRestored,
 		KindEnrolmentReset, KindAccountsMerged, KindMergeUndone, KindMergeFinished, KindSurvivorClosing, KindAccountClosing, KindAccountKept, KindDataGiven,
+		KindUnusedFirst, KindUnusedSecond, KindUnusedKept,
 		KindAssistReceived, KindAssistApproved, KindAssistDone, KindAssistRefused, KindAssistExpired,
 		KindSignedOut,
 		KindLostStopped, KindLostUndone, KindLostFound:

@@ -31,6 +31,7 @@ import (
 	"parvis/internal/relyingparty"
 	"parvis/internal/signin"
 	"parvis/internal/stepup"
+	"parvis/internal/unused"
 	"parvis/internal/upstream"
 	"parvis/internal/web/kit"
 	"parvis/internal/web/visit"
@@ -50,6 +51,7 @@ type Config struct {
 	Reclaim    *reclaim.Journey
 	Merging    *merging.Journey
 	Leaving    *leaving.Journey
+	Unused     *unused.Journey
 	Activity   *activity.Journey
 	Partnering *partnering.Journey
 	Parties    *relyingparty.Registry
@@ -116,6 +118,7 @@ func (u *UI) Routes(mux *http.ServeMux) {
 	u.mergeRoutes(mux)
 	u.recoveryRoutes(mux)
 	u.leavingRoutes(mux)
+	u.unusedRoutes(mux)
 	u.dataRoutes(mux)
 	u.activityRoutes(mux)
 	u.secureRoutes(mux)

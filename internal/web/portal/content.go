@@ -43,11 +43,13 @@ type Content struct {
 	Always     bool     // every sign-in asks for a second step
 	EmailCode  string   // how long a code by e-mail works as a second step, in words; "" when it is none
 	Closing    string   // how long an account that its owner deletes can be kept, in words
+	Unused     string   // after how long unused an account is removed, in words; "" for never
 	Aside      string   // how long a session may be set aside, in words
 	PartnerFor string   // how long the code works for who comes from a sign-in partner, in words; "" without partners
 	CoolingOff string   // how long a method in place of lost ones does not count in full, in words
 
 	RecoveryWait, RecoveryOpen string // see Numbers, in words
+	UnusedFirst, UnusedSecond  string // see Numbers, in words
 
 	TLS string // version that the page came over, e.g. "TLS 1.3"; "" where this process does not see it
 
@@ -106,6 +108,9 @@ func (p *Portal) content(r *http.Request) (*Content, error) {
 	}
 	if r.TLS != nil {
 		c.TLS = tls.VersionName(r.TLS.Version)
+	}
+	if n.Unused > 0 {
+		c.Unused, c.UnusedFirst, c.UnusedSecond = tr.Duration(n.Unused), tr.Duration(n.UnusedFirst), tr.Duration(n.UnusedSecond)
 	}
 	if n.Remember > 0 {
 		c.Remember = tr.Duration(n.Remember)

@@ -99,6 +99,7 @@ func TestEveryNumberOfTheHelpFollowsItsSetting(t *testing.T) {
 			n.PartnerValid, n.EmailCodeValid = time.Duration(base+4)*time.Minute, time.Duration(base+5)*time.Minute
 			n.ActivateWithin, n.CoolingOff = time.Duration(base)*time.Hour, time.Duration(base+6)*time.Hour
 			n.Closing = time.Duration(base+7) * 24 * time.Hour
+			n.Unused, n.UnusedFirst, n.UnusedSecond = time.Duration(base+8)*24*time.Hour, time.Duration(base+9)*24*time.Hour, time.Duration(base+10)*24*time.Hour
 		}
 	}
 	a, b := read("low", set(10)), read("high", set(40))
@@ -115,7 +116,7 @@ func TestEveryNumberOfTheHelpFollowsItsSetting(t *testing.T) {
 				t.Errorf("%s: %s stands there whatever is configured", path, first[i])
 			}
 		}
-		want := map[string]string{"10": "40", "11": "41", "12": "42", "13": "43", "14": "44", "15": "45", "16": "46", "17": "47"}
+		want := map[string]string{"10": "40", "11": "41", "12": "42", "13": "43", "14": "44", "15": "45", "16": "46", "17": "47", "18": "48", "19": "49", "20": "50"}
 		if !maps.Equal(moved, want) {
 			t.Errorf("%s: the numbers move as %v, want %v", path, moved, want)
 		}

@@ -31,28 +31,29 @@ var files embed.FS
 
 // Numbers are the configured numbers that the pages show.
 type Numbers struct {
-	LinkValid       time.Duration // activation link and code
-	ResetValid      time.Duration // link to a new password
-	ActivateWithin  time.Duration // after which an account that is not activated is removed
-	Attempts        int           // wrong passwords in a row that lock
-	SessionIdle     time.Duration
-	SessionAbsolute time.Duration
-	ConsentLife     time.Duration
-	PasswordRules   func(tr *i18n.Tr) []string // the rules of the deployment, each one sentence
-	MailFrom        string                     // address that mails come from
-	Methods         []policy.Method            // second steps that people can use, as they are recommended
-	Always          policy.Level               // what every sign-in reaches
-	CodeValid       time.Duration              // code by text or call
-	EmailCodeValid  time.Duration              // code by e-mail, as a second step
-	Aside           time.Duration              // how long a session may be set aside to merge two accounts
-	Closing         time.Duration              // how long an account that its owner deletes can be kept
-	CoolingOff      time.Duration              // how long a method in place of lost ones does not count in full
-	RecoveryWait    time.Duration              // how long who proves nothing but the mailbox waits, when every method is lost
-	RecoveryOpen    time.Duration              // how long the link then works
-	PartnerValid    time.Duration              // link and code for who comes from a sign-in partner
-	Check           time.Duration              // code that is mailed in place of the check of a form
-	CheckDigits     int                        // digits of that code
-	Remember        time.Duration              // for how long the second step is not asked for in a remembered browser; 0: never
+	LinkValid                         time.Duration // activation link and code
+	ResetValid                        time.Duration // link to a new password
+	ActivateWithin                    time.Duration // after which an account that is not activated is removed
+	Attempts                          int           // wrong passwords in a row that lock
+	SessionIdle                       time.Duration
+	SessionAbsolute                   time.Duration
+	ConsentLife                       time.Duration
+	PasswordRules                     func(tr *i18n.Tr) []string // the rules of the deployment, each one sentence
+	MailFrom                          string                     // address that mails come from
+	Methods                           []policy.Method            // second steps that people can use, as they are recommended
+	Always                            policy.Level               // what every sign-in reaches
+	CodeValid                         time.Duration              // code by text or call
+	EmailCodeValid                    time.Duration              // code by e-mail, as a second step
+	Aside                             time.Duration              // how long a session may be set aside to merge two accounts
+	Closing                           time.Duration              // how long an account that its owner deletes can be kept
+	Unused, UnusedFirst, UnusedSecond time.Duration              // after how long unused an account is removed, and how long before that its owner is told; 0: never
+	CoolingOff                        time.Duration              // how long a method in place of lost ones does not count in full
+	RecoveryWait                      time.Duration              // how long who proves nothing but the mailbox waits, when every method is lost
+	RecoveryOpen                      time.Duration              // how long the link then works
+	PartnerValid                      time.Duration              // link and code for who comes from a sign-in partner
+	Check                             time.Duration              // code that is mailed in place of the check of a form
+	CheckDigits                       int                        // digits of that code
+	Remember                          time.Duration              // for how long the second step is not asked for in a remembered browser; 0: never
 }
 
 // Portal serves the public pages. Every field must be set.

@@ -91,7 +91,7 @@ func build(t *testing.T, d *db.DB, clock *dbtest.Clock, change ...func(*portal.P
 			SessionIdle: 29 * time.Minute, SessionAbsolute: 11 * time.Hour, ConsentLife: 365 * 24 * time.Hour,
 			PasswordRules: func(tr *i18n.Tr) []string { return []string{"rule in " + string(tr.Lang())} }, MailFrom: mail.From,
 			Methods:   []policy.Method{policy.App, policy.Text, policy.Voice, policy.Email, policy.Backup},
-			CodeValid: 9 * time.Minute, EmailCodeValid: 14 * time.Minute, PartnerValid: 6 * time.Minute, Aside: 11 * time.Minute, Closing: 13 * 24 * time.Hour, Remember: 25 * 24 * time.Hour,
+			CodeValid: 9 * time.Minute, EmailCodeValid: 14 * time.Minute, PartnerValid: 6 * time.Minute, Aside: 11 * time.Minute, Closing: 13 * 24 * time.Hour, Unused: 800 * 24 * time.Hour, UnusedFirst: 71 * 24 * time.Hour, UnusedSecond: 19 * 24 * time.Hour, Remember: 25 * 24 * time.Hour,
 			CoolingOff: 47 * time.Hour, RecoveryWait: 46 * time.Hour, RecoveryOpen: 45 * time.Hour,
 		},
 	}
