@@ -47,6 +47,7 @@ type demoCmd struct {
 	ReadyFile string   `help:"Written once the demonstration serves: addresses and accounts as JSON." type:"path" placeholder:"FILE"`
 	Partner   []string `help:"Register the services in this YAML file, too, to try your own client; written as partners in the configuration. Can be repeated." type:"path" placeholder:"FILE"`
 	Challenge string   `help:"When forms ask for a check that no program sends them: off, suspicion or always; empty: as a deployment does." placeholder:"WHEN" enum:",off,suspicion,always" default:""`
+	Crowded   bool     `help:"Also make an account that holds as much as one can: addresses, methods, sessions, services, activity."`
 	Bind      string   `help:"Loopback address to bind." default:"127.0.0.1" hidden:""`
 	Log       bool     `help:"Write the log to standard error."`
 }
@@ -54,7 +55,7 @@ type demoCmd struct {
 // Run runs the demonstration until the process is told to stop.
 func (cmd *demoCmd) Run(ctx context.Context, c *console) error {
 	return demo.Run(ctx, demo.Options{
-		Port: cmd.Port, Dir: cmd.Dir, ReadyFile: cmd.ReadyFile, Bind: cmd.Bind, Log: cmd.Log, Partners: cmd.Partner, Challenge: cmd.Challenge,
+		Port: cmd.Port, Dir: cmd.Dir, ReadyFile: cmd.ReadyFile, Bind: cmd.Bind, Log: cmd.Log, Partners: cmd.Partner, Challenge: cmd.Challenge, Crowded: cmd.Crowded,
 		Out: c.out, Err: c.err, System: c.now,
 	})
 }

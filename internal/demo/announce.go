@@ -83,6 +83,8 @@ func stateText(state string) string {
 		return "active, with two connected services"
 	case stateSecond:
 		return "active, a second account of rose.lake's, known to the first service: merge the two"
+	case stateCrowded:
+		return "active, in French, with as much as an account can hold"
 	default:
 		return state
 	}

@@ -52,6 +52,11 @@ func (d *demonstration) configure() (*config.Config, *secret.Keys, error) {
 		s.ClientSecret = secret.NewToken()
 		c.Partners = append(c.Partners, d.partner(s))
 	}
+	if d.Crowded {
+		for i := range crowdServices {
+			c.Partners = append(c.Partners, crowdService(i))
+		}
+	}
 	for _, a := range d.added {
 		if problem := a.unfit(&c); problem != nil {
 			return nil, nil, problem
@@ -111,6 +116,9 @@ func (d *demonstration) start(ctx context.Context) error {
 		return fmt.Errorf("demo: %w", err)
 	}
 	if err := d.seed(ctx, all); err != nil {
+		return err
+	}
+	if err := d.crowd(ctx); err != nil {
 		return err
 	}
 	return d.delivered(ctx)

@@ -36,6 +36,7 @@ type Options struct {
 	Bind      string   // loopback address
 	Log       bool     // write the log to Err
 	Challenge string   // when forms ask for a check: off, suspicion or always; "": as the preset has it
+	Crowded   bool     // with an account that holds as much as one can
 	Partners  []string // files with services to register besides the example services
 	Out, Err  io.Writer
 	System    func() time.Time // the machine's clock
@@ -57,7 +58,7 @@ type Service struct {
 type Person struct {
 	Email    string `json:"email"`
 	Password string `json:"password"`
-	State    string `json:"state"` // active, pending, locked, connected, or second: another account of who is connected
+	State    string `json:"state"` // active, pending, locked, connected, second: another account of who is connected, or crowded: with as much as an account can hold
 
 	Method string   `json:"method"`           // second step that is set up: app, text, voice, backup, several; email: none, a code by e-mail only; partner: as email, and signs in with the bank, too
 	Secret string   `json:"secret,omitempty"` // of the authenticator app, in base32

@@ -30,7 +30,8 @@ const (
 	statePending   = "pending"
 	stateLocked    = "locked"
 	stateConnected = "connected"
-	stateSecond    = "second" // another account of who is connected
+	stateSecond    = "second"  // another account of who is connected
+	stateCrowded   = "crowded" // with as much as an account can hold, in French
 )
 
 // The second steps of seeded people, as the ready file names them.
@@ -91,6 +92,9 @@ func (d *demonstration) prepare(ctx context.Context) ([]casting, error) {
 		return nil, fmt.Errorf("demo: %w", err)
 	}
 	d.people = cast()
+	if d.Crowded {
+		d.people = append(d.people, crowdedPerson())
+	}
 	codes, err := d.house.BackupCodes.Draft(ctx, knownCodes())
 	if err != nil {
 		return nil, fmt.Errorf("demo: %w", err)
@@ -105,7 +109,7 @@ func (d *demonstration) prepare(ctx context.Context) ([]casting, error) {
 			return nil, fmt.Errorf("demo: %w", err)
 		}
 		locale := "en"
-		if p.State == stateLocked {
+		if p.State == stateLocked || p.State == stateCrowded {
 			locale = "fr"
 		}
 		all[i] = casting{
