@@ -3,6 +3,8 @@ package accountui
 import (
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 
 	"parvis/internal/fault"
 	"parvis/internal/i18n"
@@ -28,9 +30,9 @@ func (u *UI) leavingRoutes(mux *http.ServeMux) {
 type deletePage struct {
 	leaving.Plan
 
-	Address  string // who is signed in
-	Partners string // names of sign-in partners; "" for none
-	Services string // names of connected services; "" for none
+	Address  string   // who is signed in
+	Partners []string // names of sign-in partners
+	Services []string // names of connected services
 }
 
 // askDelete says what deleting the account means, to who has just proven who they are.
@@ -53,13 +55,13 @@ func (u *UI) askDelete(c *call) error {
 	})
 }
 
-// listed are names as in a sentence.
-func listed(tr *i18n.Tr, names []i18n.Text) string {
-	var out []string
+// listed are names in the language of the page, by the alphabet.
+func listed(tr *i18n.Tr, names []i18n.Text) (out []string) {
 	for _, n := range names {
 		out = append(out, n.In(tr.Lang()))
 	}
-	return tr.List(out)
+	slices.SortFunc(out, func(a, b string) int { return strings.Compare(strings.ToLower(a), strings.ToLower(b)) })
+	return out
 }
 
 // deleteAccount closes the account. The browser is signed out with all others, and sees

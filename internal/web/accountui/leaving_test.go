@@ -32,7 +32,7 @@ func TestAnAccountIsDeletedAndKeptByTheLink(t *testing.T) {
 		o.proves(policy.Email)
 		o.Open("/settings").Must("settings", http.StatusOK)
 		o.Follow("delete-link").Must("delete-account", http.StatusOK).MustSay(email, o.say("After 7 days", "Après 7 jours"),
-			o.say("Student aid", "Aide financière aux études"), o.say("signed out everywhere", "déconnecté partout"))
+			o.say("Student aid", "Aide financière aux études"), o.say("signed out everywhere", "Toutes vos sessions prennent fin"))
 		o.Submit("delete-account").Must("closing-link", http.StatusOK).MustSay(o.say("You can close this window", "Vous pouvez fermer cette fenêtre"))
 		if o.Cookie(sessionID) != "" || o.status(email) != account.Closing {
 			t.Fatalf("the account is %s", o.status(email))

@@ -167,7 +167,7 @@ func TestAMergingIsGivenUpOrStopped(t *testing.T) {
 		}
 		// The same account twice.
 		o.proves(policy.Email)
-		o.toBoth(email, good).Must("merge-stopped", http.StatusConflict).MustSay(o.say("the same account twice", "deux fois au même compte"))
+		o.toBoth(email, good).Must("merge-stopped", http.StatusConflict).MustSay(o.say("the same account twice", "Les deux connexions ouvrent le même compte"))
 		o.Submit("merge-cancel").Must("settings", http.StatusOK)
 		// A held session does not outlive the signing out.
 		o.toBoth(rose, alsoGood).Must("merge-both", http.StatusOK)

@@ -29,8 +29,9 @@ func (u *UI) activityRoutes(mux *http.ServeMux) {
 type sessionsPage struct {
 	Done     string // what has just been done
 	Rows     []sessionRow
-	Browsers int // how many browsers are remembered
-	Now      time.Time
+	Browsers int    // how many browsers are remembered
+	Zone     string // name of the zone of the times, as the script compares it
+	Said     string // the zone in words
 }
 
 // sessionRow is one open session.
@@ -40,8 +41,8 @@ type sessionRow struct {
 	Icon   string
 	By     string // how it was opened, in words
 	Here   bool
-	Since  time.Time
-	Used   time.Time
+	Since  string
+	Used   string
 }
 
 // sessions shows the open sessions of the account.
@@ -50,8 +51,8 @@ func (u *UI) sessions(c *call) error {
 	if err != nil {
 		return u.refused(c, err, sessionsPath)
 	}
-	tr := u.Site.Tr(c.r)
-	data := sessionsPage{Browsers: all.Browsers, Now: u.Now()}
+	tr, zone := u.Site.Tr(c.r), u.zoneOf(c.r.URL.Query().Get("zone"))
+	data := sessionsPage{Browsers: all.Browsers, Zone: zone.String(), Said: tr.Zone(u.Now(), zone)}
 	switch c.r.URL.Query().Get("ended") {
 	case "one":
 		data.Done = tr.T("sessions.done-one")
@@ -59,7 +60,7 @@ func (u *UI) sessions(c *call) error {
 		data.Done = tr.T("sessions.done-others")
 	}
 	for _, s := range all.Open {
-		row, err := u.sessionRow(c, tr, s)
+		row, err := u.sessionRow(c, tr, s, zone)
 		if err != nil {
 			return err
 		}
@@ -68,8 +69,11 @@ func (u *UI) sessions(c *call) error {
 	return u.renderSettings(c, http.StatusOK, kit.View{Page: "sessions", Title: tr.T("sessions.title"), Data: data})
 }
 
-func (u *UI) sessionRow(c *call, tr *i18n.Tr, s activity.Open) (sessionRow, error) {
-	row := sessionRow{ID: s.ID, Device: s.Device.In(tr), Icon: deviceIcon(s.Device.System), Here: s.Here, Since: s.Since, Used: s.Used}
+func (u *UI) sessionRow(c *call, tr *i18n.Tr, s activity.Open, zone *time.Location) (sessionRow, error) {
+	row := sessionRow{
+		ID: s.ID, Device: s.Device.In(tr), Icon: deviceIcon(s.Device.System), Here: s.Here,
+		Since: tr.Moment(s.Since, u.Now(), zone), Used: tr.Moment(s.Used, u.Now(), zone),
+	}
 	if row.Device == "" {
 		row.Device = tr.T("sessions.device-unknown")
 	}
