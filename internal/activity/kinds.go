@@ -114,6 +114,12 @@ func Sorts() map[audit.Name]Sort { //nolint:funlen // a table
 		audit.PartnerChanged:   Hidden, // of no account
 		audit.PartnerDisabled:  Hidden, // of no account
 
+		audit.PartnerRegistered:        Hidden, // of no account
+		audit.PartnerRemoved:           Hidden, // of no account
+		audit.RegistrationRefused:      Hidden, // of no account
+		audit.RegistrationTokenMade:    Hidden, // of no account
+		audit.RegistrationTokenRevoked: Hidden, // of no account
+
 		audit.UpstreamCreated:   Hidden, // of no account
 		audit.UpstreamChanged:   Hidden, // of no account
 		audit.UpstreamDisabled:  Hidden, // of no account

@@ -10,6 +10,7 @@ import (
 	"parvis/internal/oidc/authorize"
 	"parvis/internal/oidc/logout"
 	"parvis/internal/oidc/machine"
+	"parvis/internal/oidc/registration"
 	"parvis/internal/oidc/token"
 	"parvis/internal/relyingparty"
 	"parvis/internal/web/accountui"
@@ -20,7 +21,7 @@ import (
 // bypass are the addresses that other sites and machines may POST to. They read
 // and set no cookie; everything else is refused when it comes from another site.
 func bypass() []string {
-	return slices.Concat(authorize.Doors(), token.Doors(), logout.Doors(), signinui.Doors())
+	return slices.Concat(authorize.Doors(), token.Doors(), logout.Doors(), registration.Doors(), signinui.Doors())
 }
 
 // bodies are the addresses that take longer bodies than others.
@@ -111,7 +112,7 @@ func (h *House) provider(mux *http.ServeMux) error {
 	requests.Routes(mux)
 	machines, err := token.New(token.Config{
 		Issuer: issuer, Door: door, Site: h.Site, DB: h.DB, Registry: h.Registry, Keyring: h.Keyring, Accounts: h.Accounts,
-		Connections: h.Connections, Grants: h.Grants, Now: h.Now, Table: h.Table, Settings: h.Config.OIDC.Token,
+		Connections: h.Connections, Grants: h.Grants, Now: h.Now, Table: h.Table, Settings: h.Config.OIDC.Token, Registration: h.Config.OIDC.Registration.Enabled,
 	})
 	if err != nil {
 		return err
@@ -125,5 +126,9 @@ func (h *House) provider(mux *http.ServeMux) error {
 		return err
 	}
 	leaving.Routes(mux)
+	registration.New(registration.Config{
+		Issuer: issuer, Door: door, DB: h.DB, Limiter: h.Limiter, Registrations: h.Registrations, Registry: h.Registry, Outbound: h.Outbound,
+		Keys: keys, Now: h.Now, Settings: h.Config.OIDC.Registration,
+	}).Routes(mux)
 	return nil
 }

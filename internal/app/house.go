@@ -58,6 +58,7 @@ import (
 	"parvis/internal/ratelimit"
 	"parvis/internal/reclaim"
 	"parvis/internal/recovery"
+	"parvis/internal/registrar"
 	"parvis/internal/relyingparty"
 	"parvis/internal/screening"
 	"parvis/internal/secret"
@@ -110,6 +111,7 @@ type House struct {
 	UpstreamStore upstream.Store
 	Links         upstream.Links
 	APIKeys       operator.Keys
+	Registrations registrar.Registrations
 
 	Table       policy.Table
 	Flows       flow.Flows

@@ -80,6 +80,7 @@ func (h *House) domains(Options) error {
 	h.Connections = connection.Connections{Settings: c.OIDC.Connection, Audit: h.Audit}
 	h.Pushed = pushed.Requests{Keys: h.Keys, Settings: c.OIDC.Pushed}
 	h.Grants = grant.Grants{Settings: c.OIDC.Grant, Audit: h.Audit}
+	h.Registrations = h.registrations()
 	return nil
 }
 

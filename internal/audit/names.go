@@ -211,6 +211,16 @@ const (
 	PartnerChanged Name = "partner.changed"
 	// PartnerDisabled: a service was disabled.
 	PartnerDisabled Name = "partner.disabled"
+	// PartnerRegistered: a service registered itself (RFC 7591); data: token, the name of its initial access token.
+	PartnerRegistered Name = "partner.registered"
+	// PartnerRemoved: a service that had registered itself ended its registration (RFC 7592).
+	PartnerRemoved Name = "partner.removed"
+	// RegistrationRefused: a service tried to register itself and may not so; the reason says why; data: token.
+	RegistrationRefused Name = "partner.registration_refused"
+	// RegistrationTokenMade: an initial access token, with which services register themselves, was made; data: token, uses.
+	RegistrationTokenMade Name = "registration_token.made"
+	// RegistrationTokenRevoked: an initial access token was revoked; data: token.
+	RegistrationTokenRevoked Name = "registration_token.revoked"
 )
 
 // Sign-in partners.

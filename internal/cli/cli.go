@@ -27,23 +27,24 @@ import (
 type commands struct {
 	Config string `help:"Configuration file." default:"/etc/parvis/parvis.yaml" env:"PARVIS_CONFIG" type:"path" placeholder:"FILE"`
 
-	Serve       serveCmd    `cmd:"" help:"Run the sign-in service."`
-	Demo        demoCmd     `cmd:"" help:"Run a demonstration on this machine: the service, two example services, a bank as sign-in partner, a mailbox."`
-	Init        initCmd     `cmd:"" help:"Write a first configuration with comments, and make the keys."`
-	ConfigCmds  configCmd   `cmd:"" name:"config" help:"Check, show and explain the configuration."`
-	Migrate     migrateCmd  `cmd:"" help:"Bring the database to this version, or show where it is."`
-	Doctor      doctorCmd   `cmd:"" help:"Check everything that serving needs, and say what to do."`
-	Account     accountCmd  `cmd:"" help:"Look after one person's account."`
-	Assist      assistCmd   `cmd:"" help:"Do for people what they asked the staff to do, with two people."`
-	Partner     partnerCmd  `cmd:"" help:"Add and change services that use the sign-in service."`
-	Upstream    upstreamCmd `cmd:"" help:"Add and check sign-in partners: what people sign in here with and have elsewhere."`
-	Breached    breachedCmd `cmd:"" help:"Make and show the file of passwords that are known from leaks."`
-	Key         keyCmd      `cmd:"" help:"List and rotate the signing keys."`
-	APIKey      apiKeyCmd   `cmd:"" name:"api-key" help:"Make, list and revoke keys of the operators' API."`
-	Bench       benchCmd    `cmd:"" help:"Measure this machine: sign-ins, code flows, exchanges, beside what their parts alone cost."`
-	Healthcheck healthCmd   `cmd:"" help:"Ask the running service whether it is ready; for containers and supervisors."`
-	Version     versionCmd  `cmd:"" help:"Print the version."`
-	Licenses    licenseCmd  `cmd:"" help:"Print the licences of everything this program is made of."`
+	Serve        serveCmd             `cmd:"" help:"Run the sign-in service."`
+	Demo         demoCmd              `cmd:"" help:"Run a demonstration on this machine: the service, two example services, a bank as sign-in partner, a mailbox."`
+	Init         initCmd              `cmd:"" help:"Write a first configuration with comments, and make the keys."`
+	ConfigCmds   configCmd            `cmd:"" name:"config" help:"Check, show and explain the configuration."`
+	Migrate      migrateCmd           `cmd:"" help:"Bring the database to this version, or show where it is."`
+	Doctor       doctorCmd            `cmd:"" help:"Check everything that serving needs, and say what to do."`
+	Account      accountCmd           `cmd:"" help:"Look after one person's account."`
+	Assist       assistCmd            `cmd:"" help:"Do for people what they asked the staff to do, with two people."`
+	Partner      partnerCmd           `cmd:"" help:"Add and change services that use the sign-in service."`
+	Upstream     upstreamCmd          `cmd:"" help:"Add and check sign-in partners: what people sign in here with and have elsewhere."`
+	Breached     breachedCmd          `cmd:"" help:"Make and show the file of passwords that are known from leaks."`
+	Key          keyCmd               `cmd:"" help:"List and rotate the signing keys."`
+	APIKey       apiKeyCmd            `cmd:"" name:"api-key" help:"Make, list and revoke keys of the operators' API."`
+	Registration registrationTokenCmd `cmd:"" name:"registration-token" help:"Make, list and revoke initial access tokens, with which services register themselves."`
+	Bench        benchCmd             `cmd:"" help:"Measure this machine: sign-ins, code flows, exchanges, beside what their parts alone cost."`
+	Healthcheck  healthCmd            `cmd:"" help:"Ask the running service whether it is ready; for containers and supervisors."`
+	Version      versionCmd           `cmd:"" help:"Print the version."`
+	Licenses     licenseCmd           `cmd:"" help:"Print the licences of everything this program is made of."`
 }
 
 // console is what a command talks through. It is bound to every command.

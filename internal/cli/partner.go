@@ -220,14 +220,17 @@ type partnerLine struct {
 	Name       i18n.Text `json:"name"`
 	Department i18n.Text `json:"department"`
 	Auth       string    `json:"auth"`
-	Source     string    `json:"source"` // configuration or database
+	Source     string    `json:"source"` // configuration, database, or the initial access token it registered itself with
 	Disabled   bool      `json:"disabled"`
 }
 
 func lineOf(p *relyingparty.RelyingParty) partnerLine {
 	l := partnerLine{ID: string(p.ID), Name: p.Name, Department: p.Department, Auth: string(p.AuthMethod), Source: "database", Disabled: p.Disabled}
-	if p.FromFile {
+	switch {
+	case p.FromFile:
 		l.Source = "configuration"
+	case p.RegisteredBy != "":
+		l.Source = "registered with " + p.RegisteredBy
 	}
 	return l
 }

@@ -37,6 +37,7 @@ import (
 	"parvis/internal/notify"
 	"parvis/internal/notify/sms"
 	"parvis/internal/oidc/machine"
+	"parvis/internal/oidc/registration"
 	"parvis/internal/oidc/token"
 	"parvis/internal/outbound"
 	"parvis/internal/policy"
@@ -130,6 +131,8 @@ type OIDC struct {
 	Machine     machine.Settings     `yaml:",inline"`            // what is demanded of services that call
 	Backchannel backchannel.Settings `yaml:"backchannel_logout"` // services are told that a session ended
 	Token       token.Settings       `yaml:",inline"`            // the documents and the ID token
+	// Registration says whether and how services may register themselves (RFC 7591).
+	Registration registration.Settings `yaml:"registration"`
 }
 
 // Presets are the names of the presets, the default first.
@@ -158,7 +161,7 @@ func Preset(name string) Config {
 		Assist:     assist.Preset(name),
 		Leaving:    leaving.Preset(name),
 		Unused:     unused.Preset(name),
-		OIDC:       OIDC{Connection: connection.Preset(name), Grant: grant.Preset(name), Pushed: pushed.Preset(name), Machine: machine.Preset(name), Backchannel: backchannel.Preset(name), Token: token.Preset(name)},
+		OIDC:       OIDC{Connection: connection.Preset(name), Grant: grant.Preset(name), Pushed: pushed.Preset(name), Machine: machine.Preset(name), Backchannel: backchannel.Preset(name), Token: token.Preset(name), Registration: registration.Preset(name)},
 		Keyring:    keyring.Preset(name),
 		Limits:     ratelimit.Preset(name),
 		Challenge:  challenge.Preset(name),
@@ -197,6 +200,7 @@ func (c *Config) sections() []section {
 		{"oidc", slices.Concat(c.OIDC.Connection.Problems(), c.OIDC.Grant.Problems(), c.OIDC.Token.Problems())},
 		{"oidc.pushed_requests", c.OIDC.Pushed.Problems()},
 		{"oidc.backchannel_logout", c.OIDC.Backchannel.Problems()},
+		{"oidc.registration", c.OIDC.Registration.Problems()},
 		{"keyring", c.Keyring.Problems()},
 		{"limits", c.Limits.Problems()},
 		{"challenge", c.Challenge.Problems()},

@@ -238,6 +238,15 @@ func (c Connections) Withdraw(tx *db.Tx, account id.Account, rp id.RelyingParty)
 	return true, c.record(tx, audit.ConsentWithdrawn, Asked{Account: account, RelyingParty: rp}, nil)
 }
 
+// EndParty takes back every agreement to share with a service that is gone for good. What
+// people were called there stays theirs.
+func (c Connections) EndParty(tx *db.Tx, rp id.RelyingParty) error {
+	if _, err := tx.Exec(`DELETE FROM connection WHERE relying_party = $1`, rp); err != nil {
+		return fmt.Errorf("connection: end party: %w", err)
+	}
+	return nil
+}
+
 // Forget removes every connection of an account that is being erased. Its subjects stay.
 func (c Connections) Forget(tx *db.Tx, account id.Account) error {
 	if _, err := tx.Exec(`DELETE FROM connection WHERE account = $1`, string(account)); err != nil {

@@ -46,6 +46,7 @@ const (
 	TokenIP           Rule = "token_ip"
 	TokenClient       Rule = "token_client"
 	PushClient        Rule = "push_client"
+	RegistrationIP    Rule = "registration_ip"
 	RequestIP         Rule = "request_ip"
 
 	SuspectSigninIP      Rule = "suspect_signin_ip"
@@ -155,6 +156,8 @@ type Settings struct {
 	TokenClient Limit `yaml:"token_client"`
 	// PushClient counts authorization requests that one service pushed (public clients: see flow_ip).
 	PushClient Limit `yaml:"push_client"`
+	// RegistrationIP counts requests of services that register themselves from one IP address.
+	RegistrationIP Limit `yaml:"registration_ip"`
 	// RequestIP counts all requests of pages from one IP address, on each node by itself.
 	RequestIP Limit `yaml:"request_ip"`
 	// SuspectSigninIP counts wrong passwords from one IP address: from then on, signing
@@ -219,6 +222,7 @@ func Preset(name string) Settings {
 		TokenIP:           Limit{Count: 300, Window: 5 * minute},
 		TokenClient:       Limit{Count: 300, Window: 5 * minute},
 		PushClient:        Limit{Count: 30_000, Window: 5 * minute},
+		RegistrationIP:    Limit{Count: 300, Window: hour},
 		RequestIP:         Limit{Count: 3000, Window: 5 * minute},
 
 		SuspectSigninIP:      Limit{Count: 20, Window: 10 * minute},
@@ -263,7 +267,7 @@ func (s Settings) limits() map[Rule]Limit {
 		SendNumber: s.SendNumber, SendNumberBurst: s.SendNumberBurst, BackupAccountIP: s.BackupAccountIP,
 		SetUpIP: s.SetUpIP, SetUpAccount: s.SetUpAccount, SetUpNumber: s.SetUpNumber, PasswordAccount: s.PasswordAccount, AddAccount: s.AddAccount, LostAccount: s.LostAccount,
 		NoticeAccount: s.NoticeAccount, MainAccount: s.MainAccount, LinkIP: s.LinkIP, PartnerIP: s.PartnerIP, ContactIP: s.ContactIP,
-		FlowIP: s.FlowIP, AuthorizeIP: s.AuthorizeIP, TokenIP: s.TokenIP, TokenClient: s.TokenClient, PushClient: s.PushClient, RequestIP: s.RequestIP,
+		FlowIP: s.FlowIP, AuthorizeIP: s.AuthorizeIP, TokenIP: s.TokenIP, TokenClient: s.TokenClient, PushClient: s.PushClient, RegistrationIP: s.RegistrationIP, RequestIP: s.RequestIP,
 		SuspectSigninIP: s.SuspectSigninIP, SuspectSigninAddress: s.SuspectSigninAddress, SuspectEnrollmentIP: s.SuspectEnrollmentIP,
 		SuspectResetIP: s.SuspectResetIP, SuspectContactIP: s.SuspectContactIP, ChallengeMailIP: s.ChallengeMailIP,
 	}
@@ -286,7 +290,7 @@ func (s *Settings) limit(rule Rule) (Limit, bool) {
 func rules() []Rule {
 	return []Rule{
 		SigninIP, SigninAddress, SigninAddressIP, SigninBurst, SigninBrowser, EnrollmentIP, EnrollmentAddress, MailAddress, MailRecipient, ResetAddress, ResetIP, WaysAddress, WaysIP,
-		CodeIP, SendIP, SendAccount, SendNumber, SendNumberBurst, BackupAccountIP, SetUpIP, SetUpAccount, SetUpNumber, PasswordAccount, AddAccount, LostAccount, NoticeAccount, MainAccount, LinkIP, PartnerIP, ContactIP, FlowIP, AuthorizeIP, TokenIP, TokenClient, PushClient, RequestIP,
+		CodeIP, SendIP, SendAccount, SendNumber, SendNumberBurst, BackupAccountIP, SetUpIP, SetUpAccount, SetUpNumber, PasswordAccount, AddAccount, LostAccount, NoticeAccount, MainAccount, LinkIP, PartnerIP, ContactIP, FlowIP, AuthorizeIP, TokenIP, TokenClient, PushClient, RegistrationIP, RequestIP,
 		SuspectSigninIP, SuspectSigninAddress, SuspectEnrollmentIP, SuspectResetIP, SuspectContactIP, ChallengeMailIP,
 	}
 }

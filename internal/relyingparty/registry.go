@@ -125,6 +125,16 @@ func (r *Registry) List(ctx context.Context) ([]*RelyingParty, error) {
 	return out, nil
 }
 
+// Current is List as it stands in the database now, with the revision that it has: a
+// change which must know all partners compares it with Store.Revision in its transaction.
+func (r *Registry) Current(ctx context.Context) ([]*RelyingParty, int64, error) {
+	s, err := r.read(ctx, r.snapshot.Load())
+	if err != nil {
+		return nil, 0, err
+	}
+	return slices.Collect(maps.Values(s.parties)), s.revision, nil
+}
+
 // fresh is the snapshot when it was confirmed lately, else what a reading gives now.
 func (r *Registry) fresh(ctx context.Context) (*snapshot, error) {
 	s := r.snapshot.Load()

@@ -108,6 +108,8 @@ type RelyingParty struct {
 	Listed   bool // may be named on the public page of services
 	Disabled bool
 	FromFile bool // read only: stands in the configuration file
+
+	RegisteredBy string // the name of the initial access token with which it registered itself; "" for one that an operator made
 }
 
 // Secret is the digest of one client secret.

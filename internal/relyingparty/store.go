@@ -27,6 +27,7 @@ type record struct {
 	secret, former        []byte
 	formerEnds, createdAt time.Time
 	disabledAt            time.Time
+	registeredBy          string
 }
 
 // build makes the partner of a row; the rules are asked again, because they may have become stricter.
@@ -39,7 +40,7 @@ func (rec record) build() (*RelyingParty, []string) {
 	if len(problems) > 0 {
 		return nil, problems
 	}
-	p.Disabled = !rec.disabledAt.IsZero()
+	p.Disabled, p.RegisteredBy = !rec.disabledAt.IsZero(), rec.registeredBy
 	if rec.secret != nil {
 		p.Secrets = append(p.Secrets, Secret{Digest: rec.secret})
 	}
@@ -59,13 +60,13 @@ func readRevision(tx *db.Tx) (int64, error) {
 }
 
 func readAll(tx *db.Tx) ([]record, error) {
-	rows, err := tx.Query(`SELECT id, settings, secret, former_secret, former_secret_ends, created_at, disabled_at
+	rows, err := tx.Query(`SELECT id, settings, secret, former_secret, former_secret_ends, created_at, disabled_at, COALESCE(registered_by, '')
 		FROM relying_party ORDER BY id`)
 	return db.Collect(rows, err, func(rows *db.Rows) (record, error) {
 		var r record
 		var created int64
 		var settings string
-		err := rows.Scan(&r.id, &settings, &r.secret, &r.former, db.NullTime(&r.formerEnds), &created, db.NullTime(&r.disabledAt))
+		err := rows.Scan(&r.id, &settings, &r.secret, &r.former, db.NullTime(&r.formerEnds), &created, db.NullTime(&r.disabledAt), &r.registeredBy)
 		r.settings, r.createdAt = []byte(settings), db.Time(created)
 		return r, err
 	})
@@ -80,6 +81,10 @@ func bump(tx *db.Tx) error {
 // a partner without one. fault.Conflict when the identifier is taken,
 // fault.Invalid when the settings have problems.
 func (st Store) Create(tx *db.Tx, s Settings, secretDigest []byte) error {
+	return st.create(tx, s, secretDigest, "")
+}
+
+func (st Store) create(tx *db.Tx, s Settings, secretDigest []byte, by string) error {
 	p, err := buildStored(s)
 	if err != nil {
 		return err
@@ -95,13 +100,16 @@ func (st Store) Create(tx *db.Tx, s Settings, secretDigest []byte) error {
 	if err != nil {
 		return fmt.Errorf("relyingparty: create: %w", err)
 	}
-	n, err := tx.Exec(`INSERT INTO relying_party (id, settings, secret, created_at, changed_at)
-		VALUES ($1, $2, $3, $4, $4) ON CONFLICT (id) DO NOTHING`, s.ID, string(text), nullBytes(secretDigest), db.Millis(tx.Now()))
+	n, err := tx.Exec(`INSERT INTO relying_party (id, settings, secret, created_at, changed_at, registered_by)
+		VALUES ($1, $2, $3, $4, $4, $5) ON CONFLICT (id) DO NOTHING`, s.ID, string(text), nullBytes(secretDigest), db.Millis(tx.Now()), db.NullText(by))
 	if err != nil {
 		return fmt.Errorf("relyingparty: create: %w", err)
 	}
 	if n == 0 {
 		return fault.On("id", fault.Conflict, "error.partner.taken")
+	}
+	if by != "" {
+		return bump(tx) // the registrar records it, with what it knows
 	}
 	return st.changed(tx, p.ID, audit.PartnerCreated, "")
 }

@@ -3,6 +3,7 @@ package protocol
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 )
 
 // The paths of the endpoints below the issuer.
@@ -19,6 +20,7 @@ const (
 	PathLogout    = "/logout"
 	PathDiscovery = "/.well-known/openid-configuration"
 	PathMetadata  = "/.well-known/oauth-authorization-server"
+	PathRegister  = "/register" // and below it, each registration
 )
 
 // ForPrograms reports whether a path is that of an endpoint which services call themselves.
@@ -27,10 +29,10 @@ func ForPrograms(path string) bool {
 	case PathPush, PathToken, PathRevoke, PathInspect, PathUserInfo, PathJWKS, PathDiscovery, PathMetadata:
 		return true
 	}
-	return false
+	return path == PathRegister || strings.HasPrefix(path, PathRegister+"/")
 }
 
-// Metadata is the discovery document (OpenID Connect Discovery 1.0, 3; RFC 8414, 2; RFC 9207, 3; RFC 9126, 5; RFC 9101, 9; JWT Secured Authorization Response Mode, 4).
+// Metadata is the discovery document (OpenID Connect Discovery 1.0, 3; RFC 8414, 2; RFC 9207, 3; RFC 9126, 5; RFC 9101, 9; RFC 7591, 3; JWT Secured Authorization Response Mode, 4).
 type Metadata struct {
 	Issuer               string   `json:"issuer"`
 	Authorization        string   `json:"authorization_endpoint"`
@@ -44,6 +46,7 @@ type Metadata struct {
 	IntrospectionAlgs    []string `json:"introspection_endpoint_auth_signing_alg_values_supported"`
 	Push                 string   `json:"pushed_authorization_request_endpoint"`
 	JWKS                 string   `json:"jwks_uri"`
+	Registration         string   `json:"registration_endpoint,omitempty"`
 	EndSession           string   `json:"end_session_endpoint"`
 	BackLogout           bool     `json:"backchannel_logout_supported"`
 	BackLogoutSession    bool     `json:"backchannel_logout_session_supported"`
@@ -75,8 +78,8 @@ type Metadata struct {
 	TermsURI             string   `json:"op_tos_uri,omitempty"`
 }
 
-// Discovery is the document's bytes for an issuer.
-func Discovery(issuer string, locales, acrValues, assertionAlgs, proofAlgs []string) ([]byte, error) {
+// Discovery is the document's bytes for an issuer, after what else a deployment says.
+func Discovery(issuer string, locales, acrValues, assertionAlgs, proofAlgs []string, more ...func(*Metadata)) ([]byte, error) {
 	methods := []string{MethodBasic, MethodPost, MethodPrivateKeyJWT, MethodNone} // the last is nobody's who asks about tokens
 	m := Metadata{
 		Issuer: issuer, Authorization: issuer + PathAuthorize, Token: issuer + PathToken, UserInfo: issuer + PathUserInfo,
@@ -95,6 +98,9 @@ func Discovery(issuer string, locales, acrValues, assertionAlgs, proofAlgs []str
 		ClaimTypes: []string{"normal"}, ClaimsParameter: true, PKCEMethods: []string{"S256"}, IssParameter: true,
 		PromptValues: []string{"none", "login", "consent", "select_account", "create"}, UILocales: locales,
 		PolicyURI: issuer + "/privacy", TermsURI: issuer + "/terms",
+	}
+	for _, change := range more {
+		change(&m)
 	}
 	out, err := json.Marshal(m)
 	if err != nil {

@@ -13,7 +13,7 @@ const (
 // Code is an error code of OAuth or OpenID Connect.
 type Code string
 
-// The codes (RFC 6749, 4.1.2.1 and 5.2; OpenID Connect Core 1.0, 3.1.2.6; RFC 6750, 3.1; RFC 9101, 7; RFC 9449, 12.2;
+// The codes (RFC 6749, 4.1.2.1 and 5.2; OpenID Connect Core 1.0, 3.1.2.6; RFC 6750, 3.1; RFC 9101, 7; RFC 9449, 12.2; RFC 7591, 3.2.2;
 // Initiating User Registration 1.0 uses none of its own).
 const (
 	InvalidRequest          Code = "invalid_request"
@@ -40,6 +40,10 @@ const (
 	RequestURINotSupported  Code = "request_uri_not_supported"
 	RegistrationUnsupported Code = "registration_not_supported"
 	UnmetAuthentication     Code = "unmet_authentication_requirements"
+	InvalidRedirectURI      Code = "invalid_redirect_uri"
+	InvalidClientMetadata   Code = "invalid_client_metadata"
+	InvalidStatement        Code = "invalid_software_statement"
+	UnapprovedStatement     Code = "unapproved_software_statement"
 )
 
 // Error is a refusal in the words of the protocol.

@@ -44,7 +44,11 @@ func makeDocuments(c Config) (*documents, error) {
 	for _, a := range machine.ProofAlgorithms() {
 		proofs = append(proofs, string(a))
 	}
-	text, err := protocol.Discovery(c.Issuer, locales, c.Table.Values(), algs, proofs)
+	text, err := protocol.Discovery(c.Issuer, locales, c.Table.Values(), algs, proofs, func(m *protocol.Metadata) {
+		if c.Registration {
+			m.Registration = c.Issuer + protocol.PathRegister
+		}
+	})
 	if err != nil {
 		return nil, fmt.Errorf("token: %w", err)
 	}

@@ -79,6 +79,8 @@ type Config struct {
 	Now         func() time.Time
 	Table       policy.Table
 	Settings    Settings
+	// Registration announces the endpoint at which services register themselves; optional.
+	Registration bool
 }
 
 // New makes the documents' bytes.

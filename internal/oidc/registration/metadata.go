@@ -1,0 +1,402 @@
+package registration
+
+import (
+	"encoding/json"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"parvis/internal/i18n"
+	"parvis/internal/jose"
+	"parvis/internal/oidc/protocol"
+	"parvis/internal/registrar"
+	"parvis/internal/relyingparty"
+)
+
+// The bounds of what a service sends.
+const (
+	maxBody    = 64 << 10
+	maxContact = 10
+)
+
+// metadata is what a service says of itself (RFC 7591, 2; OpenID Connect Dynamic Client
+// Registration 1.0, 2; RFC 9126, 6; RFC 9101, 10.5; RFC 9449, 5.2). Members that are not
+// here are ignored; those that would be dangerous to ignore are in refused.
+type metadata struct {
+	RedirectURIs       []string                     `json:"redirect_uris,omitempty"`
+	PostLogoutURIs     []string                     `json:"post_logout_redirect_uris,omitempty"`
+	GrantTypes         []string                     `json:"grant_types,omitempty"`
+	ResponseTypes      []string                     `json:"response_types,omitempty"`
+	ApplicationType    string                       `json:"application_type,omitempty"`
+	Contacts           []string                     `json:"contacts,omitempty"`
+	AuthMethod         string                       `json:"token_endpoint_auth_method,omitempty"`
+	AuthAlg            string                       `json:"token_endpoint_auth_signing_alg,omitempty"`
+	BackchannelURI     string                       `json:"backchannel_logout_uri,omitempty"`
+	BackchannelSession bool                         `json:"backchannel_logout_session_required,omitempty"`
+	JWKS               json.RawMessage              `json:"jwks,omitempty"`
+	JWKSURI            string                       `json:"jwks_uri,omitempty"`
+	Scope              string                       `json:"scope,omitempty"`
+	SectorURI          string                       `json:"sector_identifier_uri,omitempty"`
+	SubjectType        string                       `json:"subject_type,omitempty"`
+	IDTokenAlg         string                       `json:"id_token_signed_response_alg,omitempty"`
+	RequestObjectAlg   string                       `json:"request_object_signing_alg,omitempty"`
+	AnswerAlg          string                       `json:"authorization_signed_response_alg,omitempty"`
+	RequireObject      bool                         `json:"require_signed_request_object,omitempty"`
+	RequirePushed      bool                         `json:"require_pushed_authorization_requests,omitempty"`
+	RequireDPoP        bool                         `json:"dpop_bound_access_tokens,omitempty"`
+	DefaultMaxAge      int64                        `json:"default_max_age,omitempty"`
+	RequireAuthTime    bool                         `json:"require_auth_time,omitempty"`
+	InitiateLoginURI   string                       `json:"initiate_login_uri,omitempty"`
+	SoftwareID         string                       `json:"software_id,omitempty"`
+	SoftwareVersion    string                       `json:"software_version,omitempty"`
+	SoftwareStatement  string                       `json:"software_statement,omitempty"`
+	texts              map[string]map[string]string // the members of human, by language; "" for none
+	clientID           string                       // of an update
+	clientSecret       string                       // of an update
+	assignedByProvider bool                         // an update that holds what only we say
+}
+
+// human are the members that may be given by language, as in client_name#fr (RFC 7591, 2.2).
+var human = []string{"client_name", "client_uri", "logo_uri", "policy_uri", "tos_uri"}
+
+// refused are members that ask for a protection or a form of answer that a service would
+// not get: to ignore them could hurt it. Empty values and "none" are good.
+var refused = []string{
+	"id_token_encrypted_response_alg", "id_token_encrypted_response_enc",
+	"userinfo_signed_response_alg", "userinfo_encrypted_response_alg", "userinfo_encrypted_response_enc",
+	"request_object_encryption_alg", "request_object_encryption_enc",
+	"introspection_signed_response_alg", "introspection_encrypted_response_alg", "introspection_encrypted_response_enc",
+	"authorization_encrypted_response_alg", "authorization_encrypted_response_enc",
+}
+
+// assigned are members that we say to a service, and it never to us (RFC 7592, 2.2).
+var assigned = []string{"registration_access_token", "registration_client_uri", "client_secret_expires_at", "client_id_issued_at"}
+
+// bad is a refusal of metadata. What it says is fixed text: nothing of the request is repeated.
+func bad(member, why string) *protocol.Error {
+	code := protocol.InvalidClientMetadata
+	if member == "redirect_uris" {
+		code = protocol.InvalidRedirectURI
+	}
+	return &protocol.Error{Code: code, Description: member + " " + why, Where: protocol.Direct}
+}
+
+// parse reads the body of a request, or what is kept of one.
+func parse(raw []byte) (metadata, *protocol.Error) {
+	var all map[string]json.RawMessage
+	if len(raw) > maxBody {
+		return metadata{}, bad("the body", "is too long")
+	}
+	if err := json.Unmarshal(raw, &all); err != nil || all == nil {
+		return metadata{}, bad("the body", "must be a JSON object")
+	}
+	for name, value := range all { // an empty member is one that was left out (RFC 7592, 2.2)
+		if string(value) == "null" || string(value) == `""` {
+			delete(all, name)
+		}
+	}
+	var m metadata
+	clean, err := json.Marshal(all)
+	if err == nil {
+		err = jose.Exact(clean, &m)
+	}
+	if err != nil {
+		return metadata{}, bad("a member", "is not of its type")
+	}
+	m.texts = map[string]map[string]string{}
+	for _, member := range human {
+		if refusal := m.text(member, all); refusal != nil {
+			return metadata{}, refusal
+		}
+	}
+	for _, member := range refused {
+		if value, there := all[member]; there && string(value) != `"none"` {
+			return metadata{}, bad(member, "is not supported")
+		}
+	}
+	if value, there := all["tls_client_certificate_bound_access_tokens"]; there && string(value) != "false" {
+		return metadata{}, bad("tls_client_certificate_bound_access_tokens", "is not supported")
+	}
+	for _, member := range assigned {
+		_, there := all[member]
+		m.assignedByProvider = m.assignedByProvider || there
+	}
+	var sent struct {
+		ID     string `json:"client_id"`
+		Secret string `json:"client_secret"`
+	}
+	if err := jose.Exact(clean, &sent); err != nil {
+		return metadata{}, bad("client_id", "is not of its type")
+	}
+	m.clientID, m.clientSecret = sent.ID, sent.Secret
+	return m, nil
+}
+
+// text reads a member in every language that people can choose. Of de-CH and the like only
+// the language counts; one that is given exactly wins.
+func (m *metadata) text(member string, all map[string]json.RawMessage) *protocol.Error {
+	out := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		base, tag, tagged := strings.Cut(name, "#")
+		if base != member {
+			continue
+		}
+		lang, region, _ := strings.Cut(strings.ToLower(tag), "-")
+		if tagged && !slices.Contains(i18n.Langs(), i18n.Lang(lang)) {
+			continue
+		}
+		var value string
+		if err := json.Unmarshal(all[name], &value); err != nil {
+			return bad(member, "is not of its type")
+		}
+		if _, there := out[lang]; value != "" && (!there || region == "") {
+			out[lang] = value
+		}
+	}
+	if len(out) > 0 {
+		m.texts[member] = out
+	}
+	return nil
+}
+
+// one is a member that is the same for everybody: what is given without a language, or else
+// in the first of ours.
+func (m metadata) one(member string) string {
+	given := m.texts[member]
+	for _, lang := range append([]string{""}, langs()...) {
+		if given[lang] != "" {
+			return given[lang]
+		}
+	}
+	return ""
+}
+
+// inAll is a member in every language: what is given without one stands for those that are missing.
+func (m metadata) inAll(member, otherwise string) i18n.Text {
+	given := m.texts[member]
+	if first := m.one(member); first != "" {
+		otherwise = first
+	}
+	out := i18n.Text{}
+	for _, lang := range langs() {
+		out[lang] = otherwise
+		if given[lang] != "" {
+			out[lang] = given[lang]
+		}
+	}
+	return out
+}
+
+func langs() []string {
+	var out []string
+	for _, l := range i18n.Langs() {
+		out = append(out, string(l))
+	}
+	return out
+}
+
+// MarshalJSON writes the members as they are answered and kept.
+func (m metadata) MarshalJSON() ([]byte, error) {
+	type plain metadata // without this method
+	raw, err := json.Marshal(plain(m))
+	if err != nil {
+		return nil, err //nolint:wrapcheck // encoding/json wraps it
+	}
+	var all map[string]any
+	if err := json.Unmarshal(raw, &all); err != nil {
+		return nil, err //nolint:wrapcheck // encoding/json wraps it
+	}
+	for member, values := range m.texts {
+		for lang, value := range values {
+			if lang != "" {
+				lang = "#" + lang
+			}
+			all[member+lang] = value
+		}
+	}
+	return json.Marshal(all) //nolint:wrapcheck // encoding/json wraps it
+}
+
+// complete puts in what a service left out, and leaves out what it will not get: what
+// stands here afterwards is what is registered (RFC 7591, 3.2.1).
+func (m *metadata) complete(t registrar.Terms) *protocol.Error {
+	set := func(field *string, value string) {
+		if *field == "" {
+			*field = value
+		}
+	}
+	set(&m.ApplicationType, "web")
+	if t.Profile == string(relyingparty.ProfileFAPI2) {
+		set(&m.AuthMethod, string(relyingparty.AuthPrivateKeyJWT))
+		set(&m.IDTokenAlg, string(jose.ES256))
+		m.RequirePushed = true
+	}
+	set(&m.AuthMethod, string(relyingparty.AuthBasic))
+	if m.AuthMethod != string(relyingparty.AuthPrivateKeyJWT) {
+		m.AuthAlg = "" // nothing to be signed
+	}
+	set(&m.SubjectType, "pairwise")
+	set(&m.IDTokenAlg, string(jose.RS256))
+	if len(m.ResponseTypes) == 0 {
+		m.ResponseTypes = []string{"code"}
+	}
+	if len(m.GrantTypes) == 0 {
+		m.GrantTypes = []string{protocol.GrantAuthorizationCode}
+	}
+	for _, kind := range m.ResponseTypes {
+		if kind != "code" {
+			return bad("response_types", "may be code only")
+		}
+	}
+	m.ResponseTypes = m.ResponseTypes[:1]
+	m.GrantTypes = known(m.GrantTypes, grantTypes(t))
+	if !slices.Contains(m.GrantTypes, protocol.GrantAuthorizationCode) {
+		return bad("grant_types", "must contain authorization_code, which response_types goes with")
+	}
+	scopes := known(strings.Fields(m.Scope), t.Scopes)
+	if m.Scope == "" {
+		scopes = slices.Clone(t.Scopes)
+	}
+	// Refresh tokens and the scope that they are asked for by come together (OpenID Connect Core 1.0, 11).
+	scopes = slices.DeleteFunc(scopes, func(s string) bool { return s == protocol.ScopeOffline })
+	if slices.Contains(m.GrantTypes, protocol.GrantRefreshToken) {
+		scopes = append(scopes, protocol.ScopeOffline)
+	}
+	if !slices.Contains(scopes, protocol.ScopeOpenID) {
+		scopes = append([]string{protocol.ScopeOpenID}, scopes...)
+	}
+	m.Scope = strings.Join(scopes, " ")
+	return nil
+}
+
+// known are the values of a list that are in another one, each once.
+func known(values, in []string) []string {
+	var out []string
+	for _, v := range values {
+		if slices.Contains(in, v) && !slices.Contains(out, v) {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// check asks what the rules of partners do not: what holds for those that register
+// themselves only.
+func (m metadata) check(issuer string, t registrar.Terms) *protocol.Error {
+	if m.SubjectType == "public" && !t.PublicSubject {
+		return bad("subject_type", "may be pairwise only")
+	}
+	if m.SubjectType == "public" && m.SectorURI != "" {
+		return bad("sector_identifier_uri", "has no meaning with subject_type public")
+	}
+	if len(m.Contacts) > maxContact {
+		return bad("contacts", "may be ten at most")
+	}
+	for _, c := range append(slices.Clone(m.Contacts), m.SoftwareID, m.SoftwareVersion) {
+		if len(c) > 254 || strings.ContainsFunc(c, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+			return bad("contacts, software_id and software_version", "must be short lines")
+		}
+	}
+	if m.DefaultMaxAge < 0 || m.DefaultMaxAge > int64(10*365*24*time.Hour/time.Second) {
+		return bad("default_max_age", "is out of range")
+	}
+	for _, uri := range m.RedirectURIs {
+		u, err := url.Parse(uri)
+		switch {
+		case err != nil:
+			return bad("redirect_uris", "must be addresses")
+		case m.ApplicationType != "native" && u.Scheme != "https":
+			return bad("redirect_uris", "must be https; for an application on a device, application_type is native")
+		case relyingparty.Origin(uri) == relyingparty.Origin(issuer):
+			return bad("redirect_uris", "must not be addresses of the provider")
+		}
+	}
+	for member, values := range m.texts {
+		for _, value := range values {
+			if member != "client_name" && (!strings.HasPrefix(value, "https://") || protocol.CheckRedirectURI(value, false) != nil) {
+				return bad(member, "must be an https address")
+			}
+		}
+	}
+	if m.SectorURI != "" && (!strings.HasPrefix(m.SectorURI, "https://") || protocol.CheckRedirectURI(m.SectorURI, false) != nil) {
+		return bad("sector_identifier_uri", "must be an https address")
+	}
+	return nil
+}
+
+// settings are the settings of a partner with this metadata. What stands in before and is
+// not the service's to say stays.
+func (m metadata) settings(before relyingparty.Settings, t registrar.Terms) relyingparty.Settings {
+	s := before
+	host := ""
+	if len(m.RedirectURIs) > 0 {
+		if u, err := url.Parse(m.RedirectURIs[0]); err == nil {
+			host = u.Hostname()
+			if host == "" {
+				host = u.Scheme
+			}
+		}
+	}
+	s.Name, s.Department = m.inAll("client_name", host), t.Department
+	s.Type, s.RedirectURIs, s.PostLogoutRedirectURIs = m.ApplicationType, m.RedirectURIs, m.PostLogoutURIs
+	s.StartURL, s.InitiateLoginURI, s.ReturnURL = m.one("client_uri"), m.InitiateLoginURI, ""
+	s.Auth, s.JWKS, s.JWKSURI = m.AuthMethod, string(m.JWKS), m.JWKSURI
+	s.Profile, s.AuthAlg = t.Profile, m.AuthAlg
+	s.BackchannelLogoutURI, s.BackchannelLogoutSession = m.BackchannelURI, m.BackchannelSession
+	s.PKCE = "required"
+	if t.OptionalPKCE && m.AuthMethod != string(relyingparty.AuthNone) {
+		s.PKCE = "optional"
+	}
+	s.FormPost = true
+	s.RequireDPoP, s.RequirePushed, s.RequireObject = m.RequireDPoP, m.RequirePushed, m.RequireObject
+	s.RequestObjectAlg, s.AnswerAlg, s.IDTokenAlg = m.RequestObjectAlg, m.AnswerAlg, m.IDTokenAlg
+	s.Subject, s.Sector = m.SubjectType, sector(m.SectorURI)
+	s.GrantTypes, s.Scopes = m.GrantTypes, strings.Fields(m.Scope)
+	s.MaxAge = time.Duration(m.DefaultMaxAge) * time.Second
+	return s
+}
+
+// sector is the sector of a sector_identifier_uri: its host (OpenID Connect Core 1.0, 8.1).
+// It can be none that an operator wrote for other services without meaning it.
+func sector(uri string) string {
+	u, err := url.Parse(uri)
+	if uri == "" || err != nil {
+		return ""
+	}
+	return "registered:" + u.Host
+}
+
+// members are the names in the standards of settings that the rules of partners complain of.
+var members = map[string]string{
+	"name": "client_name", "type": "application_type", "redirect_uris": "redirect_uris", "post_logout_redirect_uris": "post_logout_redirect_uris",
+	"start_url": "client_uri", "initiate_login_uri": "initiate_login_uri", "auth": "token_endpoint_auth_method", "jwks": "jwks", "jwks_uri": "jwks_uri",
+	"request_object_signing_alg": "request_object_signing_alg", "authorization_signed_response_alg": "authorization_signed_response_alg",
+	"require_signed_request_object": "require_signed_request_object", "id_token_alg": "id_token_signed_response_alg", "subject": "subject_type",
+	"sector": "sector_identifier_uri", "grant_types": "grant_types", "scopes": "scope", "token_endpoint_auth_signing_alg": "token_endpoint_auth_signing_alg", "backchannel_logout_uri": "backchannel_logout_uri",
+	"backchannel_logout_session_required": "backchannel_logout_session_required",
+}
+
+// refusal puts the first problem of settings into a member's name. The text of the problem
+// repeats what was sent, and stays out.
+func refusal(problems []string) *protocol.Error {
+	_, rest, _ := strings.Cut(problems[0], "].")
+	key, _, _ := strings.Cut(rest, ":")
+	first, _, _ := strings.Cut(key, ".")
+	for _, k := range []string{key, first} {
+		if member, ok := members[k]; ok {
+			return bad(member, "cannot be used so").Because(protocol.Cause(k))
+		}
+	}
+	return bad("the metadata", "cannot be used so").Because(protocol.Cause(first))
+}
+
+// grantTypes are those that a service may register for: refresh tokens where the token gives
+// the scope offline_access. What else there is stays the operator's to give.
+func grantTypes(t registrar.Terms) []string {
+	if slices.Contains(t.Scopes, protocol.ScopeOffline) {
+		return []string{protocol.GrantAuthorizationCode, protocol.GrantRefreshToken}
+	}
+	return []string{protocol.GrantAuthorizationCode}
+}
