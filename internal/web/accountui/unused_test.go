@@ -20,7 +20,7 @@ func TestAnUnusedAccountIsKeptByTheLinkOfItsMail(t *testing.T) {
 		link := o.linkTo(email, "/keep/")
 		stranger := o.Elsewhere()
 		for range 2 {
-			stranger.Open(link).Must("unused-link", http.StatusOK).MustSay(o.say("Keep your account?", "Garder votre compte?"), o.say("it does not sign you in", "vous ne serez pas connecté"))
+			stranger.Open(link).Must("unused-link", http.StatusOK).MustSay(o.say("Keep your account?", "Garder votre compte?"), o.say("the button does not sign you in", "le bouton ne vous connecte pas"))
 		}
 		tab := stranger.Tab()
 		tab.Open(link).Must("unused-link", http.StatusOK)
