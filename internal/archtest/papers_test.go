@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -35,6 +37,44 @@ func TestEachTestThatAPaperNamesExists(t *testing.T) {
 		for _, m := range found {
 			if !exists[m[1]] {
 				t.Errorf("%s names the test %s, which does not exist", paper, m[1])
+			}
+		}
+	}
+}
+
+// asked is one entry of the first column of docs/requirements.md, e.g. "R36, R39" or "R84–R86".
+var asked = regexp.MustCompile(`([RSL])(\d+)(?:–[RSL](\d+))?`)
+
+// Each sentence that was asked for has one row, which says where it is or that it comes later.
+func TestEveryRequirementHasItsRow(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "docs/requirements.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string]int{}
+	for line := range strings.SplitSeq(string(text), "\n") {
+		cells := strings.Split(line, "|")
+		if len(cells) < 5 || !asked.MatchString(cells[1]) {
+			continue
+		}
+		if where := strings.TrimSpace(cells[3]); where == "" {
+			t.Errorf("%s: where is it?", cells[1])
+		}
+		for _, m := range asked.FindAllStringSubmatch(cells[1], -1) {
+			first, _ := strconv.Atoi(m[2]) // digits, by the pattern
+			last, err := strconv.Atoi(m[3])
+			if err != nil {
+				last = first
+			}
+			for n := first; n <= last; n++ {
+				rows[m[1]+strconv.Itoa(n)]++
+			}
+		}
+	}
+	for letter, most := range map[string]int{"S": 17, "R": 90, "L": 22} {
+		for n := 1; n <= most; n++ {
+			if name := letter + strconv.Itoa(n); rows[name] != 1 {
+				t.Errorf("%s has %d rows, want one", name, rows[name])
 			}
 		}
 	}
