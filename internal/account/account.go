@@ -269,6 +269,7 @@ func (s Accounts) forget(tx *db.Tx, account id.Account, doing string) error {
 			[]any{now, account},
 		},
 		{`DELETE FROM address_change WHERE account_id = $1`, []any{account}},
+		{`DELETE FROM address_witness WHERE account_id = $1`, []any{account}},
 		{`DELETE FROM email_address WHERE account_id = $1`, []any{account}},
 	} {
 		if _, err := tx.Exec(step.query, step.args...); err != nil {

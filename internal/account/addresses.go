@@ -378,7 +378,7 @@ func wrap(doing string, err error) error {
 }
 
 // PurgeChanges wipes the addresses of changes whose time is over and deletes their remains
-// after Settings.ProofsKept, at most limit of each.
+// after Settings.ProofsKept, and witnesses whose time is over, at most limit of each.
 func (s Accounts) PurgeChanges(tx *db.Tx, limit int) (int64, error) {
 	wiped, err := tx.Exec(`UPDATE address_change SET address = NULL, address_index = NULL WHERE id IN (
 		SELECT id FROM address_change WHERE address IS NOT NULL AND ends_at <= $1 ORDER BY ends_at LIMIT $2)`, db.Millis(tx.Now()), limit)
@@ -388,5 +388,10 @@ func (s Accounts) PurgeChanges(tx *db.Tx, limit int) (int64, error) {
 	deleted, err := tx.Exec(`DELETE FROM address_change WHERE id IN (
 		SELECT id FROM address_change WHERE ends_at <= $1 ORDER BY ends_at LIMIT $2)`,
 		db.Millis(tx.Now().Add(-s.Settings.ProofsKept)), limit)
-	return wiped + deleted, wrap("delete changes of addresses", err)
+	if err != nil {
+		return 0, wrap("delete changes of addresses", err)
+	}
+	witnesses, err := tx.Exec(`DELETE FROM address_witness WHERE id IN (
+		SELECT id FROM address_witness WHERE ends_at <= $1 ORDER BY ends_at LIMIT $2)`, db.Millis(tx.Now()), limit)
+	return wiped + deleted + witnesses, wrap("delete witnesses", err)
 }

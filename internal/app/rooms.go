@@ -121,7 +121,7 @@ func (h *House) journeys(Options) error {
 	h.Profile = &profile.Journey{
 		DB: h.DB, Owners: h.Owners, Proofs: h.Proofs, Passwords: h.Passwords, Policy: h.Policy, Hasher: h.Hasher, Links: h.Links,
 		Limiter: h.Limiter, Langs: h.Config.Langs(), Words: h.names(),
-		Forget: h.Lifecycle.Forget, Unbind: h.Reclaim.Unbind, Grants: h.Grants, Connected: h.Connections,
+		Forget: h.Lifecycle.Forget, Unbind: h.Reclaim.Unbind, Phones: h.Phones, Grants: h.Grants, Connected: h.Connections,
 	}
 	h.Merging = &merging.Journey{
 		DB: h.DB, Accounts: h.Accounts, Merges: account.Merges{Settings: h.Config.Account}, Sessions: h.Sessions, Connections: h.Connections,

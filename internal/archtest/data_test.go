@@ -18,7 +18,7 @@ var owners = map[string]string{
 	"job":         "internal/job",
 	"rate_limit":  "internal/ratelimit",
 	"signing_key": "internal/keyring", "key_check": "internal/keyring", "key_revision": "internal/keyring",
-	"account": "internal/account", "email_address": "internal/account", "failed_attempt": "internal/account", "address_proof": "internal/account", "address_change": "internal/account", "account_merge": "internal/account",
+	"account": "internal/account", "email_address": "internal/account", "failed_attempt": "internal/account", "address_proof": "internal/account", "address_change": "internal/account", "address_witness": "internal/account", "account_merge": "internal/account",
 	"account_closing": "internal/account", "unused_warning": "internal/account",
 	"authenticator": "internal/authenticator",
 	"password":      "internal/authenticator/password",

@@ -239,7 +239,7 @@ func build(t testing.TB, d *db.DB, clock *dbtest.Clock, p plan) *House {
 	}
 	h.Profile = &profile.Journey{
 		DB: d, Owners: h.Owners, Proofs: h.Proofs, Passwords: passwords, Policy: rules, Hasher: h.Hasher, Links: h.Links, Limiter: limiter,
-		Langs: []i18n.Lang{"en", "fr"}, Words: []string{"Parvis"}, Forget: h.Lifecycle.Forget, Unbind: h.Reclaim.Unbind, Grants: grants, Connected: connections,
+		Langs: []i18n.Lang{"en", "fr"}, Words: []string{"Parvis"}, Forget: h.Lifecycle.Forget, Unbind: h.Reclaim.Unbind, Phones: h.Phones, Grants: grants, Connected: connections,
 	}
 	h.Departure = &departure.Journey{DB: d, Upstreams: h.Upstreams, Links: h.Links, Leavings: h.Leavings, Answers: handover.Answers{DB: d, Keys: keys}, Sessions: h.Sessions, Audit: h.Audit, Limiter: limiter}
 	h.Merging = &merging.Journey{

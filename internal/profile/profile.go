@@ -19,6 +19,7 @@ import (
 	"parvis/internal/authenticator"
 	"parvis/internal/authenticator/lost"
 	"parvis/internal/authenticator/password"
+	"parvis/internal/authenticator/phone"
 	"parvis/internal/connection"
 	"parvis/internal/db"
 	"parvis/internal/grant"
@@ -42,6 +43,7 @@ type Journey struct {
 	Links     upstream.Links
 	Limiter   *ratelimit.Limiter
 	Lost      lost.Requests
+	Phones    phone.Phones
 	Unbind    func(tx *db.Tx, a authenticator.Authenticator) error // reclaim.Journey.Unbind
 	Forget    func(tx *db.Tx, unactivated id.Account) error        // lifecycle.Lifecycle.Forget
 	Grants    grant.Grants

@@ -78,7 +78,9 @@ func undoOf(c account.AddressChange, found bool, now time.Time) Undo {
 // addresses are removed, and so are sign-in partners and second steps that were linked or
 // bound while it could have been somebody else, and the wish to delete the account; nobody is signed in any more, nothing that services were given
 // counts, and the password is one that nobody knows: the owner chooses a new one, by mail
-// to this address, and by a second step where the account has one. Fault Throttled.
+// to this address, and by a second step where the account has one. What was removed is told
+// of recoveries for a while, and can stop them: it may be the owner's, and whoever takes
+// back a stranger who reads an address that was given up. Fault Throttled.
 func (j *Journey) TakeBack(ctx context.Context, v flow.Visitor, token string) (Undo, error) {
 	looked, err := j.OpenUndo(ctx, v, token)
 	if err != nil || looked.Status != UndoOpen {
@@ -161,9 +163,21 @@ func (j *Journey) unbind(tx *db.Tx, v flow.Visitor, a account.Account, suspect t
 	if err != nil {
 		return err
 	}
+	numbers, err := j.Phones.Every(tx, a.ID)
+	if err != nil {
+		return err
+	}
 	for _, m := range authenticator.Of(list, authenticator.TOTP, authenticator.Phone, authenticator.Passkey, authenticator.BackupCode) {
 		if !m.BoundAt.After(suspect) || !m.BoundAt.After(a.ActivatedAt) {
 			continue
+		}
+		for _, p := range numbers {
+			if p.ID != m.ID {
+				continue
+			}
+			if err := j.Owners.Accounts.WitnessNumber(tx, a.ID, string(m.ID), p.Number.E164()); err != nil {
+				return err
+			}
 		}
 		if err := j.Unbind(tx, m); err != nil {
 			return err
@@ -210,7 +224,10 @@ func (j *Journey) secure(tx *db.Tx, v flow.Visitor, a account.Account, c account
 	}
 	asked := notice.AskedBy(v.UserAgent, tx.Now())
 	for _, gone := range removed {
-		if err := j.Owners.Outbox.Queue(tx, mailTo(a, gone.Address, notice.AddressesRestored{Removed: true, Asked: asked})); err != nil {
+		if err := j.Owners.Accounts.Witness(tx, gone); err != nil {
+			return err
+		}
+		if err := j.Owners.Outbox.Queue(tx, mailTo(a, gone.Address, notice.AddressesRestored{Removed: true, Told: account.WitnessFor, Asked: asked})); err != nil {
 			return err
 		}
 	}

@@ -108,6 +108,11 @@ func (j *Journey) wait(tx *db.Tx, s scene) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
+	removed, err := j.Accounts.Witnesses(tx, s.owner.ID)
+	if err != nil {
+		return 0, err
+	}
+	objected = objected || removed.Any() // who took an address back may be somebody else
 	independent := authenticator.Independent(s.list, s.live.Facts)
 	return j.Table.RecoverAfter(policy.Loss{Independent: independent, Objected: objected}), nil
 }

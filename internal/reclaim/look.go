@@ -2,6 +2,7 @@ package reclaim
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"parvis/internal/account"
@@ -115,7 +116,8 @@ type recipients struct {
 }
 
 // recipients reads them: every confirmed address, and every number that is or was a method
-// of the account, those that are set aside, too.
+// of the account, those that are set aside, too; and what was removed lately by somebody
+// who took a change to an address back (account.Witnesses).
 func (j *Journey) recipients(tx *db.Tx, owner id.Account) (recipients, error) {
 	a, found, err := j.Accounts.ByID(tx, owner)
 	if err != nil || !found {
@@ -131,6 +133,15 @@ func (j *Journey) recipients(tx *db.Tx, owner id.Account) (recipients, error) {
 			out.addresses = append(out.addresses, e.Address)
 		}
 	}
+	removed, err := j.Accounts.Witnesses(tx, owner)
+	if err != nil {
+		return recipients{}, err
+	}
+	for _, w := range removed.Addresses {
+		if !slices.ContainsFunc(out.addresses, func(own account.Addr) bool { return own.Key == w.Key }) {
+			out.addresses = append(out.addresses, w)
+		}
+	}
 	if !j.Outbox.Can(notice.Text) {
 		return out, nil
 	}
@@ -141,6 +152,11 @@ func (j *Journey) recipients(tx *db.Tx, owner id.Account) (recipients, error) {
 	for _, p := range numbers {
 		if p.Can(otp.Text) {
 			out.numbers = append(out.numbers, p.Number.E164())
+		}
+	}
+	for _, n := range removed.Numbers {
+		if !slices.Contains(out.numbers, n) {
+			out.numbers = append(out.numbers, n)
 		}
 	}
 	return out, nil

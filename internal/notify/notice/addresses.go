@@ -88,8 +88,9 @@ func (MainAddress) Kind() Kind { return KindMainAddress }
 // AddressesRestored tells the addresses of an account that one of them took back what was
 // done to it, and that a new password is needed.
 type AddressesRestored struct {
-	Removed bool   // this mail goes to an address that was removed by that
-	Main    string // the main address now, masked; "" when this mail goes to it
+	Removed bool          // this mail goes to an address that was removed by that
+	Told    time.Duration // for how long that one is told of recoveries of the account
+	Main    string        // the main address now, masked; "" when this mail goes to it
 	Asked   Asked
 }
 
@@ -174,6 +175,7 @@ func (d AddressesRestored) compose(w *writer) {
 	switch {
 	case d.Removed:
 		w.say("addresses-restored.removed")
+		w.say("addresses-restored.told", "duration", w.tr.Duration(d.Told))
 	case d.Main == "":
 		w.say("addresses-restored.this")
 		w.say("addresses-restored.next")

@@ -89,7 +89,7 @@ func samples() []sample {
 		{"main-address-others", MainAddress{Main: "s•••m@example.com", Asked: bare}},
 		{"addresses-restored", AddressesRestored{Asked: near}},
 		{"addresses-restored-others", AddressesRestored{Main: "s•••m@example.com", Asked: near}},
-		{"addresses-restored-removed", AddressesRestored{Removed: true, Asked: near}},
+		{"addresses-restored-removed", AddressesRestored{Removed: true, Told: 30 * 24 * time.Hour, Asked: near}},
 		{"password-set-reset", PasswordChanged{Reset: true, First: true, Partners: 1, Asked: near}},
 		{"password-leaked", PasswordLeaked{Asked: near}},
 		{"password-set", PasswordChanged{First: true, Partners: 1, Asked: near}},
