@@ -1,6 +1,7 @@
 package app
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 
@@ -75,7 +76,8 @@ func (h *House) doors(Options) error {
 		return err
 	}
 	h.mux = mux
-	h.handler = h.outer(onlyHost(c.Server.PublicURL, h.Site.Wrap(mux)))
+	site := h.Site.Wrap(mux)
+	h.handler = h.outer(h.certificateHost(site, onlyHost(c.Server.PublicURL, site)))
 	return nil
 }
 
@@ -97,9 +99,14 @@ func (h *House) frames() frontchannel.Frames {
 func (h *House) provider(mux *http.ServeMux) error {
 	issuer := h.Config.Server.PublicURL
 	keys := &relyingparty.Keys{Outbound: h.Outbound, Now: h.Now}
+	certificates, err := machine.NewCertificates(h.Config.OIDC.Machine.MTLS)
+	if err != nil {
+		return fmt.Errorf("app: %w", err)
+	}
+	h.Certificates = certificates
 	door := machine.New(machine.Config{
 		Issuer: issuer, Site: h.Site, DB: h.DB, Registry: h.Registry, Limiter: h.Limiter, Audit: h.Audit, Now: h.Now, Partners: keys, Keys: h.Keys, Grants: h.Grants,
-		Settings: h.Config.OIDC.Machine,
+		Settings: h.Config.OIDC.Machine, Certificates: certificates,
 	})
 	requests, err := authorize.New(authorize.Config{
 		Issuer: issuer, Site: h.Site, DB: h.DB, Registry: h.Registry, Keyring: h.Keyring, Flows: h.Flows,

@@ -47,6 +47,7 @@ import (
 	"parvis/internal/notify/notice"
 	"parvis/internal/notify/sms"
 	"parvis/internal/notify/smtp"
+	"parvis/internal/oidc/machine"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/operator"
 	"parvis/internal/outbound"
@@ -131,7 +132,9 @@ type House struct {
 	Telling     *backchannel.Worker
 	Connections connection.Connections
 	Pushed      pushed.Requests
-	Grants      grant.Grants
+	// Certificates reads those that services show; nil takes none.
+	Certificates *machine.Certificates
+	Grants       grant.Grants
 
 	Enrollment *enrollment.Journey
 	Signin     *signin.Journey

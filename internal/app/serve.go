@@ -48,7 +48,7 @@ func (h *House) Serve(ctx context.Context, ready func()) error {
 		defer func() { _ = operators.Close() }() // as above
 	}
 	// The operators' listener answers while the rest still starts: alive, not ready.
-	failed := make(chan error, 2)
+	failed := make(chan error, 3)
 	var servers []*http.Server
 	if operators != nil {
 		s := NewServer(settings, h.operations(), h.Log)
@@ -65,6 +65,13 @@ func (h *House) Serve(ctx context.Context, ready func()) error {
 	cert, err := h.secure(work, front)
 	if err != nil {
 		return errors.Join(err, h.drain(ctx, servers, stopWork))
+	}
+	shown, err := h.serveCertificates(ctx, cert, failed)
+	if err != nil {
+		return errors.Join(err, h.drain(ctx, servers, stopWork))
+	}
+	if shown != nil {
+		servers = append(servers, shown)
 	}
 	go func() {
 		if cert != nil {

@@ -197,7 +197,7 @@ func (c *Config) sections() []section {
 		{"assist", c.Assist.Problems()},
 		{"leaving", c.Leaving.Problems()},
 		{"unused", c.Unused.Problems()},
-		{"oidc", slices.Concat(c.OIDC.Connection.Problems(), c.OIDC.Grant.Problems(), c.OIDC.Token.Problems())},
+		{"oidc", slices.Concat(c.OIDC.Connection.Problems(), c.OIDC.Grant.Problems(), c.OIDC.Token.Problems(), c.mtls())},
 		{"oidc.pushed_requests", c.OIDC.Pushed.Problems()},
 		{"oidc.backchannel_logout", c.OIDC.Backchannel.Problems()},
 		{"oidc.registration", c.OIDC.Registration.Problems()},

@@ -27,6 +27,7 @@ import (
 	"parvis/internal/audit"
 	"parvis/internal/db"
 	"parvis/internal/id"
+	"parvis/internal/oidc/protocol"
 	"parvis/internal/secret"
 )
 
@@ -140,7 +141,8 @@ type Assertion struct {
 	Expires time.Time // from when it is refused anyway
 }
 
-// Proof is a proof of possession of a key (RFC 9449) that may be used once.
+// Proof is a proof of possession of a key (RFC 9449) that may be used once, or a certificate
+// that a request came with (RFC 8705), of which Thumbprint is protocol.BoundCertificate.
 type Proof struct {
 	Thumbprint string
 	JTI        string
@@ -330,7 +332,11 @@ func (g Grants) UseAssertion(tx *db.Tx, rp id.RelyingParty, a Assertion) (bool, 
 }
 
 // UseProof notes a proof of possession and reports whether it was new, as UseAssertion does.
+// A certificate was proven by its connection, and is always new.
 func (g Grants) UseProof(tx *db.Tx, p Proof) (bool, error) {
+	if protocol.ByCertificate(p.Thumbprint) {
+		return true, nil
+	}
 	n, err := tx.Exec(`INSERT INTO used_assertion (digest, expires_at) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING`,
 		secret.Digest("\x00proof\x00"+p.Thumbprint+"\x00"+p.JTI), db.Millis(p.Expires))
 	if err != nil {

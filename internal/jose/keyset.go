@@ -1,6 +1,7 @@
 package jose
 
 import (
+	"bytes"
 	"crypto"
 	"encoding/base64"
 	"encoding/json"
@@ -16,6 +17,8 @@ type JWK struct {
 	alg Algorithm // "": any that fits the key
 	kid string
 	key crypto.PublicKey
+
+	certificate []byte // the DER of the first of x5c; nil for none
 }
 
 // NewKeySet makes a set of public keys, in the order in which they are published.
@@ -37,6 +40,11 @@ func (k *KeySet) Len() int {
 // Has reports whether a key of that name is in the set.
 func (k *KeySet) Has(kid string) bool {
 	return k != nil && slices.ContainsFunc(k.keys, func(one JWK) bool { return one.kid == kid })
+}
+
+// HasCertificate reports whether a certificate stands in the set, the first in x5c of a key (RFC 8705, 2.2).
+func (k *KeySet) HasCertificate(der []byte) bool {
+	return k != nil && slices.ContainsFunc(k.keys, func(one JWK) bool { return one.certificate != nil && bytes.Equal(one.certificate, der) })
 }
 
 // KeyID is the name of the key that a signed token says it was signed with, before
@@ -113,7 +121,11 @@ func parseKey(raw json.RawMessage) (JWK, bool, error) {
 	if !slices.ContainsFunc(Algorithms(), func(a Algorithm) bool { return fits(a, key.Key) }) {
 		return JWK{}, false, nil
 	}
-	return JWK{alg: alg, kid: key.KeyID, key: key.Key}, true, nil
+	out := JWK{alg: alg, kid: key.KeyID, key: key.Key}
+	if len(key.Certificates) > 0 {
+		out.certificate = key.Certificates[0].Raw
+	}
+	return out, true, nil
 }
 
 // JSON is the set as it is published.

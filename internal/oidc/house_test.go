@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -53,6 +54,9 @@ const (
 	password = "a-client-secret-of-more-than-32-characters"
 )
 
+// proxies is whom the houses of the tests believe what they say of a client.
+var proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.2/32")}
+
 // house is one node of the provider.
 type house struct {
 	t           *testing.T
@@ -70,6 +74,7 @@ type house struct {
 	log         *lines
 	visits      backchannel.Visits
 	telling     *backchannel.Worker
+	handler     http.Handler
 }
 
 // each runs a test against a house on every engine.
@@ -106,7 +111,8 @@ func open(t *testing.T, d *db.DB, clock *dbtest.Clock, first *house, demands ...
 	check(t, err)
 	site, err := kit.New(kit.Config{
 		Settings: kit.Preset(""), Texts: texts, Keys: keys, PublicURL: h.issuer, Log: slog.New(slog.NewJSONHandler(h.log, nil)), Now: clock.Now,
-		Bypass: slices.Concat(authorize.Doors(), token.Doors(), logout.Doors()),
+		TrustedProxies: proxies,
+		Bypass:         slices.Concat(authorize.Doors(), token.Doors(), logout.Doors()),
 	})
 	check(t, err)
 	h.flows = flow.Flows{Keys: keys, Settings: flow.Preset("")}
@@ -143,11 +149,13 @@ func open(t *testing.T, d *db.DB, clock *dbtest.Clock, first *house, demands ...
 	if len(demands) > 0 {
 		demand = demands[0]
 	}
+	certificates, err := machine.NewCertificates(demand.MTLS)
+	check(t, err)
 	outside, err := outbound.New(outbound.Preset(""), nil)
 	check(t, err)
 	t.Cleanup(outside.Close)
 	partnerKeys := &relyingparty.Keys{Now: clock.Now, Outbound: outside}
-	door := machine.New(machine.Config{Issuer: h.issuer, Site: site, DB: d, Registry: h.registry, Limiter: limiter, Audit: log, Now: clock.Now, Partners: partnerKeys, Keys: keys, Grants: h.grants, Settings: demand})
+	door := machine.New(machine.Config{Issuer: h.issuer, Site: site, DB: d, Registry: h.registry, Limiter: limiter, Audit: log, Now: clock.Now, Partners: partnerKeys, Keys: keys, Grants: h.grants, Settings: demand, Certificates: certificates})
 	a, err := authorize.New(authorize.Config{
 		Issuer: h.issuer, Site: site, DB: d, Registry: h.registry, Keyring: h.keyring, Flows: h.flows, Visitor: visitor,
 		Accounts: h.accounts, Connections: h.connections, Grants: h.grants, Limiter: limiter, Audit: log, Table: table,
@@ -167,7 +175,8 @@ func open(t *testing.T, d *db.DB, clock *dbtest.Clock, first *house, demands ...
 	})
 	check(t, err)
 	l.Routes(mux)
-	server.Config.Handler = site.Wrap(mux)
+	h.handler = site.Wrap(mux)
+	server.Config.Handler = h.handler
 	server.Start()
 	t.Cleanup(server.Close)
 	if first != nil {
@@ -225,6 +234,12 @@ func parties() []relyingparty.Settings {
 		}),
 		with("fapi2", func(s *relyingparty.Settings) {
 			s.Auth, s.Profile, s.JWKS = "private_key_jwt", "fapi2", keySet(signingKey)
+		}),
+		with("tls", func(s *relyingparty.Settings) {
+			s.Auth, s.SubjectDN, s.CertificateBound = "tls_client_auth", "CN=tax files,O=Revenue,C=CA", true
+		}),
+		with("pinned", func(s *relyingparty.Settings) {
+			s.Auth, s.JWKS, s.Profile = "self_signed_tls_client_auth", pinnedSet, "fapi2"
 		}),
 		with("moved", func(s *relyingparty.Settings) {
 			s.Auth, s.JWKS, s.Profile = "private_key_jwt", keySet(signingKey), "compatible"

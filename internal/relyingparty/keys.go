@@ -77,6 +77,29 @@ func (k *Keys) Verify(ctx context.Context, p *RelyingParty, token string, algs .
 	return set.Verify(token, algs...)
 }
 
+// HasCertificate reports whether a certificate is one that a partner registered (RFC 8705,
+// 2.2). fault.Unavailable when that cannot be told now. One that is not known is a reason to
+// look again, as a key is.
+func (k *Keys) HasCertificate(ctx context.Context, p *RelyingParty, der []byte) (bool, error) {
+	if p.JWKSURI == "" {
+		return p.Keys.HasCertificate(der), nil
+	}
+	ctx = context.WithoutCancel(ctx)
+	f := k.of(p)
+	set := f.current(ctx, k, p)
+	switch {
+	case set == nil:
+		return false, unreachable()
+	case set.HasCertificate(der):
+		return true, nil
+	}
+	set, failed := f.newer(ctx, k, p)
+	if failed {
+		return false, unreachable()
+	}
+	return set.HasCertificate(der), nil
+}
+
 // unreachable says that it cannot be told now whose a token is: nobody is to be refused for
 // that, who tries again later (RFC 9110, 15.6.4).
 func unreachable() error {

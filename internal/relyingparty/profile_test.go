@@ -60,3 +60,27 @@ func TestWhatFAPI2ForbidsIsRefused(t *testing.T) {
 		t.Errorf("a loopback address of a native application: %q", problems)
 	}
 }
+
+// RFC 8705, 2.1.2: exactly one subject is registered with tls_client_auth.
+func TestACertificatesSubjectIsRegisteredOnce(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*Settings)
+		want   string
+	}{
+		"one":            {func(s *Settings) { s.Auth, s.SANDNS = "tls_client_auth", "client.example" }, ""},
+		"none":           {func(s *Settings) { s.Auth = "tls_client_auth" }, "auth"},
+		"two":            {func(s *Settings) { s.Auth, s.SANDNS, s.SANIP = "tls_client_auth", "client.example", "192.0.2.1" }, "auth"},
+		"no DN":          {func(s *Settings) { s.Auth, s.SubjectDN = "tls_client_auth", "client" }, "tls_client_auth_subject_dn"},
+		"no use":         {func(s *Settings) { s.SANEmail = "a@b.example" }, "tls_client_auth_san_email"},
+		"pinned":         {func(s *Settings) { s.Auth, s.JWKSURI = "self_signed_tls_client_auth", "https://service.example/jwks" }, ""},
+		"pinned nowhere": {func(s *Settings) { s.Auth = "self_signed_tls_client_auth" }, "jwks"},
+		"FAPI":           {func(s *Settings) { s.Auth, s.Profile, s.SANURI = "tls_client_auth", "fapi2", "urn:client:1" }, ""},
+	} {
+		s := good()
+		c.change(&s)
+		problems := s.Problems()
+		if c.want == "" && len(problems) > 0 || c.want != "" && (len(problems) != 1 || !strings.Contains(problems[0], "."+c.want+":")) {
+			t.Errorf("%s: %q", name, problems)
+		}
+	}
+}

@@ -36,7 +36,9 @@ const (
 	AuthBasic         AuthMethod = "client_secret_basic"
 	AuthPost          AuthMethod = "client_secret_post"
 	AuthPrivateKeyJWT AuthMethod = "private_key_jwt"
-	AuthNone          AuthMethod = "none" // a public client: PKCE only
+	AuthNone          AuthMethod = "none"                        // a public client: PKCE only
+	AuthTLS           AuthMethod = "tls_client_auth"             // a certificate of an authority (RFC 8705, 2.1)
+	AuthSelfSigned    AuthMethod = "self_signed_tls_client_auth" // a certificate that is registered (RFC 8705, 2.2)
 )
 
 // Support is whom a person can ask about the service itself. Every text is per language.

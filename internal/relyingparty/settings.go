@@ -58,7 +58,7 @@ type Settings struct {
 
 	ProtectionSettings `yaml:",inline"`
 
-	// Auth is how the service shows who it is: client_secret_basic (the default), client_secret_post, private_key_jwt or none (a public client with PKCE).
+	// Auth is how the service shows who it is: client_secret_basic (the default), client_secret_post, private_key_jwt, tls_client_auth, self_signed_tls_client_auth or none (a public client with PKCE).
 	Auth string `yaml:"auth,omitempty" json:"auth,omitempty"`
 	// Secret is the client secret (at least 32 characters). Better: secret_file or secret_sha256.
 	Secret string `yaml:"secret,omitempty" json:"-" secret:"true"`
@@ -66,7 +66,7 @@ type Settings struct {
 	SecretFile string `yaml:"secret_file,omitempty" json:"-"`
 	// SecretSHA256 are the hex SHA-256 digests of the client secrets in force, at most two.
 	SecretSHA256 []string `yaml:"secret_sha256,omitempty" json:"-"`
-	// JWKS holds the service's public keys, for private_key_jwt and for request objects: a JSON Web Key Set as text.
+	// JWKS holds the service's public keys, for private_key_jwt and for request objects, and its certificates (x5c) for self_signed_tls_client_auth: a JSON Web Key Set as text.
 	JWKS string `yaml:"jwks,omitempty" json:"jwks,omitempty"`
 	// JWKSURI is the https address where the service publishes these keys instead: they are fetched when needed, and again when one is not known.
 	JWKSURI string `yaml:"jwks_uri,omitempty" json:"jwks_uri,omitempty"`
@@ -309,7 +309,7 @@ func (c *check) link(key, uri string) {
 
 func (c *check) choices(s Settings) {
 	c.oneOf("type", s.Type, "web", "native")
-	c.oneOf("auth", s.Auth, string(AuthBasic), string(AuthPost), string(AuthPrivateKeyJWT), string(AuthNone))
+	c.oneOf("auth", s.Auth, string(AuthBasic), string(AuthPost), string(AuthPrivateKeyJWT), string(AuthTLS), string(AuthSelfSigned), string(AuthNone))
 	c.oneOf("pkce", s.PKCE, "required", "optional")
 	c.oneOf("id_token_alg", s.IDTokenAlg, "RS256", "ES256")
 	c.oneOf("authorization_signed_response_alg", s.AnswerAlg, "RS256", "ES256")
@@ -407,10 +407,10 @@ func (c *check) secrets(s Settings) []Secret {
 
 func (c *check) keys(s Settings) *jose.KeySet {
 	switch {
-	case s.JWKS == "" && s.JWKSURI == "" && s.Auth != string(AuthPrivateKeyJWT):
+	case s.JWKS == "" && s.JWKSURI == "" && s.Auth != string(AuthPrivateKeyJWT) && s.Auth != string(AuthSelfSigned):
 		return nil
 	case s.JWKS == "" && s.JWKSURI == "":
-		c.add("jwks", "auth: private_key_jwt needs the service's public keys: a JSON Web Key Set here, or its address in jwks_uri")
+		c.add("jwks", "auth: %s needs the service's public keys: a JSON Web Key Set here, or its address in jwks_uri", s.Auth)
 		return nil
 	case s.JWKS != "" && s.JWKSURI != "":
 		c.add("jwks_uri", "jwks and jwks_uri cannot both say which keys count; remove one of them")

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"parvis/internal/audit"
+	"parvis/internal/clientcert"
 	"parvis/internal/db"
 	"parvis/internal/fault"
 	"parvis/internal/grant"
@@ -20,7 +21,7 @@ import (
 
 // authenticate checks that the client is who it says. A *protocol.Error is the refusal.
 // Basic and post are one method, the client's secret: libraries differ in their default.
-func (d *Door) authenticate(ctx context.Context, c protocol.Credentials) (*relyingparty.RelyingParty, *grant.Assertion, error) {
+func (d *Door) authenticate(ctx context.Context, c protocol.Credentials, shown *clientcert.Presented) (*relyingparty.RelyingParty, *grant.Assertion, error) {
 	party, err := d.Registry.Get(ctx, id.RelyingParty(c.ClientID))
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return nil, nil, fmt.Errorf("machine: %w", err)
@@ -29,7 +30,7 @@ func (d *Door) authenticate(ctx context.Context, c protocol.Credentials) (*relyi
 	if party == nil {
 		party = d.nobody
 	}
-	assertion, err := d.prove(ctx, party, c)
+	assertion, err := d.prove(ctx, party, c, shown)
 	switch {
 	case known == nil:
 		err = protocol.ClientRefused().Because(protocol.ClientUnknown)
@@ -44,7 +45,7 @@ func (d *Door) authenticate(ctx context.Context, c protocol.Credentials) (*relyi
 
 // prove checks what a client sent against what is registered. A *protocol.Error is the
 // refusal; any other error says that it cannot be told now.
-func (d *Door) prove(ctx context.Context, party *relyingparty.RelyingParty, c protocol.Credentials) (*grant.Assertion, error) {
+func (d *Door) prove(ctx context.Context, party *relyingparty.RelyingParty, c protocol.Credentials, shown *clientcert.Presented) (*grant.Assertion, error) {
 	bySecret := party.AuthMethod == relyingparty.AuthBasic || party.AuthMethod == relyingparty.AuthPost
 	switch {
 	case c.Method == protocol.MethodBasic, c.Method == protocol.MethodPost:
@@ -62,6 +63,8 @@ func (d *Door) prove(ctx context.Context, party *relyingparty.RelyingParty, c pr
 			return nil, protocol.ClientRefused().Because(protocol.SecretEnded)
 		}
 		return nil, protocol.ClientRefused().Because(protocol.SecretWrong)
+	case c.Method == protocol.MethodNone && party.ByCertificate():
+		return nil, d.byCertificate(ctx, party, shown)
 	case c.Method != string(party.AuthMethod):
 		return nil, protocol.ClientRefused().Because(protocol.MethodDiffers)
 	case c.Method == protocol.MethodPrivateKeyJWT:

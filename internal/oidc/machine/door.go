@@ -44,12 +44,16 @@ type Config struct {
 	Audit    *audit.Log
 	Now      func() time.Time
 	Settings Settings
+	// Certificates reads those that clients show; nil takes none.
+	Certificates *Certificates
 }
 
 // Settings are what a deployment demands of clients.
 type Settings struct {
 	// ProofNonce takes proofs of possession (DPoP, RFC 9449, section 8) only with a nonce that was given out a few minutes ago: one that was made beforehand is then worth nothing, and each client asks once more every few minutes.
 	ProofNonce bool `yaml:"dpop_nonce"`
+	// MTLS says how services show certificates.
+	MTLS MTLS `yaml:"mtls"`
 }
 
 // Preset returns the settings of a preset; they are the same in all of them.
@@ -85,7 +89,11 @@ func (d *Door) Client(r *http.Request) (*relyingparty.RelyingParty, protocol.Par
 	if bad != nil {
 		return nil, params, nil, d.Refused(r, nil, bad)
 	}
-	party, assertion, err := d.authenticate(r.Context(), credentials)
+	shown, err := d.certificate(r)
+	if refusal, ok := errors.AsType[*protocol.Error](err); ok {
+		return nil, params, nil, d.Refused(r, nil, refusal)
+	}
+	party, assertion, err := d.authenticate(r.Context(), credentials, shown)
 	callOf(r).assertion = assertion
 	if refusal, ok := errors.AsType[*protocol.Error](err); ok {
 		return nil, params, nil, d.Refused(r, party, refusal)

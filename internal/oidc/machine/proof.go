@@ -36,7 +36,7 @@ func (d *Door) Proof(w http.ResponseWriter, r *http.Request, accessToken string)
 		return nil, protocol.ProofRefused().Because(protocol.ProofSignature)
 	}
 	now := d.Now()
-	proof, bad := protocol.ReadProof(payload, thumbprint, r.Method, d.Issuer+r.URL.EscapedPath(), accessToken, now)
+	proof, bad := protocol.ReadProof(payload, thumbprint, r.Method, d.base(r)+r.URL.EscapedPath(), accessToken, now)
 	if bad != nil {
 		return nil, bad
 	}

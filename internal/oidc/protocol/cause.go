@@ -21,6 +21,13 @@ const (
 	SecretEnded        Cause = "secret_ended"        // it matches one that was replaced and has ended
 	AssertionSignature Cause = "assertion_signature" // no registered key verifies the assertion
 	AssertionReplayed  Cause = "assertion_replayed"  // its jti was used before
+
+	CertificateMissing   Cause = "certificate_missing"   // the request came without one
+	CertificateMalformed Cause = "certificate_malformed" // the proxy's header holds none in the form that is set
+	CertificateExpired   Cause = "certificate_expired"   // it is not in force
+	CertificateWeak      Cause = "certificate_weak"      // its key is too short, or of a kind that is not taken
+	CertificateUntrusted Cause = "certificate_untrusted" // no authority of oidc.mtls.ca_files issued it for clients
+	CertificateDiffers   Cause = "certificate_differs"   // it is not the one that is registered
 )
 
 // Why a token or userinfo request was refused. What became of the code or token

@@ -3,6 +3,7 @@ package protocol
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -68,6 +69,8 @@ type Metadata struct {
 	RequestURIParameter  bool     `json:"request_uri_parameter_supported"`
 	RequestAlgs          []string `json:"request_object_signing_alg_values_supported"`
 	ProofAlgs            []string `json:"dpop_signing_alg_values_supported"`
+	CertificateBound     bool     `json:"tls_client_certificate_bound_access_tokens"`
+	Aliases              *Aliases `json:"mtls_endpoint_aliases,omitempty"`
 	AnswerAlgs           []string `json:"authorization_signing_alg_values_supported"`
 	PKCEMethods          []string `json:"code_challenge_methods_supported"`
 	IssParameter         bool     `json:"authorization_response_iss_parameter_supported"`
@@ -76,6 +79,29 @@ type Metadata struct {
 	ServiceDocumentation string   `json:"service_documentation,omitempty"`
 	PolicyURI            string   `json:"op_policy_uri,omitempty"`
 	TermsURI             string   `json:"op_tos_uri,omitempty"`
+}
+
+// Aliases are the addresses of the endpoints for clients that show a certificate (RFC 8705, 5).
+type Aliases struct {
+	Token         string `json:"token_endpoint"`
+	UserInfo      string `json:"userinfo_endpoint"`
+	Revocation    string `json:"revocation_endpoint"`
+	Introspection string `json:"introspection_endpoint"`
+	Push          string `json:"pushed_authorization_request_endpoint"`
+}
+
+// Certificates adds what there is for clients that show a certificate at an address; "" for none.
+func (m *Metadata) Certificates(at string) {
+	if at == "" {
+		return
+	}
+	m.CertificateBound = true
+	m.Aliases = &Aliases{
+		Token: at + PathToken, UserInfo: at + PathUserInfo, Revocation: at + PathRevoke, Introspection: at + PathInspect, Push: at + PathPush,
+	}
+	for _, list := range []*[]string{&m.AuthMethods, &m.RevocationMethods, &m.IntrospectionMethods} {
+		*list = append(slices.Clone(*list), MethodTLS, MethodSelfSigned)
+	}
 }
 
 // Discovery is the document's bytes for an issuer, after what else a deployment says.

@@ -26,7 +26,7 @@ func (i Introspection) Claims() map[string]any {
 		"iat": i.Given.Unix(), "exp": i.Expires.Unix(),
 	}
 	if i.Thumbprint != "" {
-		out["token_type"], out["cnf"] = SchemeDPoP, map[string]any{"jkt": i.Thumbprint}
+		out["token_type"], out["cnf"] = SchemeOf(i.Thumbprint), Confirmation(i.Thumbprint)
 	}
 	if i.Subject != "" { // else it is the service's own, and of no person
 		out["sub"] = i.Subject

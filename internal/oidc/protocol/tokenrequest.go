@@ -27,6 +27,8 @@ const (
 	MethodPost          = "client_secret_post"
 	MethodPrivateKeyJWT = "private_key_jwt"
 	MethodNone          = "none"
+	MethodTLS           = "tls_client_auth"             // RFC 8705, 2.1
+	MethodSelfSigned    = "self_signed_tls_client_auth" // RFC 8705, 2.2
 )
 
 const maxSecret = 1024

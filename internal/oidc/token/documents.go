@@ -45,6 +45,7 @@ func makeDocuments(c Config) (*documents, error) {
 		proofs = append(proofs, string(a))
 	}
 	text, err := protocol.Discovery(c.Issuer, locales, c.Table.Values(), algs, proofs, func(m *protocol.Metadata) {
+		m.Certificates(c.Door.Settings.MTLS.PublicURL)
 		if c.Registration {
 			m.Registration = c.Issuer + protocol.PathRegister
 		}

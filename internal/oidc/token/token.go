@@ -124,7 +124,7 @@ func (e *Endpoint) token(w http.ResponseWriter, r *http.Request) error {
 	if bad != nil {
 		return e.Door.Refused(r, party, bad)
 	}
-	proof, err := e.Door.Proof(w, r, "")
+	proof, err := e.Door.Holder(w, r, party)
 	if refusal, ok := errors.AsType[*protocol.Error](err); ok {
 		return e.Door.Refused(r, party, refusal)
 	}
@@ -132,8 +132,6 @@ func (e *Endpoint) token(w http.ResponseWriter, r *http.Request) error {
 		return err //nolint:wrapcheck // wrapped there
 	}
 	switch {
-	case proof == nil && party.MustBind():
-		return e.Door.Refused(r, party, protocol.ProofRefused().Because(protocol.ProofMissing))
 	case !party.Grants(request.GrantType):
 		return e.Door.Refused(r, party, protocol.NotRegistered())
 	case request.GrantType == protocol.GrantRefreshToken:
@@ -209,7 +207,7 @@ func (e *Endpoint) answer(w http.ResponseWriter, r *http.Request, party *relying
 		body["scope"] = scopeText(g.result.Grant.Scopes)
 	}
 	if g.proof != nil {
-		body["token_type"] = protocol.SchemeDPoP
+		body["token_type"] = protocol.SchemeOf(g.proof.Thumbprint)
 	}
 	if g.refresh != "" {
 		body["refresh_token"] = g.refresh

@@ -105,6 +105,11 @@ func (e *Endpoint) holder(w http.ResponseWriter, r *http.Request, presented prot
 		return dpop.Refused().Because(protocol.TokenUnbound)
 	case token.Thumbprint == "":
 		return nil
+	case protocol.ByCertificate(token.Thumbprint): // RFC 8705, 3
+		if presented.Scheme != protocol.SchemeBearer || !e.Door.Shows(r, token.Thumbprint) {
+			return protocol.Presented{Scheme: protocol.SchemeBearer}.Refused().Because(protocol.CertificateDiffers)
+		}
+		return nil
 	case presented.Scheme != protocol.SchemeDPoP: // 7.2: not to be downgraded
 		return dpop.Refused().Because(protocol.ProofMissing)
 	}
