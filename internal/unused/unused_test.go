@@ -514,8 +514,9 @@ func TestAVerifiedIdentityIsNeverRemoved(t *testing.T) {
 func TestNothingIsRemovedWhileSomethingOfItsOwnerIsOpen(t *testing.T) {
 	each(t, func(c course) {
 		loss, asked, wish := lost.New(), assist.New(assist.Close, "7K3Q-M92T"), account.NewClosure()
+		moved := account.NewChange()
 		visitor := flow.Visitor{Locale: "en"}
-		addresses := []string{"a@example.org", "b@example.org", "c@example.org", "d@example.org", "e@example.org", "f@example.org"}
+		addresses := []string{"a@example.org", "b@example.org", "c@example.org", "d@example.org", "e@example.org", "f@example.org", "g@example.org"}
 		for _, address := range append(addresses, "z@example.org") {
 			c.Active(address)
 		}
@@ -533,6 +534,13 @@ func TestNothingIsRemovedWhileSomethingOfItsOwnerIsOpen(t *testing.T) {
 				return err
 			}
 			if _, err := c.Leaving.Closures.Begin(tx, wish, accounts["e@example.org"], 40*day); err != nil {
+				return err
+			}
+			all, err := c.Accounts.Addresses(tx, accounts["g@example.org"])
+			if err != nil {
+				return err
+			}
+			if err := c.Accounts.Note(tx, moved, account.Demoted, all[0]); err != nil {
 				return err
 			}
 			addr, err := account.ParseAddress("d@example.org")
@@ -560,9 +568,13 @@ func TestNothingIsRemovedWhileSomethingOfItsOwnerIsOpen(t *testing.T) {
 				c.Errorf("%s is %s, want %s", address, s, want)
 			}
 		}
-		c.idle(60) // once nothing is open any more, they go
+		c.idle(10)
+		if err := c.Merging.Finish(c.Context()); err != nil {
+			c.Fatal(err)
+		}
+		c.idle(50) // once nothing is open any more, they go
 		for address, a := range accounts {
-			if s := c.status(a); address == "f@example.org" && s != account.Closed {
+			if s := c.status(a); address != "a@example.org" && address != "e@example.org" && s != account.Closed {
 				c.Errorf("%s is %s in the end", address, s)
 			}
 		}
