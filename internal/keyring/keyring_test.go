@@ -205,6 +205,34 @@ func TestANewKeyIsPublishedBeforeItSignsAndTheOldOneAfter(t *testing.T) {
 	}, dbtest.WithClock(clock.Now))
 }
 
+func TestANodeWhoseClockIsBehindSignsFromTheFirstStart(t *testing.T) {
+	clock := dbtest.NewClock()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		behind := func() time.Time { return clock.Now().Add(-1900 * time.Millisecond) }
+		k, other := ring(t, d, clock.Now), ring(t, dbtest.Second(t, d, dbtest.WithClock(behind)), behind)
+		for _, node := range []*keyring.Keyring{k, other} {
+			if err := node.Start(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := k.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if token, _ := sign(t, other, jose.ES256); len(k.List()) != 2 || !verifies(k, token) {
+			t.Errorf("%d keys", len(k.List()))
+		}
+		if err := k.Replace(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := other.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if token, _ := sign(t, other, jose.ES256); !verifies(k, token) {
+			t.Error("after the keys were replaced, the two nodes sign with different ones")
+		}
+	}, dbtest.WithClock(clock.Now))
+}
+
 func TestOldKeysAreRotatedByTheJobOnce(t *testing.T) {
 	clock := dbtest.NewClock()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {

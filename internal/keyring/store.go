@@ -274,13 +274,17 @@ func (k *Keyring) create(ctx context.Context, alg jose.Algorithm) error {
 				return nil
 			}
 		}
-		return k.add(tx, f, tx.Now(), audit.KeyCreated, "first")
+		return k.add(tx, f, atOnce(tx), audit.KeyCreated, "first")
 	})
 	if err != nil {
 		return fmt.Errorf("keyring: create a %s key: %w", alg, err)
 	}
 	return nil
 }
+
+// atOnce is since when a key signs that has no predecessor: also a node whose clock is
+// behind must have one.
+func atOnce(tx *db.Tx) time.Time { return tx.Now().Add(-margin) }
 
 // Rotate makes a new key for each algorithm. It is published at once, signs
 // after Settings.PublishBefore, and its predecessor is published for
@@ -346,7 +350,7 @@ func (k *Keyring) Replace(ctx context.Context) error {
 			if _, err := tx.Exec(`DELETE FROM signing_key WHERE algorithm = $1`, alg); err != nil {
 				return err
 			}
-			return k.add(tx, f, tx.Now(), audit.KeyRotated, "replaced")
+			return k.add(tx, f, atOnce(tx), audit.KeyRotated, "replaced")
 		})
 		if err != nil {
 			return fmt.Errorf("keyring: replace the %s key: %w", alg, err)
