@@ -12,6 +12,7 @@ import (
 	"parvis/internal/audit"
 	"parvis/internal/db"
 	"parvis/internal/flow"
+	"parvis/internal/i18n"
 	"parvis/internal/id"
 	"parvis/internal/job"
 	"parvis/internal/notify"
@@ -85,9 +86,13 @@ func (j *Journey) tellNew(tx *db.Tx, services map[id.RelyingParty]notice.Service
 	if err := j.Owners.Sessions.IssueAlarm(tx, a, token); err != nil {
 		return err
 	}
+	places, err := j.placesAt(tx, a, i18n.Lang(who.Locale))
+	if err != nil {
+		return err
+	}
 	var all []notice.SignIn
 	for _, n := range notes {
-		asked := notice.Asked{At: n.At, Device: notice.Device{Browser: n.Browser, System: n.System}}
+		asked := notice.Asked{At: n.At, Device: notice.Device{Browser: n.Browser, System: n.System}, Place: places[n.At.UnixMilli()]}
 		all = append(all, notice.SignIn{Service: services[n.Service], Asked: asked})
 	}
 	to, err := j.toldOf(tx, a, notes[0].At)
@@ -292,7 +297,7 @@ func (j *Journey) Done(ctx context.Context, v flow.Visitor) ([]Entry, error) {
 		}
 		since := list[:i+1]
 		slices.Reverse(since)
-		out, err = j.entries(tx, own.ID, own.Session.ID, since)
+		out, err = j.entries(tx, own.ID, own.Session.ID, i18n.Lang(v.Locale), since)
 		return err
 	})
 	if err != nil {

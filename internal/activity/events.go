@@ -8,6 +8,7 @@ import (
 	"parvis/internal/audit"
 	"parvis/internal/db"
 	"parvis/internal/flow"
+	"parvis/internal/i18n"
 	"parvis/internal/id"
 	"parvis/internal/notify/notice"
 )
@@ -25,6 +26,7 @@ type Entry struct {
 	Reason  string // a word of the audit trail, never shown as it stands
 	Service id.RelyingParty
 	Device  notice.Device     // zero when it is not known, or not kept any more
+	Place   string            // near which it was, in the language of the visitor; "" when it is not known, or not kept any more
 	Data    map[string]string // further facts, none of them personal or secret
 	Here    bool              // it happened in the session that asks
 	New     bool              // a sign-in with a browser that the account had not been seen in
@@ -55,7 +57,7 @@ func (j *Journey) Events(ctx context.Context, v flow.Visitor, before id.Event) (
 			list = list[:pageSize]
 			out.Older = list[pageSize-1].ID
 		}
-		out.Entries, err = j.entries(tx, own.ID, own.Session.ID, list)
+		out.Entries, err = j.entries(tx, own.ID, own.Session.ID, i18n.Lang(v.Locale), list)
 		return err
 	})
 	if err != nil {
@@ -65,7 +67,7 @@ func (j *Journey) Events(ctx context.Context, v flow.Visitor, before id.Event) (
 }
 
 // entries makes of events what their owner may see.
-func (j *Journey) entries(tx *db.Tx, account id.Account, here id.Session, list []audit.Event) ([]Entry, error) {
+func (j *Journey) entries(tx *db.Tx, account id.Account, here id.Session, lang i18n.Lang, list []audit.Event) ([]Entry, error) {
 	var signed []id.Session
 	var begun time.Time // when the account was made: its first browser is no news
 	for _, e := range list {
@@ -86,7 +88,7 @@ func (j *Journey) entries(tx *db.Tx, account id.Account, here id.Session, list [
 	for i, e := range list {
 		out[i] = Entry{
 			ID: e.ID, At: e.At, Name: e.Name, Sort: sorts[e.Name], Outcome: e.Outcome, Reason: e.Reason, Service: e.RelyingParty,
-			Device: notice.DeviceOf(e.Personal.UserAgent), Data: e.Data,
+			Device: notice.DeviceOf(e.Personal.UserAgent), Place: j.Places.Of(e.Personal.IP, lang), Data: e.Data,
 			Here: e.Session != "" && e.Session == here, New: e.Name == audit.SigninSucceeded && fresh[e.Session] && !e.At.Equal(begun),
 		}
 	}

@@ -4,11 +4,12 @@ import (
 	"parvis/internal/db"
 	"parvis/internal/grant"
 	"parvis/internal/owner"
+	"parvis/internal/place"
 	"parvis/internal/ratelimit"
 	"parvis/internal/relyingparty"
 )
 
-// Journey shows and ends the sessions of who is signed in. All fields are needed. Safe
+// Journey shows and ends the sessions of who is signed in. All fields but Places are needed. Safe
 // for concurrent use.
 type Journey struct {
 	DB       *db.DB
@@ -16,4 +17,5 @@ type Journey struct {
 	Grants   grant.Grants
 	Registry *relyingparty.Registry
 	Limiter  *ratelimit.Limiter
+	Places   *place.Places // where IP addresses are; nil: no place is named
 }

@@ -11,6 +11,7 @@ import (
 	"parvis/internal/db"
 	"parvis/internal/fault"
 	"parvis/internal/flow"
+	"parvis/internal/i18n"
 	"parvis/internal/id"
 	"parvis/internal/notify/notice"
 	"parvis/internal/owner"
@@ -22,6 +23,7 @@ import (
 type Open struct {
 	ID     id.Session
 	Device notice.Device // with which it was opened; zero when that is not known
+	Place  string        // near which it was opened, in the language of the visitor; "" when it is not known, or not kept any more
 	Facts  policy.Facts  // what was proven in it
 	Since  time.Time     // when it was opened
 	Used   time.Time     // when it was last in use, as far as that was noted (session.Settings)
@@ -48,9 +50,13 @@ func (j *Journey) Sessions(ctx context.Context, v flow.Visitor) (Sessions, error
 		if err != nil {
 			return err
 		}
+		places, err := j.placesOf(tx, own.ID, i18n.Lang(v.Locale))
+		if err != nil {
+			return err
+		}
 		for _, s := range all {
 			out.Open = append(out.Open, Open{
-				ID: s.ID, Device: notice.Device{Browser: s.Browser, System: s.System}, Facts: s.Facts,
+				ID: s.ID, Device: notice.Device{Browser: s.Browser, System: s.System}, Place: places[s.ID], Facts: s.Facts,
 				Since: s.CreatedAt, Used: s.TouchedAt, Here: s.ID == own.Session.ID,
 			})
 		}

@@ -53,6 +53,7 @@ import (
 	"parvis/internal/outbound"
 	"parvis/internal/owner"
 	"parvis/internal/partnering"
+	"parvis/internal/place"
 	"parvis/internal/policy"
 	"parvis/internal/profile"
 	"parvis/internal/pushed"
@@ -99,6 +100,7 @@ type House struct {
 
 	Audit    *audit.Log
 	Limiter  *ratelimit.Limiter
+	Places   *place.Places // nil without a file
 	Keyring  *keyring.Keyring
 	Outbox   *notify.Outbox
 	Worker   *notify.Worker

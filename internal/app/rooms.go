@@ -31,6 +31,7 @@ import (
 	"parvis/internal/notify/notice"
 	"parvis/internal/owner"
 	"parvis/internal/partnering"
+	"parvis/internal/place"
 	"parvis/internal/profile"
 	"parvis/internal/pushed"
 	"parvis/internal/reclaim"
@@ -61,6 +62,11 @@ func (h *House) domains(Options) error {
 	if file := c.Password.BreachedFile; file != "" {
 		if h.Policy.Breached, err = breached.Open(file); err != nil {
 			return fmt.Errorf("app: password.breached_file: %w", err)
+		}
+	}
+	if file := c.Activity.PlaceDatabase; file != "" {
+		if h.Places, err = place.Open(file); err != nil {
+			return fmt.Errorf("app: activity.place_database: %w", err)
 		}
 	}
 	h.Passwords = password.Passwords{Keys: h.Keys}
@@ -142,7 +148,7 @@ func (h *House) journeys(Options) error {
 		DB: h.DB, Upstreams: h.Upstreams, Links: h.Links, Leavings: h.Leavings, Answers: handover.Answers{DB: h.DB, Keys: h.Keys},
 		Sessions: h.Sessions, Audit: h.Audit, Limiter: h.Limiter,
 	}
-	h.Activity = &activity.Journey{DB: h.DB, Owners: h.Owners, Grants: h.Grants, Registry: h.Registry, Limiter: h.Limiter}
+	h.Activity = &activity.Journey{DB: h.DB, Owners: h.Owners, Grants: h.Grants, Registry: h.Registry, Limiter: h.Limiter, Places: h.Places}
 	h.Screening = &screening.Journey{
 		DB: h.DB, Accounts: h.Accounts, Sessions: h.Sessions, Outbox: h.Outbox, Audit: h.Audit, Limiter: h.Limiter,
 		Challenges: &challenge.Challenges{DB: h.DB, Keys: h.Keys, Settings: h.Config.Challenge, Now: h.Now},

@@ -57,6 +57,7 @@ func (h *House) Start(ctx context.Context) error {
 	h.background(func() { h.Worker.Run(ctx) })
 	h.background(func() { h.Telling.Run(ctx) })
 	h.background(func() { h.watchBreached(ctx) })
+	h.background(func() { h.watchPlaces(ctx) })
 	h.background(func() {
 		if err := h.Jobs.Run(ctx); err != nil {
 			h.Log.ErrorContext(ctx, "jobs cannot run", "error", err.Error())

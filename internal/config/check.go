@@ -11,6 +11,7 @@ import (
 
 	"parvis/internal/authenticator/password/breached"
 	"parvis/internal/i18n"
+	"parvis/internal/place"
 )
 
 // presetOf finds the preset before anything else is read, since all else is read
@@ -219,6 +220,17 @@ func breachedProblems(path string) []string {
 	}
 	if err := f.Close(); err != nil {
 		return []string{fmt.Sprintf("breached_file: %v", err)}
+	}
+	return nil
+}
+
+// placeProblems opens the file of places, as the start does.
+func placeProblems(path string) []string {
+	if path == "" {
+		return nil
+	}
+	if _, err := place.Open(path); err != nil {
+		return []string{fmt.Sprintf("place_database: %v; put a file in the MaxMind DB format there, or leave the setting empty", err)}
 	}
 	return nil
 }

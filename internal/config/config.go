@@ -18,6 +18,7 @@ import (
 	"strings"
 
 	"parvis/internal/account"
+	"parvis/internal/activity"
 	"parvis/internal/assist"
 	"parvis/internal/audit"
 	"parvis/internal/authenticator"
@@ -104,6 +105,8 @@ type Config struct {
 	Challenge challenge.Settings `yaml:"challenge"`
 	// Audit is how long security events keep what is personal.
 	Audit audit.Settings `yaml:"audit"`
+	// Activity is what people are shown of what happened to their account.
+	Activity activity.Settings `yaml:"activity"`
 	// Partners are services that may use the sign-in service. They are read only for the commands; `parvis partner add` keeps others in the database.
 	Partners []relyingparty.Settings `yaml:"partners"`
 	// Upstreams are sign-in partners: who lets people sign in here with what they have elsewhere. They are read only for the commands; `parvis upstream add` keeps others in the database.
@@ -166,6 +169,7 @@ func Preset(name string) Config {
 		Limits:     ratelimit.Preset(name),
 		Challenge:  challenge.Preset(name),
 		Audit:      audit.Preset(name),
+		Activity:   activity.Preset(name),
 	}
 }
 
@@ -205,6 +209,7 @@ func (c *Config) sections() []section {
 		{"limits", c.Limits.Problems()},
 		{"challenge", c.Challenge.Problems()},
 		{"audit", c.Audit.Problems()},
+		{"activity", placeProblems(c.Activity.PlaceDatabase)},
 	}
 }
 

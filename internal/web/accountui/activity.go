@@ -148,6 +148,9 @@ func (w eventWords) row(e activity.Entry, zone *time.Location) (activityRow, err
 	if device := e.Device.In(w.tr); device != "" {
 		row.Facts = append(row.Facts, device)
 	}
+	if e.Place != "" {
+		row.Facts = append(row.Facts, w.tr.T("activity.place", "place", e.Place))
+	}
 	if service != "" && !strings.Contains(row.Title, service) {
 		row.Facts = append(row.Facts, service)
 	}

@@ -37,6 +37,7 @@ type sessionsPage struct {
 // sessionRow is one open session.
 type sessionRow struct {
 	ID     id.Session
+	Place  string // near which it was opened; "" when it is not known
 	Device string
 	Icon   string
 	By     string // how it was opened, in words
@@ -71,7 +72,7 @@ func (u *UI) sessions(c *call) error {
 
 func (u *UI) sessionRow(c *call, tr *i18n.Tr, s activity.Open, zone *time.Location) (sessionRow, error) {
 	row := sessionRow{
-		ID: s.ID, Device: s.Device.In(tr), Icon: deviceIcon(s.Device.System), Here: s.Here,
+		ID: s.ID, Device: s.Device.In(tr), Place: s.Place, Icon: deviceIcon(s.Device.System), Here: s.Here,
 		Since: tr.Moment(s.Since, u.Now(), zone), Used: tr.Moment(s.Used, u.Now(), zone),
 	}
 	if row.Device == "" {
