@@ -24,6 +24,7 @@ import (
 	"parvis/internal/id"
 	"parvis/internal/jose"
 	"parvis/internal/notify/notice"
+	"parvis/internal/oidc/protocol"
 	"parvis/internal/policy"
 	"parvis/internal/secret"
 )
@@ -169,7 +170,7 @@ func (p *RelyingParty) InMail() notice.Service {
 		return notice.Service{}
 	}
 	out := notice.Service{Name: p.Name, Department: p.Department}
-	if p.OpenURL() != "" {
+	if p.InitiateLoginURI != "" || p.StartURL != "" {
 		out.Party = p.ID
 	}
 	return out
@@ -185,10 +186,11 @@ func (p *RelyingParty) Words() []string {
 }
 
 // OpenURL is where "Open" on the list of connected services leads: the address
-// that starts a sign-in, or else the start page. Empty when there is neither.
-func (p *RelyingParty) OpenURL() string {
+// that starts a sign-in, told by whom (OpenID Connect Core 1.0, 4), or else the start page.
+// Empty when there is neither.
+func (p *RelyingParty) OpenURL(issuer string) string {
 	if p.InitiateLoginURI != "" {
-		return p.InitiateLoginURI
+		return protocol.AppendQuery(p.InitiateLoginURI, []protocol.Param{{Name: "iss", Value: issuer}})
 	}
 	return p.StartURL
 }

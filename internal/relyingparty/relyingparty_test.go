@@ -53,7 +53,7 @@ func TestAGoodPartnerIsBuiltWithSafeDefaults(t *testing.T) {
 		t.Fatal(problems)
 	}
 	if !p.RequirePKCE || p.FormPost || p.IDTokenAlg != "RS256" || p.Sector != "client:health-card" || p.AuthMethod != AuthBasic ||
-		p.Native || p.Listed || p.IDTokenClaims || p.ReturnURL != "https://health.example/" || p.OpenURL() != "https://health.example/" {
+		p.Native || p.Listed || p.IDTokenClaims || p.ReturnURL != "https://health.example/" || p.OpenURL("https://id.example") != "https://health.example/" {
 		t.Errorf("%+v", p)
 	}
 }
@@ -360,5 +360,19 @@ func TestOriginsAreThoseOfEveryRegisteredAddressOnce(t *testing.T) {
 	s.Type, s.RedirectURIs = "native", []string{"ca.example.app:/callback"}
 	if p, problems = s.Build(); len(problems) > 0 || p.Origins()[0] != "ca.example.app:" {
 		t.Errorf("%v %v", p, problems)
+	}
+}
+
+// OIDC Core, 4: a sign-in that starts here says by whom, with iss.
+func TestASignInThatStartsHereSaysByWhom(t *testing.T) {
+	for want, p := range map[string]RelyingParty{
+		"https://s.example/login?iss=https%3A%2F%2Fid.example":     {InitiateLoginURI: "https://s.example/login", StartURL: "https://s.example/"},
+		"https://s.example/login?a=b&iss=https%3A%2F%2Fid.example": {InitiateLoginURI: "https://s.example/login?a=b"},
+		"https://s.example/": {StartURL: "https://s.example/"},
+		"":                   {},
+	} {
+		if got := p.OpenURL("https://id.example"); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
 }

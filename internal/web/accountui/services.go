@@ -112,7 +112,7 @@ func (u *UI) row(ctx context.Context, tr *i18n.Tr, e signin.ServiceEntry) (servi
 		row.Lintel.Logo = "/logo/" + url.PathEscape(string(rp.ID))
 	}
 	if !rp.Disabled {
-		row.OpenURL = rp.OpenURL()
+		row.OpenURL = rp.OpenURL(u.Site.PublicURL)
 	}
 	return row, nil
 }

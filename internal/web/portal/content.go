@@ -143,7 +143,7 @@ func (p *Portal) departments(r *http.Request, lang i18n.Lang) ([]Department, err
 			names = append(names, name)
 		}
 		byName[name].Services = append(byName[name].Services, Service{
-			Name: rp.Name.In(lang), Description: rp.Description.In(lang), URL: openURL(rp),
+			Name: rp.Name.In(lang), Description: rp.Description.In(lang), URL: openURL(rp, p.Site.PublicURL),
 			Lang: foreign(rp.Name, lang), Support: supportOf(rp, lang),
 		})
 	}
@@ -159,11 +159,11 @@ func (p *Portal) departments(r *http.Request, lang i18n.Lang) ([]Department, err
 
 // openURL is where a person begins at a service; its start page comes first,
 // because nobody is signing in yet.
-func openURL(rp *relyingparty.RelyingParty) string {
+func openURL(rp *relyingparty.RelyingParty, issuer string) string {
 	if rp.StartURL != "" {
 		return rp.StartURL
 	}
-	return rp.InitiateLoginURI
+	return rp.OpenURL(issuer)
 }
 
 func supportOf(rp *relyingparty.RelyingParty, lang i18n.Lang) *Support {

@@ -32,8 +32,8 @@ func (u *UI) start(w http.ResponseWriter, r *http.Request) error {
 	}
 	// A mail leads back to the service, which asks anew for what it needs. Only addresses
 	// of the registry are ever led to.
-	if query.Get("start") == "service" && rp != nil && !rp.Disabled && rp.OpenURL() != "" {
-		http.Redirect(w, r, rp.OpenURL(), http.StatusSeeOther) //nolint:gosec // an address of the registry
+	if query.Get("start") == "service" && rp != nil && !rp.Disabled && rp.OpenURL(u.Site.PublicURL) != "" {
+		http.Redirect(w, r, rp.OpenURL(u.Site.PublicURL), http.StatusSeeOther) //nolint:gosec // an address of the registry
 		return nil
 	}
 	if rp != nil {

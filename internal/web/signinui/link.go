@@ -128,8 +128,8 @@ func (u *UI) nextMessage(r *http.Request, link signin.Link, data *linkEndedPage)
 // createAgain is where a removed account is created anew: through the service it
 // was meant for (R24).
 func (u *UI) createAgain(pid id.RelyingParty, rp *relyingparty.RelyingParty) string {
-	if rp != nil && rp.OpenURL() != "" {
-		return rp.OpenURL()
+	if rp != nil && rp.OpenURL(u.Site.PublicURL) != "" {
+		return rp.OpenURL(u.Site.PublicURL)
 	}
 	return startAt(pid, "create-account")
 }

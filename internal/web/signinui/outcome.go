@@ -28,7 +28,7 @@ func (u *UI) renderActivated(c *call, _ *kit.Form, status int) error {
 		data.Address = c.view.Person.Address
 	}
 	if c.party != nil {
-		data.ServiceURL = c.party.OpenURL()
+		data.ServiceURL = c.party.OpenURL(u.Site.PublicURL)
 	}
 	return u.render(c, status, kit.View{Page: "account-activated", Data: data})
 }
@@ -84,7 +84,7 @@ func (u *UI) resume(c *call, _ *kit.Form) error {
 func (u *UI) renderExpired(c *call) error {
 	data := addressPage{journey: c.journey}
 	if c.party != nil {
-		data.ServiceURL = c.party.OpenURL()
+		data.ServiceURL = c.party.OpenURL(u.Site.PublicURL)
 		if data.ServiceURL == "" {
 			data.ServiceURL = c.party.ReturnURL
 		}

@@ -320,7 +320,7 @@ func TestAnAgreementIsThatOfThePersonWhomThePageShows(t *testing.T) {
 			t.Errorf("led to %s", p.Left)
 		}
 		chooser.Submit("continue-as").Must("too-old", http.StatusBadRequest)
-		leaver.Submit("sign-out", "#submit").Must("too-old", http.StatusBadRequest)
+		leaver.Submit("sign-out", "#logout-yes").Must("too-old", http.StatusBadRequest)
 		p.Open(webtest.Authorize(webtest.Aid)).Must("consent", http.StatusOK).MustSay(other)
 		p.Submit("consent", "#allow")
 		mustLeave(t, p, callback, "code=")

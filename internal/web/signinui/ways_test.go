@@ -37,7 +37,7 @@ func TestHowDidISignInIsAnsweredByMail(t *testing.T) {
 			t.Errorf("the mail does not lead back to the service: %v", h.Mail("sam@example.org").Links)
 		}
 		back = webtest.Origin + leads(h, back) // the language is set first
-		if to := leads(h, back); !strings.HasSuffix(to, "/login") || !strings.HasPrefix(to, "https://"+string(webtest.Fishing)) {
+		if to := leads(h, back); !strings.Contains(to, "/login?iss=http") || !strings.HasPrefix(to, "https://"+string(webtest.Fishing)) {
 			t.Errorf("%s leads to %s", back, to)
 		}
 		for _, other := range []string{"nobody", "https%3A%2F%2Felsewhere.example", "//elsewhere.example", ""} {

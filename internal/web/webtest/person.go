@@ -178,7 +178,7 @@ func (p *Person) fill(form *html.Node, values []string) url.Values {
 	return filled
 }
 
-// press adds the pressed button's own value; without an id it is #submit or the only button.
+// press adds the pressed button's own value; without an id it is #submit, #logout-yes or the only button.
 func (p *Person) press(form *html.Node, id string, filled url.Values) {
 	p.T.Helper()
 	var buttons []*html.Node
@@ -192,6 +192,9 @@ func (p *Person) press(form *html.Node, id string, filled url.Values) {
 		want = "submit"
 	}
 	i := slices.IndexFunc(buttons, func(b *html.Node) bool { return attr(b, "id") == want })
+	if i < 0 && id == "" {
+		i = slices.IndexFunc(buttons, func(b *html.Node) bool { return attr(b, "id") == "logout-yes" })
+	}
 	if i < 0 && id == "" && len(buttons) == 1 {
 		i = 0
 	}

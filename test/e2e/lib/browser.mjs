@@ -48,7 +48,7 @@ export async function dataPage(page) {
 
 // Submits the form of a step by its main button and waits for the next page.
 export async function submit(page, form) {
-  await page.locator(`form#${form} #submit`).click();
+  await page.locator(`form#${form} :is(#submit, #logout-yes)`).click();
   await page.waitForLoadState();
 }
 
