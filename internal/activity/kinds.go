@@ -109,6 +109,9 @@ func Sorts() map[audit.Name]Sort { //nolint:funlen // a table
 		audit.TokenIssued:      Hidden, // between the service and us
 		audit.TokenRefused:     Hidden, // between the service and us
 		audit.TokenRevoked:     Hidden, // between the service and us
+		audit.DeviceAsked:      Hidden, // nobody is known yet
+		audit.DeviceAllowed:    Change,
+		audit.DeviceDenied:     Attempt,
 		audit.LogoutUntold:     Hidden, // between the service and us
 		audit.PartnerCreated:   Hidden, // of no account
 		audit.PartnerChanged:   Hidden, // of no account

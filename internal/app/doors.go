@@ -9,12 +9,14 @@ import (
 	"parvis/internal/i18n"
 	"parvis/internal/merging"
 	"parvis/internal/oidc/authorize"
+	"parvis/internal/oidc/device"
 	"parvis/internal/oidc/logout"
 	"parvis/internal/oidc/machine"
 	"parvis/internal/oidc/registration"
 	"parvis/internal/oidc/token"
 	"parvis/internal/relyingparty"
 	"parvis/internal/web/accountui"
+	"parvis/internal/web/deviceui"
 	"parvis/internal/web/portal"
 	"parvis/internal/web/signinui"
 )
@@ -22,7 +24,7 @@ import (
 // bypass are the addresses that other sites and machines may POST to. They read
 // and set no cookie; everything else is refused when it comes from another site.
 func bypass() []string {
-	return slices.Concat(authorize.Doors(), token.Doors(), logout.Doors(), registration.Doors(), signinui.Doors())
+	return slices.Concat(authorize.Doors(), token.Doors(), logout.Doors(), device.Doors(), registration.Doors(), signinui.Doors())
 }
 
 // bodies are the addresses that take longer bodies than others.
@@ -119,12 +121,22 @@ func (h *House) provider(mux *http.ServeMux) error {
 	requests.Routes(mux)
 	machines, err := token.New(token.Config{
 		Issuer: issuer, Door: door, Site: h.Site, DB: h.DB, Registry: h.Registry, Keyring: h.Keyring, Accounts: h.Accounts,
-		Connections: h.Connections, Grants: h.Grants, Now: h.Now, Table: h.Table, Settings: h.Config.OIDC.Token, Registration: h.Config.OIDC.Registration.Enabled,
+		Connections: h.Connections, Grants: h.Grants, Devices: h.Devices, Now: h.Now, Table: h.Table, Settings: h.Config.OIDC.Token, Registration: h.Config.OIDC.Registration.Enabled,
 	})
 	if err != nil {
 		return err
 	}
 	machines.Routes(mux)
+	devices := &device.Endpoint{Issuer: issuer, Door: door, DB: h.DB, Devices: h.Devices, Grants: h.Grants, Limiter: h.Limiter, Audit: h.Audit}
+	devices.Routes(mux)
+	people, err := deviceui.New(deviceui.Config{
+		Site: h.Site, DB: h.DB, Registry: h.Registry, Visitor: h.Visitor, Flows: h.Flows, Devices: h.Devices, Connections: h.Connections,
+		Grants: h.Grants, Limiter: h.Limiter, Audit: h.Audit, Table: h.Table,
+	})
+	if err != nil {
+		return err
+	}
+	people.Routes(mux)
 	leaving, err := logout.New(logout.Config{
 		Issuer: issuer, Site: h.Site, DB: h.DB, Registry: h.Registry, Keyring: h.Keyring, Flows: h.Flows,
 		Visitor: h.Visitor, Visits: h.Visits, Telling: h.Telling, Frames: h.frames(), Leavings: h.Leavings, Limiter: h.Limiter, Audit: h.Audit,

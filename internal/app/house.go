@@ -32,6 +32,7 @@ import (
 	"parvis/internal/connection"
 	"parvis/internal/db"
 	"parvis/internal/departure"
+	"parvis/internal/device"
 	"parvis/internal/enrollment"
 	"parvis/internal/flow"
 	"parvis/internal/grant"
@@ -137,6 +138,7 @@ type House struct {
 	// Certificates reads those that services show; nil takes none.
 	Certificates *machine.Certificates
 	Grants       grant.Grants
+	Devices      device.Requests
 
 	Enrollment *enrollment.Journey
 	Signin     *signin.Journey

@@ -19,6 +19,7 @@ import (
 	"parvis/internal/connection"
 	"parvis/internal/db"
 	"parvis/internal/departure"
+	"parvis/internal/device"
 	"parvis/internal/enrollment"
 	"parvis/internal/flow"
 	"parvis/internal/grant"
@@ -85,6 +86,7 @@ func (h *House) domains(Options) error {
 	}
 	h.Connections = connection.Connections{Settings: c.OIDC.Connection, Audit: h.Audit}
 	h.Pushed = pushed.Requests{Keys: h.Keys, Settings: c.OIDC.Pushed}
+	h.Devices = device.Requests{Keys: h.Keys, Settings: c.OIDC.Device}
 	h.Grants = grant.Grants{Settings: c.OIDC.Grant, Audit: h.Audit}
 	h.Registrations = h.registrations()
 	return nil

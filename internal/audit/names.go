@@ -203,6 +203,12 @@ const (
 	TokenRefused Name = "token.refused"
 	// TokenRevoked: tokens were revoked before their end; the reason says which.
 	TokenRevoked Name = "token.revoked"
+	// DeviceAsked: a device without a browser asked to open a service for somebody.
+	DeviceAsked Name = "device.asked"
+	// DeviceAllowed: a person let a device open a service with their account.
+	DeviceAllowed Name = "device.allowed"
+	// DeviceDenied: a person did not let a device open a service.
+	DeviceDenied Name = "device.denied"
 	// LogoutUntold: a service could not be told that a session of a person ended; the reason is the status of its answer, or why there was none; data: attempts.
 	LogoutUntold Name = "logout.untold"
 	// PartnerCreated: a service was registered.

@@ -31,6 +31,7 @@ import (
 	"parvis/internal/challenge"
 	"parvis/internal/connection"
 	"parvis/internal/db"
+	"parvis/internal/device"
 	"parvis/internal/flow"
 	"parvis/internal/grant"
 	"parvis/internal/keyring"
@@ -132,6 +133,7 @@ type OIDC struct {
 	Grant       grant.Settings       `yaml:",inline"`            // how long what services receive can be used
 	Pushed      pushed.Settings      `yaml:"pushed_requests"`    // authorization requests that services push beforehand
 	Machine     machine.Settings     `yaml:",inline"`            // what is demanded of services that call
+	Device      device.Settings      `yaml:"device"`             // devices without a browser
 	Backchannel backchannel.Settings `yaml:"backchannel_logout"` // services are told that a session ended
 	Token       token.Settings       `yaml:",inline"`            // the documents and the ID token
 	// Registration says whether and how services may register themselves (RFC 7591).
@@ -164,7 +166,7 @@ func Preset(name string) Config {
 		Assist:     assist.Preset(name),
 		Leaving:    leaving.Preset(name),
 		Unused:     unused.Preset(name),
-		OIDC:       OIDC{Connection: connection.Preset(name), Grant: grant.Preset(name), Pushed: pushed.Preset(name), Machine: machine.Preset(name), Backchannel: backchannel.Preset(name), Token: token.Preset(name), Registration: registration.Preset(name)},
+		OIDC:       OIDC{Connection: connection.Preset(name), Grant: grant.Preset(name), Pushed: pushed.Preset(name), Machine: machine.Preset(name), Backchannel: backchannel.Preset(name), Device: device.Preset(name), Token: token.Preset(name), Registration: registration.Preset(name)},
 		Keyring:    keyring.Preset(name),
 		Limits:     ratelimit.Preset(name),
 		Challenge:  challenge.Preset(name),
@@ -203,6 +205,7 @@ func (c *Config) sections() []section {
 		{"unused", c.Unused.Problems()},
 		{"oidc", slices.Concat(c.OIDC.Connection.Problems(), c.OIDC.Grant.Problems(), c.OIDC.Token.Problems(), c.mtls())},
 		{"oidc.pushed_requests", c.OIDC.Pushed.Problems()},
+		{"oidc.device", c.OIDC.Device.Problems()},
 		{"oidc.backchannel_logout", c.OIDC.Backchannel.Problems()},
 		{"oidc.registration", c.OIDC.Registration.Problems()},
 		{"keyring", c.Keyring.Problems()},

@@ -129,7 +129,7 @@ func (d *demonstration) start(ctx context.Context) error {
 func manyFromHere(l *ratelimit.Settings) {
 	for _, limit := range []*ratelimit.Limit{
 		&l.SigninIP, &l.SigninAddressIP, &l.SigninBurst, &l.SigninBrowser, &l.EnrollmentIP, &l.ResetIP, &l.WaysIP, &l.CodeIP, &l.SendIP, &l.SetUpIP, &l.LinkIP,
-		&l.ContactIP, &l.PartnerIP, &l.FlowIP, &l.AuthorizeIP, &l.TokenIP, &l.RequestIP,
+		&l.ContactIP, &l.PartnerIP, &l.FlowIP, &l.AuthorizeIP, &l.TokenIP, &l.DeviceIP, &l.DeviceBrowser, &l.RequestIP,
 		&l.SuspectSigninIP, &l.SuspectEnrollmentIP, &l.SuspectResetIP, &l.SuspectContactIP, &l.ChallengeMailIP,
 	} {
 		limit.Count *= 100

@@ -18,6 +18,7 @@
 package grant
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -108,6 +109,8 @@ type Code struct {
 	RedirectURI string
 	Challenge   string // S256; empty when the request had none
 	Thumbprint  string // of the key that it is bound to (RFC 9449, 10); "" for none
+
+	Life time.Duration // of a code that a device waits with (RFC 8628); 0: Settings.CodeLife
 }
 
 // Outcome is how a redemption ended.
@@ -181,7 +184,7 @@ const columns = `id, account, relying_party, session, subject, scope, userinfo_c
 // Issue stores a grant and its code.
 func (g Grants) Issue(tx *db.Tx, gr Grant, code Code) error {
 	now := tx.Now()
-	ends := now.Add(g.Settings.CodeLife)
+	ends := now.Add(cmp.Or(code.Life, g.Settings.CodeLife))
 	err := tx.ExecOne(`INSERT INTO authorization_grant (`+columns+`, code_digest, redirect_uri, challenge,
 			code_expires_at, created_at, ends_at, jkt, lineage)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $16, $18, $19)`,

@@ -23,6 +23,7 @@ import (
 	"parvis/internal/connection"
 	"parvis/internal/db"
 	"parvis/internal/db/dbtest"
+	"parvis/internal/device"
 	"parvis/internal/flow"
 	"parvis/internal/frontchannel"
 	"parvis/internal/grant"
@@ -31,6 +32,7 @@ import (
 	"parvis/internal/jose"
 	"parvis/internal/keyring"
 	"parvis/internal/oidc/authorize"
+	deviceendpoint "parvis/internal/oidc/device"
 	"parvis/internal/oidc/logout"
 	"parvis/internal/oidc/machine"
 	"parvis/internal/oidc/protocol"
@@ -43,6 +45,7 @@ import (
 	"parvis/internal/secret"
 	"parvis/internal/session"
 	"parvis/internal/upstream/handover"
+	"parvis/internal/web/deviceui"
 	"parvis/internal/web/kit"
 	"parvis/internal/web/visit"
 )
@@ -75,6 +78,7 @@ type house struct {
 	visits      backchannel.Visits
 	telling     *backchannel.Worker
 	handler     http.Handler
+	devices     device.Requests
 }
 
 // each runs a test against a house on every engine.
@@ -112,7 +116,7 @@ func open(t *testing.T, d *db.DB, clock *dbtest.Clock, first *house, demands ...
 	site, err := kit.New(kit.Config{
 		Settings: kit.Preset(""), Texts: texts, Keys: keys, PublicURL: h.issuer, Log: slog.New(slog.NewJSONHandler(h.log, nil)), Now: clock.Now,
 		TrustedProxies: proxies,
-		Bypass:         slices.Concat(authorize.Doors(), token.Doors(), logout.Doors()),
+		Bypass:         slices.Concat(authorize.Doors(), token.Doors(), deviceendpoint.Doors(), logout.Doors()),
 	})
 	check(t, err)
 	h.flows = flow.Flows{Keys: keys, Settings: flow.Preset("")}
@@ -163,12 +167,21 @@ func open(t *testing.T, d *db.DB, clock *dbtest.Clock, first *house, demands ...
 	})
 	check(t, err)
 	a.Routes(mux)
+	devices := device.Requests{Keys: keys, Settings: device.Preset("")}
+	h.devices = devices
 	m, err := token.New(token.Config{
-		Issuer: h.issuer, Door: door, Site: site, DB: d, Registry: h.registry, Keyring: h.keyring, Accounts: h.accounts, Connections: h.connections, Grants: h.grants,
+		Issuer: h.issuer, Door: door, Site: site, DB: d, Registry: h.registry, Keyring: h.keyring, Accounts: h.accounts, Connections: h.connections, Grants: h.grants, Devices: devices,
 		Now: clock.Now, Table: table, Settings: token.Preset(""),
 	})
 	check(t, err)
 	m.Routes(mux)
+	(&deviceendpoint.Endpoint{Issuer: h.issuer, Door: door, DB: d, Devices: devices, Grants: h.grants, Limiter: limiter, Audit: log}).Routes(mux)
+	people, err := deviceui.New(deviceui.Config{
+		Site: site, DB: d, Registry: h.registry, Visitor: visitor, Flows: h.flows, Devices: devices, Connections: h.connections, Grants: h.grants,
+		Limiter: limiter, Audit: log, Table: table,
+	})
+	check(t, err)
+	people.Routes(mux)
 	l, err := logout.New(logout.Config{
 		Issuer: h.issuer, Site: site, DB: d, Registry: h.registry, Keyring: h.keyring, Flows: h.flows, Visitor: visitor, Limiter: limiter, Audit: log, Visits: h.visits, Telling: h.telling, Frames: frontchannel.Frames{Issuer: h.issuer, DB: d, Registry: h.registry, Visits: h.visits},
 		Leavings: handover.Leavings{Keys: keys},
@@ -252,6 +265,16 @@ func parties() []relyingparty.Settings {
 		}),
 		with("gateway", func(s *relyingparty.Settings) { s.Introspect = true }),
 		with("bound", func(s *relyingparty.Settings) { s.RequireDPoP = true }),
+		with("television", func(s *relyingparty.Settings) {
+			s.RedirectURIs, s.GrantTypes = nil, []string{"urn:ietf:params:oauth:grant-type:device_code", "refresh_token"}
+			s.Scopes, s.Auth = append([]string{"offline_access"}, s.Scopes...), "none"
+		}),
+		with("kiosk", func(s *relyingparty.Settings) {
+			s.GrantTypes, s.Auth, s.JWKS = []string{"urn:ietf:params:oauth:grant-type:device_code"}, "private_key_jwt", keySet(signingKey)
+		}),
+		with("terminal", func(s *relyingparty.Settings) {
+			s.GrantTypes, s.ACR = []string{"urn:ietf:params:oauth:grant-type:device_code"}, []string{policy.ACRAAL2}
+		}),
 		with("native", func(s *relyingparty.Settings) {
 			s.Type, s.Auth, s.RedirectURIs = "native", "none", []string{"http://127.0.0.1/cb", "ca.example.app:/cb"}
 		}),
@@ -452,6 +475,7 @@ type tokens struct {
 	Access  string `json:"access_token"`
 	Type    string `json:"token_type"`
 	ID      string `json:"id_token"`
+	Refresh string `json:"refresh_token"`
 	Expires int    `json:"expires_in"`
 	Scope   string `json:"scope"`
 	Error   string `json:"error"`

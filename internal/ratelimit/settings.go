@@ -47,6 +47,9 @@ const (
 	TokenClient       Rule = "token_client"
 	PushClient        Rule = "push_client"
 	RegistrationIP    Rule = "registration_ip"
+	DeviceIP          Rule = "device_ip"
+	DeviceBrowser     Rule = "device_browser"
+	DeviceAccount     Rule = "device_account"
 	RequestIP         Rule = "request_ip"
 
 	SuspectSigninIP      Rule = "suspect_signin_ip"
@@ -158,6 +161,12 @@ type Settings struct {
 	PushClient Limit `yaml:"push_client"`
 	// RegistrationIP counts requests of services that register themselves from one IP address.
 	RegistrationIP Limit `yaml:"registration_ip"`
+	// DeviceIP counts codes of devices that were typed from one IP address, right or wrong.
+	DeviceIP Limit `yaml:"device_ip"`
+	// DeviceBrowser counts those that were typed in one browser.
+	DeviceBrowser Limit `yaml:"device_browser"`
+	// DeviceAccount counts devices that were allowed to open a service with one account.
+	DeviceAccount Limit `yaml:"device_account"`
 	// RequestIP counts all requests of pages from one IP address, on each node by itself.
 	RequestIP Limit `yaml:"request_ip"`
 	// SuspectSigninIP counts wrong passwords from one IP address: from then on, signing
@@ -223,6 +232,9 @@ func Preset(name string) Settings {
 		TokenClient:       Limit{Count: 300, Window: 5 * minute},
 		PushClient:        Limit{Count: 30_000, Window: 5 * minute},
 		RegistrationIP:    Limit{Count: 300, Window: hour},
+		DeviceIP:          Limit{Count: 60, Window: 10 * minute},
+		DeviceBrowser:     Limit{Count: 10, Window: 10 * minute},
+		DeviceAccount:     Limit{Count: 20, Window: hour},
 		RequestIP:         Limit{Count: 3000, Window: 5 * minute},
 
 		SuspectSigninIP:      Limit{Count: 20, Window: 10 * minute},
@@ -267,7 +279,7 @@ func (s Settings) limits() map[Rule]Limit {
 		SendNumber: s.SendNumber, SendNumberBurst: s.SendNumberBurst, BackupAccountIP: s.BackupAccountIP,
 		SetUpIP: s.SetUpIP, SetUpAccount: s.SetUpAccount, SetUpNumber: s.SetUpNumber, PasswordAccount: s.PasswordAccount, AddAccount: s.AddAccount, LostAccount: s.LostAccount,
 		NoticeAccount: s.NoticeAccount, MainAccount: s.MainAccount, LinkIP: s.LinkIP, PartnerIP: s.PartnerIP, ContactIP: s.ContactIP,
-		FlowIP: s.FlowIP, AuthorizeIP: s.AuthorizeIP, TokenIP: s.TokenIP, TokenClient: s.TokenClient, PushClient: s.PushClient, RegistrationIP: s.RegistrationIP, RequestIP: s.RequestIP,
+		FlowIP: s.FlowIP, AuthorizeIP: s.AuthorizeIP, TokenIP: s.TokenIP, TokenClient: s.TokenClient, PushClient: s.PushClient, DeviceIP: s.DeviceIP, DeviceBrowser: s.DeviceBrowser, DeviceAccount: s.DeviceAccount, RegistrationIP: s.RegistrationIP, RequestIP: s.RequestIP,
 		SuspectSigninIP: s.SuspectSigninIP, SuspectSigninAddress: s.SuspectSigninAddress, SuspectEnrollmentIP: s.SuspectEnrollmentIP,
 		SuspectResetIP: s.SuspectResetIP, SuspectContactIP: s.SuspectContactIP, ChallengeMailIP: s.ChallengeMailIP,
 	}
@@ -290,7 +302,7 @@ func (s *Settings) limit(rule Rule) (Limit, bool) {
 func rules() []Rule {
 	return []Rule{
 		SigninIP, SigninAddress, SigninAddressIP, SigninBurst, SigninBrowser, EnrollmentIP, EnrollmentAddress, MailAddress, MailRecipient, ResetAddress, ResetIP, WaysAddress, WaysIP,
-		CodeIP, SendIP, SendAccount, SendNumber, SendNumberBurst, BackupAccountIP, SetUpIP, SetUpAccount, SetUpNumber, PasswordAccount, AddAccount, LostAccount, NoticeAccount, MainAccount, LinkIP, PartnerIP, ContactIP, FlowIP, AuthorizeIP, TokenIP, TokenClient, PushClient, RegistrationIP, RequestIP,
+		CodeIP, SendIP, SendAccount, SendNumber, SendNumberBurst, BackupAccountIP, SetUpIP, SetUpAccount, SetUpNumber, PasswordAccount, AddAccount, LostAccount, NoticeAccount, MainAccount, LinkIP, PartnerIP, ContactIP, FlowIP, AuthorizeIP, TokenIP, TokenClient, PushClient, DeviceIP, DeviceBrowser, DeviceAccount, RegistrationIP, RequestIP,
 		SuspectSigninIP, SuspectSigninAddress, SuspectEnrollmentIP, SuspectResetIP, SuspectContactIP, ChallengeMailIP,
 	}
 }

@@ -36,8 +36,8 @@ func (c *check) grants(s Settings) {
 		c.add("scopes", "grant_types has refresh_token, which services ask for by the scope offline_access; add it")
 	case offline && !refreshes:
 		c.add("grant_types", "the scope offline_access gives refresh tokens; add refresh_token (and authorization_code)")
-	case refreshes && !slices.Contains(s.GrantTypes, protocol.GrantAuthorizationCode):
-		c.add("grant_types", "refresh tokens come with an authorization_code; add it")
+	case refreshes && !slices.Contains(s.GrantTypes, protocol.GrantAuthorizationCode) && !slices.Contains(s.GrantTypes, protocol.GrantDeviceCode):
+		c.add("grant_types", "refresh tokens come with an authorization_code or a device_code; add one of them")
 	}
 	if slices.Contains(s.GrantTypes, protocol.GrantClientCredentials) && s.Auth == string(AuthNone) {
 		c.add("grant_types", "a public client (auth: none) cannot use client_credentials; give it a secret or keys")

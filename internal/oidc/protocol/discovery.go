@@ -27,7 +27,7 @@ const (
 // ForPrograms reports whether a path is that of an endpoint which services call themselves.
 func ForPrograms(path string) bool {
 	switch path {
-	case PathPush, PathToken, PathRevoke, PathInspect, PathUserInfo, PathJWKS, PathDiscovery, PathMetadata:
+	case PathPush, PathDeviceAuthorization, PathToken, PathRevoke, PathInspect, PathUserInfo, PathJWKS, PathDiscovery, PathMetadata:
 		return true
 	}
 	return path == PathRegister || strings.HasPrefix(path, PathRegister+"/")
@@ -46,6 +46,7 @@ type Metadata struct {
 	IntrospectionMethods []string `json:"introspection_endpoint_auth_methods_supported"`
 	IntrospectionAlgs    []string `json:"introspection_endpoint_auth_signing_alg_values_supported"`
 	Push                 string   `json:"pushed_authorization_request_endpoint"`
+	Device               string   `json:"device_authorization_endpoint"`
 	JWKS                 string   `json:"jwks_uri"`
 	Registration         string   `json:"registration_endpoint,omitempty"`
 	EndSession           string   `json:"end_session_endpoint"`
@@ -112,7 +113,7 @@ func Discovery(issuer string, locales, acrValues, assertionAlgs, proofAlgs []str
 		Revocation: issuer + PathRevoke, RevocationMethods: methods, RevocationAlgs: assertionAlgs,
 		Introspection: issuer + PathInspect, IntrospectionMethods: methods[:3], IntrospectionAlgs: assertionAlgs,
 		Push: issuer + PathPush, RequestParameter: true, RequestAlgs: assertionAlgs, ProofAlgs: proofAlgs, AnswerAlgs: []string{"RS256", "ES256"},
-		JWKS: issuer + PathJWKS, EndSession: issuer + PathLogout, BackLogout: true, BackLogoutSession: true, FrontLogout: true, FrontLogoutSession: true, Scopes: Scopes,
+		Device: issuer + PathDeviceAuthorization, JWKS: issuer + PathJWKS, EndSession: issuer + PathLogout, BackLogout: true, BackLogoutSession: true, FrontLogout: true, FrontLogoutSession: true, Scopes: Scopes,
 		ResponseTypes: []string{"code"}, ResponseModes: []string{ModeQuery, ModeFormPost, ModeJWT, ModeQueryJWT, ModeFormPostJWT},
 		GrantTypes: GrantTypes, ACRValues: acrValues, SubjectTypes: []string{"pairwise", "public"},
 		IDTokenAlgs: []string{"RS256", "ES256"}, AuthMethods: methods,

@@ -96,8 +96,11 @@ func LeftHash(token string) string {
 }
 
 // SessionID is the sid of a session for one client: another one for each client,
-// so that clients cannot compare people by it.
+// so that clients cannot compare people by it. "" for no session.
 func SessionID(session, clientID string) string {
+	if session == "" {
+		return ""
+	}
 	sum := sha256.Sum256([]byte("sid\x00" + session + "\x00" + clientID))
 	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }

@@ -16,7 +16,7 @@ const (
 )
 
 // GrantTypes are all there are; a partner's settings choose from them.
-var GrantTypes = []string{GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials}
+var GrantTypes = []string{GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials, GrantDeviceCode}
 
 // AssertionType is the one type of client assertion (RFC 7523, 2.2).
 const AssertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -49,6 +49,7 @@ type TokenRequest struct {
 	Code        string
 	RedirectURI string
 	Verifier    string
+	Device      string // the code of a device (RFC 8628, 3.4)
 }
 
 // ReadCredentials finds the one way a client authenticates. Two ways at once are
@@ -157,6 +158,8 @@ func ReadTokenRequest(p Params) (TokenRequest, *Error) {
 		return r.withRefresh(p)
 	case GrantClientCredentials:
 		return r.withScope(p)
+	case GrantDeviceCode:
+		return r.withDevice(p)
 	default:
 		return r, direct(UnsupportedGrantType, "grant_type is none of those in grant_types_supported")
 	}

@@ -21,6 +21,7 @@ import (
 	"parvis/internal/account"
 	"parvis/internal/connection"
 	"parvis/internal/db"
+	"parvis/internal/device"
 	"parvis/internal/grant"
 	"parvis/internal/id"
 	"parvis/internal/jose"
@@ -76,6 +77,7 @@ type Config struct {
 	// Connections say which address of an account a service is told.
 	Connections connection.Connections
 	Grants      grant.Grants
+	Devices     device.Requests
 	Now         func() time.Time
 	Table       policy.Table
 	Settings    Settings
@@ -136,6 +138,8 @@ func (e *Endpoint) token(w http.ResponseWriter, r *http.Request) error {
 		return e.Door.Refused(r, party, protocol.NotRegistered())
 	case request.GrantType == protocol.GrantRefreshToken:
 		return e.renew(w, r, party, request, assertion, proof)
+	case request.GrantType == protocol.GrantDeviceCode:
+		return e.device(w, r, party, request, assertion, proof)
 	case request.GrantType == protocol.GrantClientCredentials:
 		return e.own(w, r, party, request, assertion, proof)
 	default:

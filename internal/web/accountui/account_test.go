@@ -48,7 +48,7 @@ func TestAServiceIsListedFromTheFirstSignInAndCanBeDisconnected(t *testing.T) {
 			name, department, receives = "Aide financière aux études", "Ministère de l'Enseignement supérieur", "adresse courriel"
 		}
 		page.MustSay(name, department, receives)
-		if !strings.Contains(page.Body, `href="https://student-aid.test/login"`) {
+		if !strings.Contains(page.Body, `href="https://student-aid.test/login?iss=https%3A%2F%2Fsignin.test"`) {
 			t.Error("Open does not lead to the service's own address")
 		}
 		if lang := page.Lang(); !strings.HasSuffix(p.Follow("find-service-link").Must("services", http.StatusOK).URL, "/"+lang+"/services") {

@@ -113,7 +113,7 @@ func TestALinkOpenedElsewhereActivatesThereAndLeavesTheFirstBrowserAlone(t *test
 		second.Open(h.Link(email)).Must("confirm-link", http.StatusOK)
 		second.Submit("confirm-link").Must("choose-password", http.StatusOK)
 		second.Submit("choose-password", "password", good).Must("account-activated", http.StatusOK)
-		if to := second.Page.Href("continue-to-service"); to != "https://student-aid.test/login" {
+		if to := second.Page.Href("continue-to-service"); to != "https://student-aid.test/login?iss=https%3A%2F%2Fsignin.test" {
 			t.Errorf("continue leads to %q", to)
 		}
 		first.Open(first.Page.URL).Must("confirm-email", http.StatusOK)
@@ -184,7 +184,7 @@ func TestALinkOfARemovedAccountExplainsAndLeadsBackToTheService(t *testing.T) {
 		link := h.Link(email)
 		h.Advance(25 * time.Hour)
 		p.Open(link).Must("link-removed", http.StatusGone)
-		if to := p.Page.Href("continue-to-service"); to != "https://student-aid.test/login" {
+		if to := p.Page.Href("continue-to-service"); to != "https://student-aid.test/login?iss=https%3A%2F%2Fsignin.test" {
 			t.Errorf("the way back leads to %q", to)
 		}
 		q := h.Person(language)
