@@ -59,13 +59,13 @@ func why(tx *db.Tx, r Redemption) (Cause, error) {
 	}
 }
 
-// WhyNot explains an access token that FindToken does not find: the cause, and
+// WhyNot explains an access token that FindToken or FindDigest does not find: the cause, and
 // whose it was when it is known.
-func (g Grants) WhyNot(tx *db.Tx, presented string) (Cause, id.RelyingParty, error) {
+func (g Grants) WhyNot(tx *db.Tx, digest []byte) (Cause, id.RelyingParty, error) {
 	var party string
 	var revoked time.Time
 	row := tx.QueryRow(`SELECT g.relying_party, g.revoked_at FROM access_token t JOIN authorization_grant g ON g.id = t.grant_id
-		WHERE t.digest = $1`, secret.Digest(presented))
+		WHERE t.digest = $1`, digest)
 	err := row.Scan(&party, db.NullTime(&revoked))
 	switch {
 	case errors.Is(err, db.ErrNoRows):

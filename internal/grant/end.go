@@ -12,7 +12,6 @@ import (
 	"parvis/internal/audit"
 	"parvis/internal/db"
 	"parvis/internal/id"
-	"parvis/internal/secret"
 )
 
 // Challenge is the S256 challenge of a verifier (RFC 7636, 4.2).
@@ -65,8 +64,7 @@ func (g Grants) EndSession(tx *db.Tx, session, lineage id.Session) error {
 // RevokeToken ends one access token for the service that it was given to (RFC 7009, 2.1).
 // Outcome Redeemed when there was one, live or not; Mismatch when it is another service's;
 // Unknown when there is none.
-func (g Grants) RevokeToken(tx *db.Tx, rp id.RelyingParty, presented string) (Outcome, error) {
-	digest := secret.Digest(presented)
+func (g Grants) RevokeToken(tx *db.Tx, rp id.RelyingParty, digest []byte) (Outcome, error) {
 	row := tx.QueryRow(`SELECT `+ofGrant("g")+` FROM access_token t JOIN authorization_grant g ON g.id = t.grant_id WHERE t.digest = $1`, digest)
 	found, err := scan(row.Scan)
 	switch {

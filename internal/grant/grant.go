@@ -101,6 +101,7 @@ type Grant struct {
 	AMR            []string
 	AuthTime       time.Time
 	Nonce          string
+	Resources      []string // for which it was asked (RFC 8707); nil: for none in particular
 }
 
 // Code is what a code is bound to besides its Grant.
@@ -133,6 +134,7 @@ type Redemption struct {
 	Verifier     string
 	Token        []byte        // digest of the access token to give
 	TokenLife    time.Duration // 0: Settings.AccessTokenLife
+	Audience     []string      // that the token is for, of the grant's resources; nil: all of them
 	Assertion    *Assertion    // for private_key_jwt
 	Proof        *Proof        // of the key that the token is bound to; nil for a bearer token
 	Offline      *Offline      // the refresh token to give, if the grant is one that lasts; nil: none
@@ -159,7 +161,9 @@ type Result struct {
 	Grant   Grant     // of Redeemed, Reused and Mismatch
 	Expires time.Time // of the access token
 	Offline bool      // the refresh token of the redemption was given
-	Sealed  []byte    // of Repeated: the refresh token that was given before, as it was sealed
+	// Audience is that of the access token: what was asked for, or all of the grant.
+	Audience []string
+	Sealed   []byte // of Repeated: the refresh token that was given before, as it was sealed
 }
 
 // Token is a live access token.
@@ -171,6 +175,8 @@ type Token struct {
 	Thumbprint string // of the key that it is bound to; "" for a bearer token
 	// Scopes are those of the token: all of its grant, or fewer.
 	Scopes []string
+	// Audience are the protected resources that the token is for; nil: for none in particular.
+	Audience []string
 }
 
 // Grants keeps them. Stateless and safe for concurrent use.
@@ -179,7 +185,7 @@ type Grants struct {
 	Audit    *audit.Log
 }
 
-const columns = `id, account, relying_party, session, subject, scope, userinfo_claims, id_token_claims, acr, amr, auth_time, nonce`
+const columns = `id, account, relying_party, session, subject, scope, userinfo_claims, id_token_claims, acr, amr, auth_time, nonce, resource`
 
 // Issue stores a grant and its code.
 func (g Grants) Issue(tx *db.Tx, gr Grant, code Code) error {
@@ -187,10 +193,10 @@ func (g Grants) Issue(tx *db.Tx, gr Grant, code Code) error {
 	ends := now.Add(cmp.Or(code.Life, g.Settings.CodeLife))
 	err := tx.ExecOne(`INSERT INTO authorization_grant (`+columns+`, code_digest, redirect_uri, challenge,
 			code_expires_at, created_at, ends_at, jkt, lineage)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $16, $18, $19)`,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $17, $19, $20)`,
 		string(gr.ID), string(gr.Account), string(gr.RelyingParty), string(gr.Session), gr.Subject,
 		join(gr.Scopes), join(gr.UserInfoClaims), join(gr.IDTokenClaims), gr.ACR, join(gr.AMR),
-		db.Millis(gr.AuthTime), gr.Nonce, code.Digest, code.RedirectURI, code.Challenge,
+		db.Millis(gr.AuthTime), gr.Nonce, db.NullText(join(gr.Resources)), code.Digest, code.RedirectURI, code.Challenge,
 		db.Millis(ends), db.Millis(now), db.NullText(code.Thumbprint), db.NullText(gr.Lineage))
 	if err != nil {
 		return fmt.Errorf("grant: issue: %w", err)
@@ -234,10 +240,10 @@ func (g Grants) Redeem(tx *db.Tx, r Redemption) (Result, error) {
 	if !ok {
 		return Result{Outcome: Mismatch, Cause: cause, Grant: gr}, g.end(tx, `id = $3`, "mismatch", string(gr.ID))
 	}
-	if err := g.store(tx, gr.ID, access{digest: r.Token, expires: expires, key: jkt}); err != nil {
+	out := Result{Outcome: Redeemed, Grant: gr, Expires: expires, Audience: audience(r.Audience, gr)}
+	if err := g.store(tx, gr.ID, access{digest: r.Token, expires: expires, key: jkt, audience: out.Audience}); err != nil {
 		return Result{}, err
 	}
-	out := Result{Outcome: Redeemed, Grant: gr, Expires: expires}
 	if r.Offline != nil && slices.Contains(gr.Scopes, r.Offline.Scope) {
 		out.Offline = true
 		if err := g.begin(tx, gr, *r.Offline, jkt); err != nil {
@@ -253,11 +259,21 @@ type access struct {
 	expires time.Time
 	key     string   // that it is bound to; "" for a bearer token
 	scopes  []string // nil: all of its grant
+
+	audience []string
+}
+
+// audience is for what a token is good: never for more than its grant.
+func audience(asked []string, gr Grant) []string {
+	if asked == nil {
+		return gr.Resources
+	}
+	return asked
 }
 
 func (g Grants) store(tx *db.Tx, of id.Grant, a access) error {
-	err := tx.ExecOne(`INSERT INTO access_token (digest, grant_id, created_at, expires_at, jkt, scope) VALUES ($1, $2, $3, $4, $5, $6)`,
-		a.digest, string(of), db.Millis(tx.Now()), db.Millis(a.expires), db.NullText(a.key), db.NullText(join(a.scopes)))
+	err := tx.ExecOne(`INSERT INTO access_token (digest, grant_id, created_at, expires_at, jkt, scope, audience) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		a.digest, string(of), db.Millis(tx.Now()), db.Millis(a.expires), db.NullText(a.key), db.NullText(join(a.scopes)), db.NullText(join(a.audience)))
 	if err != nil {
 		return fmt.Errorf("grant: store: %w", err)
 	}
@@ -348,29 +364,6 @@ func (g Grants) UseProof(tx *db.Tx, p Proof) (bool, error) {
 	return n == 1, nil
 }
 
-// FindToken is the live access token of a presented text; the second result says whether there is one.
-// WhyNot tells the cause when there is none.
-func (g Grants) FindToken(tx *db.Tx, presented string) (Token, bool, error) {
-	var t Token
-	row := tx.QueryRow(`SELECT g.id, g.account, g.relying_party, g.session, g.subject, g.scope, g.userinfo_claims,
-			g.id_token_claims, g.acr, g.amr, g.auth_time, g.nonce, t.created_at, t.expires_at, t.jkt, t.scope
-		FROM access_token t JOIN authorization_grant g ON g.id = t.grant_id
-		WHERE t.digest = $1 AND t.expires_at > $2 AND g.revoked_at IS NULL`, secret.Digest(presented), db.Millis(tx.Now()))
-	var fewer string
-	gr, err := scan(row.Scan, db.ScanTime(&t.Given), db.NullTime(&t.Expires), db.ScanText(&t.Thumbprint), db.ScanText(&fewer))
-	if errors.Is(err, db.ErrNoRows) {
-		return Token{}, false, nil
-	}
-	if err != nil {
-		return Token{}, false, fmt.Errorf("grant: find token: %w", err)
-	}
-	t.Grant, t.Scopes = gr, gr.Scopes
-	if fewer != "" {
-		t.Scopes = strings.Fields(fewer)
-	}
-	return t, true, nil
-}
-
 func (g Grants) record(tx *db.Tx, name audit.Name, gr Grant, reason string) error {
 	outcome := audit.Success
 	if name == audit.CodeReused || name == audit.RefreshReused {
@@ -384,16 +377,17 @@ func (g Grants) record(tx *db.Tx, name audit.Name, gr Grant, reason string) erro
 
 func scan(scan func(...any) error, more ...any) (Grant, error) {
 	var g Grant
-	var gid, account, rp, session, scopes, userinfo, idToken, amr string
+	var gid, account, rp, session, scopes, userinfo, idToken, amr, resources string
 	dest := []any{
 		&gid, &account, &rp, &session, &g.Subject, &scopes, &userinfo, &idToken, &g.ACR, &amr,
-		db.NullTime(&g.AuthTime), &g.Nonce,
+		db.NullTime(&g.AuthTime), &g.Nonce, db.ScanText(&resources),
 	}
 	if err := scan(append(dest, more...)...); err != nil {
 		return Grant{}, err
 	}
 	g.ID, g.Account, g.RelyingParty, g.Session = id.Grant(gid), id.Account(account), id.RelyingParty(rp), id.Session(session)
 	g.Scopes, g.UserInfoClaims, g.IDTokenClaims, g.AMR = strings.Fields(scopes), strings.Fields(userinfo), strings.Fields(idToken), strings.Fields(amr)
+	g.Resources = strings.Fields(resources)
 	return g, nil
 }
 

@@ -51,6 +51,7 @@ type Renewal struct {
 	Scopes       []string // that the access token has; nil: all of the grant
 	Token        []byte   // digest of the access token to give
 	TokenLife    time.Duration
+	Audience     []string // that the token is for; nil: all of the grant
 	Assertion    *Assertion
 	Proof        *Proof
 
@@ -162,7 +163,8 @@ func (g Grants) renewed(tx *db.Tx, r Renewal, out Result, ends time.Time) (Resul
 	if r.Scopes != nil {
 		out.Grant.Scopes = r.Scopes
 	}
-	err := g.store(tx, out.Grant.ID, access{digest: r.Token, expires: out.Expires, key: r.key(), scopes: r.Scopes})
+	out.Audience = audience(r.Audience, out.Grant)
+	err := g.store(tx, out.Grant.ID, access{digest: r.Token, expires: out.Expires, key: r.key(), scopes: r.Scopes, audience: out.Audience})
 	if err != nil {
 		return Result{}, err
 	}

@@ -156,6 +156,7 @@ type GivenData struct {
 	Taken      bool      `json:"taken"`
 	RevokedAt  time.Time `json:"revoked_at,omitzero"`
 	Scopes     []string  `json:"scopes,omitempty"`
+	Resources  []string  `json:"resources,omitempty"`
 	UserInfo   []string  `json:"userinfo,omitempty"`
 	IDToken    []string  `json:"id_token,omitempty"`
 	ACR        string    `json:"acr,omitempty"`

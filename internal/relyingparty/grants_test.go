@@ -61,3 +61,44 @@ func TestAServiceGoesOnNoLongerThanAnAgreementLasts(t *testing.T) {
 		}
 	}
 }
+
+func TestAServiceNamesEachResourceOnceAndByItsAddress(t *testing.T) {
+	for name, c := range map[string]struct {
+		resources []Resource
+		good      bool
+	}{
+		"two":                          {[]Resource{{URI: "https://a.example/"}, {URI: "urn:b", AccessTokens: "jwt"}}, true},
+		"twice":                        {[]Resource{{URI: "https://a.example/"}, {URI: "https://a.example/"}}, false},
+		"a path":                       {[]Resource{{URI: "/api"}}, false},
+		"a fragment":                   {[]Resource{{URI: "https://a.example/#b"}}, false},
+		"a space":                      {[]Resource{{URI: "https://a.example/ b"}}, false},
+		"tokens of a sort that is not": {[]Resource{{URI: "urn:b", AccessTokens: "saml"}}, false},
+	} {
+		problems := lasting(func(s *Settings) { s.Resources = c.resources }).Problems()
+		if c.good != (len(problems) == 0) {
+			t.Errorf("%s: %q", name, problems)
+		}
+	}
+}
+
+func TestTokensAreReadableWhenEveryResourceReadsThem(t *testing.T) {
+	p := &RelyingParty{AccessTokens: TokensOpaque, Resources: []Resource{{URI: "a"}, {URI: "b", AccessTokens: TokensJWT}, {URI: "c", AccessTokens: TokensOpaque}}}
+	q := &RelyingParty{AccessTokens: TokensJWT, Resources: p.Resources}
+	for _, c := range []struct {
+		audience    []string
+		first, then bool
+	}{
+		{nil, false, true},
+		{[]string{"a"}, false, true},
+		{[]string{"b"}, true, true},
+		{[]string{"c"}, false, false},
+		{[]string{"a", "b"}, false, true},
+		{[]string{"b", "c"}, false, false},
+		{[]string{"issuer"}, false, true},
+		{[]string{"b", "issuer"}, true, true},
+	} {
+		if p.ReadsTokens(c.audience) != c.first || q.ReadsTokens(c.audience) != c.then {
+			t.Errorf("%v: %v and %v", c.audience, p.ReadsTokens(c.audience), q.ReadsTokens(c.audience))
+		}
+	}
+}

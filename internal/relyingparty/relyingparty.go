@@ -105,6 +105,8 @@ type RelyingParty struct {
 	AccessTokenTTL   time.Duration        // 0: the deployment's
 	GrantTypes       []string             // by which it may get tokens; ask with Grants
 	OwnScopes        []string             // that it may ask for by client_credentials
+	AccessTokens     string               // TokensOpaque or TokensJWT, where no resource says otherwise
+	Resources        []Resource           // that it may ask tokens for
 	RefreshTokenTTL  time.Duration        // 0: the deployment's
 
 	Support  Support

@@ -96,6 +96,10 @@ type Settings struct {
 	Sector string `yaml:"sector,omitempty" json:"sector,omitempty"`
 	// GrantTypes are how the service may get tokens: authorization_code (the default), refresh_token, which also needs the scope offline_access, and client_credentials for itself, without a person.
 	GrantTypes []string `yaml:"grant_types,omitempty" json:"grant_types,omitempty"`
+	// AccessTokens is what the service's access tokens are: "opaque" (the default), which the protected resource asks us about, or "jwt" (RFC 9068), which it can read and verify itself; these live at most 5m.
+	AccessTokens string `yaml:"access_tokens,omitempty" json:"access_tokens,omitempty"`
+	// Resources are the protected resources that the service may ask tokens for (RFC 8707).
+	Resources []Resource `yaml:"resources,omitempty" json:"resources,omitempty"`
 	// OwnScopes are what the service may ask for by client_credentials: names that the protected resources know.
 	OwnScopes []string `yaml:"own_scopes,omitempty" json:"own_scopes,omitempty"`
 	// RefreshTokenTTL is how long the service may go on while a person is away; 0: the deployment's.
@@ -142,6 +146,7 @@ func (s Settings) Build() (*RelyingParty, []string) {
 	c.profile(s)
 	c.doors(s.Doors)
 	c.grants(s)
+	c.resources(s)
 	p := &RelyingParty{
 		ID: id.RelyingParty(s.ID), Name: s.Name, Department: s.Department, Description: s.Description,
 		LogoPNG: c.logo(s.Logo), RedirectURIs: slices.Clone(s.RedirectURIs),
@@ -154,7 +159,8 @@ func (s Settings) Build() (*RelyingParty, []string) {
 		Introspects: s.Introspect, RequireDPoP: s.RequireDPoP, RequirePushed: s.RequirePushed, RequireObject: s.RequireObject, RequestObjectAlg: jose.Algorithm(s.RequestObjectAlg), AnswerAlg: jose.Algorithm(s.AnswerAlg),
 		IDTokenClaims: s.IDTokenClaims, Sector: s.sector(), Scopes: slices.Clone(s.Scopes), Purposes: s.Purposes,
 		Doors: s.Doors.policy(), PreferDoor: s.Doors.Prefer, ACR: slices.Clone(s.ACR), MaxAge: s.MaxAge, ConsentPeriod: s.ConsentPeriod,
-		GrantTypes: slices.Clone(s.GrantTypes), OwnScopes: slices.Clone(s.OwnScopes), RefreshTokenTTL: s.RefreshTokenTTL,
+		GrantTypes: slices.Clone(s.GrantTypes), OwnScopes: slices.Clone(s.OwnScopes),
+		AccessTokens: s.AccessTokens, Resources: slices.Clone(s.Resources), RefreshTokenTTL: s.RefreshTokenTTL,
 		AccessTokenTTL: s.AccessTokenTTL, Support: s.Support, Listed: s.Listed, Disabled: s.Disabled,
 	}
 	if len(c.problems) > 0 {
@@ -177,6 +183,7 @@ func (s Settings) withDefaults() Settings {
 	set(&s.IDTokenAlg, "RS256")
 	set(&s.AnswerAlg, s.IDTokenAlg)
 	set(&s.Subject, "pairwise")
+	set(&s.AccessTokens, TokensOpaque)
 	set(&s.ReturnURL, s.StartURL)
 	if len(s.GrantTypes) == 0 {
 		s.GrantTypes = []string{protocol.GrantAuthorizationCode}

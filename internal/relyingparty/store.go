@@ -96,7 +96,7 @@ func (st Store) create(tx *db.Tx, s Settings, secretDigest []byte, by string) er
 	if usesSecret != (len(secretDigest) == 32) {
 		return fault.On("secret", fault.Invalid, "error.partner.secret")
 	}
-	text, err := json.Marshal(s)
+	text, err := json.Marshal(s) //nolint:gosec // access_tokens is a format, no token
 	if err != nil {
 		return fmt.Errorf("relyingparty: create: %w", err)
 	}
@@ -120,7 +120,7 @@ func (st Store) Update(tx *db.Tx, s Settings) error {
 	if err != nil {
 		return err
 	}
-	text, err := json.Marshal(s)
+	text, err := json.Marshal(s) //nolint:gosec // access_tokens is a format, no token
 	if err != nil {
 		return fmt.Errorf("relyingparty: update: %w", err)
 	}

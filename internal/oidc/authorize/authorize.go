@@ -194,7 +194,7 @@ func (e *Endpoint) read(w http.ResponseWriter, r *http.Request, raw string) (in 
 	if bad != nil {
 		return in, true, e.page(w, r, bad, party)
 	}
-	request, bad := protocol.Check(params, client(party), how.Came)
+	request, bad := protocol.Check(params, e.client(party), how.Came)
 	if bad == nil {
 		bad = e.hint(request)
 	}
@@ -218,10 +218,11 @@ func (e *Endpoint) speak(r *http.Request, request *protocol.Request) {
 	}
 }
 
-func client(p *relyingparty.RelyingParty) protocol.Client {
+func (e *Endpoint) client(p *relyingparty.RelyingParty) protocol.Client {
 	return protocol.Client{
 		ID: string(p.ID), RedirectURIs: p.RedirectURIs, Native: p.Native, Public: p.Public(),
 		RequirePKCE: p.RequirePKCE, FormPost: p.FormPost, Scopes: p.Scopes, RequirePushed: p.RequirePushed, RequireObject: p.RequireObject,
+		Resources: append(p.ResourceURIs(), e.Issuer),
 	}
 }
 

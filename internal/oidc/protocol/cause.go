@@ -39,6 +39,7 @@ const (
 	ProofMissing     Cause = "dpop_proof_missing" // the token is bound to a key, or the client must bind its tokens, and no proof came
 	ProofOfOther     Cause = "dpop_key_differs"   // the proof is of another key than the code or token is bound to
 	ProofSignature   Cause = "dpop_signature"     // it is not signed with the key in its header
+	TokenElsewhere   Cause = "token_for_another"  // it is for other resources than userinfo
 	TokenUnbound     Cause = "token_not_bound"    // DPoP was used with a token that is bound to no key
 	TokenMalformed   Cause = "token_malformed"    // it is empty, or longer than ours can be
 	AccountNotActive Cause = "account_not_active" // the account is closed or cannot be used

@@ -45,6 +45,7 @@ type Metadata struct {
 	Introspection        string   `json:"introspection_endpoint"`
 	IntrospectionMethods []string `json:"introspection_endpoint_auth_methods_supported"`
 	IntrospectionAlgs    []string `json:"introspection_endpoint_auth_signing_alg_values_supported"`
+	IntrospectionSigned  []string `json:"introspection_signing_alg_values_supported"` // RFC 9701, 7
 	Push                 string   `json:"pushed_authorization_request_endpoint"`
 	Device               string   `json:"device_authorization_endpoint"`
 	JWKS                 string   `json:"jwks_uri"`
@@ -111,7 +112,7 @@ func Discovery(issuer string, locales, acrValues, assertionAlgs, proofAlgs []str
 	m := Metadata{
 		Issuer: issuer, Authorization: issuer + PathAuthorize, Token: issuer + PathToken, UserInfo: issuer + PathUserInfo,
 		Revocation: issuer + PathRevoke, RevocationMethods: methods, RevocationAlgs: assertionAlgs,
-		Introspection: issuer + PathInspect, IntrospectionMethods: methods[:3], IntrospectionAlgs: assertionAlgs,
+		Introspection: issuer + PathInspect, IntrospectionMethods: methods[:3], IntrospectionAlgs: assertionAlgs, IntrospectionSigned: []string{"RS256", "ES256"},
 		Push: issuer + PathPush, RequestParameter: true, RequestAlgs: assertionAlgs, ProofAlgs: proofAlgs, AnswerAlgs: []string{"RS256", "ES256"},
 		Device: issuer + PathDeviceAuthorization, JWKS: issuer + PathJWKS, EndSession: issuer + PathLogout, BackLogout: true, BackLogoutSession: true, FrontLogout: true, FrontLogoutSession: true, Scopes: Scopes,
 		ResponseTypes: []string{"code"}, ResponseModes: []string{ModeQuery, ModeFormPost, ModeJWT, ModeQueryJWT, ModeFormPostJWT},

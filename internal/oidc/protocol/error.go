@@ -21,6 +21,7 @@ const (
 	InvalidGrant            Code = "invalid_grant"
 	InvalidScope            Code = "invalid_scope"
 	InvalidToken            Code = "invalid_token"
+	InvalidTarget           Code = "invalid_target" // RFC 8707, 2
 	InsufficientScope       Code = "insufficient_scope"
 	UnauthorizedClient      Code = "unauthorized_client"
 	AccessDenied            Code = "access_denied"

@@ -1,6 +1,10 @@
 package protocol
 
-import "time"
+import (
+	"mime"
+	"strings"
+	"time"
+)
 
 // Introspection is what is told of a token that is good (RFC 7662, 2.2). The name by which
 // the service knows the person is the only thing about the person in it.
@@ -15,7 +19,8 @@ type Introspection struct {
 	AMR      []string
 	AuthTime time.Time // zero: not known
 
-	Refresh    bool   // it is a refresh token: it has no token_type, which says how an access token is used
+	Refresh    bool // it is a refresh token: it has no token_type, which says how an access token is used
+	Audience   []string
 	Thumbprint string // of the key that the token is bound to; "" for none (RFC 9449, 6.2)
 }
 
@@ -31,6 +36,13 @@ func (i Introspection) Claims() map[string]any {
 	if i.Subject != "" { // else it is the service's own, and of no person
 		out["sub"] = i.Subject
 	}
+	switch len(i.Audience) {
+	case 0:
+	case 1:
+		out["aud"] = i.Audience[0]
+	default:
+		out["aud"] = i.Audience
+	}
 	if i.Refresh {
 		delete(out, "token_type")
 	}
@@ -44,6 +56,26 @@ func (i Introspection) Claims() map[string]any {
 		out["auth_time"] = i.AuthTime.Unix()
 	}
 	return out
+}
+
+// TypeIntrospection is the typ and, after application/, the media type of a signed answer (RFC 9701, 5).
+const TypeIntrospection = "token-introspection+jwt"
+
+// WantsSigned reports whether a request accepts a signed answer and names it (RFC 9701, 4):
+// who accepts anything gets JSON.
+func WantsSigned(accept []string) bool {
+	for _, line := range accept {
+		if len(line) > 1024 {
+			continue
+		}
+		for part := range strings.SplitSeq(line, ",") {
+			kind, params, err := mime.ParseMediaType(part)
+			if err == nil && kind == "application/"+TypeIntrospection && params["q"] != "0" {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // NotYours answers a client that wants to end a token of another one (RFC 7009, 2.1).

@@ -21,7 +21,7 @@ type Params struct {
 
 // ParseParams reads a query or an application/x-www-form-urlencoded body. A
 // parameter without a value is as good as absent, and none may come twice (RFC
-// 6749, 3.1); a repetition is kept for the rule that answers it.
+// 6749, 3.1) but resource (RFC 8707, 2); a repetition is kept for the rule that answers it.
 func ParseParams(raw string) (Params, *Error) {
 	if len(raw) > MaxQuery {
 		return Params{}, TooLong()
@@ -48,6 +48,10 @@ func ParseParams(raw string) (Params, *Error) {
 			return Params{}, page("the request is not UTF-8")
 		case strings.ContainsRune(name, 0) || strings.ContainsRune(value, 0):
 			return Params{}, page("the request contains a NUL character")
+		}
+		if before, ok := p.values[name]; ok && name == paramResource {
+			p.values[name] = before + " " + value
+			continue
 		}
 		if _, ok := p.values[name]; ok {
 			p.repeated[name] = true

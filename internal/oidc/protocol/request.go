@@ -11,6 +11,7 @@ type Client struct {
 	RequirePKCE  bool
 	FormPost     bool
 	Scopes       []string
+	Resources    []string // that it may ask tokens for (RFC 8707)
 
 	RequirePushed bool // only requests that were pushed count (RFC 9126, 6)
 	RequireObject bool // only request objects count (RFC 9101, 10.5)
@@ -55,6 +56,7 @@ type Request struct {
 	IDToken      []string `json:"idToken,omitempty"`      // claims by the claims parameter
 	Subject      string   `json:"subject,omitempty"`      // the subject that must be signed in
 	Thumbprint   string   `json:"jkt,omitempty"`          // of the key that the code is bound to (RFC 9449, 10)
+	Resources    []string `json:"resources,omitempty"`    // that tokens are wanted for (RFC 8707)
 	Pushed       string   `json:"pushed,omitempty"`       // the pushed request that this is; used up when a code is made
 }
 
@@ -84,7 +86,7 @@ func Check(p Params, c Client, came Came) (*Request, *Error) {
 	d := &draft{params: p, client: c, came: came, request: &Request{ClientID: c.ID, ResponseMode: ModeQuery}}
 	for _, rule := range []func(*draft) *Error{
 		redirectURI, state, responseMode, noRepetition, wayIn, responseType,
-		scope, nonce, pkce, boundKey, prompt, maxAge, locales, loginHint, acrValues, claims, hint,
+		scope, nonce, pkce, boundKey, prompt, maxAge, locales, loginHint, acrValues, claims, hint, resource,
 	} {
 		if err := rule(d); err != nil {
 			return d.request, err

@@ -42,6 +42,9 @@ func ObjectParams(payload []byte, typ, clientID, issuer string, now time.Time, s
 			continue
 		}
 		value, ok := paramOf(raw)
+		if name == paramResource {
+			value, ok = resourceParam(raw)
+		}
 		if !ok || strings.ContainsRune(name, 0) || strings.ContainsRune(value, 0) {
 			return Params{}, badObject("a member of the request object cannot be a parameter")
 		}

@@ -55,6 +55,9 @@ func AskAbout(claims []string) []string {
 	return out
 }
 
+// joinList is the opposite of splitList.
+func joinList(list []string) string { return strings.Join(list, " ") }
+
 // splitList cuts a space-separated list and drops repetitions, keeping the order (RFC 6749, 3.3).
 func splitList(s string) []string {
 	var out []string

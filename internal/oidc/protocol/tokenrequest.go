@@ -46,6 +46,7 @@ type TokenRequest struct {
 	GrantType   string
 	Refresh     string   // the refresh token
 	Scopes      []string // asked for, of those that were granted; nil: all of them
+	Resource    string   // that the token is for, as it came; "" for all that was granted (RFC 8707)
 	Code        string
 	RedirectURI string
 	Verifier    string
@@ -148,7 +149,7 @@ func assertionOf(p Params, bodyID string) (Credentials, *Error) {
 
 // ReadTokenRequest reads what is asked for, after the client is known.
 func ReadTokenRequest(p Params) (TokenRequest, *Error) {
-	r := TokenRequest{GrantType: p.Get("grant_type")}
+	r := TokenRequest{GrantType: p.Get("grant_type"), Resource: p.Get(paramResource)}
 	switch r.GrantType {
 	case "":
 		return r, direct(InvalidRequest, "grant_type is missing")
@@ -254,6 +255,9 @@ const (
 	SchemeDPoP   = "DPoP"
 )
 
+// maxPresented is longer than any access token of ours that is a JWT; the others are short.
+const maxPresented = 8 << 10
+
 // Presented is an access token as it came.
 type Presented struct {
 	Token  string
@@ -278,7 +282,7 @@ func ReadPresentedToken(authorization string, p Params) (Presented, *Error) {
 		}
 		out.Token = strings.TrimSpace(value)
 	}
-	if out.Token == "" || len(out.Token) > 512 {
+	if n := len(out.Token); n == 0 || n > maxPresented || n > 512 && strings.Count(out.Token, ".") != 2 {
 		return out, out.Refused().Because(TokenMalformed)
 	}
 	return out, nil

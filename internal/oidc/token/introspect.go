@@ -6,6 +6,7 @@ import (
 
 	"parvis/internal/db"
 	"parvis/internal/grant"
+	"parvis/internal/jose"
 	"parvis/internal/oidc/machine"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/relyingparty"
@@ -44,7 +45,32 @@ func (e *Endpoint) introspect(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if protocol.WantsSigned(r.Header.Values("Accept")) {
+		return e.signedWorth(w, party, claims)
+	}
 	return machine.Answer(w, http.StatusOK, claims)
+}
+
+// signedWorth is the same answer as a JWT for who asked (RFC 9701, 5).
+func (e *Endpoint) signedWorth(w http.ResponseWriter, party *relyingparty.RelyingParty, claims map[string]any) error {
+	signer, err := e.Keyring.Signer(jose.Algorithm(party.IDTokenAlg))
+	if err != nil {
+		return fmt.Errorf("token: introspect: %w", err)
+	}
+	token, err := signer.Sign(protocol.TypeIntrospection, map[string]any{
+		"iss": e.Issuer, "aud": string(party.ID), "iat": e.Now().Unix(), "token_introspection": claims,
+	})
+	if err != nil {
+		return fmt.Errorf("token: introspect: %w", err)
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/"+protocol.TypeIntrospection)
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusOK)
+	if _, err := w.Write([]byte(token)); err != nil { //nolint:gosec // a JWT, of base64url and dots
+		return nil //nolint:nilerr // the client has gone
+	}
+	return nil
 }
 
 // worth is what a client is told of a token.
@@ -53,11 +79,12 @@ func (e *Endpoint) worth(r *http.Request, party *relyingparty.RelyingParty, pres
 	var found grant.Token
 	var alive bool
 	refresh, isRefresh := grant.ParseRefresh(presented)
+	digest := e.digest(presented)
 	err := e.DB.Read(r.Context(), func(tx *db.Tx) (err error) {
 		if isRefresh {
 			found, alive, err = e.Grants.FindRefresh(tx, refresh)
 		} else {
-			found, alive, err = e.Grants.FindToken(tx, presented)
+			found, alive, err = e.Grants.FindDigest(tx, digest)
 		}
 		if err != nil || !alive {
 			return err
@@ -83,7 +110,7 @@ func (e *Endpoint) worth(r *http.Request, party *relyingparty.RelyingParty, pres
 		return inactive, nil
 	}
 	return protocol.Introspection{
-		Issuer: e.Issuer, Subject: found.Grant.Subject, ClientID: string(of.ID), Scope: scopeText(found.Scopes), Refresh: isRefresh,
+		Issuer: e.Issuer, Subject: found.Grant.Subject, ClientID: string(of.ID), Scope: scopeText(found.Scopes), Refresh: isRefresh, Audience: found.Audience,
 		Given: found.Given, Expires: found.Expires, ACR: found.Grant.ACR, AMR: found.Grant.AMR, AuthTime: found.Grant.AuthTime, Thumbprint: found.Thumbprint,
 	}.Claims(), nil
 }

@@ -7,6 +7,7 @@ import (
 	"parvis/internal/db"
 	"parvis/internal/grant"
 	"parvis/internal/id"
+	"parvis/internal/jose"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/relyingparty"
 	"parvis/internal/secret"
@@ -22,16 +23,28 @@ func (e *Endpoint) own(w http.ResponseWriter, r *http.Request, party *relyingpar
 	if bad := request.Exceeds(party.OwnScopes); bad != nil {
 		return e.Door.Refused(r, party, bad)
 	}
+	audience, bad := request.Narrowed(party.ResourceURIs())
+	if bad != nil {
+		return e.Door.Refused(r, party, bad)
+	}
+	if request.Resource == "" {
+		audience = nil // for no resource in particular
+	}
+	shape := e.shapeOf(party, audience)
+	signer, err := e.Keyring.Signer(jose.Algorithm(party.IDTokenAlg))
+	if err != nil {
+		return fmt.Errorf("token: %w", err)
+	}
 	scopes := request.Scopes
 	if scopes == nil {
 		scopes = party.OwnScopes
 	}
 	access, gid := secret.NewToken(), id.New[id.Grant]()
 	var result grant.Result
-	err := e.DB.WriteStatement(r.Context(), func(tx *db.Tx) (err error) {
+	err = e.DB.WriteStatement(r.Context(), func(tx *db.Tx) (err error) {
 		result, err = e.Grants.GiveOwn(tx, grant.Own{
-			ID: gid, RelyingParty: party.ID, Scopes: scopes, Token: secret.Digest(access), TokenLife: party.AccessTokenTTL,
-			Assertion: assertion, Proof: proof,
+			ID: gid, RelyingParty: party.ID, Scopes: scopes, Token: secret.Digest(access), TokenLife: shape.life,
+			Audience: audience, Assertion: assertion, Proof: proof,
 		})
 		return err
 	})
@@ -41,5 +54,5 @@ func (e *Endpoint) own(w http.ResponseWriter, r *http.Request, party *relyingpar
 	if result.Outcome != grant.Redeemed {
 		return e.refusedGrant(r, party, result, protocol.GrantRefused())
 	}
-	return e.answer(w, r, party, given{result: result, access: access, proof: proof})
+	return e.answer(w, r, party, given{result: result, signer: signer, access: access, proof: proof, readable: shape.readable})
 }

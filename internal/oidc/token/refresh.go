@@ -21,7 +21,7 @@ func (e *Endpoint) renew(w http.ResponseWriter, r *http.Request, party *relyingp
 	if !ok {
 		return e.Door.Refused(r, party, protocol.RefreshRefused().Because(protocol.RefreshMalformed))
 	}
-	bad, err := e.narrows(r, presented, request)
+	shape, bad, err := e.asked(r, party, request, func(tx *db.Tx) (grant.Grant, bool, error) { return e.Grants.FindFamily(tx, presented) })
 	if err != nil {
 		return err
 	}
@@ -35,7 +35,7 @@ func (e *Endpoint) renew(w http.ResponseWriter, r *http.Request, party *relyingp
 	access, current := secret.NewToken(), presented
 	renewal := grant.Renewal{
 		Refresh: presented, RelyingParty: party.ID, Scopes: request.Scopes,
-		Token: secret.Digest(access), TokenLife: party.AccessTokenTTL, Assertion: assertion, Proof: proof,
+		Token: secret.Digest(access), TokenLife: shape.life, Audience: shape.audience, Assertion: assertion, Proof: proof,
 	}
 	if party.Public() {
 		next := presented.Next()
@@ -58,27 +58,7 @@ func (e *Endpoint) renew(w http.ResponseWriter, r *http.Request, party *relyingp
 	default:
 		return e.refusedGrant(r, party, result, protocol.RefreshRefused())
 	}
-	return e.answer(w, r, party, given{result: result, signer: signer, access: access, refresh: current.Text(), proof: proof, again: true})
-}
-
-// narrows refuses what was never granted, before anything is used up. What a refresh token
-// was given for never changes; whether it is good is decided when it is used.
-func (e *Endpoint) narrows(r *http.Request, presented grant.Refresh, request protocol.TokenRequest) (*protocol.Error, error) {
-	if request.Scopes == nil {
-		return nil, nil //nolint:nilnil // all that was granted
-	}
-	var bad *protocol.Error
-	err := e.DB.Read(r.Context(), func(tx *db.Tx) error {
-		found, ok, err := e.Grants.FindFamily(tx, presented)
-		if ok {
-			bad = request.Exceeds(found.Scopes)
-		}
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("token: %w", err)
-	}
-	return bad, nil
+	return e.answer(w, r, party, given{result: result, signer: signer, access: access, refresh: current.Text(), proof: proof, again: true, readable: shape.readable})
 }
 
 // seal keeps the successor of a refresh token for who asks again with that token.

@@ -22,6 +22,7 @@ func (e *Endpoint) revoke(w http.ResponseWriter, r *http.Request) error {
 	if bad != nil {
 		return e.Door.Refused(r, party, bad)
 	}
+	digest := e.digest(presented)
 	var outcome grant.Outcome
 	err = e.DB.Write(r.Context(), func(tx *db.Tx) error {
 		fresh, err := e.once(tx, party, assertion)
@@ -36,7 +37,7 @@ func (e *Endpoint) revoke(w http.ResponseWriter, r *http.Request) error {
 			outcome, err = e.Grants.RevokeRefresh(tx, party.ID, refresh)
 			return err
 		}
-		outcome, err = e.Grants.RevokeToken(tx, party.ID, presented)
+		outcome, err = e.Grants.RevokeToken(tx, party.ID, digest)
 		return err
 	})
 	if err != nil {

@@ -149,6 +149,13 @@ func (e *Endpoint) token(w http.ResponseWriter, r *http.Request) error {
 
 // redeem consumes the code and answers with what it gives.
 func (e *Endpoint) redeem(w http.ResponseWriter, r *http.Request, party *relyingparty.RelyingParty, request protocol.TokenRequest, assertion *grant.Assertion, proof *grant.Proof) error {
+	shape, bad, err := e.asked(r, party, request, func(tx *db.Tx) (grant.Grant, bool, error) { return e.Grants.FindCode(tx, request.Code) })
+	if err != nil {
+		return err
+	}
+	if bad != nil {
+		return e.Door.Refused(r, party, bad)
+	}
 	signer, err := e.Keyring.Signer(jose.Algorithm(party.IDTokenAlg))
 	if err != nil {
 		return fmt.Errorf("token: %w", err)
@@ -156,7 +163,7 @@ func (e *Endpoint) redeem(w http.ResponseWriter, r *http.Request, party *relying
 	access := secret.NewToken()
 	redemption := grant.Redemption{
 		Code: request.Code, RelyingParty: party.ID, RedirectURI: request.RedirectURI, Verifier: request.Verifier,
-		Token: secret.Digest(access), TokenLife: party.AccessTokenTTL, Assertion: assertion, Proof: proof,
+		Token: secret.Digest(access), TokenLife: shape.life, Audience: shape.audience, Assertion: assertion, Proof: proof,
 	}
 	if party.Grants(protocol.GrantRefreshToken) {
 		redemption.Offline = &grant.Offline{Scope: protocol.ScopeOffline, Refresh: grant.NewRefresh(), Life: party.Away(), Bound: party.Public()}
@@ -172,7 +179,7 @@ func (e *Endpoint) redeem(w http.ResponseWriter, r *http.Request, party *relying
 	if result.Outcome != grant.Redeemed {
 		return e.refusedGrant(r, party, result, protocol.GrantRefused())
 	}
-	out := given{result: result, signer: signer, access: access, proof: proof}
+	out := given{result: result, signer: signer, access: access, proof: proof, readable: shape.readable}
 	if result.Offline {
 		out.refresh = redemption.Offline.Refresh.Text()
 	}
@@ -193,16 +200,24 @@ func (e *Endpoint) refusedGrant(r *http.Request, party *relyingparty.RelyingPart
 
 // given is what a token request came to.
 type given struct {
-	result  grant.Result
-	signer  *jose.Signer
-	access  string
-	refresh string // "" for none
-	proof   *grant.Proof
-	again   bool // by a refresh token: the ID token is that of the same sign-in
+	result   grant.Result
+	signer   *jose.Signer
+	access   string
+	refresh  string // "" for none
+	proof    *grant.Proof
+	readable bool // the access token is a JWT
+	again    bool // by a refresh token: the ID token is that of the same sign-in
 }
 
 // answer tells the service what it is given (RFC 6749, 5.1).
 func (e *Endpoint) answer(w http.ResponseWriter, r *http.Request, party *relyingparty.RelyingParty, g given) error {
+	if g.readable {
+		readable, err := e.readable(g.signer, party, g)
+		if err != nil {
+			return err
+		}
+		g.access = readable
+	}
 	body := map[string]any{
 		"access_token": g.access, "token_type": protocol.SchemeBearer,
 		"expires_in": max(int64(g.result.Expires.Sub(e.Now())/time.Second), 1),

@@ -48,17 +48,22 @@ func (e *Endpoint) known(w http.ResponseWriter, r *http.Request) (token grant.To
 	}
 	var cause protocol.Cause
 	var narrow bool
+	digest := e.digest(presented.Token)
 	err = e.DB.Read(r.Context(), func(tx *db.Tx) error {
 		claims = nil
-		found, ok, err := e.Grants.FindToken(tx, presented.Token)
+		found, ok, err := e.Grants.FindDigest(tx, digest)
 		if err != nil {
 			return err
 		}
 		token = found
 		if !ok {
-			why, party, err := e.Grants.WhyNot(tx, presented.Token)
+			why, party, err := e.Grants.WhyNot(tx, digest)
 			cause, token.Grant.RelyingParty = protocol.Cause(why), party
 			return err
+		}
+		if !protocol.ForUserInfo(token.Audience, e.Issuer) { // RFC 8707, 3
+			cause = protocol.TokenElsewhere
+			return nil
 		}
 		if narrow = !slices.Contains(token.Scopes, protocol.ScopeOpenID); narrow {
 			claims = map[string]any{}
