@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -18,16 +19,16 @@ func policy(formOrigins, frames []string) string {
 			action = append(action, source)
 		}
 	}
-	frame := ""
+	frame := []string{"; frame-src"}
 	for _, address := range frames {
-		if source := formSource(address); strings.HasPrefix(source, "http") && !strings.Contains(frame+" ", " "+source+" ") {
-			frame += " " + source
+		if source := formSource(address); strings.HasPrefix(source, "http") && !slices.Contains(frame, source) {
+			frame = append(frame, source)
 		}
 	}
-	if frame != "" {
-		frame = "frame-src" + frame + "; "
+	if len(frame) == 1 {
+		frame = nil
 	}
-	return "default-src 'none'; " + frame + "script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+	return "default-src 'none'" + strings.Join(frame, " ") + "; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 		"form-action " + strings.Join(action, " ") + "; base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
 }
 

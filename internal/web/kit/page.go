@@ -128,11 +128,7 @@ func (p *Pages) Render(w http.ResponseWriter, r *http.Request, status int, v Vie
 		h.Set("X-Robots-Tag", "noindex")
 	}
 	if v.Refresh > 0 {
-		refresh := strconv.Itoa(int(v.Refresh / time.Second))
-		if v.RefreshTo != "" {
-			refresh += "; url=" + v.RefreshTo
-		}
-		h.Set("Refresh", refresh)
+		h.Set("Refresh", strings.TrimSuffix(strconv.Itoa(int(v.Refresh/time.Second))+"; url="+v.RefreshTo, "; url="))
 	}
 	h.Set("Content-Length", strconv.Itoa(out.Len()))
 	w.WriteHeader(status)
