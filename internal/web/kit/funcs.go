@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"parvis/internal/i18n"
+	"parvis/internal/web/theme"
 )
 
 // funcs are the functions of page files. Those that make a component take pairs
@@ -105,7 +106,7 @@ func (s *Site) funcs(lang i18n.Lang, t *template.Template) template.FuncMap {
 		"timeleft":  c.timeLeft,
 		"seconds":   func(d time.Duration) int { return int(d / time.Second) },
 		"markup":    s.mark,
-		"themeedge": s.themeColor,
+		"themeedge": theme.Ground,
 	}
 }
 

@@ -26,6 +26,7 @@ import (
 
 	"parvis/internal/i18n"
 	"parvis/internal/secret"
+	"parvis/internal/web/theme"
 )
 
 // Config is what New needs. Every field without "optional" must be set.
@@ -51,7 +52,7 @@ type Site struct {
 
 	zone   *time.Location
 	origin *url.URL
-	theme  Palette
+	theme  theme.Palette
 	assets *assets
 	base   map[i18n.Lang]*template.Template // layout and partials, parsed once per language
 	errors *Pages

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"parvis/internal/i18n"
+	"parvis/internal/web/theme"
 )
 
 // Settings are the deployment's own words, colours and links.
@@ -20,7 +21,7 @@ type Settings struct {
 	// Notice stands above every page while it is set, e.g. for announced maintenance, per language.
 	Notice i18n.Text `yaml:"notice"`
 	// Theme holds the mark and the colours.
-	Theme Theme `yaml:"theme"`
+	Theme theme.Theme `yaml:"theme"`
 	// Links replace Parvis's own help, contact and legal pages.
 	Links Links `yaml:"links"`
 	// Support is how to reach the people who help.
@@ -60,7 +61,7 @@ func Preset(string) Settings {
 	return Settings{
 		Names:    i18n.Text{"en": "Parvis", "fr": "Parvis"},
 		TimeZone: "America/Toronto",
-		Theme:    Theme{Brand: DefaultBrand},
+		Theme:    theme.Theme{Brand: theme.DefaultBrand},
 	}
 }
 

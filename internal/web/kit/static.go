@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"parvis/internal/web/theme"
 	"parvis/web"
 )
 
@@ -36,7 +37,7 @@ type asset struct {
 // maxMark bounds a deployment's mark, in bytes.
 const maxMark = 10 << 10
 
-func newAssets(theme Palette, mark string) (*assets, error) {
+func newAssets(colours theme.Palette, mark string) (*assets, error) {
 	a := &assets{files: map[string]asset{}, names: map[string]string{}}
 	built, err := web.Files()
 	if err != nil {
@@ -46,7 +47,7 @@ func newAssets(theme Palette, mark string) (*assets, error) {
 		a.names[f.Name] = f.Path
 		a.files[f.Path] = asset{kind: kindOf(f.Path), etag: etagOf(f.Plain), plain: f.Plain, gzip: f.Gzip, br: f.Brotli}
 	}
-	a.add("theme.css", []byte(theme.CSS()))
+	a.add("theme.css", []byte(colours.CSS()))
 	if mark != "" {
 		raw, err := os.ReadFile(mark)
 		if err != nil {

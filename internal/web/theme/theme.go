@@ -1,4 +1,9 @@
-package kit
+// Package theme derives a deployment's colours from its one brand colour: both schemes, so
+// that every text has its contrast (WCAG 2.2, 1.4.3 and 1.4.6).
+//
+// It is pure. It refuses brands and replacements whose texts could not be read, and warns
+// of those under 7:1.
+package theme
 
 import (
 	"fmt"
@@ -268,5 +273,5 @@ func (p Palette) CSS() string {
 	return b.String()
 }
 
-// themeColor is the colour of the browser's own frame: that of the ground.
-func (s *Site) themeColor(dark bool) string { return fixed(dark)["ground"] }
+// Ground is the colour behind every page, for the browser's own frame around it.
+func Ground(dark bool) string { return fixed(dark)["ground"] }
