@@ -68,7 +68,7 @@ func Preflight(w http.ResponseWriter, _ *http.Request) {
 // fail answers with an error of the protocol. An unknown error is ours, and its text is not shown.
 func (d *Door) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if bad, ok := errors.AsType[*protocol.Error](err); ok {
-		d.failProtocol(w, bad)
+		d.failProtocol(w, r, bad)
 		return
 	}
 	out := &protocol.Error{Code: protocol.ServerError, Description: "something went wrong on our side"}
@@ -94,11 +94,14 @@ func (d *Door) fail(w http.ResponseWriter, r *http.Request, err error) {
 	_ = Answer(w, status, errorBody(out)) // the client has gone
 }
 
-func (d *Door) failProtocol(w http.ResponseWriter, bad *protocol.Error) {
-	status := bad.Status()
+func (d *Door) failProtocol(w http.ResponseWriter, r *http.Request, bad *protocol.Error) {
+	status, resource := bad.Status(), ""
+	if r.URL.Path == protocol.PathUserInfo { // where a client learns who gives tokens for it (RFC 9728, 5.1)
+		resource = `, resource_metadata="` + d.Issuer + protocol.PathResource + `"`
+	}
 	if bad.Cause == protocol.TokenMissing { // RFC 6750, 3.1: nothing is said of a request that authenticates nobody
-		w.Header().Add("WWW-Authenticate", `DPoP realm="`+d.Issuer+`", algs="`+proofAlgs()+`"`)
-		w.Header().Add("WWW-Authenticate", `Bearer realm="`+d.Issuer+`"`)
+		w.Header().Add("WWW-Authenticate", `DPoP realm="`+d.Issuer+`", algs="`+proofAlgs()+`"`+resource)
+		w.Header().Add("WWW-Authenticate", `Bearer realm="`+d.Issuer+`"`+resource)
 		w.Header().Set("Cache-Control", "no-store")
 		w.WriteHeader(status)
 		return
@@ -114,7 +117,7 @@ func (d *Door) failProtocol(w http.ResponseWriter, bad *protocol.Error) {
 		if bad.Description != "" {
 			challenge += `, error="` + string(bad.Code) + `", error_description="` + bad.Description + `"`
 		}
-		w.Header().Set("WWW-Authenticate", challenge)
+		w.Header().Set("WWW-Authenticate", challenge+resource)
 	}
 	_ = Answer(w, status, errorBody(bad)) // the client has gone
 }

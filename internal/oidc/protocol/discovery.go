@@ -27,7 +27,7 @@ const (
 // ForPrograms reports whether a path is that of an endpoint which services call themselves.
 func ForPrograms(path string) bool {
 	switch path {
-	case PathPush, PathDeviceAuthorization, PathToken, PathRevoke, PathInspect, PathUserInfo, PathJWKS, PathDiscovery, PathMetadata:
+	case PathPush, PathDeviceAuthorization, PathToken, PathRevoke, PathInspect, PathUserInfo, PathJWKS, PathDiscovery, PathMetadata, PathResource:
 		return true
 	}
 	return path == PathRegister || strings.HasPrefix(path, PathRegister+"/")

@@ -18,6 +18,7 @@ import (
 // documents are answers made once, or once for each set of keys.
 type documents struct {
 	discovery published
+	resource  published
 	jwks      atomic.Pointer[published]
 }
 
@@ -53,12 +54,22 @@ func makeDocuments(c Config) (*documents, error) {
 	if err != nil {
 		return nil, fmt.Errorf("token: %w", err)
 	}
-	return &documents{discovery: publish(text)}, nil
+	resource, err := protocol.UserInfoResource(c.Issuer, proofs, c.Door.Settings.MTLS.PublicURL != "")
+	if err != nil {
+		return nil, fmt.Errorf("token: %w", err)
+	}
+	return &documents{discovery: publish(text), resource: publish(resource)}, nil
 }
 
 // discovery is the same document at both addresses (OpenID Connect Discovery 1.0, 4; RFC 8414, 3).
 func (e *Endpoint) discovery(w http.ResponseWriter, r *http.Request) error {
 	document(w, r, e.documents.discovery, "application/json", e.Settings.DiscoveryCache)
+	return nil
+}
+
+// resource is the metadata of the UserInfo endpoint (RFC 9728, 3.2).
+func (e *Endpoint) resource(w http.ResponseWriter, r *http.Request) error {
+	document(w, r, e.documents.resource, "application/json", e.Settings.DiscoveryCache)
 	return nil
 }
 

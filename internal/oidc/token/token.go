@@ -104,7 +104,8 @@ func (e *Endpoint) Routes(mux *http.ServeMux) {
 	mux.Handle("GET "+protocol.PathJWKS, e.Door.Handle(e.jwks))
 	mux.Handle("GET "+protocol.PathDiscovery, e.Door.Handle(e.discovery))
 	mux.Handle("GET "+protocol.PathMetadata, e.Door.Handle(e.discovery))
-	for _, path := range []string{protocol.PathToken, protocol.PathRevoke, protocol.PathUserInfo, protocol.PathJWKS, protocol.PathDiscovery, protocol.PathMetadata} {
+	mux.Handle("GET "+protocol.PathResource, e.Door.Handle(e.resource))
+	for _, path := range []string{protocol.PathToken, protocol.PathRevoke, protocol.PathUserInfo, protocol.PathJWKS, protocol.PathDiscovery, protocol.PathMetadata, protocol.PathResource} {
 		mux.HandleFunc("OPTIONS "+path, machine.Preflight)
 	}
 }
