@@ -25,37 +25,45 @@ const (
 // Registration 1.0, 2; RFC 9126, 6; RFC 9101, 10.5; RFC 9449, 5.2). Members that are not
 // here are ignored; those that would be dangerous to ignore are in refused.
 type metadata struct {
-	RedirectURIs       []string                     `json:"redirect_uris,omitempty"`
-	PostLogoutURIs     []string                     `json:"post_logout_redirect_uris,omitempty"`
-	GrantTypes         []string                     `json:"grant_types,omitempty"`
-	ResponseTypes      []string                     `json:"response_types,omitempty"`
-	ApplicationType    string                       `json:"application_type,omitempty"`
-	Contacts           []string                     `json:"contacts,omitempty"`
-	AuthMethod         string                       `json:"token_endpoint_auth_method,omitempty"`
-	AuthAlg            string                       `json:"token_endpoint_auth_signing_alg,omitempty"`
-	BackchannelURI     string                       `json:"backchannel_logout_uri,omitempty"`
-	BackchannelSession bool                         `json:"backchannel_logout_session_required,omitempty"`
-	JWKS               json.RawMessage              `json:"jwks,omitempty"`
-	JWKSURI            string                       `json:"jwks_uri,omitempty"`
-	Scope              string                       `json:"scope,omitempty"`
-	SectorURI          string                       `json:"sector_identifier_uri,omitempty"`
-	SubjectType        string                       `json:"subject_type,omitempty"`
-	IDTokenAlg         string                       `json:"id_token_signed_response_alg,omitempty"`
-	RequestObjectAlg   string                       `json:"request_object_signing_alg,omitempty"`
-	AnswerAlg          string                       `json:"authorization_signed_response_alg,omitempty"`
-	RequireObject      bool                         `json:"require_signed_request_object,omitempty"`
-	RequirePushed      bool                         `json:"require_pushed_authorization_requests,omitempty"`
-	RequireDPoP        bool                         `json:"dpop_bound_access_tokens,omitempty"`
-	DefaultMaxAge      int64                        `json:"default_max_age,omitempty"`
-	RequireAuthTime    bool                         `json:"require_auth_time,omitempty"`
-	InitiateLoginURI   string                       `json:"initiate_login_uri,omitempty"`
-	SoftwareID         string                       `json:"software_id,omitempty"`
-	SoftwareVersion    string                       `json:"software_version,omitempty"`
-	SoftwareStatement  string                       `json:"software_statement,omitempty"`
-	texts              map[string]map[string]string // the members of human, by language; "" for none
-	clientID           string                       // of an update
-	clientSecret       string                       // of an update
-	assignedByProvider bool                         // an update that holds what only we say
+	RedirectURIs        []string                     `json:"redirect_uris,omitempty"`
+	PostLogoutURIs      []string                     `json:"post_logout_redirect_uris,omitempty"`
+	GrantTypes          []string                     `json:"grant_types,omitempty"`
+	ResponseTypes       []string                     `json:"response_types,omitempty"`
+	ApplicationType     string                       `json:"application_type,omitempty"`
+	Contacts            []string                     `json:"contacts,omitempty"`
+	AuthMethod          string                       `json:"token_endpoint_auth_method,omitempty"`
+	AuthAlg             string                       `json:"token_endpoint_auth_signing_alg,omitempty"`
+	BackchannelURI      string                       `json:"backchannel_logout_uri,omitempty"`
+	BackchannelSession  bool                         `json:"backchannel_logout_session_required,omitempty"`
+	FrontchannelURI     string                       `json:"frontchannel_logout_uri,omitempty"`
+	FrontchannelSession bool                         `json:"frontchannel_logout_session_required,omitempty"`
+	SubjectDN           string                       `json:"tls_client_auth_subject_dn,omitempty"`
+	SANDNS              string                       `json:"tls_client_auth_san_dns,omitempty"`
+	SANURI              string                       `json:"tls_client_auth_san_uri,omitempty"`
+	SANIP               string                       `json:"tls_client_auth_san_ip,omitempty"`
+	SANEmail            string                       `json:"tls_client_auth_san_email,omitempty"`
+	CertificateBound    bool                         `json:"tls_client_certificate_bound_access_tokens,omitempty"`
+	JWKS                json.RawMessage              `json:"jwks,omitempty"`
+	JWKSURI             string                       `json:"jwks_uri,omitempty"`
+	Scope               string                       `json:"scope,omitempty"`
+	SectorURI           string                       `json:"sector_identifier_uri,omitempty"`
+	SubjectType         string                       `json:"subject_type,omitempty"`
+	IDTokenAlg          string                       `json:"id_token_signed_response_alg,omitempty"`
+	RequestObjectAlg    string                       `json:"request_object_signing_alg,omitempty"`
+	AnswerAlg           string                       `json:"authorization_signed_response_alg,omitempty"`
+	RequireObject       bool                         `json:"require_signed_request_object,omitempty"`
+	RequirePushed       bool                         `json:"require_pushed_authorization_requests,omitempty"`
+	RequireDPoP         bool                         `json:"dpop_bound_access_tokens,omitempty"`
+	DefaultMaxAge       int64                        `json:"default_max_age,omitempty"`
+	RequireAuthTime     bool                         `json:"require_auth_time,omitempty"`
+	InitiateLoginURI    string                       `json:"initiate_login_uri,omitempty"`
+	SoftwareID          string                       `json:"software_id,omitempty"`
+	SoftwareVersion     string                       `json:"software_version,omitempty"`
+	SoftwareStatement   string                       `json:"software_statement,omitempty"`
+	texts               map[string]map[string]string // the members of human, by language; "" for none
+	clientID            string                       // of an update
+	clientSecret        string                       // of an update
+	assignedByProvider  bool                         // an update that holds what only we say
 }
 
 // human are the members that may be given by language, as in client_name#fr (RFC 7591, 2.2).
@@ -115,9 +123,6 @@ func parse(raw []byte) (metadata, *protocol.Error) {
 		if value, there := all[member]; there && string(value) != `"none"` {
 			return metadata{}, bad(member, "is not supported")
 		}
-	}
-	if value, there := all["tls_client_certificate_bound_access_tokens"]; there && string(value) != "false" {
-		return metadata{}, bad("tls_client_certificate_bound_access_tokens", "is not supported")
 	}
 	for _, member := range assigned {
 		_, there := all[member]
@@ -284,7 +289,10 @@ func known(values, in []string) []string {
 
 // check asks what the rules of partners do not: what holds for those that register
 // themselves only.
-func (m metadata) check(issuer string, t registrar.Terms) *protocol.Error {
+func (m metadata) check(issuer string, certificates bool, t registrar.Terms) *protocol.Error {
+	if byCertificate := m.CertificateBound || strings.HasPrefix(m.AuthMethod, "tls_") || strings.HasPrefix(m.AuthMethod, "self_signed_tls_"); byCertificate && !certificates {
+		return bad("client certificates", "are not taken here: see token_endpoint_auth_methods_supported")
+	}
 	if m.SubjectType == "public" && !t.PublicSubject {
 		return bad("subject_type", "may be pairwise only")
 	}
@@ -345,6 +353,8 @@ func (m metadata) settings(before relyingparty.Settings, t registrar.Terms) rely
 	s.Auth, s.JWKS, s.JWKSURI = m.AuthMethod, string(m.JWKS), m.JWKSURI
 	s.Profile, s.AuthAlg = t.Profile, m.AuthAlg
 	s.BackchannelLogoutURI, s.BackchannelLogoutSession = m.BackchannelURI, m.BackchannelSession
+	s.FrontchannelLogoutURI, s.FrontchannelLogoutSession = m.FrontchannelURI, m.FrontchannelSession
+	s.SubjectDN, s.SANDNS, s.SANURI, s.SANIP, s.SANEmail, s.CertificateBound = m.SubjectDN, m.SANDNS, m.SANURI, m.SANIP, m.SANEmail, m.CertificateBound
 	s.PKCE = "required"
 	if t.OptionalPKCE && m.AuthMethod != string(relyingparty.AuthNone) {
 		s.PKCE = "optional"
@@ -375,7 +385,9 @@ var members = map[string]string{
 	"request_object_signing_alg": "request_object_signing_alg", "authorization_signed_response_alg": "authorization_signed_response_alg",
 	"require_signed_request_object": "require_signed_request_object", "id_token_alg": "id_token_signed_response_alg", "subject": "subject_type",
 	"sector": "sector_identifier_uri", "grant_types": "grant_types", "scopes": "scope", "token_endpoint_auth_signing_alg": "token_endpoint_auth_signing_alg", "backchannel_logout_uri": "backchannel_logout_uri",
-	"backchannel_logout_session_required": "backchannel_logout_session_required",
+	"backchannel_logout_session_required": "backchannel_logout_session_required", "frontchannel_logout_uri": "frontchannel_logout_uri",
+	"tls_client_auth_subject_dn": "tls_client_auth_subject_dn", "tls_client_auth_san_dns": "tls_client_auth_san_dns", "tls_client_auth_san_uri": "tls_client_auth_san_uri",
+	"tls_client_auth_san_ip": "tls_client_auth_san_ip", "tls_client_auth_san_email": "tls_client_auth_san_email",
 }
 
 // refusal puts the first problem of settings into a member's name. The text of the problem

@@ -316,7 +316,7 @@ func (e *Endpoint) entry(ctx context.Context, m *metadata, before relyingparty.S
 	if refusal := m.complete(t); refusal != nil {
 		return registrar.Entry{}, refusal
 	}
-	if refusal := m.check(e.Issuer, t); refusal != nil {
+	if refusal := m.check(e.Issuer, e.Door.Settings.MTLS.PublicURL != "", t); refusal != nil {
 		return registrar.Entry{}, refusal
 	}
 	s := m.settings(before, t)

@@ -202,6 +202,7 @@ func TestEachMemberIsWhatAPartnerOfTheFileHas(t *testing.T) {
 			"token_endpoint_auth_method", "private_key_jwt", "token_endpoint_auth_signing_alg", "EdDSA", "jwks_uri", "https://service.example/jwks", "subject_type", "public",
 			"post_logout_redirect_uris", []string{"https://service.example/bye"}, "initiate_login_uri", "https://service.example/start",
 			"id_token_signed_response_alg", "ES256", "request_object_signing_alg", "PS256", "authorization_signed_response_alg", "RS256",
+			"frontchannel_logout_uri", "https://service.example/frame", "frontchannel_logout_session_required", true,
 			"backchannel_logout_uri", "https://service.example/signed-out", "backchannel_logout_session_required", true,
 			"require_signed_request_object", true, "require_pushed_authorization_requests", true, "dpop_bound_access_tokens", true, "default_max_age", 600, "require_auth_time", true,
 		))
@@ -209,13 +210,23 @@ func TestEachMemberIsWhatAPartnerOfTheFileHas(t *testing.T) {
 		if a.str("client_secret") != "" || p.AuthMethod != relyingparty.AuthPrivateKeyJWT || p.JWKSURI != "https://service.example/jwks" || p.Sector != "" ||
 			!slices.Equal(p.PostLogoutRedirectURIs, []string{"https://service.example/bye"}) || p.InitiateLoginURI != "https://service.example/start" ||
 			p.IDTokenAlg != "ES256" || p.RequestObjectAlg != jose.PS256 || p.AnswerAlg != jose.RS256 || !p.RequireObject || !p.RequirePushed || !p.RequireDPoP ||
-			p.MaxAge != 10*time.Minute || p.RequirePKCE || p.AuthAlg != jose.EdDSA || p.BackchannelLogoutURI != "https://service.example/signed-out" {
+			p.MaxAge != 10*time.Minute || p.RequirePKCE || p.AuthAlg != jose.EdDSA || p.BackchannelLogoutURI != "https://service.example/signed-out" ||
+			p.FrontchannelLogoutURI != "https://service.example/frame" {
 			h.Errorf("%+v", p)
 		}
 		native := h.registered(token, body("application_type", "native", "token_endpoint_auth_method", "none", "redirect_uris", []string{"ca.example.app:/cb", "http://127.0.0.1/cb"}))
 		if p := h.party(native); !p.Native || !p.Public() || !p.RequirePKCE || native.str("client_secret") != "" {
 			h.Errorf("%+v", p)
 		}
+		// RFC 8705, 2.1.2 and 3.4: the subject of its certificate, and tokens that are bound to it, where certificates are taken.
+		bySubject := body("token_endpoint_auth_method", "tls_client_auth", "tls_client_auth_san_dns", "client.example", "tls_client_certificate_bound_access_tokens", true)
+		h.refused("no certificates here", h.register(token, bySubject), protocol.InvalidClientMetadata, "certificates")
+		h.door.Settings.MTLS.PublicURL = "https://mtls.example.org"
+		certified := h.registered(token, bySubject)
+		if p := h.party(certified); p.AuthMethod != relyingparty.AuthTLS || p.Subject.DNS != "client.example" || !p.CertificateBound || certified.str("client_secret") != "" {
+			h.Errorf("%+v", p)
+		}
+		h.refused("nobody's certificate", h.register(token, body("token_endpoint_auth_method", "tls_client_auth")), protocol.InvalidClientMetadata, "token_endpoint_auth_method")
 		high := h.token("high", func(d *registrar.Draft) { d.Terms.Profile = string(relyingparty.ProfileFAPI2) })
 		strict := h.registered(high, body("client_name", "Tides", "client_name#fr", nil, "jwks_uri", "https://service.example/jwks"))
 		if p := h.party(strict); !p.FAPI() || !p.RequirePushed || p.AuthMethod != relyingparty.AuthPrivateKeyJWT || strict.str("id_token_signed_response_alg") != "ES256" || strict.all["require_pushed_authorization_requests"] != true {
@@ -397,7 +408,7 @@ func FuzzMetadata(f *testing.F) {
 	terms := registrar.Terms{Scopes: []string{"openid", "email"}}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		m, unread := parse(raw)
-		if unread != nil || m.complete(terms) != nil || m.check(issuer, terms) != nil {
+		if unread != nil || m.complete(terms) != nil || m.check(issuer, true, terms) != nil {
 			return
 		}
 		s := m.settings(relyingparty.Settings{ID: "fuzz"}, terms)
