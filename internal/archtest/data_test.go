@@ -52,7 +52,7 @@ var statementCallers = map[string]bool{
 	"internal/job.Start": true, "internal/job.claim": true, "internal/job.release": true,
 	"internal/ratelimit.exact": true, "internal/ratelimit.share": true, "internal/ratelimit.over": true, "internal/ratelimit.Purge": true, "internal/ratelimit.Forget": true,
 	"internal/notify.Purge": true, "internal/notify.claim": true, "internal/notify.finish": true, "internal/notify.again": true,
-	"internal/oidc/authorize.begin": true, "internal/oidc/authorize.load": true, "internal/oidc/authorize.keep": true, "internal/oidc/token.redeem": true, "internal/oidc/token.renew": true, "internal/oidc/token.own": true, "internal/oidc/token.introspect": true,
+	"internal/oidc/authorize.begin": true, "internal/oidc/authorize.load": true, "internal/oidc/authorize.keep": true, "internal/oidc/token.redeem": true, "internal/oidc/token.renew": true, "internal/oidc/token.own": true, "internal/oidc/token.exchange": true, "internal/oidc/token.introspect": true,
 	"internal/oidc/token.device": true, "internal/oidc/device.keep": true, "internal/web/deviceui.open": true, "internal/web/deviceui.begin": true,
 	"internal/backchannel.claim": true, "internal/backchannel.again": true,
 	"internal/oidc/logout.begin": true, "internal/oidc/logout.finish": true,

@@ -45,6 +45,9 @@ func (g Grants) EndSubjects(tx *db.Tx, account id.Account, subjects []string) er
 
 // EndParty revokes everything a service was given: it was disabled.
 func (g Grants) EndParty(tx *db.Tx, rp id.RelyingParty) error {
+	if _, err := tx.Exec(`DELETE FROM access_token WHERE relying_party = $1`, string(rp)); err != nil { // what it exchanged
+		return fmt.Errorf("grant: end: %w", err)
+	}
 	return g.end(tx, `relying_party = $3`, "disabled", string(rp))
 }
 
@@ -61,12 +64,17 @@ func (g Grants) EndSession(tx *db.Tx, session, lineage id.Session) error {
 	return g.end(tx, `(session = $3 OR lineage = $4)`, "session", string(session), string(lineage))
 }
 
-// RevokeToken ends one access token for the service that it was given to (RFC 7009, 2.1).
+// RevokeToken ends one access token for the service that it was given to (RFC 7009, 2.1),
+// and those that it was exchanged for.
 // Outcome Redeemed when there was one, live or not; Mismatch when it is another service's;
 // Unknown when there is none.
 func (g Grants) RevokeToken(tx *db.Tx, rp id.RelyingParty, digest []byte) (Outcome, error) {
-	row := tx.QueryRow(`SELECT `+ofGrant("g")+` FROM access_token t JOIN authorization_grant g ON g.id = t.grant_id WHERE t.digest = $1`, digest)
-	found, err := scan(row.Scan)
+	row := tx.QueryRow(`SELECT `+ofGrant("g")+`, t.relying_party FROM access_token t JOIN authorization_grant g ON g.id = t.grant_id WHERE t.digest = $1`, digest)
+	var party string
+	found, err := scan(row.Scan, db.ScanText(&party))
+	if party != "" {
+		found.RelyingParty = id.RelyingParty(party)
+	}
 	switch {
 	case errors.Is(err, db.ErrNoRows):
 		return Unknown, nil
@@ -81,6 +89,9 @@ func (g Grants) RevokeToken(tx *db.Tx, rp id.RelyingParty, digest []byte) (Outco
 	}
 	if n == 0 {
 		return Unknown, nil
+	}
+	if err := endChildren(tx, digest); err != nil {
+		return "", err
 	}
 	return Redeemed, g.record(tx, audit.TokenRevoked, found, "access_token")
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"parvis/internal/db"
+	"parvis/internal/id"
 	"parvis/internal/secret"
 )
 
@@ -21,11 +22,11 @@ func (g Grants) FindToken(tx *db.Tx, presented string) (Token, bool, error) {
 // FindDigest is FindToken by what is kept of the token.
 func (g Grants) FindDigest(tx *db.Tx, digest []byte) (Token, bool, error) {
 	var t Token
-	var fewer, audience string
-	row := tx.QueryRow(`SELECT `+ofGrant("g")+`, t.created_at, t.expires_at, t.jkt, t.scope, t.audience
+	var fewer, audience, party, actors string
+	row := tx.QueryRow(`SELECT `+ofGrant("g")+`, t.created_at, t.expires_at, t.jkt, t.scope, t.audience, t.relying_party, t.actors
 		FROM access_token t JOIN authorization_grant g ON g.id = t.grant_id
 		WHERE t.digest = $1 AND t.expires_at > $2 AND g.revoked_at IS NULL`, digest, db.Millis(tx.Now()))
-	gr, err := scan(row.Scan, db.ScanTime(&t.Given), db.NullTime(&t.Expires), db.ScanText(&t.Thumbprint), db.ScanText(&fewer), db.ScanText(&audience))
+	gr, err := scan(row.Scan, db.ScanTime(&t.Given), db.NullTime(&t.Expires), db.ScanText(&t.Thumbprint), db.ScanText(&fewer), db.ScanText(&audience), db.ScanText(&party), db.ScanText(&actors))
 	if errors.Is(err, db.ErrNoRows) {
 		return Token{}, false, nil
 	}
@@ -33,6 +34,10 @@ func (g Grants) FindDigest(tx *db.Tx, digest []byte) (Token, bool, error) {
 		return Token{}, false, fmt.Errorf("grant: find token: %w", err)
 	}
 	t.Grant, t.Scopes, t.Audience = gr, gr.Scopes, strings.Fields(audience)
+	t.Party, t.Actors = gr.RelyingParty, strings.Fields(actors)
+	if party != "" {
+		t.Party = id.RelyingParty(party)
+	}
 	if fewer != "" {
 		t.Scopes = strings.Fields(fewer)
 	}

@@ -175,8 +175,19 @@ type Token struct {
 	Thumbprint string // of the key that it is bound to; "" for a bearer token
 	// Scopes are those of the token: all of its grant, or fewer.
 	Scopes []string
+	Party  id.RelyingParty // to whom it was given: the grant's, or one that exchanged another token for it
+	Actors []string        // who act in it by exchanging, the newest first (RFC 8693)
 	// Audience are the protected resources that the token is for; nil: for none in particular.
 	Audience []string
+}
+
+// Parties are all services that a token came by.
+func (t Token) Parties() []id.RelyingParty {
+	out := []id.RelyingParty{t.Grant.RelyingParty}
+	for _, a := range t.Actors {
+		out = append(out, id.RelyingParty(a))
+	}
+	return out
 }
 
 // Grants keeps them. Stateless and safe for concurrent use.

@@ -235,7 +235,7 @@ func (g Grants) FindRefresh(tx *db.Tx, r Refresh) (Token, bool, error) {
 	if err != nil {
 		return Token{}, false, fmt.Errorf("grant: find refresh: %w", err)
 	}
-	t.Grant, t.Scopes = gr, gr.Scopes
+	t.Grant, t.Scopes, t.Party = gr, gr.Scopes, gr.RelyingParty
 	return t, true, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"parvis/internal/id"
 	"parvis/internal/oidc/protocol"
 )
 
@@ -23,6 +24,14 @@ func (p *RelyingParty) Away() time.Duration {
 	return p.RefreshTokenTTL
 }
 
+func (s Settings) exchangesFrom() []id.RelyingParty {
+	var out []id.RelyingParty
+	for _, from := range s.ExchangesFrom {
+		out = append(out, id.RelyingParty(from))
+	}
+	return out
+}
+
 // grants checks how a partner gets tokens.
 func (c *check) grants(s Settings) {
 	for _, g := range s.GrantTypes {
@@ -38,6 +47,20 @@ func (c *check) grants(s Settings) {
 		c.add("grant_types", "the scope offline_access gives refresh tokens; add refresh_token (and authorization_code)")
 	case refreshes && !slices.Contains(s.GrantTypes, protocol.GrantAuthorizationCode) && !slices.Contains(s.GrantTypes, protocol.GrantDeviceCode):
 		c.add("grant_types", "refresh tokens come with an authorization_code or a device_code; add one of them")
+	}
+	exchanges := slices.Contains(s.GrantTypes, protocol.GrantTokenExchange)
+	switch {
+	case exchanges && s.Auth == string(AuthNone):
+		c.add("grant_types", "a public client (auth: none) cannot exchange tokens; give it a secret or keys")
+	case exchanges && len(s.Resources) == 0:
+		c.add("resources", "name the resources that tokens are exchanged for")
+	case !exchanges && len(s.ExchangesFrom) > 0:
+		c.add("exchanges_from", "needs the grant type %s", protocol.GrantTokenExchange)
+	}
+	for _, from := range s.ExchangesFrom {
+		if !idPattern.MatchString(from) {
+			c.add("exchanges_from", "%q is no id of a service", from)
+		}
 	}
 	if slices.Contains(s.GrantTypes, protocol.GrantClientCredentials) && s.Auth == string(AuthNone) {
 		c.add("grant_types", "a public client (auth: none) cannot use client_credentials; give it a secret or keys")

@@ -42,6 +42,13 @@ func TestHowAServiceGetsTokensIsCheckedBeforeItIsRegistered(t *testing.T) {
 		"an own scope that is no name": {func(s *Settings) {
 			s.GrantTypes, s.OwnScopes = append(s.GrantTypes, "client_credentials"), []string{"a b"}
 		}, "own_scopes"},
+		"exchange without a resource": {func(s *Settings) {
+			s.GrantTypes = append(s.GrantTypes, "urn:ietf:params:oauth:grant-type:token-exchange")
+		}, "resources"},
+		"a public client that exchanges": {func(s *Settings) {
+			s.Auth, s.GrantTypes = "none", append(s.GrantTypes, "urn:ietf:params:oauth:grant-type:token-exchange")
+		}, "grant_types"},
+		"others' tokens without the grant": {func(s *Settings) { s.ExchangesFrom = []string{"other"} }, "exchanges_from"},
 		"a code without an address": {func(s *Settings) { s.RedirectURIs = nil }, "redirect_uris"},
 	} {
 		problems := lasting(c.change).Problems()

@@ -107,6 +107,7 @@ type RelyingParty struct {
 	OwnScopes        []string             // that it may ask for by client_credentials
 	AccessTokens     string               // TokensOpaque or TokensJWT, where no resource says otherwise
 	Resources        []Resource           // that it may ask tokens for
+	ExchangesFrom    []id.RelyingParty    // whose tokens it may exchange, beside its own
 	RefreshTokenTTL  time.Duration        // 0: the deployment's
 
 	Support  Support

@@ -100,6 +100,8 @@ type Settings struct {
 	AccessTokens string `yaml:"access_tokens,omitempty" json:"access_tokens,omitempty"`
 	// Resources are the protected resources that the service may ask tokens for (RFC 8707).
 	Resources []Resource `yaml:"resources,omitempty" json:"resources,omitempty"`
+	// ExchangesFrom are services, by id, whose access tokens the service may exchange for its own resources (RFC 8693), beside its own tokens; with the grant type urn:ietf:params:oauth:grant-type:token-exchange.
+	ExchangesFrom []string `yaml:"exchanges_from,omitempty" json:"exchanges_from,omitempty"`
 	// OwnScopes are what the service may ask for by client_credentials: names that the protected resources know.
 	OwnScopes []string `yaml:"own_scopes,omitempty" json:"own_scopes,omitempty"`
 	// RefreshTokenTTL is how long the service may go on while a person is away; 0: the deployment's.
@@ -159,7 +161,7 @@ func (s Settings) Build() (*RelyingParty, []string) {
 		Introspects: s.Introspect, RequireDPoP: s.RequireDPoP, RequirePushed: s.RequirePushed, RequireObject: s.RequireObject, RequestObjectAlg: jose.Algorithm(s.RequestObjectAlg), AnswerAlg: jose.Algorithm(s.AnswerAlg),
 		IDTokenClaims: s.IDTokenClaims, Sector: s.sector(), Scopes: slices.Clone(s.Scopes), Purposes: s.Purposes,
 		Doors: s.Doors.policy(), PreferDoor: s.Doors.Prefer, ACR: slices.Clone(s.ACR), MaxAge: s.MaxAge, ConsentPeriod: s.ConsentPeriod,
-		GrantTypes: slices.Clone(s.GrantTypes), OwnScopes: slices.Clone(s.OwnScopes),
+		GrantTypes: slices.Clone(s.GrantTypes), OwnScopes: slices.Clone(s.OwnScopes), ExchangesFrom: s.exchangesFrom(),
 		AccessTokens: s.AccessTokens, Resources: slices.Clone(s.Resources), RefreshTokenTTL: s.RefreshTokenTTL,
 		AccessTokenTTL: s.AccessTokenTTL, Support: s.Support, Listed: s.Listed, Disabled: s.Disabled,
 	}

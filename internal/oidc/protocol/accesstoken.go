@@ -26,8 +26,9 @@ type AccessToken struct {
 	AuthTime   time.Time // zero: not known
 	ACR        string
 	AMR        []string
-	Thumbprint string // of the key that it is bound to; "" for none
-	Digest     []byte // that is kept of it
+	Actors     []string // who act for the subject, the newest first (RFC 8693, 4.1)
+	Thumbprint string   // of the key that it is bound to; "" for none
+	Digest     []byte   // that is kept of it
 }
 
 // Claims are its payload. There is nothing about the person in it but the identifier by
@@ -58,6 +59,9 @@ func (t AccessToken) Claims() map[string]any {
 	}
 	if len(t.AMR) > 0 {
 		out["amr"] = t.AMR
+	}
+	if len(t.Actors) > 0 {
+		out["act"] = ActClaim(t.Actors)
 	}
 	if t.Thumbprint != "" {
 		out["cnf"] = Confirmation(t.Thumbprint)

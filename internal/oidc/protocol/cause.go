@@ -39,6 +39,8 @@ const (
 	ProofMissing     Cause = "dpop_proof_missing" // the token is bound to a key, or the client must bind its tokens, and no proof came
 	ProofOfOther     Cause = "dpop_key_differs"   // the proof is of another key than the code or token is bound to
 	ProofSignature   Cause = "dpop_signature"     // it is not signed with the key in its header
+	SubjectOfOther   Cause = "subject_of_other"   // the token to exchange is that of a service whose tokens this one may not exchange
+	ActorsMany       Cause = "actors_many"        // too many services act for one another in it
 	TokenElsewhere   Cause = "token_for_another"  // it is for other resources than userinfo
 	TokenUnbound     Cause = "token_not_bound"    // DPoP was used with a token that is bound to no key
 	TokenMalformed   Cause = "token_malformed"    // it is empty, or longer than ours can be

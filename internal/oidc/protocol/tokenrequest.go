@@ -16,7 +16,7 @@ const (
 )
 
 // GrantTypes are all there are; a partner's settings choose from them.
-var GrantTypes = []string{GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials, GrantDeviceCode}
+var GrantTypes = []string{GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials, GrantDeviceCode, GrantTokenExchange}
 
 // AssertionType is the one type of client assertion (RFC 7523, 2.2).
 const AssertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -47,6 +47,7 @@ type TokenRequest struct {
 	Refresh     string   // the refresh token
 	Scopes      []string // asked for, of those that were granted; nil: all of them
 	Resource    string   // that the token is for, as it came; "" for all that was granted (RFC 8707)
+	Subject     string   // the token that is exchanged (RFC 8693)
 	Code        string
 	RedirectURI string
 	Verifier    string
@@ -159,6 +160,8 @@ func ReadTokenRequest(p Params) (TokenRequest, *Error) {
 		return r.withRefresh(p)
 	case GrantClientCredentials:
 		return r.withScope(p)
+	case GrantTokenExchange:
+		return r.withSubject(p)
 	case GrantDeviceCode:
 		return r.withDevice(p)
 	default:

@@ -99,18 +99,18 @@ func (e *Endpoint) worth(r *http.Request, party *relyingparty.RelyingParty, pres
 	}
 	// Nobody but its own client is told that a refresh token is good: a protected resource
 	// could take it for an access token.
-	if !alive || found.Grant.RelyingParty != party.ID && (isRefresh || !party.Introspects) {
+	if !alive || found.Party != party.ID && (isRefresh || !party.Introspects) {
 		return inactive, nil
 	}
-	of, err := e.Registry.Find(r.Context(), found.Grant.RelyingParty)
+	enabled, err := e.enabled(r, found)
 	if err != nil {
-		return nil, fmt.Errorf("token: introspect: %w", err)
+		return nil, err
 	}
-	if of == nil || of.Disabled {
+	if !enabled {
 		return inactive, nil
 	}
 	return protocol.Introspection{
-		Issuer: e.Issuer, Subject: found.Grant.Subject, ClientID: string(of.ID), Scope: scopeText(found.Scopes), Refresh: isRefresh, Audience: found.Audience,
+		Issuer: e.Issuer, Subject: found.Grant.Subject, ClientID: string(found.Party), Actors: found.Actors, Scope: scopeText(found.Scopes), Refresh: isRefresh, Audience: found.Audience,
 		Given: found.Given, Expires: found.Expires, ACR: found.Grant.ACR, AMR: found.Grant.AMR, AuthTime: found.Grant.AuthTime, Thumbprint: found.Thumbprint,
 	}.Claims(), nil
 }

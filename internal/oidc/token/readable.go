@@ -65,7 +65,7 @@ func (e *Endpoint) readable(signer *jose.Signer, party *relyingparty.RelyingPart
 	claims := protocol.AccessToken{
 		Issuer: e.Issuer, Subject: of.Subject, ClientID: string(party.ID), Audience: g.result.Audience,
 		IssuedAt: e.Now(), Expires: g.result.Expires, Scopes: of.Scopes, AuthTime: of.AuthTime, ACR: of.ACR, AMR: of.AMR,
-		Digest: grant.Digest(g.access),
+		Digest: grant.Digest(g.access), Actors: g.actors,
 	}
 	if g.proof != nil {
 		claims.Thumbprint = g.proof.Thumbprint

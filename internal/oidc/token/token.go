@@ -141,6 +141,8 @@ func (e *Endpoint) token(w http.ResponseWriter, r *http.Request) error {
 		return e.renew(w, r, party, request, assertion, proof)
 	case request.GrantType == protocol.GrantDeviceCode:
 		return e.device(w, r, party, request, assertion, proof)
+	case request.GrantType == protocol.GrantTokenExchange:
+		return e.exchange(w, r, party, request, assertion, proof)
 	case request.GrantType == protocol.GrantClientCredentials:
 		return e.own(w, r, party, request, assertion, proof)
 	default:
@@ -206,8 +208,9 @@ type given struct {
 	access   string
 	refresh  string // "" for none
 	proof    *grant.Proof
-	readable bool // the access token is a JWT
-	again    bool // by a refresh token: the ID token is that of the same sign-in
+	readable bool     // the access token is a JWT
+	actors   []string // of a token that came of another one
+	again    bool     // by a refresh token: the ID token is that of the same sign-in
 }
 
 // answer tells the service what it is given (RFC 6749, 5.1).
@@ -228,6 +231,10 @@ func (e *Endpoint) answer(w http.ResponseWriter, r *http.Request, party *relying
 	}
 	if g.proof != nil {
 		body["token_type"] = protocol.SchemeOf(g.proof.Thumbprint)
+	}
+	if g.actors != nil { // RFC 8693, 2.2.1
+		body["issued_token_type"] = protocol.TypeOfAccessToken
+		return machine.Answer(w, http.StatusOK, body)
 	}
 	if g.refresh != "" {
 		body["refresh_token"] = g.refresh
