@@ -101,7 +101,7 @@ func (h *House) frames() frontchannel.Frames {
 func (h *House) provider(mux *http.ServeMux) error {
 	issuer := h.Config.Server.PublicURL
 	keys := &relyingparty.Keys{Outbound: h.Outbound, Now: h.Now}
-	certificates, err := machine.NewCertificates(h.Config.OIDC.Machine.MTLS)
+	certificates, err := machine.NewCertificates(h.Config.OIDC.Machine.MTLS, h.Config.Server.Proxy.Networks())
 	if err != nil {
 		return fmt.Errorf("app: %w", err)
 	}

@@ -20,7 +20,7 @@ func TestTheListenerForCertificatesAsksForOneAndServesItsAddressOnly(t *testing.
 	if err := c.load(); err != nil {
 		t.Fatal(err)
 	}
-	shown, err := machine.NewCertificates(machine.MTLS{PublicURL: "https://mtls.example", Listen: "127.0.0.1:0"})
+	shown, err := machine.NewCertificates(machine.MTLS{PublicURL: "https://mtls.example", Listen: "127.0.0.1:0"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

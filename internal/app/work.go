@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"parvis/internal/job"
+	"parvis/internal/jose"
 	"parvis/internal/keyring"
 	"parvis/internal/notify/notice"
 	"parvis/internal/upstream"
@@ -35,6 +36,9 @@ func (h *House) Start(ctx context.Context) error {
 		return err
 	}
 	if err := h.Registry.Start(ctx); err != nil {
+		return err
+	}
+	if err := h.prepareKeys(ctx); err != nil {
 		return err
 	}
 	if err := h.Upstreams.Start(ctx); err != nil {
@@ -80,6 +84,7 @@ func (h *House) jobs() []job.Job {
 		{Name: "ratelimit.purge", Every: time.Minute, Run: h.Limiter.Purge},
 		{Name: "challenge.purge", Every: time.Minute, Run: h.Screening.Challenges.Purge},
 		{Name: "keyring.maintain", Every: time.Minute, Run: h.Keyring.Maintain},
+		{Name: "keyring.prepare", Every: 10 * time.Second, Run: h.prepareKeys},
 		{Name: "outbox.purge", Every: time.Hour, Run: h.Worker.Purge},
 		{Name: "grant.purge", Every: time.Minute, Run: func(ctx context.Context) error { return h.Grants.Purge(ctx, h.DB) }},
 		{Name: "pushed.purge", Every: time.Minute, Run: func(ctx context.Context) error { return h.Pushed.Purge(ctx, h.DB) }},
@@ -88,6 +93,20 @@ func (h *House) jobs() []job.Job {
 		{Name: "handover.purge", Every: time.Minute, Run: handover.Answers{DB: h.DB}.Purge},
 	}
 	return slices.Concat(all, h.Lifecycle.Jobs(), h.Merging.Jobs(), h.Leaving.Jobs(), h.Unused.Jobs(), h.Reclaim.Jobs(), h.Activity.Jobs())
+}
+
+// prepareKeys makes the keys of algorithms that services want.
+func (h *House) prepareKeys(ctx context.Context) error {
+	parties, err := h.Registry.List(ctx)
+	if err != nil {
+		return fmt.Errorf("app: %w", err)
+	}
+	var algs []jose.Algorithm
+	for _, p := range parties {
+		algs = append(algs, p.SigningAlgorithms()...)
+	}
+	slices.Sort(algs)
+	return h.Keyring.Prepare(ctx, slices.Compact(algs)...)
 }
 
 // node names this process among all that share the database.

@@ -26,7 +26,8 @@ func NewKeySet(keys ...JWK) *KeySet { return &KeySet{keys: slices.Clone(keys)} }
 
 // KeySet is a set of public signing keys. Immutable, safe for concurrent use.
 type KeySet struct {
-	keys []JWK
+	keys    []JWK
+	readers []encryption // those that tokens are encrypted for
 }
 
 // Len is how many keys there are.
@@ -60,8 +61,9 @@ func KeyID(token string) string {
 	return h.Kid
 }
 
-// ParseKeySet reads a JWK Set of public keys. Keys for encryption, of unknown
-// types or too weak are left out, as RFC 7517 section 5 wants; a private or
+// ParseKeySet reads a JWK Set of public keys. Keys of unknown
+// types or too weak are left out, as RFC 7517 section 5 wants; those with use "enc"
+// verify nothing and are for Encrypter only; a private or
 // symmetric key, more than MaxKeys, and a set without one usable key are errors.
 func ParseKeySet(raw []byte) (set *KeySet, err error) {
 	defer recoverTo(&err)
@@ -79,21 +81,25 @@ func ParseKeySet(raw []byte) (set *KeySet, err error) {
 	}
 	out := &KeySet{}
 	for i, one := range outer.Keys {
-		key, ok, err := parseKey(one)
+		key, reader, err := parseKey(one)
 		if err != nil {
 			return nil, fmt.Errorf("%w: key %d: %s", ErrMalformed, i, err.Error())
 		}
-		if ok {
-			out.keys = append(out.keys, key)
+		if key != nil {
+			out.keys = append(out.keys, *key)
+		}
+		if reader != nil {
+			out.readers = append(out.readers, *reader)
 		}
 	}
-	if len(out.keys) == 0 {
+	if len(out.keys) == 0 && len(out.readers) == 0 {
 		return nil, fmt.Errorf("%w: no key of type RSA (%d bits or more), EC P-256 or Ed25519 for signatures", ErrMalformed, minRSA)
 	}
 	return out, nil
 }
 
-func parseKey(raw json.RawMessage) (JWK, bool, error) {
+// parseKey reads a key, to verify or to encrypt with; neither when it is left out.
+func parseKey(raw json.RawMessage) (*JWK, *encryption, error) {
 	var head struct {
 		Type string `json:"kty"`
 		Use  string `json:"use"`
@@ -102,30 +108,38 @@ func parseKey(raw json.RawMessage) (JWK, bool, error) {
 		K    string `json:"k"`
 	}
 	if err := json.Unmarshal(raw, &head); err != nil {
-		return JWK{}, false, err
+		return nil, nil, err
 	}
 	if head.D != "" || head.K != "" || head.Type == "oct" {
-		return JWK{}, false, fmt.Errorf("it holds a private or symmetric key; give public keys only")
-	}
-	if head.Use != "" && head.Use != "sig" {
-		return JWK{}, false, nil
+		return nil, nil, fmt.Errorf("it holds a private or symmetric key; give public keys only")
 	}
 	var key josev4.JSONWebKey
 	if err := json.Unmarshal(raw, &key); err != nil || !key.Valid() || !key.IsPublic() {
-		return JWK{}, false, nil //nolint:nilerr // an unusable key is left out of the set (RFC 7517, 5)
+		return nil, nil, nil //nolint:nilerr // an unusable key is left out of the set (RFC 7517, 5)
+	}
+	switch head.Use {
+	case "", "sig":
+	case "enc":
+		reader := &encryption{alg: KeyAlgorithm(head.Alg), kid: key.KeyID, key: key.Key}
+		if !slices.ContainsFunc(KeyAlgorithms(), func(a KeyAlgorithm) bool { return a.opens(key.Key) }) {
+			return nil, nil, nil
+		}
+		return nil, reader, nil
+	default:
+		return nil, nil, nil
 	}
 	alg := Algorithm(head.Alg)
 	if alg != "" && !fits(alg, key.Key) {
-		return JWK{}, false, nil
+		return nil, nil, nil
 	}
 	if !slices.ContainsFunc(Algorithms(), func(a Algorithm) bool { return fits(a, key.Key) }) {
-		return JWK{}, false, nil
+		return nil, nil, nil
 	}
 	out := JWK{alg: alg, kid: key.KeyID, key: key.Key}
 	if len(key.Certificates) > 0 {
 		out.certificate = key.Certificates[0].Raw
 	}
-	return out, true, nil
+	return &out, nil, nil
 }
 
 // JSON is the set as it is published.

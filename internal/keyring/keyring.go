@@ -47,8 +47,44 @@ type Keyring struct {
 	snapshot atomic.Pointer[snapshot]
 }
 
-// Algorithms are those for which there is always a key.
+// prepared is how often the caller of Prepare looks whether a service wants another algorithm.
+const prepared = 10 * time.Second
+
+// Algorithms are those for which there is always a key. Keys of the others are made once a
+// service wants them, see Prepare.
 func Algorithms() []jose.Algorithm { return []jose.Algorithm{jose.ES256, jose.RS256} }
+
+// used are the algorithms for which there are keys, or always must be.
+func used(keys []stored) []jose.Algorithm {
+	out := Algorithms()
+	for _, k := range keys {
+		if !slices.Contains(out, k.Algorithm) {
+			out = append(out, k.Algorithm)
+		}
+	}
+	return out
+}
+
+// Prepare makes the keys of further algorithms, for services that want them. They sign at
+// once: nobody has been given anything that an older one signed.
+func (k *Keyring) Prepare(ctx context.Context, algs ...jose.Algorithm) error {
+	for _, alg := range algs {
+		if s := k.snapshot.Load(); s != nil && s.has(alg) {
+			continue
+		}
+		if err := k.create(ctx, alg); err != nil {
+			return err
+		}
+		if err := k.load(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *snapshot) has(alg jose.Algorithm) bool {
+	return slices.ContainsFunc(s.keys, func(k signing) bool { return k.Algorithm == alg })
+}
 
 // Key is what is known of a signing key without its private part.
 type Key struct {
@@ -145,7 +181,10 @@ func (k *Keyring) Signer(alg jose.Algorithm) (*jose.Signer, error) {
 		return nil, err
 	}
 	signer, ok := s.active[alg]
-	if !ok {
+	switch {
+	case !ok && jose.Known(string(alg)) && !slices.Contains(Algorithms(), alg): // Prepare makes it in a moment
+		return nil, &fault.Error{Kind: fault.Unavailable, Key: "error.unavailable", RetryAfter: prepared, Err: errNone(alg)}
+	case !ok:
 		return nil, errNone(alg)
 	}
 	return signer, nil

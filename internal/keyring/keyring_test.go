@@ -11,6 +11,7 @@ import (
 	"parvis/internal/audit"
 	"parvis/internal/db"
 	"parvis/internal/db/dbtest"
+	"parvis/internal/fault"
 	"parvis/internal/jose"
 	"parvis/internal/keyring"
 	"parvis/internal/secret"
@@ -71,7 +72,7 @@ func sign(t testing.TB, k *keyring.Keyring, alg jose.Algorithm) (token, kid stri
 }
 
 func verifies(k *keyring.Keyring, token string) bool {
-	_, _, err := k.Set().Verify(token, keyring.Algorithms()...)
+	_, _, err := k.Set().Verify(token, jose.Algorithms()...)
 	return err == nil
 }
 
@@ -368,4 +369,47 @@ func TestTheOldestPepperIsKeptForVerifiersFromBeforeThereWereIds(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestFurtherAlgorithmsHaveKeysOnceSomebodyWantsThem(t *testing.T) {
+	clock := dbtest.NewClock()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		k, other := ring(t, d, clock.Now), ring(t, dbtest.Second(t, d, dbtest.WithClock(clock.Now)), clock.Now)
+		for _, one := range []*keyring.Keyring{k, other} {
+			if err := one.Start(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := k.Signer(jose.PS256); !fault.Is(err, fault.Unavailable) {
+			t.Errorf("nobody wants it: %v", err)
+		}
+		for _, one := range []*keyring.Keyring{k, other, k} { // every node asks, and one key is made
+			if err := one.Prepare(t.Context(), jose.RS256, jose.PS256, jose.EdDSA); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := len(k.List()); n != 4 {
+			t.Errorf("%d keys", n)
+		}
+		token, first := sign(t, k, jose.PS256)
+		if !verifies(other, token) {
+			t.Error("the other node does not know it")
+		}
+		if err := k.Rotate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		clock.Advance(90 * time.Minute)
+		if err := k.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, now := sign(t, k, jose.PS256); now == first || !verifies(k, token) || len(k.List()) != 8 {
+			t.Errorf("it does not follow the rotation: %d keys", len(k.List()))
+		}
+		if err := k.Replace(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if verifies(k, token) || len(k.List()) != 4 {
+			t.Errorf("a key that others may know stays: %d keys", len(k.List()))
+		}
+	}, dbtest.WithClock(clock.Now))
 }

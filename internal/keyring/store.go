@@ -286,11 +286,25 @@ func (k *Keyring) create(ctx context.Context, alg jose.Algorithm) error {
 // behind must have one.
 func atOnce(tx *db.Tx) time.Time { return tx.Now().Add(-margin) }
 
+// all are the algorithms of the keys that are known.
+func (k *Keyring) all() []jose.Algorithm {
+	var known []stored
+	if s := k.snapshot.Load(); s != nil {
+		for _, key := range s.keys {
+			known = append(known, stored{Key: key.Key})
+		}
+	}
+	return used(known)
+}
+
 // Rotate makes a new key for each algorithm. It is published at once, signs
 // after Settings.PublishBefore, and its predecessor is published for
 // Settings.KeepAfter more.
 func (k *Keyring) Rotate(ctx context.Context) error {
-	for _, alg := range Algorithms() {
+	if err := k.load(ctx); err != nil {
+		return err
+	}
+	for _, alg := range k.all() {
 		if err := k.rotate(ctx, alg, 0); err != nil {
 			return err
 		}
@@ -341,7 +355,10 @@ func old(keys []stored, alg jose.Algorithm, age time.Duration, now time.Time) bo
 // Replace is for a key that others may know: new keys sign at once, and all
 // older ones are removed. Tokens that those signed cannot be verified any more.
 func (k *Keyring) Replace(ctx context.Context) error {
-	for _, alg := range Algorithms() {
+	if err := k.load(ctx); err != nil {
+		return err
+	}
+	for _, alg := range k.all() {
 		f, err := k.generate(alg)
 		if err != nil {
 			return err
@@ -389,7 +406,7 @@ func (k *Keyring) due(ctx context.Context) ([]jose.Algorithm, error) {
 			return err
 		}
 		out = nil
-		for _, alg := range Algorithms() {
+		for _, alg := range used(keys) {
 			if old(keys, alg, k.Settings.RotateEvery, tx.Now()) {
 				out = append(out, alg)
 			}

@@ -115,8 +115,7 @@ func open(t *testing.T, d *db.DB, clock *dbtest.Clock, first *house, demands ...
 	check(t, err)
 	site, err := kit.New(kit.Config{
 		Settings: kit.Preset(""), Texts: texts, Keys: keys, PublicURL: h.issuer, Log: slog.New(slog.NewJSONHandler(h.log, nil)), Now: clock.Now,
-		TrustedProxies: proxies,
-		Bypass:         slices.Concat(authorize.Doors(), token.Doors(), deviceendpoint.Doors(), logout.Doors()),
+		Bypass: slices.Concat(authorize.Doors(), token.Doors(), deviceendpoint.Doors(), logout.Doors()),
 	})
 	check(t, err)
 	h.flows = flow.Flows{Keys: keys, Settings: flow.Preset("")}
@@ -153,7 +152,7 @@ func open(t *testing.T, d *db.DB, clock *dbtest.Clock, first *house, demands ...
 	if len(demands) > 0 {
 		demand = demands[0]
 	}
-	certificates, err := machine.NewCertificates(demand.MTLS)
+	certificates, err := machine.NewCertificates(demand.MTLS, proxies)
 	check(t, err)
 	outside, err := outbound.New(outbound.Preset(""), nil)
 	check(t, err)

@@ -377,7 +377,7 @@ func TestSettingsThatCouldNeverTakeACertificateAreRefused(t *testing.T) {
 			t.Errorf("%s: %q", name, problems)
 		}
 	}
-	if _, err := machine.NewCertificates(machine.MTLS{PublicURL: "https://mtls.example", CAFiles: []string{"/dev/null"}}); err == nil {
+	if _, err := machine.NewCertificates(machine.MTLS{PublicURL: "https://mtls.example", CAFiles: []string{"/dev/null"}}, nil); err == nil {
 		t.Error("a file without certificates is taken")
 	}
 }

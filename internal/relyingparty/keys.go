@@ -100,6 +100,21 @@ func (k *Keys) HasCertificate(ctx context.Context, p *RelyingParty, der []byte) 
 	return set.HasCertificate(der), nil
 }
 
+// Encrypter encrypts for a partner; nil where nothing is to be encrypted. fault.Unavailable
+// when its keys cannot be fetched; jose.ErrNoKey when none of them fits.
+func (k *Keys) Encrypter(ctx context.Context, p *RelyingParty, how Secrecy) (*jose.Encrypter, error) {
+	if how.Key == "" {
+		return nil, nil //nolint:nilnil // most partners want nothing encrypted
+	}
+	set := p.Keys
+	if p.JWKSURI != "" {
+		if set = k.of(p).current(context.WithoutCancel(ctx), k, p); set == nil {
+			return nil, unreachable()
+		}
+	}
+	return set.Encrypter(how.Key, how.Content) //nolint:wrapcheck // says what is missing
+}
+
 // unreachable says that it cannot be told now whose a token is: nobody is to be refused for
 // that, who tries again later (RFC 9110, 15.6.4).
 func unreachable() error {

@@ -37,6 +37,16 @@ type ProtectionSettings struct {
 	SANEmail string `yaml:"tls_client_auth_san_email,omitempty" json:"tls_client_auth_san_email,omitempty"`
 	// CertificateBound binds its access tokens to the certificate that it shows at the token endpoint (RFC 8705, section 3); whoever else has one can do nothing with it.
 	CertificateBound bool `yaml:"tls_client_certificate_bound_access_tokens,omitempty" json:"tls_client_certificate_bound_access_tokens,omitempty"`
+	// UserInfoAlg signs what the userinfo endpoint answers: RS256, ES256, PS256 or EdDSA; empty answers in JSON.
+	UserInfoAlg string `yaml:"userinfo_signed_response_alg,omitempty" json:"userinfo_signed_response_alg,omitempty"`
+	// IDTokenKeyAlg encrypts ID tokens for a key of the service (use enc) with RSA-OAEP-256, ECDH-ES or ECDH-ES+A256KW; empty does not.
+	IDTokenKeyAlg string `yaml:"id_token_encrypted_response_alg,omitempty" json:"id_token_encrypted_response_alg,omitempty"`
+	// IDTokenContentAlg encrypts them with A128CBC-HS256 (the default), A128GCM or A256GCM.
+	IDTokenContentAlg string `yaml:"id_token_encrypted_response_enc,omitempty" json:"id_token_encrypted_response_enc,omitempty"`
+	// UserInfoKeyAlg encrypts what the userinfo endpoint answers, in the same way.
+	UserInfoKeyAlg string `yaml:"userinfo_encrypted_response_alg,omitempty" json:"userinfo_encrypted_response_alg,omitempty"`
+	// UserInfoContentAlg encrypts it with A128CBC-HS256 (the default), A128GCM or A256GCM.
+	UserInfoContentAlg string `yaml:"userinfo_encrypted_response_enc,omitempty" json:"userinfo_encrypted_response_enc,omitempty"`
 }
 
 // Protection is the same, checked.
@@ -46,6 +56,67 @@ type Protection struct {
 
 	Subject          clientcert.Subject // of its certificate, for AuthTLS
 	CertificateBound bool               // its tokens are bound to its certificate (RFC 8705)
+
+	UserInfoAlg     jose.Algorithm // that signs what userinfo answers; "": it answers in JSON
+	IDTokenSecrecy  Secrecy
+	UserInfoSecrecy Secrecy
+}
+
+// Secrecy is how something is encrypted for a partner; the zero value does not.
+type Secrecy struct {
+	Key     jose.KeyAlgorithm
+	Content jose.ContentAlgorithm
+}
+
+func secrecy(alg, enc string) Secrecy {
+	if alg != "" && enc == "" {
+		enc = string(jose.ContentAlgorithms()[0])
+	}
+	return Secrecy{Key: jose.KeyAlgorithm(alg), Content: jose.ContentAlgorithm(enc)}
+}
+
+// SigningAlgorithms are those that something for the partner is signed with.
+func (p *RelyingParty) SigningAlgorithms() []jose.Algorithm {
+	out := []jose.Algorithm{jose.Algorithm(p.IDTokenAlg), p.AnswerAlg}
+	if p.UserInfoAlg != "" {
+		out = append(out, p.UserInfoAlg)
+	}
+	return out
+}
+
+// secrecy refuses algorithms that there are not, and to encrypt for nobody.
+func (c *check) secrecy(s Settings) {
+	if s.UserInfoAlg != "" {
+		c.oneOf("userinfo_signed_response_alg", s.UserInfoAlg, names(jose.Algorithms())...)
+	}
+	for _, one := range []struct{ key, alg, enc string }{
+		{"id_token_encrypted_response", s.IDTokenKeyAlg, s.IDTokenContentAlg}, {"userinfo_encrypted_response", s.UserInfoKeyAlg, s.UserInfoContentAlg},
+	} {
+		switch {
+		case one.alg == "" && one.enc != "":
+			c.add(one.key+"_enc", "has a meaning with %s_alg only", one.key)
+			continue
+		case one.alg == "":
+			continue
+		case s.JWKS == "" && s.JWKSURI == "":
+			c.add(one.key+"_alg", "needs a public key of the service with use enc, in jwks or behind jwks_uri")
+			continue
+		}
+		how := secrecy(one.alg, one.enc)
+		if !slices.Contains(jose.KeyAlgorithms(), how.Key) {
+			c.add(one.key+"_alg", "%q is not one of RSA-OAEP-256, ECDH-ES, ECDH-ES+A256KW", one.alg)
+			continue
+		}
+		if !slices.Contains(jose.ContentAlgorithms(), how.Content) {
+			c.add(one.key+"_enc", "%q is not one of A128CBC-HS256, A128GCM, A256GCM", one.enc)
+			continue
+		}
+		if set, err := jose.ParseKeySet([]byte(s.JWKS)); s.JWKS != "" && err == nil {
+			if _, err := set.Encrypter(how.Key, how.Content); err != nil {
+				c.add(one.key+"_alg", "jwks holds no key with use enc that fits %s", one.alg)
+			}
+		}
+	}
 }
 
 // ByCertificate reports whether the partner shows who it is by a certificate.
@@ -59,6 +130,7 @@ func (p *RelyingParty) BindsCertificate() bool { return p.CertificateBound || p.
 func (s ProtectionSettings) protection() Protection {
 	return Protection{
 		Profile: Profile(s.Profile), AuthAlg: jose.Algorithm(s.AuthAlg), Subject: s.subject(), CertificateBound: s.CertificateBound,
+		UserInfoAlg: jose.Algorithm(s.UserInfoAlg), IDTokenSecrecy: secrecy(s.IDTokenKeyAlg, s.IDTokenContentAlg), UserInfoSecrecy: secrecy(s.UserInfoKeyAlg, s.UserInfoContentAlg),
 	}
 }
 
@@ -133,6 +205,7 @@ func (s Settings) profiled() Settings {
 // 5.3.2.1, 5.3.2.2 and 5.4.1).
 func (c *check) profile(s Settings) {
 	c.certificate(s)
+	c.secrecy(s)
 	c.oneOf("profile", s.Profile, string(ProfileStandard), string(ProfileFAPI2), string(ProfileCompatible))
 	if s.AuthAlg != "" {
 		c.oneOf("token_endpoint_auth_signing_alg", s.AuthAlg, names(jose.Algorithms())...)
@@ -153,6 +226,7 @@ func (c *check) profile(s Settings) {
 	for key, alg := range map[string]string{
 		"token_endpoint_auth_signing_alg": s.AuthAlg, "request_object_signing_alg": s.RequestObjectAlg,
 		"id_token_alg": s.IDTokenAlg, "authorization_signed_response_alg": s.AnswerAlg,
+		"userinfo_signed_response_alg": s.UserInfoAlg,
 	} {
 		if alg != "" && !slices.Contains(allowed, alg) {
 			c.add(key, "profile: fapi2 does not take %q; use %s", alg, strings.Join(allowed, ", "))

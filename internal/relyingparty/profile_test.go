@@ -84,3 +84,30 @@ func TestACertificatesSubjectIsRegisteredOnce(t *testing.T) {
 		}
 	}
 }
+
+// OIDC Registration, 2: what is signed and encrypted for a service, and with what.
+func TestAlgorithmsOfAnswersAreCheckedWhenAServiceIsRegistered(t *testing.T) {
+	_, set := signed(t)
+	for name, c := range map[string]struct {
+		change func(*Settings)
+		want   string
+	}{
+		"signed":     {func(s *Settings) { s.UserInfoAlg, s.IDTokenAlg, s.AnswerAlg = "EdDSA", "PS256", "PS256" }, ""},
+		"HS256":      {func(s *Settings) { s.UserInfoAlg = "HS256" }, "userinfo_signed_response_alg"},
+		"for nobody": {func(s *Settings) { s.IDTokenKeyAlg = "ECDH-ES" }, "id_token_encrypted_response_alg"},
+		"no key":     {func(s *Settings) { s.JWKS, s.IDTokenKeyAlg = set, "ECDH-ES" }, "id_token_encrypted_response_alg"},
+		"fetched":    {func(s *Settings) { s.JWKSURI, s.IDTokenKeyAlg = "https://service.example/jwks", "ECDH-ES" }, ""},
+		"RSA1_5":     {func(s *Settings) { s.JWKSURI, s.UserInfoKeyAlg = "https://service.example/jwks", "RSA1_5" }, "userinfo_encrypted_response_alg"},
+		"A192GCM": {func(s *Settings) {
+			s.JWKSURI, s.UserInfoKeyAlg, s.UserInfoContentAlg = "https://service.example/jwks", "ECDH-ES", "A192GCM"
+		}, "userinfo_encrypted_response_enc"},
+		"only enc": {func(s *Settings) { s.UserInfoContentAlg = "A128GCM" }, "userinfo_encrypted_response_enc"},
+	} {
+		s := good()
+		c.change(&s)
+		problems := s.Problems()
+		if c.want == "" && len(problems) > 0 || c.want != "" && (len(problems) != 1 || !strings.Contains(problems[0], "."+c.want+":")) {
+			t.Errorf("%s: %q", name, problems)
+		}
+	}
+}

@@ -84,9 +84,9 @@ type Settings struct {
 	RequireObject bool `yaml:"require_signed_request_object,omitempty" json:"require_signed_request_object,omitempty"`
 	// RequestObjectAlg is the one algorithm that its request objects are signed with: RS256, PS256, ES256 or EdDSA; empty takes each of them.
 	RequestObjectAlg string `yaml:"request_object_signing_alg,omitempty" json:"request_object_signing_alg,omitempty"`
-	// AnswerAlg signs what is answered to response_mode=jwt: RS256 or ES256; empty means that of the ID token.
+	// AnswerAlg signs what is answered to response_mode=jwt: RS256, ES256, PS256 or EdDSA; empty means that of the ID token.
 	AnswerAlg string `yaml:"authorization_signed_response_alg,omitempty" json:"authorization_signed_response_alg,omitempty"`
-	// IDTokenAlg is RS256 (the default) or ES256.
+	// IDTokenAlg signs ID tokens: RS256 (the default), ES256, PS256 or EdDSA.
 	IDTokenAlg string `yaml:"id_token_alg,omitempty" json:"id_token_alg,omitempty"`
 	// IDTokenClaims puts the claims of the granted scopes in the ID token, too.
 	IDTokenClaims bool `yaml:"id_token_claims,omitempty" json:"id_token_claims,omitempty"`
@@ -320,8 +320,8 @@ func (c *check) choices(s Settings) {
 	c.oneOf("type", s.Type, "web", "native")
 	c.oneOf("auth", s.Auth, string(AuthBasic), string(AuthPost), string(AuthPrivateKeyJWT), string(AuthTLS), string(AuthSelfSigned), string(AuthNone))
 	c.oneOf("pkce", s.PKCE, "required", "optional")
-	c.oneOf("id_token_alg", s.IDTokenAlg, "RS256", "ES256")
-	c.oneOf("authorization_signed_response_alg", s.AnswerAlg, "RS256", "ES256")
+	c.oneOf("id_token_alg", s.IDTokenAlg, names(jose.Algorithms())...)
+	c.oneOf("authorization_signed_response_alg", s.AnswerAlg, names(jose.Algorithms())...)
 	if s.RequestObjectAlg != "" {
 		c.oneOf("request_object_signing_alg", s.RequestObjectAlg, "RS256", "PS256", "ES256", "EdDSA")
 	}

@@ -233,7 +233,7 @@ func (e *Endpoint) hint(request *protocol.Request) *protocol.Error {
 		return nil
 	}
 	bad := &protocol.Error{Code: protocol.InvalidRequest, Where: protocol.ToClient, Description: "id_token_hint is no ID token given to this client"}
-	payload, head, err := e.Keyring.Set().Verify(request.Hint, jose.RS256, jose.ES256)
+	payload, head, err := e.Keyring.Set().Verify(request.Hint, jose.Algorithms()...)
 	if err != nil || !protocol.MayBeIDToken(head.Type) {
 		return bad.Because(protocol.HintSignature)
 	}

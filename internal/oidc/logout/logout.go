@@ -173,7 +173,7 @@ func (e *Endpoint) hint(o *order, token string) error {
 	if token == "" {
 		return nil
 	}
-	payload, head, err := e.Keyring.Set().Verify(token, jose.RS256, jose.ES256)
+	payload, head, err := e.Keyring.Set().Verify(token, jose.Algorithms()...)
 	if err == nil && !protocol.MayBeIDToken(head.Type) {
 		err = errors.New("no ID token")
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"slices"
@@ -14,7 +15,6 @@ import (
 	"parvis/internal/grant"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/relyingparty"
-	"parvis/internal/web/kit"
 )
 
 // MTLS says how services show certificates (RFC 8705).
@@ -67,11 +67,12 @@ type Certificates struct {
 
 	host        string // of PublicURL
 	authorities *x509.CertPool
-	any         bool // authorities has one
+	any         bool           // authorities has one
+	proxies     []netip.Prefix // whose header is believed
 }
 
-// NewCertificates reads the authorities; nil without an address to take certificates at.
-func NewCertificates(m MTLS) (*Certificates, error) {
+// NewCertificates reads the authorities; proxies are whose header is believed. nil without an address to take certificates at.
+func NewCertificates(m MTLS, proxies []netip.Prefix) (*Certificates, error) {
 	if m.PublicURL == "" {
 		return nil, nil //nolint:nilnil // no certificates are taken
 	}
@@ -79,7 +80,7 @@ func NewCertificates(m MTLS) (*Certificates, error) {
 	if err != nil {
 		return nil, fmt.Errorf("machine: oidc.mtls.public_url: %w", err)
 	}
-	out := &Certificates{MTLS: m, host: u.Host, authorities: x509.NewCertPool(), any: len(m.CAFiles) > 0}
+	out := &Certificates{MTLS: m, host: u.Host, authorities: x509.NewCertPool(), any: len(m.CAFiles) > 0, proxies: proxies}
 	for _, file := range m.CAFiles {
 		text, err := os.ReadFile(file)
 		if err != nil {
@@ -106,7 +107,7 @@ func (c *Certificates) of(r *http.Request) (*clientcert.Presented, error) {
 	if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
 		return &clientcert.Presented{Leaf: r.TLS.PeerCertificates[0], Chain: r.TLS.PeerCertificates[1:]}, nil
 	}
-	if c.Header == "" || !kit.ThroughProxy(r) { // whoever else sends the header has written it alone
+	if c.Header == "" || !c.proxied(r) { // whoever else sends the header has written it alone
 		return nil, nil //nolint:nilnil // most requests bring none
 	}
 	form := clientcert.Form(c.Header)
@@ -122,6 +123,13 @@ func (c *Certificates) of(r *http.Request) (*clientcert.Presented, error) {
 		return nil, fmt.Errorf("%w: the header came twice", clientcert.ErrMalformed)
 	}
 	return form.Parse(values[0], strings.Join(r.Header.Values("Client-Cert-Chain"), ",")) //nolint:wrapcheck // judged by errors.Is
+}
+
+// proxied reports whether who is connected to us is a trusted proxy.
+func (c *Certificates) proxied(r *http.Request) bool {
+	at, err := netip.ParseAddrPort(r.RemoteAddr)
+	address := at.Addr().Unmap().WithZone("")
+	return err == nil && slices.ContainsFunc(c.proxies, func(p netip.Prefix) bool { return p.Contains(address) })
 }
 
 // base is the address by which a client reached us: its proofs of possession name it.

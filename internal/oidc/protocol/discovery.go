@@ -62,6 +62,11 @@ type Metadata struct {
 	ACRValues            []string `json:"acr_values_supported,omitempty"`
 	SubjectTypes         []string `json:"subject_types_supported"`
 	IDTokenAlgs          []string `json:"id_token_signing_alg_values_supported"`
+	IDTokenKeyAlgs       []string `json:"id_token_encryption_alg_values_supported,omitempty"`
+	IDTokenContentAlgs   []string `json:"id_token_encryption_enc_values_supported,omitempty"`
+	UserInfoAlgs         []string `json:"userinfo_signing_alg_values_supported,omitempty"`
+	UserInfoKeyAlgs      []string `json:"userinfo_encryption_alg_values_supported,omitempty"`
+	UserInfoContentAlgs  []string `json:"userinfo_encryption_enc_values_supported,omitempty"`
 	AuthMethods          []string `json:"token_endpoint_auth_methods_supported"`
 	AuthAlgs             []string `json:"token_endpoint_auth_signing_alg_values_supported"`
 	Claims               []string `json:"claims_supported"`

@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/base64"
 	"maps"
 	"time"
@@ -57,6 +58,7 @@ type IDToken struct {
 	AMR         []string
 	SessionID   string         // sid (Front- and Back-Channel Logout 1.0)
 	AccessToken string         // for at_hash
+	Algorithm   string         // that will sign it, for at_hash
 	ID          string         // jti
 	Person      map[string]any // claims about the person; can never replace one of ours
 }
@@ -83,15 +85,25 @@ func (t IDToken) Claims() map[string]any {
 		out["amr"] = t.AMR
 	}
 	if t.AccessToken != "" {
-		out["at_hash"] = LeftHash(t.AccessToken)
+		out["at_hash"] = hashFor(t.Algorithm, t.AccessToken)
 	}
 	return out
 }
 
-// LeftHash is the left half of the SHA-256 of a token, for at_hash beside RS256
-// and ES256 signatures (OpenID Connect Core 1.0, 3.1.3.6).
+// LeftHash is the left half of the SHA-256 of a token, for at_hash beside signatures that use
+// that hash (OpenID Connect Core 1.0, 3.1.3.6): all that there are but those of Ed25519.
 func LeftHash(token string) string {
 	sum := sha256.Sum256([]byte(token))
+	return base64.RawURLEncoding.EncodeToString(sum[:len(sum)/2])
+}
+
+// hashFor is at_hash beside a signature of an algorithm: that of Ed25519 uses SHA-512 (RFC
+// 8032, 5.1).
+func hashFor(alg, token string) string {
+	if alg != "EdDSA" {
+		return LeftHash(token)
+	}
+	sum := sha512.Sum512([]byte(token))
 	return base64.RawURLEncoding.EncodeToString(sum[:len(sum)/2])
 }
 

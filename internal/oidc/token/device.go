@@ -7,7 +7,6 @@ import (
 	"parvis/internal/db"
 	"parvis/internal/device"
 	"parvis/internal/grant"
-	"parvis/internal/jose"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/relyingparty"
 	"parvis/internal/secret"
@@ -16,9 +15,9 @@ import (
 // device is POST /token of a device that waits for its person (RFC 8628, 3.4 and 3.5). What
 // was allowed is a grant whose code is the device's.
 func (e *Endpoint) device(w http.ResponseWriter, r *http.Request, party *relyingparty.RelyingParty, request protocol.TokenRequest, assertion *grant.Assertion, proof *grant.Proof) error {
-	signer, err := e.Keyring.Signer(jose.Algorithm(party.IDTokenAlg))
+	signer, err := e.idTokens(r.Context(), party)
 	if err != nil {
-		return fmt.Errorf("token: %w", err)
+		return err
 	}
 	access := secret.NewToken()
 	redemption := grant.Redemption{

@@ -47,6 +47,7 @@ func makeDocuments(c Config) (*documents, error) {
 	}
 	text, err := protocol.Discovery(c.Issuer, locales, c.Table.Values(), algs, proofs, func(m *protocol.Metadata) {
 		m.Certificates(c.Door.Settings.MTLS.PublicURL)
+		supported(m)
 		if c.Registration {
 			m.Registration = c.Issuer + protocol.PathRegister
 		}

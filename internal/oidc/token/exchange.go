@@ -8,7 +8,6 @@ import (
 
 	"parvis/internal/db"
 	"parvis/internal/grant"
-	"parvis/internal/jose"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/relyingparty"
 	"parvis/internal/secret"
@@ -36,9 +35,9 @@ func (e *Endpoint) exchange(w http.ResponseWriter, r *http.Request, party *relyi
 	if bad != nil {
 		return e.Door.Refused(r, party, bad)
 	}
-	signer, err := e.Keyring.Signer(jose.Algorithm(party.IDTokenAlg))
+	signer, err := e.idTokens(r.Context(), party)
 	if err != nil {
-		return fmt.Errorf("token: %w", err)
+		return err
 	}
 	shape, access := e.shapeOf(party, audience), secret.NewToken()
 	x := grant.Exchange{

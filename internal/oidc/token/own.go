@@ -7,7 +7,6 @@ import (
 	"parvis/internal/db"
 	"parvis/internal/grant"
 	"parvis/internal/id"
-	"parvis/internal/jose"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/relyingparty"
 	"parvis/internal/secret"
@@ -31,9 +30,9 @@ func (e *Endpoint) own(w http.ResponseWriter, r *http.Request, party *relyingpar
 		audience = nil // for no resource in particular
 	}
 	shape := e.shapeOf(party, audience)
-	signer, err := e.Keyring.Signer(jose.Algorithm(party.IDTokenAlg))
+	signer, err := e.idTokens(r.Context(), party)
 	if err != nil {
-		return fmt.Errorf("token: %w", err)
+		return err
 	}
 	scopes := request.Scopes
 	if scopes == nil {

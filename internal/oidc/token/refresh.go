@@ -7,7 +7,6 @@ import (
 
 	"parvis/internal/db"
 	"parvis/internal/grant"
-	"parvis/internal/jose"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/relyingparty"
 	"parvis/internal/secret"
@@ -28,9 +27,9 @@ func (e *Endpoint) renew(w http.ResponseWriter, r *http.Request, party *relyingp
 	if bad != nil {
 		return e.Door.Refused(r, party, bad)
 	}
-	signer, err := e.Keyring.Signer(jose.Algorithm(party.IDTokenAlg))
+	signer, err := e.idTokens(r.Context(), party)
 	if err != nil {
-		return fmt.Errorf("token: %w", err)
+		return err
 	}
 	access, current := secret.NewToken(), presented
 	renewal := grant.Renewal{

@@ -159,9 +159,9 @@ func (e *Endpoint) redeem(w http.ResponseWriter, r *http.Request, party *relying
 	if bad != nil {
 		return e.Door.Refused(r, party, bad)
 	}
-	signer, err := e.Keyring.Signer(jose.Algorithm(party.IDTokenAlg))
+	signer, err := e.idTokens(r.Context(), party)
 	if err != nil {
-		return fmt.Errorf("token: %w", err)
+		return err
 	}
 	access := secret.NewToken()
 	redemption := grant.Redemption{
@@ -204,7 +204,7 @@ func (e *Endpoint) refusedGrant(r *http.Request, party *relyingparty.RelyingPart
 // given is what a token request came to.
 type given struct {
 	result   grant.Result
-	signer   *jose.Signer
+	signer   jose.Protector
 	access   string
 	refresh  string // "" for none
 	proof    *grant.Proof
@@ -216,7 +216,7 @@ type given struct {
 // answer tells the service what it is given (RFC 6749, 5.1).
 func (e *Endpoint) answer(w http.ResponseWriter, r *http.Request, party *relyingparty.RelyingParty, g given) error {
 	if g.readable {
-		readable, err := e.readable(g.signer, party, g)
+		readable, err := e.readable(g.signer.Signer, party, g)
 		if err != nil {
 			return err
 		}
@@ -272,7 +272,7 @@ func (e *Endpoint) alive(ctx context.Context, g grant.Grant) (alive bool, err er
 }
 
 // idToken signs what the service is told of the sign-in.
-func (e *Endpoint) idToken(ctx context.Context, signer *jose.Signer, g grant.Grant, access string) (string, error) {
+func (e *Endpoint) idToken(ctx context.Context, signer jose.Protector, g grant.Grant, access string) (string, error) {
 	var person map[string]any
 	if len(g.IDTokenClaims) > 0 {
 		err := e.DB.Read(ctx, func(tx *db.Tx) error {
@@ -285,10 +285,10 @@ func (e *Endpoint) idToken(ctx context.Context, signer *jose.Signer, g grant.Gra
 		}
 	}
 	now := e.Now()
-	token, err := signer.Sign("JWT", protocol.IDToken{
+	token, err := signer.Protect("JWT", protocol.IDToken{
 		Issuer: e.Issuer, Subject: g.Subject, Audience: string(g.RelyingParty), IssuedAt: now, Expires: now.Add(e.Settings.IDTokenLife),
 		AuthTime: g.AuthTime, Nonce: g.Nonce, ACR: g.ACR, AMR: g.AMR, SessionID: protocol.SessionID(string(g.Session), string(g.RelyingParty)),
-		AccessToken: access, ID: id.New[string](), Person: person,
+		AccessToken: access, Algorithm: string(signer.Algorithm()), ID: id.New[string](), Person: person,
 	}.Claims())
 	if err != nil {
 		return "", fmt.Errorf("token: sign: %w", err)

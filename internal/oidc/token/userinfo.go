@@ -30,6 +30,13 @@ func (e *Endpoint) userinfo(w http.ResponseWriter, r *http.Request) error {
 	}
 	out := maps.Clone(claims)
 	out["sub"] = token.Grant.Subject
+	party, err := e.Registry.Get(r.Context(), token.Grant.RelyingParty)
+	if err != nil {
+		return fmt.Errorf("userinfo: %w", err)
+	}
+	if done, err := e.told(w, r, party, out); done {
+		return err
+	}
 	return machine.Answer(w, http.StatusOK, out)
 }
 

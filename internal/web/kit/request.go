@@ -42,7 +42,6 @@ type visitor struct {
 	chosen    bool // the language, by this request
 	browser   string
 	ip        string
-	proxied   bool   // it came from a trusted proxy
 	received  bool   // by Wrap
 	reference string // made when it is first asked for
 	scene     Scene
@@ -69,10 +68,6 @@ func Browser(r *http.Request) string { return of(r).browser }
 
 // ClientIP is the address of the person's machine, behind trusted proxies too.
 func ClientIP(r *http.Request) string { return of(r).ip }
-
-// ThroughProxy reports whether a request came from a trusted proxy, which may say of it what
-// the client cannot.
-func ThroughProxy(r *http.Request) bool { return of(r).proxied }
 
 // Reference is the short code by which support finds this request in the log, e.g. "7K3Q-M92T".
 func Reference(r *http.Request) string {
@@ -123,7 +118,7 @@ func Cookie(r *http.Request, name string) string {
 
 // receive makes the visitor of a request.
 func (s *Site) receive(ctx context.Context, r *http.Request) *http.Request {
-	v := &visitor{lang: s.langOf(r), ip: s.clientIP(r), received: true, proxied: s.proxied(r)}
+	v := &visitor{lang: s.langOf(r), ip: s.clientIP(r), received: true}
 	if b := Cookie(r, BrowserCookie); len(b) == 43 {
 		v.browser = b
 	}
@@ -145,12 +140,6 @@ func newReference() string {
 		out = append(out, letters[int(b)%len(letters)])
 	}
 	return string(out)
-}
-
-// proxied reports whether who is connected to us is a trusted proxy.
-func (s *Site) proxied(r *http.Request) bool {
-	at, err := netip.ParseAddrPort(r.RemoteAddr)
-	return err == nil && s.trusted(at.Addr().Unmap().WithZone(""))
 }
 
 // clientIP walks X-Forwarded-For from the right past every trusted proxy
