@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"parvis/internal/db"
 	"parvis/internal/session"
@@ -195,6 +196,29 @@ func TestAServiceSignsOutWhatWasSetAside(t *testing.T) {
 		ended("beside another one", b, held, to, landing)
 		if alive(own) {
 			t.Error("the other account is still signed in")
+		}
+	})
+}
+
+// OIDC RP-Initiated Logout, 2: ui_locales chooses the language of the pages, and logout_hint changes nothing that is decided.
+// OIDC RP-Initiated Logout, 4: an ID token that has expired, also of a session of yesterday, is still a hint.
+func TestHintsOfLanguageAndPersonDecideNothing(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		b, _ := h.agreed("service")
+		hint := h.asClient("service", exchange(b.code("service"))).ID
+		for lang, want := range map[string]string{"fr-CA en": `lang="fr"`, "de en": `lang="en"`, "": `lang="en"`} {
+			got := b.logout("id_token_hint", hint, "post_logout_redirect_uri", "https://evil.example/", "ui_locales", lang)
+			if got.StatusCode != http.StatusBadRequest || !strings.Contains(got.text, want) {
+				t.Errorf("%q: %d without %s", lang, got.StatusCode, want)
+			}
+		}
+		b.logout("client_id", "service", "logout_hint", "somebody@example.org").flow(t)
+		h.clock.Advance(20 * time.Minute) // the ID token has expired, the session has not
+		if to := b.logout("id_token_hint", hint, "logout_hint", "somebody@example.org", "post_logout_redirect_uri", landing).Header.Get("Location"); to != landing || b.live() {
+			t.Errorf("to %q, live %v", to, b.live())
+		}
+		if to := b.logout("id_token_hint", hint, "post_logout_redirect_uri", landing).Header.Get("Location"); to != landing {
+			t.Errorf("with nobody signed in: %q", to)
 		}
 	})
 }
