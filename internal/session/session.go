@@ -22,6 +22,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"parvis/internal/db"
@@ -289,12 +290,22 @@ func (s Sessions) end(tx *db.Tx, reason EndReason, condition string, args ...any
 	return int64(len(ended)), s.tell(tx, ended, "")
 }
 
+// toldAtOnce is how many sessions OnEnd is told of in one call at most: it names each in a
+// statement, and a database takes only so many values. Who opens more than that must not
+// keep them from being ended.
+const toldAtOnce = 500
+
 // tell tells OnEnd.
 func (s Sessions) tell(tx *db.Tx, ended []id.Session, next id.Session) error {
-	if s.OnEnd == nil || len(ended) == 0 {
+	if s.OnEnd == nil {
 		return nil
 	}
-	return s.OnEnd(tx, ended, next)
+	for some := range slices.Chunk(ended, toldAtOnce) {
+		if err := s.OnEnd(tx, some, next); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // List gives the live sessions of an account, the newest first.

@@ -370,3 +370,36 @@ func TestASecondStepGivesANewTokenAndNoTime(t *testing.T) {
 		}
 	})
 }
+
+// However many sessions somebody has opened, they end: who is told of them names no more in
+// one statement than every database takes.
+func TestWhoOpensVeryManySessionsCannotKeepThemFromEnding(t *testing.T) {
+	each(t, "parvis", func(h *house) {
+		const many = 1100
+		h.write(func(tx *db.Tx) error {
+			for range many {
+				if _, err := h.Start(tx, session.Prepare("SAM", policy.Facts{Password: h.clock.Now()})); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		told, most := map[id.Session]bool{}, 0
+		h.OnEnd = func(_ *db.Tx, ended []id.Session, _ id.Session) error {
+			most = max(most, len(ended))
+			for _, s := range ended {
+				told[s] = true
+			}
+			return nil
+		}
+		var n int64
+		h.write(func(tx *db.Tx) (err error) {
+			clear(told)
+			n, err = h.EndAll(tx, "SAM", "", session.Revoked)
+			return err
+		})
+		if n != many || len(told) != many || most > 500 {
+			h.Errorf("%d ended, %d told, %d at once", n, len(told), most)
+		}
+	})
+}
