@@ -107,17 +107,20 @@ func (e *Endpoint) stated(ctx context.Context, raw []byte) (metadata, error) {
 	if err := json.Unmarshal(raw, &all); err != nil {
 		return m, bad("the body", "must be a JSON object")
 	}
-	for name, value := range claims {
+	for name := range claims {
 		if slices.Contains(ours, name) || slices.Contains(never, name) {
 			continue
 		}
 		base, _, _ := strings.Cut(name, "#")
 		for other := range all { // a name that is stated in one language is stated in all
-			if of, _, tagged := strings.Cut(other, "#"); tagged && of == base {
-				if _, too := claims[other]; !too {
-					delete(all, other)
-				}
+			if of, _, _ := strings.Cut(other, "#"); of == base && slices.Contains(human, base) {
+				delete(all, other)
 			}
+		}
+	}
+	for name, value := range claims {
+		if slices.Contains(ours, name) || slices.Contains(never, name) {
+			continue
 		}
 		all[name] = value
 	}

@@ -295,6 +295,13 @@ func TestASoftwareStatementWins(t *testing.T) {
 			p.Name["en"] != "Stated name" || p.Name["fr"] != "Stated name" || string(p.ID) == "permits" {
 			h.Errorf("%s", a.text)
 		}
+		// What it says in one language, a service says in no other, and not without one either.
+		tagged := claims("client_name#fr", "Nom attesté", "client_uri#en", "https://stated.example")
+		delete(tagged, "client_name")
+		b := h.registered(token, body("software_statement", s.sign(h, tagged), "client_name", "Mine", "client_name#en", "Mine", "client_uri", "https://mine.example"))
+		if p := h.party(b); p.Name["en"] != "Nom attesté" || p.Name["fr"] != "Nom attesté" || p.StartURL != "https://stated.example" {
+			h.Errorf("%v, %s", p.Name, p.StartURL)
+		}
 		head, rest, _ := strings.Cut(statement, ".")
 		_, signature, _ := strings.Cut(rest, ".")
 		changed, err := json.Marshal(claims("client_name", "Another"))

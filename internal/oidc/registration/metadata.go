@@ -328,6 +328,16 @@ func (m metadata) check(issuer string, certificates bool, t registrar.Terms) *pr
 			}
 		}
 	}
+	for member, uri := range map[string]string{
+		"jwks_uri": m.JWKSURI, "backchannel_logout_uri": m.BackchannelURI, "initiate_login_uri": m.InitiateLoginURI,
+	} {
+		if uri != "" && !strings.HasPrefix(uri, "https://") {
+			return bad(member, "must be an https address")
+		}
+	}
+	if m.ApplicationType != "native" && slices.ContainsFunc(m.PostLogoutURIs, func(uri string) bool { return !strings.HasPrefix(uri, "https://") }) {
+		return bad("post_logout_redirect_uris", "must be https; for an application on a device, application_type is native")
+	}
 	if m.SectorURI != "" && (!strings.HasPrefix(m.SectorURI, "https://") || protocol.CheckRedirectURI(m.SectorURI, false) != nil) {
 		return bad("sector_identifier_uri", "must be an https address")
 	}
