@@ -86,13 +86,11 @@ func (j *Journey) give(tx *db.Tx, v flow.Visitor, f flow.Flow, a account.Account
 	return out, next, nil
 }
 
-// lift lifts the lock of an account, at all of its addresses; the password stays as it was (R31).
+// lift lifts the lock of an account, and the one that is shown for the address of the proof;
+// the password stays as it was (R31). A lock that is shown for another address of the account
+// stays there: locks that end together would tell strangers that both are of one account.
 func (j *Journey) lift(tx *db.Tx, v flow.Visitor, f flow.Flow, a account.Account, addr account.Addr) error {
-	all, err := j.Accounts.Every(tx, a.ID)
-	if err != nil {
-		return err
-	}
-	was, err := j.Attempts.Unlock(tx, a.ID, all...)
+	was, err := j.Attempts.Unlock(tx, a.ID, addr)
 	if err != nil || !was {
 		return err
 	}
