@@ -78,6 +78,7 @@ type house struct {
 	visits      backchannel.Visits
 	telling     *backchannel.Worker
 	handler     http.Handler
+	partnerKeys *relyingparty.Keys
 	devices     device.Requests
 }
 
@@ -158,6 +159,7 @@ func open(t *testing.T, d *db.DB, clock *dbtest.Clock, first *house, demands ...
 	check(t, err)
 	t.Cleanup(outside.Close)
 	partnerKeys := &relyingparty.Keys{Now: clock.Now, Outbound: outside}
+	h.partnerKeys = partnerKeys
 	door := machine.New(machine.Config{Issuer: h.issuer, Site: site, DB: d, Registry: h.registry, Limiter: limiter, Audit: log, Now: clock.Now, Partners: partnerKeys, Keys: keys, Grants: h.grants, Settings: demand, Certificates: certificates})
 	a, err := authorize.New(authorize.Config{
 		Issuer: h.issuer, Site: site, DB: d, Registry: h.registry, Keyring: h.keyring, Flows: h.flows, Visitor: visitor,

@@ -49,7 +49,7 @@ func TestHowAServiceGetsTokensIsCheckedBeforeItIsRegistered(t *testing.T) {
 			s.Auth, s.GrantTypes = "none", append(s.GrantTypes, "urn:ietf:params:oauth:grant-type:token-exchange")
 		}, "grant_types"},
 		"others' tokens without the grant": {func(s *Settings) { s.ExchangesFrom = []string{"other"} }, "exchanges_from"},
-		"a code without an address": {func(s *Settings) { s.RedirectURIs = nil }, "redirect_uris"},
+		"a code without an address":        {func(s *Settings) { s.RedirectURIs = nil }, "redirect_uris"},
 	} {
 		problems := lasting(c.change).Problems()
 		if c.key == "" && len(problems) > 0 || c.key != "" && !slices.ContainsFunc(problems, func(p string) bool { return strings.Contains(p, "."+c.key+":") }) {

@@ -1,6 +1,7 @@
 package relyingparty
 
 import (
+	"net/url"
 	"slices"
 	"strings"
 
@@ -37,6 +38,8 @@ type ProtectionSettings struct {
 	SANEmail string `yaml:"tls_client_auth_san_email,omitempty" json:"tls_client_auth_san_email,omitempty"`
 	// CertificateBound binds its access tokens to the certificate that it shows at the token endpoint (RFC 8705, section 3); whoever else has one can do nothing with it.
 	CertificateBound bool `yaml:"tls_client_certificate_bound_access_tokens,omitempty" json:"tls_client_certificate_bound_access_tokens,omitempty"`
+	// RequestURIs are the https addresses of its request objects (RFC 9101), compared byte by byte; requests can name one of them in request_uri, and it is fetched then. Better: push requests.
+	RequestURIs []string `yaml:"request_uris,omitempty" json:"request_uris,omitempty"`
 	// UserInfoAlg signs what the userinfo endpoint answers: RS256, ES256, PS256 or EdDSA; empty answers in JSON.
 	UserInfoAlg string `yaml:"userinfo_signed_response_alg,omitempty" json:"userinfo_signed_response_alg,omitempty"`
 	// IDTokenKeyAlg encrypts ID tokens for a key of the service (use enc) with RSA-OAEP-256, ECDH-ES or ECDH-ES+A256KW; empty does not.
@@ -60,6 +63,7 @@ type Protection struct {
 	UserInfoAlg     jose.Algorithm // that signs what userinfo answers; "": it answers in JSON
 	IDTokenSecrecy  Secrecy
 	UserInfoSecrecy Secrecy
+	RequestURIs     []string // of its request objects, exact
 }
 
 // Secrecy is how something is encrypted for a partner; the zero value does not.
@@ -74,6 +78,25 @@ func secrecy(alg, enc string) Secrecy {
 	}
 	return Secrecy{Key: jose.KeyAlgorithm(alg), Content: jose.ContentAlgorithm(enc)}
 }
+
+// requestURIs wants plain https addresses, and keys that the objects there are verified with
+// (RFC 9101, 5.2 and 10.4).
+func (c *check) requestURIs(s Settings) {
+	if len(s.RequestURIs) > 0 && s.JWKS == "" && s.JWKSURI == "" {
+		c.add("request_uris", "needs the service's public keys: jwks, or their address in jwks_uri")
+	}
+	if len(s.RequestURIs) > maxRequestURIs {
+		c.add("request_uris", "name at most %d addresses", maxRequestURIs)
+	}
+	for _, uri := range s.RequestURIs {
+		if u, err := url.Parse(uri); err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || u.Fragment != "" || len(uri) > 512 {
+			c.add("request_uris", "%q is no https address of at most 512 bytes without a fragment", uri)
+		}
+	}
+}
+
+// maxRequestURIs is how many addresses of request objects a partner can have.
+const maxRequestURIs = 20
 
 // SigningAlgorithms are those that something for the partner is signed with.
 func (p *RelyingParty) SigningAlgorithms() []jose.Algorithm {
@@ -130,6 +153,7 @@ func (p *RelyingParty) BindsCertificate() bool { return p.CertificateBound || p.
 func (s ProtectionSettings) protection() Protection {
 	return Protection{
 		Profile: Profile(s.Profile), AuthAlg: jose.Algorithm(s.AuthAlg), Subject: s.subject(), CertificateBound: s.CertificateBound,
+		RequestURIs: slices.Clone(s.RequestURIs),
 		UserInfoAlg: jose.Algorithm(s.UserInfoAlg), IDTokenSecrecy: secrecy(s.IDTokenKeyAlg, s.IDTokenContentAlg), UserInfoSecrecy: secrecy(s.UserInfoKeyAlg, s.UserInfoContentAlg),
 	}
 }
@@ -206,6 +230,7 @@ func (s Settings) profiled() Settings {
 func (c *check) profile(s Settings) {
 	c.certificate(s)
 	c.secrecy(s)
+	c.requestURIs(s)
 	c.oneOf("profile", s.Profile, string(ProfileStandard), string(ProfileFAPI2), string(ProfileCompatible))
 	if s.AuthAlg != "" {
 		c.oneOf("token_endpoint_auth_signing_alg", s.AuthAlg, names(jose.Algorithms())...)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"parvis/internal/db"
 	"parvis/internal/fault"
@@ -34,6 +35,9 @@ func (e *Endpoint) unwrap(ctx context.Context, party *relyingparty.RelyingParty,
 		return sent, way{}, &protocol.Error{Code: protocol.InvalidRequest, Description: "request and request_uri exclude each other"}, nil
 	case pushed.IsName(uri):
 		return e.pushedBefore(ctx, party, pushed.Name(uri))
+	case uri != "" && len(party.RequestURIs) > 0:
+		params, bad, err := e.fetched(ctx, party, uri)
+		return params, way{Came: protocol.Came{Signed: true}}, bad, err
 	case object != "" && party.Signs():
 		params, bad, err := e.object(ctx, party, object)
 		return params, way{Came: protocol.Came{Signed: true}}, bad, err
@@ -66,6 +70,20 @@ func usedUp() *protocol.Error {
 		Code: protocol.InvalidRequestURI, Where: protocol.ToPage,
 		Description: "the request_uri was used, has expired, or was given to another client",
 	}
+}
+
+// fetched reads a request object from a registered address of its client (RFC 9101, 5.2).
+// What is wrong there is a page: nobody is sent anywhere (10.4).
+func (e *Endpoint) fetched(ctx context.Context, party *relyingparty.RelyingParty, uri string) (protocol.Params, *protocol.Error, error) {
+	if !slices.Contains(party.RequestURIs, uri) {
+		return protocol.Params{}, protocol.URIRefused("request_uri is not registered for this client"), nil
+	}
+	object, err := e.Keys.Object(ctx, uri)
+	if err != nil {
+		e.Site.Log.WarnContext(ctx, "a request object cannot be fetched", "relying_party", string(party.ID), "error", err.Error())
+		return protocol.Params{}, protocol.URIRefused("there is no request object at the request_uri"), nil
+	}
+	return e.object(ctx, party, object)
 }
 
 // object verifies a request object with the keys of its client and reads its parameters.

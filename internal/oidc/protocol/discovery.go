@@ -74,6 +74,7 @@ type Metadata struct {
 	ClaimsParameter      bool     `json:"claims_parameter_supported"`
 	RequestParameter     bool     `json:"request_parameter_supported"`
 	RequestURIParameter  bool     `json:"request_uri_parameter_supported"`
+	RequestURIRegistered bool     `json:"require_request_uri_registration"`
 	RequestAlgs          []string `json:"request_object_signing_alg_values_supported"`
 	ProofAlgs            []string `json:"dpop_signing_alg_values_supported"`
 	CertificateBound     bool     `json:"tls_client_certificate_bound_access_tokens"`
@@ -118,7 +119,7 @@ func Discovery(issuer string, locales, acrValues, assertionAlgs, proofAlgs []str
 		Issuer: issuer, Authorization: issuer + PathAuthorize, Token: issuer + PathToken, UserInfo: issuer + PathUserInfo,
 		Revocation: issuer + PathRevoke, RevocationMethods: methods, RevocationAlgs: assertionAlgs,
 		Introspection: issuer + PathInspect, IntrospectionMethods: methods[:3], IntrospectionAlgs: assertionAlgs, IntrospectionSigned: []string{"RS256", "ES256"},
-		Push: issuer + PathPush, RequestParameter: true, RequestAlgs: assertionAlgs, ProofAlgs: proofAlgs, AnswerAlgs: []string{"RS256", "ES256"},
+		Push: issuer + PathPush, RequestParameter: true, RequestURIParameter: true, RequestURIRegistered: true, RequestAlgs: assertionAlgs, ProofAlgs: proofAlgs, AnswerAlgs: []string{"RS256", "ES256"},
 		Device: issuer + PathDeviceAuthorization, JWKS: issuer + PathJWKS, EndSession: issuer + PathLogout, BackLogout: true, BackLogoutSession: true, FrontLogout: true, FrontLogoutSession: true, Scopes: Scopes,
 		ResponseTypes: []string{"code"}, ResponseModes: []string{ModeQuery, ModeFormPost, ModeJWT, ModeQueryJWT, ModeFormPostJWT},
 		GrantTypes: GrantTypes, ACRValues: acrValues, SubjectTypes: []string{"pairwise", "public"},

@@ -109,6 +109,11 @@ func badObject(description string) *Error {
 	return &Error{Code: InvalidRequestObject, Description: description, Where: ToPage}
 }
 
+// URIRefused refuses an address of a request object (RFC 9101, 7).
+func URIRefused(description string) *Error {
+	return &Error{Code: InvalidRequestURI, Description: description, Where: ToPage}
+}
+
 // ObjectRefused is the one answer to a request object that none of the client's keys verifies.
 func ObjectRefused() *Error {
 	return badObject("the request object was not signed with a registered key and algorithm of the client")
