@@ -14,7 +14,6 @@ import (
 	"parvis/internal/oidc/machine"
 	"parvis/internal/oidc/registration"
 	"parvis/internal/oidc/token"
-	"parvis/internal/relyingparty"
 	"parvis/internal/web/accountui"
 	"parvis/internal/web/deviceui"
 	"parvis/internal/web/portal"
@@ -100,7 +99,7 @@ func (h *House) frames() frontchannel.Frames {
 // provider adds the endpoints of OpenID Connect.
 func (h *House) provider(mux *http.ServeMux) error {
 	issuer := h.Config.Server.PublicURL
-	keys := &relyingparty.Keys{Outbound: h.Outbound, Now: h.Now}
+	keys := h.Telling.Keys
 	certificates, err := machine.NewCertificates(h.Config.OIDC.Machine.MTLS, h.Config.Server.Proxy.Networks())
 	if err != nil {
 		return fmt.Errorf("app: %w", err)

@@ -37,6 +37,7 @@ import (
 	"parvis/internal/pushed"
 	"parvis/internal/reclaim"
 	"parvis/internal/recovery"
+	"parvis/internal/relyingparty"
 	"parvis/internal/screening"
 	"parvis/internal/session"
 	"parvis/internal/signin"
@@ -81,7 +82,7 @@ func (h *House) domains(Options) error {
 	h.Visits = backchannel.Visits{Bell: make(chan struct{}, 1)}
 	h.Sessions = session.Sessions{Keys: h.Keys, Settings: c.Session, OnEnd: h.Visits.Ended}
 	h.Telling = &backchannel.Worker{
-		Issuer: c.Server.PublicURL, DB: h.DB, Registry: h.Registry, Keyring: h.Keyring, Outbound: h.Outbound, Audit: h.Audit, Log: h.Log, Now: h.Now,
+		Issuer: c.Server.PublicURL, DB: h.DB, Registry: h.Registry, Keyring: h.Keyring, Keys: &relyingparty.Keys{Outbound: h.Outbound, Now: h.Now}, Outbound: h.Outbound, Audit: h.Audit, Log: h.Log, Now: h.Now,
 		Settings: c.OIDC.Backchannel, Bell: h.Visits.Bell,
 	}
 	h.Connections = connection.Connections{Settings: c.OIDC.Connection, Audit: h.Audit}

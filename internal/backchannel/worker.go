@@ -36,6 +36,7 @@ type Worker struct {
 	DB       *db.DB
 	Registry *relyingparty.Registry
 	Keyring  *keyring.Keyring
+	Keys     *relyingparty.Keys
 	Outbound *outbound.Client
 	Audit    *audit.Log
 	Log      *slog.Logger
@@ -289,7 +290,11 @@ func (w *Worker) call(ctx context.Context, party *relyingparty.RelyingParty, n n
 	if err != nil {
 		return fmt.Errorf("backchannel: %w", err)
 	}
-	token, err := signer.Sign(protocol.LogoutTokenType, protocol.LogoutToken{
+	encrypter, err := w.Keys.Encrypter(ctx, party, party.IDTokenSecrecy) // with the keys of ID tokens (2.6)
+	if err != nil {
+		return fmt.Errorf("backchannel: %w", err)
+	}
+	token, err := jose.Protector{Signer: signer, Encrypter: encrypter}.Protect(protocol.LogoutTokenType, protocol.LogoutToken{
 		Issuer: w.Issuer, Audience: string(party.ID), Subject: n.subject, SessionID: protocol.SessionID(string(n.origin), string(party.ID)),
 		IssuedAt: w.Now(), ID: id.New[string](),
 	}.Claims())

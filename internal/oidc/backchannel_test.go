@@ -475,3 +475,30 @@ func (h *house) document(path string, into any) {
 	got := h.browser().get(path)
 	check(h.t, json.Unmarshal([]byte(got.text), into))
 }
+
+// OIDC Back-Channel Logout, 2.4: a logout token is encrypted for a service whose ID tokens are.
+func TestALogoutTokenIsEncryptedWhereIDTokensAre(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		key, err := jose.Generate(jose.RS256)
+		check(t, err)
+		reader, err := jose.NewDecrypter(key)
+		check(t, err)
+		raw, err := reader.JSON()
+		check(t, err)
+		at := newTold(t)
+		h.registers("first", at, func(s *relyingparty.Settings) { s.JWKS, s.IDTokenKeyAlg = string(raw), "RSA-OAEP-256" })
+		b, a := h.agreed("first")
+		b.code("first")
+		h.write(func(tx *db.Tx) error { _, err := h.sessions.EndAll(tx, a, "", session.Revoked); return err })
+		h.tell()
+		got := at.take(t)
+		if len(got) != 1 || !jose.Encrypted(got[0]) {
+			t.Fatalf("told %d times, or for everybody to read", len(got))
+		}
+		inside, err := reader.Decrypt(got[0])
+		check(t, err)
+		if claims := h.claims(inside, jose.RS256); claims["aud"] != "first" || claims["sid"] == "" {
+			t.Errorf("%v", claims)
+		}
+	})
+}

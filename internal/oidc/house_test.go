@@ -139,7 +139,7 @@ func open(t *testing.T, d *db.DB, clock *dbtest.Clock, first *house, demands ...
 	check(t, err)
 	t.Cleanup(client.Close)
 	h.telling = &backchannel.Worker{
-		Issuer: h.issuer, DB: d, Registry: h.registry, Keyring: h.keyring, Outbound: client, Audit: log, Log: slog.New(slog.DiscardHandler), Now: clock.Now,
+		Issuer: h.issuer, DB: d, Registry: h.registry, Keyring: h.keyring, Keys: &relyingparty.Keys{Outbound: client, Now: clock.Now}, Outbound: client, Audit: log, Log: slog.New(slog.DiscardHandler), Now: clock.Now,
 		Settings: backchannel.Preset(""), Bell: h.visits.Bell,
 	}
 	h.telling.Settings.Wait = 0 // nothing runs in the background; who wants it starts it
