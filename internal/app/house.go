@@ -85,6 +85,9 @@ type Options struct {
 	Log     *slog.Logger
 	Version string
 
+	// Observe is told of every statement before it runs, for measurements; may be nil.
+	Observe func(query string)
+
 	// Transports are the ways out of messages; nil: the mail server and the provider of Config.
 	Transports map[notice.Channel]notify.Transport
 }
@@ -178,7 +181,11 @@ func Open(ctx context.Context, o Options) (*House, error) {
 		h.Keys = keys
 	}
 	var err error
-	h.DB, err = db.Open(ctx, o.Config.Database, o.Now)
+	var watch []db.Option
+	if o.Observe != nil {
+		watch = append(watch, db.Observe(o.Observe))
+	}
+	h.DB, err = db.Open(ctx, o.Config.Database, o.Now, watch...)
 	if err != nil {
 		return nil, err
 	}

@@ -9,12 +9,13 @@ import (
 
 // DB is an open database. Safe for concurrent use.
 type DB struct {
-	settings Settings
-	now      func() time.Time
-	kind     string
-	engine   engine
-	rehearse bool
-	observe  func(query string)
+	settings  Settings
+	now       func() time.Time
+	kind      string
+	engine    engine
+	rehearse  bool
+	observe   func(query string)
+	observeTx func(writes bool)
 }
 
 // mode is one of the three kinds of transaction.
@@ -45,6 +46,10 @@ func Rehearse() Option { return func(d *DB) { d.rehearse = true } }
 // Observe is told of every statement before it runs, also of those of a
 // rehearsal. For tests that count statements.
 func Observe(f func(query string)) Option { return func(d *DB) { d.observe = f } }
+
+// ObserveTransactions is told of every transaction before it begins, and whether it may
+// write; not of its repetitions. For tests that count them.
+func ObserveTransactions(f func(writes bool)) Option { return func(d *DB) { d.observeTx = f } }
 
 // Open opens a database; now is the clock of the process. It creates the file
 // of a SQLite database, but no tables: see Migrate.
@@ -80,6 +85,7 @@ func (d *DB) Close() error { return d.engine.close() }
 
 // Read runs fn on a snapshot that it cannot change.
 func (d *DB) Read(ctx context.Context, fn func(*Tx) error) error {
+	d.begins(false)
 	return d.engine.run(ctx, modeRead, fn)
 }
 
@@ -88,6 +94,7 @@ func (d *DB) Read(ctx context.Context, fn func(*Tx) error) error {
 // the error is a fault of kind Unavailable. Once fn has begun, the end of ctx
 // no longer stops it.
 func (d *DB) Write(ctx context.Context, fn func(*Tx) error) error {
+	d.begins(true)
 	return d.engine.run(ctx, modeWrite, fn)
 }
 
@@ -95,7 +102,14 @@ func (d *DB) Write(ctx context.Context, fn func(*Tx) error) error {
 // the same transaction decides: counters, consumption, leases. On PostgreSQL it
 // runs as READ COMMITTED, where such statements wait for each other instead of failing.
 func (d *DB) WriteStatement(ctx context.Context, fn func(*Tx) error) error {
+	d.begins(true)
 	return d.engine.run(ctx, modeStatement, fn)
+}
+
+func (d *DB) begins(writes bool) {
+	if d.observeTx != nil {
+		d.observeTx(writes)
+	}
 }
 
 // Ping reports whether the database answers a query.

@@ -3,6 +3,7 @@ package oidc_test
 import (
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +17,16 @@ import (
 type ledger struct {
 	mu            sync.Mutex
 	reads, writes int
+	txs, writing  int // transactions, and those of them that may write
+}
+
+func (l *ledger) begins(writes bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.txs++
+	if writes {
+		l.writing++
+	}
 }
 
 func (l *ledger) note(query string) {
@@ -30,7 +41,7 @@ func (l *ledger) note(query string) {
 
 func (l *ledger) of(run func()) (reads, writes int) {
 	l.mu.Lock()
-	l.reads, l.writes = 0, 0
+	l.reads, l.writes, l.txs, l.writing = 0, 0, 0, 0
 	l.mu.Unlock()
 	run()
 	l.mu.Lock()
@@ -48,22 +59,28 @@ func TestRequestsStayWithinTheirBudgetOfStatements(t *testing.T) {
 		for _, c := range []struct {
 			name          string
 			reads, writes int // at most
+			txs, writing  int // at most
 			run           func()
 		}{
-			{"discovery", 0, 0, func() { b.get("/.well-known/openid-configuration") }},
-			{"keys", 0, 0, func() { b.get("/jwks.json") }},
-			{"authorize with a live session", 3, 3, func() { code = b.code("service") }},
-			{"token", 0, 3, func() { access = h.asClient("service", exchange(code)).Access }},
-			{"userinfo", 3, 0, func() { h.userinfo(access) }},
-			{"authorize without a session", 2, 2, func() { h.browser().authorize(request("service")) }},
+			{"discovery", 0, 0, 0, 0, func() { b.get("/.well-known/openid-configuration") }},
+			{"keys", 0, 0, 0, 0, func() { b.get("/jwks.json") }},
+			{"authorize with a live session", 3, 3, 1, 1, func() { code = b.code("service") }},
+			{"token", 0, 3, 1, 1, func() { access = h.asClient("service", exchange(code)).Access }},
+			{"userinfo", 3, 0, 1, 0, func() { h.userinfo(access) }},
+			{"introspection", 3, 0, 1, 0, func() { h.call("/introspect", "service", url.Values{"token": {access}}) }},
+			{"metadata of the resource", 0, 0, 0, 0, func() { b.get("/.well-known/oauth-protected-resource/userinfo") }},
+			{"authorize without a session", 2, 2, 2, 2, func() { h.browser().authorize(request("service")) }},
 		} {
 			reads, writes := book.of(c.run)
-			t.Logf("%s: %d reads, %d writes", c.name, reads, writes)
+			t.Logf("%s: %d reads, %d writes, %d transactions of which %d may write", c.name, reads, writes, book.txs, book.writing)
+			if book.txs > c.txs || book.writing > c.writing {
+				t.Errorf("%s: %d transactions of which %d may write, at most %d and %d", c.name, book.txs, book.writing, c.txs, c.writing)
+			}
 			if reads > c.reads || writes > c.writes {
 				t.Errorf("%s: %d reads and %d writes, at most %d and %d", c.name, reads, writes, c.reads, c.writes)
 			}
 		}
-	}, dbtest.WithClock(clock.Now), dbtest.WithoutRehearsal(), dbtest.Observe(book.note))
+	}, dbtest.WithClock(clock.Now), dbtest.WithoutRehearsal(), dbtest.Observe(book.note), dbtest.ObserveTransactions(book.begins))
 }
 
 // A store that fails must never look like success (CVE-2020-15223), and what

@@ -33,10 +33,11 @@ const PoolerVariable = "PARVIS_TEST_POOLER"
 
 // setup is how a test wants its database.
 type setup struct {
-	now      func() time.Time
-	once     bool // closures run once
-	settings func(*db.Settings)
-	observe  func(query string)
+	now       func() time.Time
+	once      bool // closures run once
+	settings  func(*db.Settings)
+	observe   func(query string)
+	observeTx func(writes bool)
 }
 
 // wall is the clock of a test that does not care.
@@ -57,6 +58,9 @@ func WithSettings(change func(*db.Settings)) Option { return func(s *setup) { s.
 
 // Observe tells of every statement before it runs.
 func Observe(f func(query string)) Option { return func(s *setup) { s.observe = f } }
+
+// ObserveTransactions tells of every transaction before it begins, and whether it may write.
+func ObserveTransactions(f func(writes bool)) Option { return func(s *setup) { s.observeTx = f } }
 
 // Each runs a test once per engine, each time with a fresh migrated database.
 func Each(t *testing.T, test func(t *testing.T, d *db.DB), options ...Option) {
@@ -117,6 +121,9 @@ func open(tb testing.TB, settings db.Settings, s setup) *db.DB {
 	}
 	if s.observe != nil {
 		o = append(o, db.Observe(s.observe))
+	}
+	if s.observeTx != nil {
+		o = append(o, db.ObserveTransactions(s.observeTx))
 	}
 	d, err := db.Open(tb.Context(), settings, s.now, o...)
 	if err != nil {
