@@ -104,11 +104,15 @@ func measure(ctx context.Context, o Options, engine, url string, report *report)
 		if err != nil {
 			return fmt.Errorf("%s: floor: %w", s.name, err)
 		}
+		cost, err := b.cost(ctx, s.operation)
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
 		result, err := b.run(ctx, s.workers, s.operation)
 		if err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
-		report.add(engine, s, result, floor)
+		report.add(engine, s, result, floor, cost)
 	}
 	return nil
 }
@@ -126,6 +130,7 @@ type bench struct {
 	visitors []*visitor
 	strong   []strongPerson // with an authenticator app
 	used     counter        // how many of them have had their turn
+	meter    *meter
 }
 
 // open starts the service on loopback with limits off and two partners.
@@ -138,13 +143,13 @@ func open(ctx context.Context, o Options, url string) (*bench, error) {
 	if err != nil {
 		return nil, errors.Join(err, public.Close())
 	}
-	b := &bench{Options: o, issuer: "http://localhost:" + port(public), helloURL: "http://127.0.0.1:" + port(plain) + "/"}
+	b := &bench{Options: o, issuer: "http://localhost:" + port(public), helloURL: "http://127.0.0.1:" + port(plain) + "/", meter: &meter{}}
 	b.client = &http.Client{
 		Transport:     &http.Transport{MaxIdleConnsPerHost: 256, MaxConnsPerHost: 256},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Timeout:       30 * time.Second,
 	}
-	b.house, err = compose(ctx, o, b.issuer, url)
+	b.house, err = compose(ctx, o, b.issuer, url, b.meter)
 	if err != nil {
 		return nil, errors.Join(err, public.Close(), plain.Close())
 	}
@@ -171,7 +176,7 @@ func listen(ctx context.Context) (net.Listener, error) {
 
 func port(l net.Listener) string { return strconv.Itoa(l.Addr().(*net.TCPAddr).Port) } //nolint:forcetypeassert // a TCP listener has a TCP address
 
-func compose(ctx context.Context, o Options, issuer, url string) (*app.House, error) {
+func compose(ctx context.Context, o Options, issuer, url string, m *meter) (*app.House, error) {
 	keys, err := secret.NewKeys(randomKey(), randomKey())
 	if err != nil {
 		return nil, err
@@ -193,7 +198,8 @@ func compose(ctx context.Context, o Options, issuer, url string) (*app.House, er
 		ID: strongClient, Name: i18n.Text{"en": "Bench AAL2", "fr": "Banc AAL2"}, Department: i18n.Text{"en": "Bench", "fr": "Banc"},
 		RedirectURIs: []string{redirectURI}, Secret: clientSecret, IDTokenAlg: "ES256", PKCE: "optional", ACR: []string{policy.ACRAAL2},
 	})
-	return app.Open(ctx, app.Options{Config: &c, Keys: keys, Now: o.Now, Log: slog.New(slog.DiscardHandler), Version: "bench", Transports: (&mailbox.Box{}).Everyway()})
+	providerParties(&c)
+	return app.Open(ctx, app.Options{Observe: func(string) { m.statements.Add(1) }, Config: &c, Keys: keys, Now: o.Now, Log: slog.New(slog.DiscardHandler), Version: "bench", Transports: (&mailbox.Box{}).Everyway()})
 }
 
 func clientOf(alg string) string { return "bench-" + alg }

@@ -29,7 +29,7 @@ func (b *bench) visitor() *visitor { return &visitor{bench: b, cookies: map[stri
 func emailOf(i int) string { return fmt.Sprintf("person%d@bench.example", i%accounts) }
 
 // people makes the accounts, and one signed-in browser for each worker that
-// has agreed to share with both partners.
+// has agreed to share with the partners.
 func (b *bench) people(ctx context.Context) error {
 	h := b.house
 	verifier, err := h.Hasher.Hash(ctx, benchPassword)
@@ -72,12 +72,12 @@ func (b *bench) people(ctx context.Context) error {
 	return nil
 }
 
-// settle signs in and agrees, once, to share with both partners.
+// settle signs in and agrees, once, to share with the partners.
 func (v *visitor) settle(ctx context.Context, email string) error {
 	if err := v.signIn(ctx, email); err != nil {
 		return err
 	}
-	for _, alg := range []string{"RS256", "ES256"} {
+	for _, alg := range []string{"RS256", "ES256", bound, away} {
 		step, err := v.follow(ctx, v.bench.authorizeURL(alg))
 		if err != nil {
 			return err
