@@ -328,18 +328,25 @@ func (m metadata) check(issuer string, certificates bool, t registrar.Terms) *pr
 			}
 		}
 	}
-	for member, uri := range map[string]string{
-		"jwks_uri": m.JWKSURI, "backchannel_logout_uri": m.BackchannelURI, "initiate_login_uri": m.InitiateLoginURI,
-	} {
-		if uri != "" && !strings.HasPrefix(uri, "https://") {
-			return bad(member, "must be an https address")
-		}
-	}
-	if m.ApplicationType != "native" && slices.ContainsFunc(m.PostLogoutURIs, func(uri string) bool { return !strings.HasPrefix(uri, "https://") }) {
-		return bad("post_logout_redirect_uris", "must be https; for an application on a device, application_type is native")
-	}
 	if m.SectorURI != "" && (!strings.HasPrefix(m.SectorURI, "https://") || protocol.CheckRedirectURI(m.SectorURI, false) != nil) {
 		return bad("sector_identifier_uri", "must be an https address")
+	}
+	return m.secure()
+}
+
+// secure wants https wherever we call a service, or send people, and plain http would go to
+// this machine or to theirs.
+func (m metadata) secure() *protocol.Error {
+	plain := func(uri string) bool { return uri != "" && !strings.HasPrefix(uri, "https://") }
+	switch {
+	case plain(m.JWKSURI):
+		return bad("jwks_uri", "must be an https address")
+	case plain(m.BackchannelURI):
+		return bad("backchannel_logout_uri", "must be an https address")
+	case plain(m.InitiateLoginURI):
+		return bad("initiate_login_uri", "must be an https address")
+	case m.ApplicationType != "native" && slices.ContainsFunc(m.PostLogoutURIs, plain):
+		return bad("post_logout_redirect_uris", "must be https; for an application on a device, application_type is native")
 	}
 	return nil
 }
