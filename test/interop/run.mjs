@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { Jar } from "../e2e/lib/jar.mjs";
+import { fapi } from "./fapi.mjs";
 import { walkTheGuide } from "./guide.mjs";
 import { signInWithNodeClients } from "./node-clients.mjs";
 import { freePort, startServe } from "./serve.mjs";
@@ -90,11 +91,13 @@ async function signInWithAll(engine, env) {
   for (const [name, path, more] of [["node", "/callback"], ["go", "/callback"], ["authlib", "/callback", { auth: "client_secret_post" }], ["apache", "/redirect"]]) {
     partners[name] = { id: `interop-${name}`, name: `Interop ${name}`, secret, redirectUri: `http://127.0.0.1:${await freePort()}${path}`, more };
   }
-  const serve = await startServe(Object.values(partners), env);
+  const strict = await fapi(await freePort());
+  const serve = await startServe([...Object.values(partners), ...strict.partners], { ...env, ...strict.env });
   console.log(`with ${engine}`);
   try {
     await serve.createAccount(person.email, person.password);
     await signInWithNodeClients(serve.issuer, partners.node, person);
+    await strict.run(serve.issuer, person);
     await withProgram("coreos/go-oidc", goOIDC, serve, partners.go);
     await withProgram("Authlib", authlib, serve, partners.authlib);
     await withApache(serve, partners.apache);
