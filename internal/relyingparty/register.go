@@ -28,7 +28,7 @@ func (st Store) Reregister(tx *db.Tx, s Settings, secretDigest []byte) (issued b
 	if err != nil {
 		return false, err
 	}
-	text, err := json.Marshal(s)
+	text, err := json.Marshal(s) //nolint:gosec // access_tokens is a format, no token
 	if err != nil {
 		return false, fmt.Errorf("relyingparty: register: %w", err)
 	}

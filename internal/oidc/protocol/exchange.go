@@ -1,12 +1,15 @@
 package protocol
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // GrantTokenExchange is the grant type of RFC 8693, 2.1.
-const GrantTokenExchange = "urn:ietf:params:oauth:grant-type:token-exchange"
+const GrantTokenExchange = "urn:ietf:params:oauth:grant-type:token-exchange" //nolint:gosec // a name
 
 // TypeOfAccessToken is the one type of token that is exchanged, and given (RFC 8693, 3).
-const TypeOfAccessToken = "urn:ietf:params:oauth:token-type:access_token"
+const TypeOfAccessToken = "urn:ietf:params:oauth:token-type:access_token" //nolint:gosec // a name
 
 // withSubject reads a token exchange (RFC 8693, 2.1).
 func (r TokenRequest) withSubject(p Params) (TokenRequest, *Error) {
@@ -39,8 +42,8 @@ func SubjectRefused() *Error {
 // after it (RFC 8693, 4.1).
 func ActClaim(actors []string) map[string]any {
 	var out map[string]any
-	for i := len(actors) - 1; i >= 0; i-- {
-		act := map[string]any{"sub": actors[i]}
+	for _, actor := range slices.Backward(actors) {
+		act := map[string]any{"sub": actor}
 		if out != nil {
 			act["act"] = out
 		}
