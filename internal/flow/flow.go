@@ -49,6 +49,7 @@ type State struct {
 	CancelPath   string          `json:"cancel,omitempty"`     // local path that gives the request up
 	ReturnOrigin string          `json:"origin,omitempty"`     // origin or scheme of the service, for the form-action of the flow's pages
 	Attributes   []string        `json:"attributes,omitempty"` // what the service asks to be told, e.g. "email"
+	Details      string          `json:"details,omitempty"`    // what exactly the service wants to do, as JSON (RFC 9396)
 	LoginHint    string          `json:"hint,omitempty"`       // address suggested by the service
 	Locale       string          `json:"locale,omitempty"`     // language asked for by the service
 

@@ -1,6 +1,7 @@
 package grant
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -22,11 +23,11 @@ func (g Grants) FindToken(tx *db.Tx, presented string) (Token, bool, error) {
 // FindDigest is FindToken by what is kept of the token.
 func (g Grants) FindDigest(tx *db.Tx, digest []byte) (Token, bool, error) {
 	var t Token
-	var fewer, audience, party, actors string
-	row := tx.QueryRow(`SELECT `+ofGrant("g")+`, t.created_at, t.expires_at, t.jkt, t.scope, t.audience, t.relying_party, t.actors
+	var fewer, audience, party, actors, details string
+	row := tx.QueryRow(`SELECT `+ofGrant("g")+`, t.created_at, t.expires_at, t.jkt, t.scope, t.audience, t.relying_party, t.actors, t.authorization_details
 		FROM access_token t JOIN authorization_grant g ON g.id = t.grant_id
 		WHERE t.digest = $1 AND t.expires_at > $2 AND g.revoked_at IS NULL`, digest, db.Millis(tx.Now()))
-	gr, err := scan(row.Scan, db.ScanTime(&t.Given), db.NullTime(&t.Expires), db.ScanText(&t.Thumbprint), db.ScanText(&fewer), db.ScanText(&audience), db.ScanText(&party), db.ScanText(&actors))
+	gr, err := scan(row.Scan, db.ScanTime(&t.Given), db.NullTime(&t.Expires), db.ScanText(&t.Thumbprint), db.ScanText(&fewer), db.ScanText(&audience), db.ScanText(&party), db.ScanText(&actors), db.ScanText(&details))
 	if errors.Is(err, db.ErrNoRows) {
 		return Token{}, false, nil
 	}
@@ -35,7 +36,9 @@ func (g Grants) FindDigest(tx *db.Tx, digest []byte) (Token, bool, error) {
 	}
 	t.Grant, t.Scopes, t.Audience = gr, gr.Scopes, strings.Fields(audience)
 	t.Party, t.Actors = gr.RelyingParty, strings.Fields(actors)
+	t.Details = cmp.Or(details, gr.Details)
 	if party != "" {
+		t.Details = "" // what was allowed to one service is not allowed to another
 		t.Party = id.RelyingParty(party)
 	}
 	if fewer != "" {

@@ -101,6 +101,7 @@ type Grant struct {
 	AMR            []string
 	AuthTime       time.Time
 	Nonce          string
+	Details        string   // what exactly was allowed, as JSON (RFC 9396); "": nothing in particular
 	Resources      []string // for which it was asked (RFC 8707); nil: for none in particular
 }
 
@@ -134,6 +135,7 @@ type Redemption struct {
 	Verifier     string
 	Token        []byte        // digest of the access token to give
 	TokenLife    time.Duration // 0: Settings.AccessTokenLife
+	Details      string        // of the token, of those of the grant; "": all of them
 	Audience     []string      // that the token is for, of the grant's resources; nil: all of them
 	Assertion    *Assertion    // for private_key_jwt
 	Proof        *Proof        // of the key that the token is bound to; nil for a bearer token
@@ -161,6 +163,7 @@ type Result struct {
 	Grant   Grant     // of Redeemed, Reused and Mismatch
 	Expires time.Time // of the access token
 	Offline bool      // the refresh token of the redemption was given
+	Details string    // of the access token
 	// Audience is that of the access token: what was asked for, or all of the grant.
 	Audience []string
 	Sealed   []byte // of Repeated: the refresh token that was given before, as it was sealed
@@ -177,6 +180,8 @@ type Token struct {
 	Scopes []string
 	Party  id.RelyingParty // to whom it was given: the grant's, or one that exchanged another token for it
 	Actors []string        // who act in it by exchanging, the newest first (RFC 8693)
+	// Details are what exactly was allowed: all of the grant, or fewer; those of a token that came of another one, none.
+	Details string
 	// Audience are the protected resources that the token is for; nil: for none in particular.
 	Audience []string
 }
@@ -196,7 +201,7 @@ type Grants struct {
 	Audit    *audit.Log
 }
 
-const columns = `id, account, relying_party, session, subject, scope, userinfo_claims, id_token_claims, acr, amr, auth_time, nonce, resource`
+const columns = `id, account, relying_party, session, subject, scope, userinfo_claims, id_token_claims, acr, amr, auth_time, nonce, resource, authorization_details`
 
 // Issue stores a grant and its code.
 func (g Grants) Issue(tx *db.Tx, gr Grant, code Code) error {
@@ -204,10 +209,10 @@ func (g Grants) Issue(tx *db.Tx, gr Grant, code Code) error {
 	ends := now.Add(cmp.Or(code.Life, g.Settings.CodeLife))
 	err := tx.ExecOne(`INSERT INTO authorization_grant (`+columns+`, code_digest, redirect_uri, challenge,
 			code_expires_at, created_at, ends_at, jkt, lineage)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $17, $19, $20)`,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $18, $20, $21)`,
 		string(gr.ID), string(gr.Account), string(gr.RelyingParty), string(gr.Session), gr.Subject,
 		join(gr.Scopes), join(gr.UserInfoClaims), join(gr.IDTokenClaims), gr.ACR, join(gr.AMR),
-		db.Millis(gr.AuthTime), gr.Nonce, db.NullText(join(gr.Resources)), code.Digest, code.RedirectURI, code.Challenge,
+		db.Millis(gr.AuthTime), gr.Nonce, db.NullText(join(gr.Resources)), db.NullText(gr.Details), code.Digest, code.RedirectURI, code.Challenge,
 		db.Millis(ends), db.Millis(now), db.NullText(code.Thumbprint), db.NullText(gr.Lineage))
 	if err != nil {
 		return fmt.Errorf("grant: issue: %w", err)
@@ -251,8 +256,8 @@ func (g Grants) Redeem(tx *db.Tx, r Redemption) (Result, error) {
 	if !ok {
 		return Result{Outcome: Mismatch, Cause: cause, Grant: gr}, g.end(tx, `id = $3`, "mismatch", string(gr.ID))
 	}
-	out := Result{Outcome: Redeemed, Grant: gr, Expires: expires, Audience: audience(r.Audience, gr)}
-	if err := g.store(tx, gr.ID, access{digest: r.Token, expires: expires, key: jkt, audience: out.Audience}); err != nil {
+	out := Result{Outcome: Redeemed, Grant: gr, Expires: expires, Audience: audience(r.Audience, gr), Details: cmp.Or(r.Details, gr.Details)}
+	if err := g.store(tx, gr.ID, access{digest: r.Token, expires: expires, key: jkt, audience: out.Audience, details: r.Details}); err != nil {
 		return Result{}, err
 	}
 	if r.Offline != nil && slices.Contains(gr.Scopes, r.Offline.Scope) {
@@ -272,6 +277,7 @@ type access struct {
 	scopes  []string // nil: all of its grant
 
 	audience []string
+	details  string // "": all of its grant
 }
 
 // audience is for what a token is good: never for more than its grant.
@@ -283,8 +289,8 @@ func audience(asked []string, gr Grant) []string {
 }
 
 func (g Grants) store(tx *db.Tx, of id.Grant, a access) error {
-	err := tx.ExecOne(`INSERT INTO access_token (digest, grant_id, created_at, expires_at, jkt, scope, audience) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-		a.digest, string(of), db.Millis(tx.Now()), db.Millis(a.expires), db.NullText(a.key), db.NullText(join(a.scopes)), db.NullText(join(a.audience)))
+	err := tx.ExecOne(`INSERT INTO access_token (digest, grant_id, created_at, expires_at, jkt, scope, audience, authorization_details) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		a.digest, string(of), db.Millis(tx.Now()), db.Millis(a.expires), db.NullText(a.key), db.NullText(join(a.scopes)), db.NullText(join(a.audience)), db.NullText(a.details))
 	if err != nil {
 		return fmt.Errorf("grant: store: %w", err)
 	}
@@ -391,7 +397,7 @@ func scan(scan func(...any) error, more ...any) (Grant, error) {
 	var gid, account, rp, session, scopes, userinfo, idToken, amr, resources string
 	dest := []any{
 		&gid, &account, &rp, &session, &g.Subject, &scopes, &userinfo, &idToken, &g.ACR, &amr,
-		db.NullTime(&g.AuthTime), &g.Nonce, db.ScanText(&resources),
+		db.NullTime(&g.AuthTime), &g.Nonce, db.ScanText(&resources), db.ScanText(&g.Details),
 	}
 	if err := scan(append(dest, more...)...); err != nil {
 		return Grant{}, err

@@ -1,6 +1,7 @@
 package grant
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -52,6 +53,7 @@ type Renewal struct {
 	Token        []byte   // digest of the access token to give
 	TokenLife    time.Duration
 	Audience     []string // that the token is for; nil: all of the grant
+	Details      string   // of the token; "": all of the grant
 	Assertion    *Assertion
 	Proof        *Proof
 
@@ -163,8 +165,8 @@ func (g Grants) renewed(tx *db.Tx, r Renewal, out Result, ends time.Time) (Resul
 	if r.Scopes != nil {
 		out.Grant.Scopes = r.Scopes
 	}
-	out.Audience = audience(r.Audience, out.Grant)
-	err := g.store(tx, out.Grant.ID, access{digest: r.Token, expires: out.Expires, key: r.key(), scopes: r.Scopes, audience: out.Audience})
+	out.Audience, out.Details = audience(r.Audience, out.Grant), cmp.Or(r.Details, out.Grant.Details)
+	err := g.store(tx, out.Grant.ID, access{digest: r.Token, expires: out.Expires, key: r.key(), scopes: r.Scopes, audience: out.Audience, details: r.Details})
 	if err != nil {
 		return Result{}, err
 	}
@@ -235,7 +237,7 @@ func (g Grants) FindRefresh(tx *db.Tx, r Refresh) (Token, bool, error) {
 	if err != nil {
 		return Token{}, false, fmt.Errorf("grant: find refresh: %w", err)
 	}
-	t.Grant, t.Scopes, t.Party = gr, gr.Scopes, gr.RelyingParty
+	t.Grant, t.Scopes, t.Party, t.Details = gr, gr.Scopes, gr.RelyingParty, gr.Details
 	return t, true, nil
 }
 

@@ -157,6 +157,7 @@ type GivenData struct {
 	RevokedAt  time.Time `json:"revoked_at,omitzero"`
 	Scopes     []string  `json:"scopes,omitempty"`
 	Resources  []string  `json:"resources,omitempty"`
+	Details    string    `json:"authorization_details,omitempty"` // as JSON
 	UserInfo   []string  `json:"userinfo,omitempty"`
 	IDToken    []string  `json:"id_token,omitempty"`
 	ACR        string    `json:"acr,omitempty"`

@@ -109,3 +109,30 @@ func TestTokensAreReadableWhenEveryResourceReadsThem(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatPeopleAreAskedToAllowHasWords(t *testing.T) {
+	words := func(change func(*DetailType)) func(*Settings) {
+		d := DetailType{Type: "fee", Title: i18n.Text{"en": "Pay a fee"}, Fields: map[string]i18n.Text{"amount": {"en": "Amount"}}}
+		change(&d)
+		return func(s *Settings) { s.DetailTypes = []DetailType{d} }
+	}
+	for name, c := range map[string]struct {
+		change func(*Settings)
+		good   bool
+	}{
+		"with words":             {words(func(*DetailType) {}), true},
+		"without a title":        {words(func(d *DetailType) { d.Title = nil }), false},
+		"without members":        {words(func(d *DetailType) { d.Fields = nil }), false},
+		"a member without words": {words(func(d *DetailType) { d.Fields = map[string]i18n.Text{"a": nil} }), false},
+		"the member type":        {words(func(d *DetailType) { d.Fields = map[string]i18n.Text{"type": {"en": "Type"}} }), false},
+		"a name with a space":    {words(func(d *DetailType) { d.Type = "a b" }), false},
+		"twice": {func(s *Settings) {
+			words(func(*DetailType) {})(s)
+			s.DetailTypes = append(s.DetailTypes, s.DetailTypes[0])
+		}, false},
+	} {
+		if problems := lasting(c.change).Problems(); c.good != (len(problems) == 0) {
+			t.Errorf("%s: %q", name, problems)
+		}
+	}
+}

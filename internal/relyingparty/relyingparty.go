@@ -108,6 +108,7 @@ type RelyingParty struct {
 	AccessTokens     string               // TokensOpaque or TokensJWT, where no resource says otherwise
 	Resources        []Resource           // that it may ask tokens for
 	ExchangesFrom    []id.RelyingParty    // whose tokens it may exchange, beside its own
+	DetailTypes      []DetailType         // that it may ask people to allow
 	RefreshTokenTTL  time.Duration        // 0: the deployment's
 
 	Support  Support

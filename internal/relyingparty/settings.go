@@ -102,6 +102,8 @@ type Settings struct {
 	Resources []Resource `yaml:"resources,omitempty" json:"resources,omitempty"`
 	// ExchangesFrom are services, by id, whose access tokens the service may exchange for its own resources (RFC 8693), beside its own tokens; with the grant type urn:ietf:params:oauth:grant-type:token-exchange.
 	ExchangesFrom []string `yaml:"exchanges_from,omitempty" json:"exchanges_from,omitempty"`
+	// DetailTypes are what the service may ask people to allow in particular (authorization_details, RFC 9396), with the words in which they are asked.
+	DetailTypes []DetailType `yaml:"authorization_details_types,omitempty" json:"authorization_details_types,omitempty"`
 	// OwnScopes are what the service may ask for by client_credentials: names that the protected resources know.
 	OwnScopes []string `yaml:"own_scopes,omitempty" json:"own_scopes,omitempty"`
 	// RefreshTokenTTL is how long the service may go on while a person is away; 0: the deployment's.
@@ -149,6 +151,7 @@ func (s Settings) Build() (*RelyingParty, []string) {
 	c.doors(s.Doors)
 	c.grants(s)
 	c.resources(s)
+	c.details(s)
 	p := &RelyingParty{
 		ID: id.RelyingParty(s.ID), Name: s.Name, Department: s.Department, Description: s.Description,
 		LogoPNG: c.logo(s.Logo), RedirectURIs: slices.Clone(s.RedirectURIs),
@@ -161,7 +164,7 @@ func (s Settings) Build() (*RelyingParty, []string) {
 		Introspects: s.Introspect, RequireDPoP: s.RequireDPoP, RequirePushed: s.RequirePushed, RequireObject: s.RequireObject, RequestObjectAlg: jose.Algorithm(s.RequestObjectAlg), AnswerAlg: jose.Algorithm(s.AnswerAlg),
 		IDTokenClaims: s.IDTokenClaims, Sector: s.sector(), Scopes: slices.Clone(s.Scopes), Purposes: s.Purposes,
 		Doors: s.Doors.policy(), PreferDoor: s.Doors.Prefer, ACR: slices.Clone(s.ACR), MaxAge: s.MaxAge, ConsentPeriod: s.ConsentPeriod,
-		GrantTypes: slices.Clone(s.GrantTypes), OwnScopes: slices.Clone(s.OwnScopes), ExchangesFrom: s.exchangesFrom(),
+		GrantTypes: slices.Clone(s.GrantTypes), OwnScopes: slices.Clone(s.OwnScopes), ExchangesFrom: s.exchangesFrom(), DetailTypes: slices.Clone(s.DetailTypes),
 		AccessTokens: s.AccessTokens, Resources: slices.Clone(s.Resources), RefreshTokenTTL: s.RefreshTokenTTL,
 		AccessTokenTTL: s.AccessTokenTTL, Support: s.Support, Listed: s.Listed, Disabled: s.Disabled,
 	}

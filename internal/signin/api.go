@@ -86,7 +86,8 @@ type Result struct {
 type ConsentView struct {
 	RelyingParty id.RelyingParty
 	Items        []SharedItem
-	Again        bool // agreed before; asked again because more is asked for or the time is over
+	Again        bool   // agreed before; asked again because more is asked for or the time is over
+	Details      string // what exactly the service wants to do, as JSON (RFC 9396); "" for nothing in particular
 
 	Addresses []account.Email // to choose from, when the service is told one and there are several
 	Address   id.Address      // the one that is told if nothing is chosen

@@ -74,7 +74,7 @@ func (j *Journey) consentView(tx *db.Tx, s scene) (ConsentView, error) {
 	if err != nil {
 		return ConsentView{}, err
 	}
-	out := ConsentView{RelyingParty: s.flow.RelyingParty, Again: again, Address: to.ID}
+	out := ConsentView{RelyingParty: s.flow.RelyingParty, Again: again, Address: to.ID, Details: s.flow.State.Details}
 	if slices.Contains(s.flow.State.Attributes, protocol.ClaimEmail) {
 		all, err := j.Accounts.Addresses(tx, s.live.Account)
 		if err != nil {

@@ -222,7 +222,7 @@ func (e *Endpoint) client(p *relyingparty.RelyingParty) protocol.Client {
 	return protocol.Client{
 		ID: string(p.ID), RedirectURIs: p.RedirectURIs, Native: p.Native, Public: p.Public(),
 		RequirePKCE: p.RequirePKCE, FormPost: p.FormPost, Scopes: p.Scopes, RequirePushed: p.RequirePushed, RequireObject: p.RequireObject,
-		Resources: append(p.ResourceURIs(), e.Issuer),
+		Resources: append(p.ResourceURIs(), e.Issuer), Details: p.DetailFields(),
 	}
 }
 
@@ -313,7 +313,8 @@ func (e *Endpoint) state(in incoming, text []byte) flow.State {
 		Attributes: in.request.Attributes(), LoginHint: in.request.LoginHint,
 	}
 	s.SelectAccount = in.request.Prompt.SelectAccount
-	s.ForceConsent = in.request.Prompt.Consent
+	s.ForceConsent = in.request.Prompt.Consent || in.request.Details != "" // what exactly is allowed is asked each time
+	s.Details = in.request.Details
 	if l, ok := language(in.request.UILocales, e.Site); ok {
 		s.Locale = string(l)
 	}

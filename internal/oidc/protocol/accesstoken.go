@@ -26,6 +26,7 @@ type AccessToken struct {
 	AuthTime   time.Time // zero: not known
 	ACR        string
 	AMR        []string
+	Details    string   // what exactly was allowed (RFC 9396, 9.1)
 	Actors     []string // who act for the subject, the newest first (RFC 8693, 4.1)
 	Thumbprint string   // of the key that it is bound to; "" for none
 	Digest     []byte   // that is kept of it
@@ -59,6 +60,9 @@ func (t AccessToken) Claims() map[string]any {
 	}
 	if len(t.AMR) > 0 {
 		out["amr"] = t.AMR
+	}
+	if t.Details != "" {
+		out[paramDetails] = DetailsClaim(t.Details)
 	}
 	if len(t.Actors) > 0 {
 		out["act"] = ActClaim(t.Actors)

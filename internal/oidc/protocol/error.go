@@ -21,7 +21,8 @@ const (
 	InvalidGrant            Code = "invalid_grant"
 	InvalidScope            Code = "invalid_scope"
 	InvalidToken            Code = "invalid_token"
-	InvalidTarget           Code = "invalid_target" // RFC 8707, 2
+	InvalidTarget           Code = "invalid_target"                // RFC 8707, 2
+	InvalidDetails          Code = "invalid_authorization_details" // RFC 9396, 5
 	InsufficientScope       Code = "insufficient_scope"
 	UnauthorizedClient      Code = "unauthorized_client"
 	AccessDenied            Code = "access_denied"

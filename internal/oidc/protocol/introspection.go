@@ -21,6 +21,7 @@ type Introspection struct {
 
 	Refresh    bool // it is a refresh token: it has no token_type, which says how an access token is used
 	Audience   []string
+	Details    string   // what exactly was allowed (RFC 9396, 9.2)
 	Actors     []string // who act for the subject, the newest first (RFC 8693, 4.1)
 	Thumbprint string   // of the key that the token is bound to; "" for none (RFC 9449, 6.2)
 }
@@ -43,6 +44,9 @@ func (i Introspection) Claims() map[string]any {
 		out["aud"] = i.Audience[0]
 	default:
 		out["aud"] = i.Audience
+	}
+	if i.Details != "" {
+		out[paramDetails] = DetailsClaim(i.Details)
 	}
 	if len(i.Actors) > 0 {
 		out["act"] = ActClaim(i.Actors)

@@ -11,7 +11,8 @@ type Client struct {
 	RequirePKCE  bool
 	FormPost     bool
 	Scopes       []string
-	Resources    []string // that it may ask tokens for (RFC 8707)
+	Resources    []string            // that it may ask tokens for (RFC 8707)
+	Details      map[string][]string // members of each type of authorization_details (RFC 9396)
 
 	RequirePushed bool // only requests that were pushed count (RFC 9126, 6)
 	RequireObject bool // only request objects count (RFC 9101, 10.5)
@@ -57,6 +58,7 @@ type Request struct {
 	Subject      string   `json:"subject,omitempty"`      // the subject that must be signed in
 	Thumbprint   string   `json:"jkt,omitempty"`          // of the key that the code is bound to (RFC 9449, 10)
 	Resources    []string `json:"resources,omitempty"`    // that tokens are wanted for (RFC 8707)
+	Details      string   `json:"details,omitempty"`      // what exactly the service wants to do (RFC 9396)
 	Pushed       string   `json:"pushed,omitempty"`       // the pushed request that this is; used up when a code is made
 }
 
@@ -86,7 +88,7 @@ func Check(p Params, c Client, came Came) (*Request, *Error) {
 	d := &draft{params: p, client: c, came: came, request: &Request{ClientID: c.ID, ResponseMode: ModeQuery}}
 	for _, rule := range []func(*draft) *Error{
 		redirectURI, state, responseMode, noRepetition, wayIn, responseType,
-		scope, nonce, pkce, boundKey, prompt, maxAge, locales, loginHint, acrValues, claims, hint, resource,
+		scope, nonce, pkce, boundKey, prompt, maxAge, locales, loginHint, acrValues, claims, hint, resource, details,
 	} {
 		if err := rule(d); err != nil {
 			return d.request, err

@@ -47,6 +47,7 @@ type TokenRequest struct {
 	Refresh     string   // the refresh token
 	Scopes      []string // asked for, of those that were granted; nil: all of them
 	Resource    string   // that the token is for, as it came; "" for all that was granted (RFC 8707)
+	Details     string   // authorization_details as they came; "" for all that was granted (RFC 9396)
 	Subject     string   // the token that is exchanged (RFC 8693)
 	Code        string
 	RedirectURI string
@@ -150,7 +151,7 @@ func assertionOf(p Params, bodyID string) (Credentials, *Error) {
 
 // ReadTokenRequest reads what is asked for, after the client is known.
 func ReadTokenRequest(p Params) (TokenRequest, *Error) {
-	r := TokenRequest{GrantType: p.Get("grant_type"), Resource: p.Get(paramResource)}
+	r := TokenRequest{GrantType: p.Get("grant_type"), Resource: p.Get(paramResource), Details: p.Get(paramDetails)}
 	switch r.GrantType {
 	case "":
 		return r, direct(InvalidRequest, "grant_type is missing")
@@ -159,6 +160,9 @@ func ReadTokenRequest(p Params) (TokenRequest, *Error) {
 	case GrantRefreshToken:
 		return r.withRefresh(p)
 	case GrantClientCredentials:
+		if r.Details != "" { // nobody is there who could allow it
+			return r, badDetails("authorization_details are granted by a person")
+		}
 		return r.withScope(p)
 	case GrantTokenExchange:
 		return r.withSubject(p)

@@ -110,7 +110,7 @@ func (e *Endpoint) worth(r *http.Request, party *relyingparty.RelyingParty, pres
 		return inactive, nil
 	}
 	return protocol.Introspection{
-		Issuer: e.Issuer, Subject: found.Grant.Subject, ClientID: string(found.Party), Actors: found.Actors, Scope: scopeText(found.Scopes), Refresh: isRefresh, Audience: found.Audience,
+		Issuer: e.Issuer, Subject: found.Grant.Subject, ClientID: string(found.Party), Actors: found.Actors, Details: found.Details, Scope: scopeText(found.Scopes), Refresh: isRefresh, Audience: found.Audience,
 		Given: found.Given, Expires: found.Expires, ACR: found.Grant.ACR, AMR: found.Grant.AMR, AuthTime: found.Grant.AuthTime, Thumbprint: found.Thumbprint,
 	}.Claims(), nil
 }

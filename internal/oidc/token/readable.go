@@ -16,6 +16,7 @@ import (
 // shape is what the access token of a request is going to be.
 type shape struct {
 	audience []string // nil: all that was granted
+	details  string   // "": all that were granted
 	readable bool     // a JWT that the protected resource reads by itself (RFC 9068)
 	life     time.Duration
 }
@@ -37,7 +38,7 @@ func (e *Endpoint) shapeOf(party *relyingparty.RelyingParty, audience []string) 
 // anything is used up: that never changes, and whether the code or token is good is decided
 // when it is used. Where nothing can be narrowed, nothing is read.
 func (e *Endpoint) asked(r *http.Request, party *relyingparty.RelyingParty, request protocol.TokenRequest, find func(tx *db.Tx) (grant.Grant, bool, error)) (shape, *protocol.Error, error) {
-	if request.Scopes == nil && request.Resource == "" && len(party.Resources) == 0 {
+	if request.Scopes == nil && request.Resource == "" && request.Details == "" && len(party.Resources) == 0 {
 		return e.shapeOf(party, nil), nil, nil
 	}
 	var granted grant.Grant
@@ -56,7 +57,12 @@ func (e *Endpoint) asked(r *http.Request, party *relyingparty.RelyingParty, requ
 		return shape{}, bad, nil
 	}
 	audience, bad := request.Narrowed(granted.Resources)
-	return e.shapeOf(party, audience), bad, nil
+	if bad != nil {
+		return shape{}, bad, nil
+	}
+	out := e.shapeOf(party, audience)
+	out.details, bad = request.NarrowedDetails(granted.Details)
+	return out, bad, nil
 }
 
 // readable signs an access token that is a JWT, of one that was stored.
@@ -65,7 +71,7 @@ func (e *Endpoint) readable(signer *jose.Signer, party *relyingparty.RelyingPart
 	claims := protocol.AccessToken{
 		Issuer: e.Issuer, Subject: of.Subject, ClientID: string(party.ID), Audience: g.result.Audience,
 		IssuedAt: e.Now(), Expires: g.result.Expires, Scopes: of.Scopes, AuthTime: of.AuthTime, ACR: of.ACR, AMR: of.AMR,
-		Digest: grant.Digest(g.access), Actors: g.actors,
+		Digest: grant.Digest(g.access), Actors: g.actors, Details: g.result.Details,
 	}
 	if g.proof != nil {
 		claims.Thumbprint = g.proof.Thumbprint

@@ -34,7 +34,7 @@ func (e *Endpoint) renew(w http.ResponseWriter, r *http.Request, party *relyingp
 	access, current := secret.NewToken(), presented
 	renewal := grant.Renewal{
 		Refresh: presented, RelyingParty: party.ID, Scopes: request.Scopes,
-		Token: secret.Digest(access), TokenLife: shape.life, Audience: shape.audience, Assertion: assertion, Proof: proof,
+		Token: secret.Digest(access), TokenLife: shape.life, Audience: shape.audience, Details: shape.details, Assertion: assertion, Proof: proof,
 	}
 	if party.Public() {
 		next := presented.Next()

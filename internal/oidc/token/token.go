@@ -166,7 +166,7 @@ func (e *Endpoint) redeem(w http.ResponseWriter, r *http.Request, party *relying
 	access := secret.NewToken()
 	redemption := grant.Redemption{
 		Code: request.Code, RelyingParty: party.ID, RedirectURI: request.RedirectURI, Verifier: request.Verifier,
-		Token: secret.Digest(access), TokenLife: shape.life, Audience: shape.audience, Assertion: assertion, Proof: proof,
+		Token: secret.Digest(access), TokenLife: shape.life, Audience: shape.audience, Details: shape.details, Assertion: assertion, Proof: proof,
 	}
 	if party.Grants(protocol.GrantRefreshToken) {
 		redemption.Offline = &grant.Offline{Scope: protocol.ScopeOffline, Refresh: grant.NewRefresh(), Life: party.Away(), Bound: party.Public()}
@@ -231,6 +231,9 @@ func (e *Endpoint) answer(w http.ResponseWriter, r *http.Request, party *relying
 	}
 	if g.proof != nil {
 		body["token_type"] = protocol.SchemeOf(g.proof.Thumbprint)
+	}
+	if g.result.Details != "" { // RFC 9396, 7
+		body["authorization_details"] = protocol.DetailsClaim(g.result.Details)
 	}
 	if g.actors != nil { // RFC 8693, 2.2.1
 		body["issued_token_type"] = protocol.TypeOfAccessToken

@@ -10,7 +10,9 @@ import (
 	"testing"
 
 	"parvis/internal/config"
+	"parvis/internal/i18n"
 	"parvis/internal/id"
+	"parvis/internal/relyingparty"
 	"parvis/internal/web/webtest"
 )
 
@@ -22,7 +24,35 @@ func withPocket(c *config.Config) {
 	s.Name = map[string]string{"en": "Trail passes", "fr": "Laissez-passer de sentier"}
 	s.RedirectURIs, s.PostLogoutRedirectURIs = []string{"https://pocket.test/callback"}, nil
 	s.GrantTypes, s.Scopes = []string{"authorization_code", "refresh_token"}, append(slices.Clone(s.Scopes), "offline_access")
+	s.DetailTypes = []relyingparty.DetailType{{
+		Type: "fee", Title: map[string]string{"en": "Pay a fee", "fr": "Payer des frais"},
+		Fields: map[string]i18n.Text{"amount": {"en": "Amount", "fr": "Montant"}, "for": {"en": "For", "fr": "Pour"}},
+	}}
 	c.Partners = append(c.Partners, s)
+}
+
+// RFC 9396, 4: the person reads what exactly is asked for in the words of the registration,
+// with every value, and nothing in a value can become a part of the page.
+func TestThePersonReadsWhatExactlyTheyAllow(t *testing.T) {
+	for _, language := range []string{"en-CA", "fr-CA"} {
+		t.Run(language, func(t *testing.T) {
+			h := webtest.Open(t, withPocket)
+			o := owner{registered(h, language), h, t}
+			ask := webtest.Authorize(pocket, "scope", "openid", "authorization_details",
+				`[{"type":"fee","amount":{"currency":"CAD","value":12.50},"for":"<b>Licence</b> & more"}]`)
+			for range 2 { // each time
+				page := o.Open(ask).Must("consent", http.StatusOK).MustSay(o.say("Pay a fee", "Payer des frais"), o.say("Amount", "Montant"),
+					"currency: CAD, value: 12.50", "<b>Licence</b> & more")
+				if strings.Contains(page.Body, "<b>Licence") {
+					t.Error("a value is a part of the page")
+				}
+				o.Submit("consent", "#allow")
+				if at, err := url.Parse(o.Left); err != nil || at.Query().Get("code") == "" {
+					t.Fatalf("%s, %v", o.Left, err)
+				}
+			}
+		})
+	}
 }
 
 // tokens is a token request of the application.

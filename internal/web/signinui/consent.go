@@ -19,6 +19,7 @@ type consentPage struct {
 	Form   string // name of the form for its token: it is this person's
 	Lead   string // catalogue key of why it is asked
 	Items  []consentItem
+	Tasks  []consentTask // what exactly the service wants to do
 	Emails []kit.Choice  // addresses to choose from; none: there is no choice
 	Period time.Duration // after how long it is asked again; 0: not said
 }
@@ -53,6 +54,9 @@ func (u *UI) renderConsent(c *call, form *kit.Form, status int) error {
 		line.Purpose = c.party.Purposes[item.Attribute].In(c.tr.Lang())
 		data.Items = append(data.Items, line)
 	}
+	if data.Tasks, err = consentTasks(c, asked.Details); err != nil {
+		return err
+	}
 	for _, e := range asked.Addresses {
 		data.Emails = append(data.Emails, kit.Choice{Value: string(e.ID), Text: e.Address.Written})
 	}
@@ -62,6 +66,29 @@ func (u *UI) renderConsent(c *call, form *kit.Form, status int) error {
 	return u.pages.Render(c.w, c.r, status, kit.View{
 		Page: "consent", Title: c.tr.T("consent.title", "service", c.journey.Service), Form: form, Data: data,
 	})
+}
+
+// consentTask is one thing that the service wants to do, in the words of its registration.
+type consentTask struct {
+	Title string
+	Items []consentItem
+}
+
+func consentTasks(c *call, details string) ([]consentTask, error) {
+	shown, err := protocol.ShowDetails(details)
+	if err != nil {
+		return nil, err
+	}
+	var out []consentTask
+	for _, s := range shown {
+		kind := c.party.DetailType(s.Type)
+		task := consentTask{Title: kind.Title.In(c.tr.Lang())}
+		for _, f := range s.Fields {
+			task.Items = append(task.Items, consentItem{Label: kind.Fields[f.Name].In(c.tr.Lang()), Value: f.Value})
+		}
+		out = append(out, task)
+	}
+	return out, nil
 }
 
 // consentLead says why the person is asked.

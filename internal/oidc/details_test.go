@@ -1,0 +1,116 @@
+package oidc_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"parvis/internal/db"
+	"parvis/internal/i18n"
+	"parvis/internal/id"
+	"parvis/internal/oidc/protocol"
+	"parvis/internal/relyingparty"
+	"parvis/internal/web/kit"
+)
+
+const fee = `[{"type":"fee","amount":{"currency":"CAD","value":12.5},"for":"Licence 2026"},{"type":"read","what":["permits"]}]`
+
+// payable is a browser of a person at an office that may ask them to allow fees.
+func (h *house) payable() (*browser, id.Account) {
+	h.t.Helper()
+	h.enroll("office", func(s *relyingparty.Settings) {
+		s.AccessTokens = "jwt"
+		s.DetailTypes = []relyingparty.DetailType{
+			{Type: "fee", Title: i18n.Text{"en": "Pay a fee"}, Fields: map[string]i18n.Text{"amount": {"en": "Amount"}, "for": {"en": "For"}}},
+			{Type: "read", Title: i18n.Text{"en": "Read"}, Fields: map[string]i18n.Text{"what": {"en": "What"}}},
+		}
+	})
+	a := h.person("anna@example.org")
+	h.consent(a, "office", protocol.ClaimEmail, protocol.ScopeOffline)
+	b := h.browser()
+	b.signIn(a, "")
+	return b, a
+}
+
+// RFC 9396, 4: what exactly is allowed is asked of the person each time.
+// RFC 9396, 7 and 9: it is told with the token, in it, and by introspection.
+func TestWhatIsAllowedExactlyIsAskedEachTimeAndTold(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		b, _ := h.payable()
+		b.cookies[kit.BrowserCookie] = strings.Repeat("b", 43)
+		ask := func(changes ...string) reply {
+			return b.authorize(request("office", append([]string{"scope", offline, "authorization_details", fee}, changes...)...))
+		}
+		if got := ask("prompt", "none").answer(t); got.Get("error") != "consent_required" {
+			t.Errorf("%v", got)
+		}
+		agree := func(r reply) string {
+			t.Helper()
+			f := r.flow(t)
+			h.write(func(tx *db.Tx) error { // as the consent page does
+				got, err := h.flows.Load(tx, f, digestOf(b))
+				if err != nil {
+					return err
+				}
+				got.State.Progress.Consented = h.clock.Now().UnixMilli()
+				_, err = h.flows.Save(tx, got)
+				return err
+			})
+			return b.get("/authorize/finish/" + string(f)).answer(t).Get("code")
+		}
+		tok := h.ask("office", exchange(agree(ask())))
+		want := list(t, fee)
+		same := func(name string, got any) {
+			t.Helper()
+			text, err := json.Marshal(got)
+			check(t, err)
+			if have, err := json.Marshal(want); err != nil || string(text) != string(have) {
+				t.Errorf("%s: %s, want %s", name, text, have)
+			}
+		}
+		same("answer", tok["authorization_details"])
+		same("token", h.claims(tok["access_token"].(string), "RS256")["authorization_details"])
+		same("introspection", h.told(tok["access_token"])["authorization_details"])
+		if f := ask().flow(t); f == "" {
+			t.Error("the second time nobody is asked")
+		}
+		again := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {tok["refresh_token"].(string)}}
+		same("renewal", h.ask("office", again)["authorization_details"])
+		again.Set("authorization_details", `[{"what":["permits"],"type":"read"}]`)
+		less := h.ask("office", again)
+		want = list(t, `[{"type":"read","what":["permits"]}]`)
+		same("less", less["authorization_details"])
+		same("less, told", h.told(less["access_token"])["authorization_details"])
+		for _, more := range []string{`[{"type":"read","what":["all"]}]`, `[{"type":"fee","amount":1}]`, "x"} {
+			again.Set("authorization_details", more)
+			if out := h.ask("office", again); out["error"] != "invalid_authorization_details" {
+				t.Errorf("%s: %v", more, out)
+			}
+		}
+	})
+}
+
+func list(t *testing.T, text string) (out []any) {
+	t.Helper()
+	check(t, json.Unmarshal([]byte(text), &out))
+	return out
+}
+
+// RFC 9396, 5: types that are not registered for the client are refused, at every door.
+func TestWhatIsNotRegisteredIsNotAskedOfPeople(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		b, _ := h.payable()
+		h.consent(h.person("ben@example.org"), "service", protocol.ClaimEmail)
+		for client, raw := range map[string]string{"service": fee, "office": `[{"type":"fee","iban":"x"}]`} {
+			v := request(client, "authorization_details", raw)
+			if got := b.authorize(v).answer(t); got.Get("error") != "invalid_authorization_details" {
+				t.Errorf("%s: %v", client, got)
+			}
+			if out, status := h.call("/par", client, v); status != http.StatusBadRequest || out["error"] != "invalid_authorization_details" {
+				t.Errorf("%s pushed: %d %v", client, status, out)
+			}
+		}
+	})
+}

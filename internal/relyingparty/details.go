@@ -1,0 +1,64 @@
+package relyingparty
+
+import (
+	"slices"
+
+	"parvis/internal/i18n"
+	"parvis/internal/oidc/protocol"
+)
+
+// DetailType is a sort of thing that a partner may ask people to allow (RFC 9396, 2).
+type DetailType struct {
+	// Type is its name in authorization_details.
+	Type string `yaml:"type" json:"type"`
+	// Title says in each language what is allowed, e.g. "Pay a fee".
+	Title i18n.Text `yaml:"title" json:"title"`
+	// Fields are the members that it has beside type, each with what it is called in each language. Requests with others are refused: people allow what they can read.
+	Fields map[string]i18n.Text `yaml:"fields" json:"fields"`
+}
+
+// DetailType is the partner's type of a name; one without words when it is registered no longer.
+func (p *RelyingParty) DetailType(name string) DetailType {
+	i := slices.IndexFunc(p.DetailTypes, func(d DetailType) bool { return d.Type == name })
+	if i < 0 {
+		return DetailType{Type: name, Title: i18n.Text{"en": name, "fr": name}}
+	}
+	return p.DetailTypes[i]
+}
+
+// DetailFields are the members of each type.
+func (p *RelyingParty) DetailFields() map[string][]string {
+	out := map[string][]string{}
+	for _, d := range p.DetailTypes {
+		fields := []string{}
+		for name := range d.Fields {
+			fields = append(fields, name)
+		}
+		out[d.Type] = fields
+	}
+	return out
+}
+
+// details checks what a partner may ask people to allow.
+func (c *check) details(s Settings) {
+	if len(s.DetailTypes) > 20 {
+		c.add("authorization_details_types", "name at most 20")
+	}
+	var seen []string
+	for _, d := range s.DetailTypes {
+		if !protocol.IsScope(d.Type) || slices.Contains(seen, d.Type) {
+			c.add("authorization_details_types", "%q: name each type once, with 1 to 128 visible ASCII characters", d.Type)
+		}
+		seen = append(seen, d.Type)
+		c.text("authorization_details_types."+d.Type+".title", d.Title, 80, true)
+		if len(d.Fields) == 0 || len(d.Fields) > 9 {
+			c.add("authorization_details_types."+d.Type+".fields", "name 1 to 9")
+		}
+		for name, label := range d.Fields {
+			if name == "type" || !protocol.IsScope(name) {
+				c.add("authorization_details_types."+d.Type+".fields", "%q is no name of a member", name)
+			}
+			c.text("authorization_details_types."+d.Type+".fields."+name, label, 60, true)
+		}
+	}
+}
