@@ -37,6 +37,12 @@ type metadata struct {
 	BackchannelSession  bool                         `json:"backchannel_logout_session_required,omitempty"`
 	FrontchannelURI     string                       `json:"frontchannel_logout_uri,omitempty"`
 	FrontchannelSession bool                         `json:"frontchannel_logout_session_required,omitempty"`
+	RequestURIs         []string                     `json:"request_uris,omitempty"`
+	UserInfoAlg         string                       `json:"userinfo_signed_response_alg,omitempty"`
+	IDTokenKeyAlg       string                       `json:"id_token_encrypted_response_alg,omitempty"`
+	IDTokenContentAlg   string                       `json:"id_token_encrypted_response_enc,omitempty"`
+	UserInfoKeyAlg      string                       `json:"userinfo_encrypted_response_alg,omitempty"`
+	UserInfoContentAlg  string                       `json:"userinfo_encrypted_response_enc,omitempty"`
 	SubjectDN           string                       `json:"tls_client_auth_subject_dn,omitempty"`
 	SANDNS              string                       `json:"tls_client_auth_san_dns,omitempty"`
 	SANURI              string                       `json:"tls_client_auth_san_uri,omitempty"`
@@ -72,8 +78,6 @@ var human = []string{"client_name", "client_uri", "logo_uri", "policy_uri", "tos
 // refused are members that ask for a protection or a form of answer that a service would
 // not get: to ignore them could hurt it. Empty values and "none" are good.
 var refused = []string{
-	"id_token_encrypted_response_alg", "id_token_encrypted_response_enc",
-	"userinfo_signed_response_alg", "userinfo_encrypted_response_alg", "userinfo_encrypted_response_enc",
 	"request_object_encryption_alg", "request_object_encryption_enc",
 	"introspection_signed_response_alg", "introspection_encrypted_response_alg", "introspection_encrypted_response_enc",
 	"authorization_encrypted_response_alg", "authorization_encrypted_response_enc",
@@ -244,6 +248,9 @@ func (m *metadata) complete(t registrar.Terms) *protocol.Error {
 	}
 	set(&m.SubjectType, "pairwise")
 	set(&m.IDTokenAlg, string(jose.RS256))
+	if m.UserInfoAlg == "none" {
+		m.UserInfoAlg = "" // answered in JSON, as without
+	}
 	if len(m.ResponseTypes) == 0 {
 		m.ResponseTypes = []string{"code"}
 	}
@@ -371,6 +378,9 @@ func (m metadata) settings(before relyingparty.Settings, t registrar.Terms) rely
 	s.Profile, s.AuthAlg = t.Profile, m.AuthAlg
 	s.BackchannelLogoutURI, s.BackchannelLogoutSession = m.BackchannelURI, m.BackchannelSession
 	s.FrontchannelLogoutURI, s.FrontchannelLogoutSession = m.FrontchannelURI, m.FrontchannelSession
+	s.RequestURIs, s.UserInfoAlg = m.RequestURIs, m.UserInfoAlg
+	s.IDTokenKeyAlg, s.IDTokenContentAlg = m.IDTokenKeyAlg, m.IDTokenContentAlg
+	s.UserInfoKeyAlg, s.UserInfoContentAlg = m.UserInfoKeyAlg, m.UserInfoContentAlg
 	s.SubjectDN, s.SANDNS, s.SANURI, s.SANIP, s.SANEmail, s.CertificateBound = m.SubjectDN, m.SANDNS, m.SANURI, m.SANIP, m.SANEmail, m.CertificateBound
 	s.PKCE = "required"
 	if t.OptionalPKCE && m.AuthMethod != string(relyingparty.AuthNone) {
@@ -403,6 +413,9 @@ var members = map[string]string{
 	"require_signed_request_object": "require_signed_request_object", "id_token_alg": "id_token_signed_response_alg", "subject": "subject_type",
 	"sector": "sector_identifier_uri", "grant_types": "grant_types", "scopes": "scope", "token_endpoint_auth_signing_alg": "token_endpoint_auth_signing_alg", "backchannel_logout_uri": "backchannel_logout_uri",
 	"backchannel_logout_session_required": "backchannel_logout_session_required", "frontchannel_logout_uri": "frontchannel_logout_uri",
+	"request_uris": "request_uris", "userinfo_signed_response_alg": "userinfo_signed_response_alg",
+	"id_token_encrypted_response_alg": "id_token_encrypted_response_alg", "id_token_encrypted_response_enc": "id_token_encrypted_response_enc",
+	"userinfo_encrypted_response_alg": "userinfo_encrypted_response_alg", "userinfo_encrypted_response_enc": "userinfo_encrypted_response_enc",
 	"tls_client_auth_subject_dn": "tls_client_auth_subject_dn", "tls_client_auth_san_dns": "tls_client_auth_san_dns", "tls_client_auth_san_uri": "tls_client_auth_san_uri",
 	"tls_client_auth_san_ip": "tls_client_auth_san_ip", "tls_client_auth_san_email": "tls_client_auth_san_email",
 }
