@@ -128,6 +128,25 @@ func (v Visits) Ended(tx *db.Tx, ended []id.Session, next id.Session) error {
 	return nil
 }
 
+// Disconnect is told that an account was disconnected from a service: it is told of every
+// session in which it was visited, as of their end, though they go on.
+func (v Visits) Disconnect(tx *db.Tx, account id.Account, rp id.RelyingParty) error {
+	n, err := tx.Exec(`INSERT INTO logout_notice (relying_party, origin, subject, attempts, created_at, due_at)
+		SELECT relying_party, origin, subject, 0, CAST($1 AS BIGINT), CAST($1 AS BIGINT) FROM session_party
+		WHERE account = $2 AND relying_party = $3 AND left_by IS NULL
+		ON CONFLICT (relying_party, origin) DO NOTHING`, db.Millis(tx.Now()), string(account), string(rp))
+	if err != nil {
+		return fmt.Errorf("backchannel: disconnect: %w", err)
+	}
+	if _, err := tx.Exec(`DELETE FROM session_party WHERE account = $1 AND relying_party = $2 AND left_by IS NULL`, string(account), string(rp)); err != nil {
+		return fmt.Errorf("backchannel: disconnect: %w", err)
+	}
+	if n > 0 {
+		tx.AfterCommit(v.ring)
+	}
+	return nil
+}
+
 // Leave notes, before a session is ended in its browser, that the browser leaves what was
 // visited in it: for LeftFor it can be shown the services (Front-Channel Logout 1.0).
 func (v Visits) Leave(tx *db.Tx, browser []byte, session id.Session) error {

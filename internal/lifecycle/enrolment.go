@@ -64,6 +64,9 @@ func (l *Lifecycle) resetEnrolment(tx *db.Tx, r Reset) (Enrolment, error) {
 		if err := l.Grants.EndConnection(tx, a, p.ID); err != nil {
 			return Enrolment{}, err
 		}
+		if err := l.Visits.Disconnect(tx, a, p.ID); err != nil {
+			return Enrolment{}, err
+		}
 		if !was {
 			continue
 		}

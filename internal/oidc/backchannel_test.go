@@ -502,3 +502,26 @@ func TestALogoutTokenIsEncryptedWhereIDTokensAre(t *testing.T) {
 		}
 	})
 }
+
+// A service that the person disconnects is told, and no other one.
+func TestAServiceThatIsDisconnectedIsTold(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		first, second := newTold(t), newTold(t)
+		h.registers("first", first, nil)
+		h.registers("second", second, nil)
+		b, a := h.agreed("first", "second")
+		sid := h.claims(h.asClient("first", exchange(b.code("first"))).ID, jose.RS256)["sid"]
+		b.code("second")
+		h.write(func(tx *db.Tx) error { return h.visits.Disconnect(tx, a, "first") })
+		h.tell()
+		got := first.take(t)
+		if len(got) != 1 || h.claims(got[0], jose.RS256)["sid"] != sid || len(second.take(t)) != 0 || !b.live() {
+			t.Errorf("told %d times, live %v", len(got), b.live())
+		}
+		h.write(func(tx *db.Tx) error { _, err := h.sessions.EndAll(tx, a, "", session.Revoked); return err })
+		h.tell()
+		if n, m := len(first.take(t)), len(second.take(t)); n != 0 || m != 1 {
+			t.Errorf("at the end told %d and %d times", n, m)
+		}
+	})
+}

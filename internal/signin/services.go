@@ -66,6 +66,9 @@ func (j *Journey) Disconnect(ctx context.Context, v flow.Visitor, rp id.RelyingP
 		if err := j.Grants.EndConnection(tx, who.ID, rp); err != nil {
 			return err
 		}
+		if err := j.Visits.Disconnect(tx, who.ID, rp); err != nil { // the service signs the person out, too
+			return err
+		}
 		told := service.InMail()
 		if service == nil {
 			told = notice.Service{Name: map[string]string{"en": string(rp), "fr": string(rp)}}
