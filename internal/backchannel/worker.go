@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -28,6 +29,7 @@ const (
 	lease     = time.Minute      // after which a notice that was taken is due again
 	hostRest  = 30 * time.Second // the longest that a host which does not answer is left alone by this node
 	awaitStep = 25 * time.Millisecond
+	awaited   = 100 // visits that Await asks about at most; each is found by the table's key
 )
 
 // Worker tells services. Every node runs one. All fields are needed.
@@ -347,17 +349,18 @@ func (w *Worker) Await(ctx context.Context, visits []Visit) {
 	if w == nil || len(visits) == 0 || w.Settings.Wait <= 0 {
 		return
 	}
-	origins := make([]id.Session, len(visits))
-	for i, v := range visits {
-		origins[i] = v.Origin
+	var among []string
+	var args []any
+	for i, v := range visits[:min(len(visits), awaited)] {
+		among = append(among, "relying_party = $"+strconv.Itoa(2*i+1)+" AND origin = $"+strconv.Itoa(2*i+2))
+		args = append(args, string(v.RelyingParty), string(v.Origin))
 	}
 	ctx, cancel := context.WithTimeout(ctx, w.Settings.Wait)
 	defer cancel()
-	among, args := list(origins)
 	for pause := awaitStep; ; pause *= 2 {
 		var waiting int64
 		err := w.DB.Read(ctx, func(tx *db.Tx) error {
-			return tx.QueryRow(`SELECT COUNT(*) FROM logout_notice WHERE origin IN (`+among+`)`, args...).Scan(&waiting)
+			return tx.QueryRow(`SELECT COUNT(*) FROM logout_notice WHERE `+strings.Join(among, " OR "), args...).Scan(&waiting)
 		})
 		if err != nil || waiting == 0 {
 			return
