@@ -64,6 +64,29 @@ func (g Grants) EndSession(tx *db.Tx, session, lineage id.Session) error {
 	return g.end(tx, `(session = $3 OR lineage = $4)`, "session", string(session), string(lineage))
 }
 
+// EndProven revokes everything given for an account where one of these methods was proven,
+// named by their values of amr, but in some sessions of it: the method was removed, and
+// whoever has it may hold what outlives the session. An amr does not tell which of several
+// methods of a kind it was; then a service asks once too often.
+func (g Grants) EndProven(tx *db.Tx, account id.Account, except []id.Session, amr ...string) error {
+	if len(amr) == 0 {
+		return nil
+	}
+	args, tests := []any{string(account)}, []string{}
+	mark := func(value string) string {
+		args = append(args, value)
+		return "$" + strconv.Itoa(2+len(args))
+	}
+	for _, value := range amr {
+		tests = append(tests, "' ' || amr || ' ' LIKE "+mark("% "+value+" %"))
+	}
+	all := []string{"account = $3", "(" + strings.Join(tests, " OR ") + ")"}
+	for _, s := range except {
+		all = append(all, "session <> "+mark(string(s)))
+	}
+	return g.end(tx, strings.Join(all, " AND "), "method", args...)
+}
+
 // RevokeToken ends one access token for the service that it was given to (RFC 7009, 2.1),
 // and those that it was exchanged for.
 // Outcome Redeemed when there was one, live or not; Mismatch when it is another service's;

@@ -158,6 +158,21 @@ func (o Owners) EndOthers(tx *db.Tx, v flow.Visitor, who Owner, why string, test
 	return n, nil
 }
 
+// EndProven ends what services were given by a proof of methods, named by their values of
+// amr, in sessions that are no longer open: a session ends by itself before what lets a
+// service go on does.
+func (o Owners) EndProven(tx *db.Tx, who Owner, amr ...string) error {
+	open, err := o.Sessions.List(tx, who.ID)
+	if err != nil {
+		return err
+	}
+	except := make([]id.Session, len(open))
+	for i, s := range open {
+		except[i] = s.ID
+	}
+	return o.Grants.EndProven(tx, who.ID, except, amr...)
+}
+
 // ForgetBrowsers forgets every remembered browser of the account, and records it with the
 // reason why.
 func (o Owners) ForgetBrowsers(tx *db.Tx, v flow.Visitor, who Owner, why string) error {

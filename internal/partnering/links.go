@@ -11,6 +11,7 @@ import (
 	"parvis/internal/flow"
 	"parvis/internal/notify/notice"
 	"parvis/internal/owner"
+	"parvis/internal/policy"
 	"parvis/internal/session"
 	"parvis/internal/upstream"
 )
@@ -127,6 +128,9 @@ func (j *Journey) Unlink(ctx context.Context, v flow.Visitor, link upstream.Link
 		}
 		const why = "partner removed"
 		if _, err := j.Owners.EndOthers(tx, v, who, why, opened); err != nil {
+			return err
+		}
+		if err := j.Owners.EndProven(tx, who, policy.AMRPartner); err != nil {
 			return err
 		}
 		if err := j.Owners.ForgetBrowsers(tx, v, who, why); err != nil {

@@ -9,10 +9,13 @@ import (
 	"parvis/internal/audit"
 	"parvis/internal/db"
 	"parvis/internal/fault"
+	"parvis/internal/grant"
+	"parvis/internal/id"
 	"parvis/internal/journeytest"
 	"parvis/internal/notify/notice"
 	"parvis/internal/policy"
 	"parvis/internal/recovery"
+	"parvis/internal/secret"
 	"parvis/internal/session"
 	"parvis/internal/signin"
 	"parvis/internal/upstream"
@@ -66,6 +69,43 @@ func TestRemovingAPartnerEndsTheOtherSessionsThatAPartnerOpened(t *testing.T) {
 		for _, e := range h.Recent() {
 			if e.Name == audit.UpstreamUnlinked && (e.Session == "" || e.Personal.IP == "") || e.Name == audit.UpstreamLinked && (e.Session == "" || e.Flow == "") {
 				t.Errorf("%s says not where: %+v", e.Name, e)
+			}
+		}
+	})
+}
+
+// A session ends by itself before what lets a service go on does: who came in with the
+// partner may hold that still.
+func TestRemovingAPartnerEndsWhatWasGivenByItInSessionsThatEnded(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		owner, link := linkedOwner(h)
+		given := func(code string, session id.Session, amr ...string) {
+			t.Helper()
+			if err := h.DB.Write(t.Context(), func(tx *db.Tx) error {
+				return h.Owners.Grants.Issue(tx, grant.Grant{
+					ID: id.New[id.Grant](), Account: owner.Who(), RelyingParty: journeytest.Permits, Session: session, Scopes: []string{"openid"}, AMR: amr, AuthTime: tx.Now(),
+				}, grant.Code{Digest: secret.Digest(code), RedirectURI: "https://permits.test/"})
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		given("by the partner", "ended", "partner")
+		given("by the partner and more", "ended", "partner", "otp", "mfa")
+		given("by the password", "ended", "pwd")
+		given("here", owner.Live().ID, "partner", "pwd")
+		if err := h.Partnering.Unlink(t.Context(), owner.Visitor, link); err != nil {
+			t.Fatal(err)
+		}
+		for code, want := range map[string]grant.Outcome{
+			"by the partner": grant.Unknown, "by the partner and more": grant.Unknown, "by the password": grant.Redeemed, "here": grant.Redeemed,
+		} {
+			token := secret.Digest(secret.NewToken())
+			var got grant.Result
+			if err := h.DB.WriteStatement(t.Context(), func(tx *db.Tx) (err error) {
+				got, err = h.Owners.Grants.Redeem(tx, grant.Redemption{Code: code, RelyingParty: journeytest.Permits, RedirectURI: "https://permits.test/", Token: token})
+				return err
+			}); err != nil || got.Outcome != want {
+				t.Errorf("%s: %q (%s), %v", code, got.Outcome, got.Cause, err)
 			}
 		}
 	})

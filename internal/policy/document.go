@@ -80,7 +80,7 @@ func methodTable() string {
 		if m.Restricted() {
 			restricted = "yes"
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | `%s` | %s |\n", m, m.about(), m.Worth(), m.amr(), restricted)
+		fmt.Fprintf(&b, "| `%s` | %s | %s | `%s` | %s |\n", m, m.about(), m.Worth(), m.AMR(), restricted)
 	}
 	return b.String()
 }

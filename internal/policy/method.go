@@ -52,9 +52,9 @@ func (m Method) Worth() Level {
 // tells people of the risk.
 func (m Method) Restricted() bool { return m == Text || m == Voice }
 
-// amr is the value of RFC 8176, section 2. E-mail and backup codes have none of
+// AMR is the value of RFC 8176, section 2. E-mail and backup codes have none of
 // their own: "email" is ours, and a backup code is a password used once.
-func (m Method) amr() string {
+func (m Method) AMR() string {
 	switch m {
 	case Password:
 		return "pwd"
@@ -75,9 +75,9 @@ func (m Method) amr() string {
 	}
 }
 
-// amrPartner stands for the sign-in at a partner: a value of ours, since RFC 8176 has
+// AMRPartner stands for the sign-in at a partner: a value of ours, since RFC 8176 has
 // none and the service is not told which partner it was, nor what happened there.
-const amrPartner = "partner"
+const AMRPartner = "partner"
 
 // AMR lists the methods that were proven by their values of RFC 8176, e.g.
 // ["pwd" "otp" "mfa"]; nil if none. mfa stands for two kinds of factors, which a
@@ -86,13 +86,13 @@ func AMR(f Facts) []string {
 	var out []string
 	factors := false
 	if !f.Partner.At.IsZero() {
-		out = append(out, amrPartner)
+		out = append(out, AMRPartner)
 	}
 	for _, m := range Methods() {
 		if f.Proven(m).IsZero() {
 			continue
 		}
-		if v := m.amr(); !slices.Contains(out, v) {
+		if v := m.AMR(); !slices.Contains(out, v) {
 			out = append(out, v)
 		}
 	}

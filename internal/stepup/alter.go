@@ -65,8 +65,8 @@ func own(list []authenticator.Authenticator, method authenticator.ID) (authentic
 	return authenticator.Authenticator{}, authenticator.None()
 }
 
-// Remove removes a method, ends the codes sent to it and the other sessions in which
-// it was proven, and forgets the browsers in which it may have been remembered: a
+// Remove removes a method, ends the codes sent to it, the other sessions in which it was
+// proven and what services were given by its proof, and forgets the browsers in which it may have been remembered: a
 // method is removed when it is in other hands. Reauthenticate (package owner) when the proofs are older than
 // the deployment's window; NotFound for a method that the account does not have.
 func (j *Journey) Remove(ctx context.Context, v flow.Visitor, method authenticator.ID) error {
@@ -102,6 +102,13 @@ func (j *Journey) Remove(ctx context.Context, v flow.Visitor, method authenticat
 			return slices.ContainsFunc(a.Type.Methods(), func(m policy.Method) bool { return !s.Facts.Proven(m).IsZero() })
 		})
 		if err != nil {
+			return err
+		}
+		var amr []string
+		for _, m := range a.Type.Methods() {
+			amr = append(amr, m.AMR())
+		}
+		if err := j.Owners.EndProven(tx, who, amr...); err != nil {
 			return err
 		}
 		return j.Owners.Tell(tx, who, notice.MethodRemoved{Method: inMail(a.Type), Name: name, Asked: notice.AskedBy(v.UserAgent, tx.Now())})
