@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -231,6 +232,35 @@ func (m metadata) MarshalJSON() ([]byte, error) {
 // complete puts in what a service left out, and leaves out what it will not get: what
 // stands here afterwards is what is registered (RFC 7591, 3.2.1).
 func (m *metadata) complete(t registrar.Terms) *protocol.Error {
+	m.defaults(t)
+	for _, kind := range m.ResponseTypes {
+		if kind != "code" {
+			return bad("response_types", "may be code only")
+		}
+	}
+	m.ResponseTypes = m.ResponseTypes[:1]
+	m.GrantTypes = known(m.GrantTypes, grantTypes(t))
+	if !slices.Contains(m.GrantTypes, protocol.GrantAuthorizationCode) {
+		return bad("grant_types", "must contain authorization_code, which response_types goes with")
+	}
+	scopes := known(strings.Fields(m.Scope), t.Scopes)
+	if m.Scope == "" {
+		scopes = slices.Clone(t.Scopes)
+	}
+	// Refresh tokens and the scope that they are asked for by come together (OpenID Connect Core 1.0, 11).
+	scopes = slices.DeleteFunc(scopes, func(s string) bool { return s == protocol.ScopeOffline })
+	if slices.Contains(m.GrantTypes, protocol.GrantRefreshToken) {
+		scopes = append(scopes, protocol.ScopeOffline)
+	}
+	if !slices.Contains(scopes, protocol.ScopeOpenID) {
+		scopes = append([]string{protocol.ScopeOpenID}, scopes...)
+	}
+	m.Scope = strings.Join(scopes, " ")
+	return nil
+}
+
+// defaults puts in what a service left out.
+func (m *metadata) defaults(t registrar.Terms) {
 	set := func(field *string, value string) {
 		if *field == "" {
 			*field = value
@@ -257,30 +287,6 @@ func (m *metadata) complete(t registrar.Terms) *protocol.Error {
 	if len(m.GrantTypes) == 0 {
 		m.GrantTypes = []string{protocol.GrantAuthorizationCode}
 	}
-	for _, kind := range m.ResponseTypes {
-		if kind != "code" {
-			return bad("response_types", "may be code only")
-		}
-	}
-	m.ResponseTypes = m.ResponseTypes[:1]
-	m.GrantTypes = known(m.GrantTypes, grantTypes(t))
-	if !slices.Contains(m.GrantTypes, protocol.GrantAuthorizationCode) {
-		return bad("grant_types", "must contain authorization_code, which response_types goes with")
-	}
-	scopes := known(strings.Fields(m.Scope), t.Scopes)
-	if m.Scope == "" {
-		scopes = slices.Clone(t.Scopes)
-	}
-	// Refresh tokens and the scope that they are asked for by come together (OpenID Connect Core 1.0, 11).
-	scopes = slices.DeleteFunc(scopes, func(s string) bool { return s == protocol.ScopeOffline })
-	if slices.Contains(m.GrantTypes, protocol.GrantRefreshToken) {
-		scopes = append(scopes, protocol.ScopeOffline)
-	}
-	if !slices.Contains(scopes, protocol.ScopeOpenID) {
-		scopes = append([]string{protocol.ScopeOpenID}, scopes...)
-	}
-	m.Scope = strings.Join(scopes, " ")
-	return nil
 }
 
 // known are the values of a list that are in another one, each once.
@@ -405,19 +411,24 @@ func sector(uri string) string {
 	return "registered:" + u.Host
 }
 
-// members are the names in the standards of settings that the rules of partners complain of.
-var members = map[string]string{
-	"name": "client_name", "type": "application_type", "redirect_uris": "redirect_uris", "post_logout_redirect_uris": "post_logout_redirect_uris",
-	"start_url": "client_uri", "initiate_login_uri": "initiate_login_uri", "auth": "token_endpoint_auth_method", "jwks": "jwks", "jwks_uri": "jwks_uri",
-	"request_object_signing_alg": "request_object_signing_alg", "authorization_signed_response_alg": "authorization_signed_response_alg",
-	"require_signed_request_object": "require_signed_request_object", "id_token_alg": "id_token_signed_response_alg", "subject": "subject_type",
-	"sector": "sector_identifier_uri", "grant_types": "grant_types", "scopes": "scope", "token_endpoint_auth_signing_alg": "token_endpoint_auth_signing_alg", "backchannel_logout_uri": "backchannel_logout_uri",
-	"backchannel_logout_session_required": "backchannel_logout_session_required", "frontchannel_logout_uri": "frontchannel_logout_uri",
-	"request_uris": "request_uris", "userinfo_signed_response_alg": "userinfo_signed_response_alg",
-	"id_token_encrypted_response_alg": "id_token_encrypted_response_alg", "id_token_encrypted_response_enc": "id_token_encrypted_response_enc",
-	"userinfo_encrypted_response_alg": "userinfo_encrypted_response_alg", "userinfo_encrypted_response_enc": "userinfo_encrypted_response_enc",
-	"tls_client_auth_subject_dn": "tls_client_auth_subject_dn", "tls_client_auth_san_dns": "tls_client_auth_san_dns", "tls_client_auth_san_uri": "tls_client_auth_san_uri",
-	"tls_client_auth_san_ip": "tls_client_auth_san_ip", "tls_client_auth_san_email": "tls_client_auth_san_email",
+// renamed are the settings that are called otherwise in the standards; the others that a
+// service can say have one name in both.
+var renamed = map[string]string{
+	"name": "client_name", "type": "application_type", "start_url": "client_uri", "auth": "token_endpoint_auth_method",
+	"id_token_alg": "id_token_signed_response_alg", "subject": "subject_type", "sector": "sector_identifier_uri", "scopes": "scope",
+}
+
+// memberOf is the member that a setting comes from; "" when none does.
+func memberOf(setting string) string {
+	if name, ok := renamed[setting]; ok {
+		return name
+	}
+	for field := range reflect.TypeFor[metadata]().Fields() {
+		if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name == setting {
+			return name
+		}
+	}
+	return ""
 }
 
 // refusal puts the first problem of settings into a member's name. The text of the problem
@@ -427,7 +438,7 @@ func refusal(problems []string) *protocol.Error {
 	key, _, _ := strings.Cut(rest, ":")
 	first, _, _ := strings.Cut(key, ".")
 	for _, k := range []string{key, first} {
-		if member, ok := members[k]; ok {
+		if member := memberOf(k); k != "" && member != "" {
 			return bad(member, "cannot be used so").Because(protocol.Cause(k))
 		}
 	}
