@@ -323,6 +323,12 @@ func (m metadata) check(issuer string, certificates bool, t registrar.Terms) *pr
 	if m.DefaultMaxAge < 0 || m.DefaultMaxAge > int64(10*365*24*time.Hour/time.Second) {
 		return bad("default_max_age", "is out of range")
 	}
+	return m.checkAddresses(issuer)
+}
+
+// checkAddresses asks that everything is https, but for applications on a device, and that
+// nobody is sent to the provider itself.
+func (m metadata) checkAddresses(issuer string) *protocol.Error {
 	for _, uri := range m.RedirectURIs {
 		u, err := url.Parse(uri)
 		switch {
