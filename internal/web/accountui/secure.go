@@ -100,6 +100,7 @@ type securePage struct {
 type secureRow struct {
 	Name  string
 	What  string // what the button of the row sends
+	Icon  string // the picture of its kind
 	Added time.Time
 	New   bool
 	Main  bool // of an address: the main one
@@ -108,7 +109,8 @@ type secureRow struct {
 }
 
 func (u *UI) secureRow(name, kind, which string, added time.Time) secureRow {
-	return secureRow{Name: name, What: kind + ":" + which, Added: added, New: u.Now().Sub(added) < lately}
+	icon := map[string]string{"method": "key", "partner": "bank", "service": "house"}[kind]
+	return secureRow{Name: name, What: kind + ":" + which, Icon: icon, Added: added, New: u.Now().Sub(added) < lately}
 }
 
 // askSecure leads through what somebody does whose account was in other hands.

@@ -93,6 +93,9 @@ func TestTheOwnerIsLedThroughSecuringTheAccount(t *testing.T) {
 
 		page = o.Open("/settings/secure").Must("secure", http.StatusOK)
 		page.MustSay(email, o.say("Main address", "Adresse principale"), o.say("Disconnect", "Déconnecter"))
+		if !strings.Contains(page.Body, `<span>sam.<wbr>rivers@<wbr>example.<wbr>org</span>`) {
+			t.Error("a long address breaks anywhere")
+		}
 		if page.Href("emails-link") != "/settings/emails" {
 			t.Error("the page does not lead to the addresses")
 		}
