@@ -66,6 +66,41 @@ func TestOfManyAtOnceOneRemovesAndOneBringsBack(t *testing.T) {
 	})
 }
 
+// A code that is too old removes nothing, and begins no wait; nor does the code before, once
+// there is a newer one.
+func TestAnExpiredOrReplacedCodeRemovesNothing(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		withPhone(t, h)
+		b, f := signedIn(h, journeytest.Password)
+		send := func() string {
+			t.Helper()
+			if err := h.Reclaim.Send(t.Context(), b.Visitor, f); err != nil {
+				t.Fatal(err)
+			}
+			return h.Code(sam)
+		}
+		is := func(typed string, want reclaim.Outcome) {
+			t.Helper()
+			r, err := h.Reclaim.Prove(t.Context(), b.Visitor, f, typed)
+			if err != nil || r.Outcome != want {
+				t.Errorf("%+v, %v, want %s", r, err, want)
+			}
+		}
+		late := send()
+		h.Clock.Advance(h.Codes.Settings.EmailLifetime)
+		is(late, reclaim.Ended)
+		older := send()
+		h.Clock.Advance(time.Minute)
+		if newer := send(); newer != older {
+			is(older, reclaim.Wrong)
+			if n := kinds(h, number, notice.KindLostWaits) + kinds(h, number, notice.KindLostDone) + h.Events(audit.RecoveryDone); n != 0 {
+				t.Errorf("%d messages and events of a recovery", n)
+			}
+			is(newer, reclaim.Removed)
+		}
+	})
+}
+
 // Stopping and going on at once: one of them holds, on whatever node.
 func TestStoppingAndGoingOnAtOnceEndInOneOfThem(t *testing.T) {
 	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
