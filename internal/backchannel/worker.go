@@ -303,7 +303,7 @@ func (w *Worker) call(ctx context.Context, party *relyingparty.RelyingParty, n n
 	if err != nil {
 		return fmt.Errorf("backchannel: sign: %w", err)
 	}
-	answer, err := w.Outbound.Do(ctx, outbound.Request{
+	answer, err := party.Calls(w.Outbound).Do(ctx, outbound.Request{
 		Method: "POST", URL: party.BackchannelLogoutURI, Header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"},
 		Body: []byte(url.Values{"logout_token": {token}}.Encode()),
 	})

@@ -34,11 +34,26 @@ type Client struct {
 	settings Settings
 	secure   *http.Client // https
 	plain    *http.Client // http, to listed networks only
+	others   *Client      // for addresses that strangers registered
 }
 
 // New makes a client. Names are resolved by the system, or by resolver when it is given.
 func New(s Settings, resolver *net.Resolver) (*Client, error) {
-	listed, err := networks(s.Allow)
+	c, err := limited(s, s.Allow, resolver)
+	if err != nil {
+		return nil, err
+	}
+	c.others, err = limited(s, s.AllowRegistered, resolver)
+	return c, err
+}
+
+// Registered is the client for addresses that nobody of the operator's chose: those of
+// services that registered themselves. What is listed for the operator's own partners is
+// not listed for them, or they could make us call inner networks.
+func (c *Client) Registered() *Client { return c.others }
+
+func limited(s Settings, allow []string, resolver *net.Resolver) (*Client, error) {
+	listed, err := networks(allow)
 	if err != nil {
 		return nil, err
 	}
@@ -190,6 +205,9 @@ func (c *Client) which(address string) (*http.Client, error) {
 func (c *Client) Close() {
 	c.secure.CloseIdleConnections()
 	c.plain.CloseIdleConnections()
+	if c.others != nil {
+		c.others.Close()
+	}
 }
 
 // bare is an error without the address that net/http puts before it: it may hold a secret.

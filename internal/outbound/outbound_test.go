@@ -123,6 +123,27 @@ func TestACallToAListedNetworkIsMadeAndAnswered(t *testing.T) {
 	}
 }
 
+// What the operator listed for their own partners is not listed for addresses that strangers chose.
+func TestAServiceThatRegisteredItselfReachesNoListedNetwork(t *testing.T) {
+	answer := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }
+	c, server := serve(t, answer, listed, nil)
+	for _, address := range []string{server.URL, strings.Replace(server.URL, "https://", "http://", 1)} {
+		if _, err := c.Registered().Do(t.Context(), Request{Method: "GET", URL: address}); kindOf(err) != Refused {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+	if _, err := c.Do(t.Context(), Request{Method: "GET", URL: server.URL}); err != nil {
+		t.Errorf("the operator's own: %v", err)
+	}
+	c, server = serve(t, answer, func(s *Settings) { s.AllowRegistered = []string{"127.0.0.0/8"} }, nil)
+	if _, err := c.Registered().Do(t.Context(), Request{Method: "GET", URL: server.URL}); err != nil {
+		t.Errorf("listed for them: %v", err)
+	}
+	if _, err := c.Do(t.Context(), Request{Method: "GET", URL: server.URL}); kindOf(err) != Refused {
+		t.Errorf("listed for them only: %v", err)
+	}
+}
+
 func TestAnAddressInsideIsRefusedHoweverItIsWritten(t *testing.T) {
 	var calls atomic.Int64
 	c, server := serve(t, func(http.ResponseWriter, *http.Request) { calls.Add(1) }, nil, nil)
@@ -313,9 +334,9 @@ func TestSettingsThatCannotWorkAreNamed(t *testing.T) {
 	if p := Preset("parvis").Problems(); len(p) != 0 {
 		t.Fatal(p)
 	}
-	bad := Settings{Allow: []string{"10.0.0.0/8", "10.0.0.1", "10.0.0.1/8", "here"}, Timeout: time.Hour, MaxBytes: 1}
+	bad := Settings{Allow: []string{"10.0.0.0/8", "10.0.0.1", "10.0.0.1/8", "here"}, AllowRegistered: []string{"there"}, Timeout: time.Hour, MaxBytes: 1}
 	p := bad.Problems()
-	if len(p) != 4 || !slices.IsSortedFunc(p[:2], strings.Compare) || !strings.Contains(p[0], "10.0.0.0/8") {
+	if len(p) != 5 || !slices.IsSortedFunc(p[:2], strings.Compare) || !strings.Contains(p[0], "10.0.0.0/8") {
 		t.Errorf("%q", p)
 	}
 	if _, err := New(bad, nil); err == nil {

@@ -9,6 +9,8 @@ import (
 type Settings struct {
 	// Allow lists networks that may be called although they are not of the public internet, for example [10.1.2.0/24]; only they may be called without TLS. Loopback, private, link-local, multicast and metadata addresses are refused otherwise.
 	Allow []string `yaml:"allow"`
+	// AllowRegistered lists networks that may be called at addresses of services that registered themselves (oidc.registration); Allow does not count for them. Empty: the public internet only.
+	AllowRegistered []string `yaml:"allow_registered"`
 	// CAFile is a PEM file of authorities of your own, trusted besides those of the system.
 	CAFile string `yaml:"ca_file"`
 	// Timeout bounds each call, from resolving the name to the last byte of the answer.
@@ -26,6 +28,11 @@ func (s Settings) Problems() []string {
 	for _, text := range s.Allow {
 		if _, err := network(text); err != nil {
 			out = append(out, "allow: "+err.Error())
+		}
+	}
+	for _, text := range s.AllowRegistered {
+		if _, err := network(text); err != nil {
+			out = append(out, "allow_registered: "+err.Error())
 		}
 	}
 	if s.Timeout < 500*time.Millisecond || s.Timeout > 30*time.Second {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -43,6 +44,8 @@ type fetched struct {
 	set   *jose.KeySet
 	at    time.Time // of set
 	tried time.Time
+
+	asked time.Time // when somebody last wanted it; guarded by Keys.mu
 }
 
 // Verify checks a compact token with the keys of a partner: jose.ErrSignature when none
@@ -129,14 +132,26 @@ func (k *Keys) of(p *RelyingParty) *fetched {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	f := k.known[p.ID]
+	now := k.Now()
 	if f == nil || f.uri != p.JWKSURI {
 		if k.known == nil {
 			k.known = map[id.RelyingParty]*fetched{}
 		}
+		// Partners come and go: what nobody asked for in a day is of no use any more.
+		maps.DeleteFunc(k.known, func(_ id.RelyingParty, f *fetched) bool { return now.Sub(f.asked) >= keysUnseen })
 		f = &fetched{uri: p.JWKSURI}
 		k.known[p.ID] = f
 	}
+	f.asked = now
 	return f
+}
+
+// Calls is the client for addresses of this partner, of the two that there are.
+func (p *RelyingParty) Calls(c *outbound.Client) *outbound.Client {
+	if p.RegisteredBy != "" {
+		return c.Registered()
+	}
+	return c
 }
 
 // current are the keys as they are known, fetched when they are missing or old; nil when
@@ -171,7 +186,7 @@ func (f *fetched) fetch(ctx context.Context, k *Keys, p *RelyingParty) bool {
 		return false
 	}
 	f.tried = now
-	set, err := k.ask(ctx, f.uri)
+	set, err := k.ask(ctx, p, f.uri)
 	if err != nil {
 		slog.WarnContext(ctx, "the keys of a partner cannot be fetched", "relying_party", string(p.ID), "error", err.Error())
 		return false
@@ -180,8 +195,8 @@ func (f *fetched) fetch(ctx context.Context, k *Keys, p *RelyingParty) bool {
 	return true
 }
 
-func (k *Keys) ask(ctx context.Context, uri string) (*jose.KeySet, error) {
-	answer, err := k.Outbound.Do(ctx, outbound.Request{
+func (k *Keys) ask(ctx context.Context, p *RelyingParty, uri string) (*jose.KeySet, error) {
+	answer, err := p.Calls(k.Outbound).Do(ctx, outbound.Request{
 		Method: "GET", URL: uri, Header: map[string]string{"Accept": "application/jwk-set+json, application/json"},
 	})
 	if err == nil {

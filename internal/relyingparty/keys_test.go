@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"parvis/internal/fault"
+	"parvis/internal/id"
 	"parvis/internal/jose"
 	"parvis/internal/outbound"
 )
@@ -237,5 +239,39 @@ func TestOnlyAKeyThatIsNamedAndUnknownIsLookedForAgain(t *testing.T) { // RFC 75
 	*now = now.Add(keysPause)
 	if err := verify(unknown); !errors.Is(err, jose.ErrSignature) || server.calls.Load() != 3 {
 		t.Errorf("an unknown key: %v, %d calls", err, server.calls.Load())
+	}
+}
+
+func TestTheAddressOfAServiceThatRegisteredItselfLeadsToNoListedNetwork(t *testing.T) {
+	p, keys, _ := newPublisher(t)
+	token := p.publish(t)
+	own := &RelyingParty{ID: "own", JWKSURI: p.URL}
+	if _, _, err := keys.Verify(t.Context(), own, token, jose.ES256); err != nil {
+		t.Fatal(err)
+	}
+	registered := &RelyingParty{ID: "registered", JWKSURI: p.URL, RegisteredBy: "pilot"}
+	if _, _, err := keys.Verify(t.Context(), registered, token, jose.ES256); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("keys: %v", err)
+	}
+	if _, err := keys.Object(t.Context(), registered, p.URL); !errors.Is(err, ErrObject) {
+		t.Errorf("a request object: %v", err)
+	}
+	if calls := p.calls.Load(); calls != 1 {
+		t.Errorf("%d calls were made", calls)
+	}
+}
+
+func TestTheKeysOfPartnersThatAreGoneAreForgotten(t *testing.T) {
+	p, keys, now := newPublisher(t)
+	token := p.publish(t)
+	for i := range 10 {
+		party := &RelyingParty{ID: id.RelyingParty("party-" + strconv.Itoa(i)), JWKSURI: p.URL}
+		if _, _, err := keys.Verify(t.Context(), party, token, jose.ES256); err != nil {
+			t.Fatal(err)
+		}
+		*now = now.Add(12 * time.Hour)
+	}
+	if n := len(keys.known); n > 3 {
+		t.Errorf("%d partners are known", n)
 	}
 }

@@ -78,7 +78,7 @@ func (e *Endpoint) fetched(ctx context.Context, party *relyingparty.RelyingParty
 	if !slices.Contains(party.RequestURIs, uri) {
 		return protocol.Params{}, protocol.URIRefused("request_uri is not registered for this client"), nil
 	}
-	object, err := e.Keys.Object(ctx, uri)
+	object, err := e.Keys.Object(ctx, party, uri)
 	if err != nil {
 		e.Site.Log.WarnContext(ctx, "a request object cannot be fetched", "relying_party", string(party.ID), "error", err.Error())
 		return protocol.Params{}, protocol.URIRefused("there is no request object at the request_uri"), nil

@@ -72,7 +72,7 @@ func (e *Endpoint) logo(ctx context.Context, m *metadata) string {
 }
 
 func (e *Endpoint) fetch(ctx context.Context, uri, kind string) ([]byte, error) {
-	answer, err := e.Outbound.Do(ctx, outbound.Request{Method: "GET", URL: uri, Header: map[string]string{"Accept": kind}})
+	answer, err := e.Outbound.Registered().Do(ctx, outbound.Request{Method: "GET", URL: uri, Header: map[string]string{"Accept": kind}})
 	if err == nil {
 		err = answer.Err()
 	}

@@ -97,7 +97,7 @@ func open(t *testing.T, d *db.DB, clock *dbtest.Clock, changes ...func(*Settings
 	ca := filepath.Join(t.TempDir(), "ca.pem")
 	h.check(os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: h.web.Certificate().Raw}), 0o600))
 	calls := outbound.Preset("")
-	calls.Allow, calls.CAFile = []string{"127.0.0.0/8"}, ca
+	calls.Allow, calls.AllowRegistered, calls.CAFile = []string{"127.0.0.0/8"}, []string{"127.0.0.0/8"}, ca
 	out, err := outbound.New(calls, nil)
 	h.check(err)
 	t.Cleanup(out.Close)
