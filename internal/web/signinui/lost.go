@@ -135,7 +135,11 @@ func (u *UI) renderNotYet(c *call, _ *kit.Form, status int) error {
 		journey: c.journey, Until: o.CountFrom, Left: o.CountFrom.Sub(u.Site.Now()).Round(time.Minute),
 		Account: c.journey.Service == "", None: !o.Strong(),
 	}
-	return u.render(c, status, kit.View{Page: "not-yet", Data: data})
+	view := kit.View{Page: "not-yet", Data: data}
+	if data.Account && data.None { // there is no new method to speak of
+		view.Title = c.tr.T("not-yet.title-none")
+	}
+	return u.render(c, status, view)
 }
 
 // lostOffered reports whether somebody may say that every method is lost.

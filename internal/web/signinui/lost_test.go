@@ -45,8 +45,13 @@ func TestALostMethodIsRemovedOnThePagesAndBroughtBackByTheLinkOfTheMail(t *testi
 		p.Submit("lost-method", "code", wrongCode(h.Code(email))).Must("lost-method", http.StatusUnprocessableEntity)
 		page = p.Submit("lost-method", "code", h.Code(email)).Must("set-up-method", http.StatusOK)
 		page.MustSay(say(language, "Your lost methods were removed", "Vos méthodes perdues ont été supprimées"))
+		tab := p.Tab() // with nothing in place of the lost methods, no new method is spoken of
+		tab.Open("/settings/merge").Must("not-yet", http.StatusOK).
+			MustSay(say(language, "You cannot change this yet", "Vous ne pouvez pas encore faire ce changement"), say(language, "Set up a new method now", "Configurez une nouvelle méthode")).
+			MustNotSay(say(language, "Your new method", "Votre nouvelle méthode"))
 		p.Submit("set-up-app").Must("set-up-app", http.StatusOK)
-		p.Submit("set-up-app", "code", shown(h, seedOf(p))).Must("not-yet", http.StatusOK)
+		p.Submit("set-up-app", "code", shown(h, seedOf(p))).Must("not-yet", http.StatusOK).
+			MustSay(say(language, "Your new method does not count here yet", "Votre nouvelle méthode ne compte pas encore ici"))
 		p.Open("/settings/methods").Must("methods", http.StatusOK).
 			MustSay(say(language, "accept it from", "l’acceptent à partir du"))
 		p.Open("/settings/merge").Must("not-yet", http.StatusOK) // what changes the account waits
