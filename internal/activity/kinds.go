@@ -112,6 +112,9 @@ func Sorts() map[audit.Name]Sort { //nolint:funlen // a table
 		audit.DeviceAsked:      Hidden, // nobody is known yet
 		audit.DeviceAllowed:    Change,
 		audit.DeviceDenied:     Attempt,
+		audit.CIBAAsked:        Attempt,
+		audit.CIBAAllowed:      Change,
+		audit.CIBADenied:       Attempt,
 		audit.LogoutUntold:     Hidden, // between the service and us
 		audit.PartnerCreated:   Hidden, // of no account
 		audit.PartnerChanged:   Hidden, // of no account

@@ -9,12 +9,15 @@ import (
 	"parvis/internal/i18n"
 	"parvis/internal/merging"
 	"parvis/internal/oidc/authorize"
+	"parvis/internal/oidc/ciba"
 	"parvis/internal/oidc/device"
 	"parvis/internal/oidc/logout"
 	"parvis/internal/oidc/machine"
 	"parvis/internal/oidc/registration"
 	"parvis/internal/oidc/token"
+	"parvis/internal/relyingparty"
 	"parvis/internal/web/accountui"
+	"parvis/internal/web/askedui"
 	"parvis/internal/web/deviceui"
 	"parvis/internal/web/portal"
 	"parvis/internal/web/signinui"
@@ -23,7 +26,7 @@ import (
 // bypass are the addresses that other sites and machines may POST to. They read
 // and set no cookie; everything else is refused when it comes from another site.
 func bypass() []string {
-	return slices.Concat(authorize.Doors(), token.Doors(), logout.Doors(), device.Doors(), registration.Doors(), signinui.Doors())
+	return slices.Concat(authorize.Doors(), token.Doors(), logout.Doors(), device.Doors(), ciba.Doors(), registration.Doors(), signinui.Doors())
 }
 
 // bodies are the addresses that take longer bodies than others.
@@ -120,7 +123,7 @@ func (h *House) provider(mux *http.ServeMux) error {
 	requests.Routes(mux)
 	machines, err := token.New(token.Config{
 		Issuer: issuer, Door: door, Site: h.Site, DB: h.DB, Registry: h.Registry, Keyring: h.Keyring, Accounts: h.Accounts,
-		Connections: h.Connections, Grants: h.Grants, Devices: h.Devices, Now: h.Now, Table: h.Table, Settings: h.Config.OIDC.Token, Registration: h.Config.OIDC.Registration.Enabled,
+		Connections: h.Connections, Grants: h.Grants, Devices: h.Devices, Asked: h.Asked, Now: h.Now, Table: h.Table, Settings: h.Config.OIDC.Token, Registration: h.Config.OIDC.Registration.Enabled,
 	})
 	if err != nil {
 		return err
@@ -136,6 +139,9 @@ func (h *House) provider(mux *http.ServeMux) error {
 		return err
 	}
 	people.Routes(mux)
+	if err := h.confirmations(mux, door, keys); err != nil {
+		return err
+	}
 	leaving, err := logout.New(logout.Config{
 		Issuer: issuer, Site: h.Site, DB: h.DB, Registry: h.Registry, Keyring: h.Keyring, Flows: h.Flows,
 		Visitor: h.Visitor, Visits: h.Visits, Telling: h.Telling, Frames: h.frames(), Leavings: h.Leavings, Limiter: h.Limiter, Audit: h.Audit,
@@ -148,5 +154,23 @@ func (h *House) provider(mux *http.ServeMux) error {
 		Issuer: issuer, Door: door, DB: h.DB, Limiter: h.Limiter, Registrations: h.Registrations, Registry: h.Registry, Outbound: h.Outbound,
 		Keys: keys, Now: h.Now, Settings: h.Config.OIDC.Registration,
 	}).Routes(mux)
+	return nil
+}
+
+// confirmations are where services ask people who are not in front of them, and where these answer.
+func (h *House) confirmations(mux *http.ServeMux, door *machine.Door, keys *relyingparty.Keys) error {
+	services := &ciba.Endpoint{
+		Issuer: h.Config.Server.PublicURL, Door: door, DB: h.DB, Keys: keys, Keyring: h.Keyring, Accounts: h.Accounts, Connections: h.Connections,
+		Asked: h.Asked, Grants: h.Grants, Limiter: h.Limiter, Outbox: h.Outbox, Audit: h.Audit, Now: h.Now,
+	}
+	services.Routes(mux)
+	people, err := askedui.New(askedui.Config{
+		Site: h.Site, DB: h.DB, Registry: h.Registry, Visitor: h.Visitor, Flows: h.Flows, Asked: h.Asked, Connections: h.Connections,
+		Grants: h.Grants, Limiter: h.Limiter, Audit: h.Audit, Table: h.Table,
+	})
+	if err != nil {
+		return err
+	}
+	people.Routes(mux)
 	return nil
 }

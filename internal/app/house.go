@@ -28,6 +28,7 @@ import (
 	"parvis/internal/authenticator/phone"
 	"parvis/internal/authenticator/totp"
 	"parvis/internal/backchannel"
+	"parvis/internal/ciba"
 	"parvis/internal/config"
 	"parvis/internal/connection"
 	"parvis/internal/db"
@@ -142,6 +143,7 @@ type House struct {
 	Certificates *machine.Certificates
 	Grants       grant.Grants
 	Devices      device.Requests
+	Asked        ciba.Requests
 
 	Enrollment *enrollment.Journey
 	Signin     *signin.Journey

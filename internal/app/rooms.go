@@ -16,6 +16,7 @@ import (
 	"parvis/internal/authenticator/totp"
 	"parvis/internal/backchannel"
 	"parvis/internal/challenge"
+	"parvis/internal/ciba"
 	"parvis/internal/connection"
 	"parvis/internal/db"
 	"parvis/internal/departure"
@@ -87,6 +88,7 @@ func (h *House) domains(Options) error {
 	}
 	h.Connections = connection.Connections{Settings: c.OIDC.Connection, Audit: h.Audit}
 	h.Pushed = pushed.Requests{Keys: h.Keys, Settings: c.OIDC.Pushed}
+	h.Asked = ciba.Requests{Settings: c.OIDC.CIBA}
 	h.Devices = device.Requests{Keys: h.Keys, Settings: c.OIDC.Device}
 	h.Grants = grant.Grants{Settings: c.OIDC.Grant, Audit: h.Audit}
 	h.Registrations = h.registrations()
@@ -124,7 +126,7 @@ func (h *House) journeys(Options) error {
 	h.Partnering = &partnering.Journey{DB: h.DB, Owners: h.Owners, Passwords: h.Passwords, Upstreams: h.Upstreams, Links: h.Links}
 	h.Lifecycle = &lifecycle.Lifecycle{
 		DB: h.DB, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs, Passwords: h.Passwords,
-		Apps: h.Apps, BackupCodes: h.BackupCodes, Phones: h.Phones, Codes: h.Codes, Sessions: h.Sessions, Visits: h.Visits, Connections: h.Connections, Grants: h.Grants, Links: h.Links, Outbox: h.Outbox, Audit: h.Audit,
+		Apps: h.Apps, BackupCodes: h.BackupCodes, Phones: h.Phones, Codes: h.Codes, Sessions: h.Sessions, Visits: h.Visits, Asked: h.Asked, Connections: h.Connections, Grants: h.Grants, Links: h.Links, Outbox: h.Outbox, Audit: h.Audit,
 		Requests: assist.Requests{Settings: h.Config.Assist},
 	}
 	h.Profile = &profile.Journey{

@@ -89,6 +89,7 @@ func (h *House) jobs() []job.Job {
 		{Name: "grant.purge", Every: time.Minute, Run: func(ctx context.Context) error { return h.Grants.Purge(ctx, h.DB) }},
 		{Name: "pushed.purge", Every: time.Minute, Run: func(ctx context.Context) error { return h.Pushed.Purge(ctx, h.DB) }},
 		{Name: "device.purge", Every: time.Minute, Run: func(ctx context.Context) error { return h.Devices.Purge(ctx, h.DB) }},
+		{Name: "ciba.purge", Every: time.Minute, Run: func(ctx context.Context) error { return h.Asked.Purge(ctx, h.DB) }},
 		{Name: "upstream.purge", Every: time.Minute, Run: upstream.Assertions{DB: h.DB}.Purge},
 		{Name: "handover.purge", Every: time.Minute, Run: handover.Answers{DB: h.DB}.Purge},
 	}

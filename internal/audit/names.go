@@ -209,6 +209,12 @@ const (
 	DeviceAllowed Name = "device.allowed"
 	// DeviceDenied: a person did not let a device open a service.
 	DeviceDenied Name = "device.denied"
+	// CIBAAsked: a service asked a person to confirm something, without a browser.
+	CIBAAsked Name = "confirmation.asked"
+	// CIBAAllowed: a person confirmed what a service asked.
+	CIBAAllowed Name = "confirmation.allowed"
+	// CIBADenied: a person did not confirm what a service asked.
+	CIBADenied Name = "confirmation.denied"
 	// LogoutUntold: a service could not be told that a session of a person ended; the reason is the status of its answer, or why there was none; data: attempts.
 	LogoutUntold Name = "logout.untold"
 	// PartnerCreated: a service was registered.

@@ -29,6 +29,7 @@ import (
 	"parvis/internal/authenticator/totp"
 	"parvis/internal/backchannel"
 	"parvis/internal/challenge"
+	"parvis/internal/ciba"
 	"parvis/internal/connection"
 	"parvis/internal/db"
 	"parvis/internal/device"
@@ -134,6 +135,7 @@ type OIDC struct {
 	Pushed      pushed.Settings      `yaml:"pushed_requests"`    // authorization requests that services push beforehand
 	Machine     machine.Settings     `yaml:",inline"`            // what is demanded of services that call
 	Device      device.Settings      `yaml:"device"`             // devices without a browser
+	CIBA        ciba.Settings        `yaml:"ciba"`               // services ask people to confirm who are not in front of them
 	Backchannel backchannel.Settings `yaml:"backchannel_logout"` // services are told that a session ended
 	Token       token.Settings       `yaml:",inline"`            // the documents and the ID token
 	// Registration says whether and how services may register themselves (RFC 7591).
@@ -166,7 +168,7 @@ func Preset(name string) Config {
 		Assist:     assist.Preset(name),
 		Leaving:    leaving.Preset(name),
 		Unused:     unused.Preset(name),
-		OIDC:       OIDC{Connection: connection.Preset(name), Grant: grant.Preset(name), Pushed: pushed.Preset(name), Machine: machine.Preset(name), Backchannel: backchannel.Preset(name), Device: device.Preset(name), Token: token.Preset(name), Registration: registration.Preset(name)},
+		OIDC:       OIDC{Connection: connection.Preset(name), Grant: grant.Preset(name), Pushed: pushed.Preset(name), Machine: machine.Preset(name), Backchannel: backchannel.Preset(name), Device: device.Preset(name), CIBA: ciba.Preset(name), Token: token.Preset(name), Registration: registration.Preset(name)},
 		Keyring:    keyring.Preset(name),
 		Limits:     ratelimit.Preset(name),
 		Challenge:  challenge.Preset(name),
@@ -206,6 +208,7 @@ func (c *Config) sections() []section {
 		{"oidc", slices.Concat(c.OIDC.Connection.Problems(), c.OIDC.Grant.Problems(), c.OIDC.Token.Problems(), c.mtls())},
 		{"oidc.pushed_requests", c.OIDC.Pushed.Problems()},
 		{"oidc.device", c.OIDC.Device.Problems()},
+		{"oidc.ciba", c.OIDC.CIBA.Problems()},
 		{"oidc.backchannel_logout", c.OIDC.Backchannel.Problems()},
 		{"oidc.registration", c.OIDC.Registration.Problems()},
 		{"keyring", c.Keyring.Problems()},

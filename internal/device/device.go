@@ -233,16 +233,24 @@ func (s Requests) Poll(tx *db.Tx, code string, rp id.RelyingParty) (Standing, er
 		return Unknown, nil
 	case err != nil:
 		return "", fmt.Errorf("device: poll: %w", err)
-	case state == "used":
-		return Unknown, nil
-	case state == "denied":
-		return Denied, nil
-	case !tx.Now().Before(expires):
-		return Expired, nil
-	case state == "allowed":
-		return Allowed, nil
 	}
-	return Waiting, nil
+	return Stands(state, !tx.Now().Before(expires)), nil
+}
+
+// Stands is the standing of a stored state, of a request that is over or not; also for
+// package ciba, whose services wait in the same way.
+func Stands(state string, over bool) Standing {
+	switch {
+	case state == "used":
+		return Unknown
+	case state == "denied":
+		return Denied
+	case over:
+		return Expired
+	case state == "allowed":
+		return Allowed
+	}
+	return Waiting
 }
 
 // Used notes that a request was redeemed.

@@ -24,6 +24,7 @@ import (
 	"parvis/internal/authenticator/phone"
 	"parvis/internal/authenticator/totp"
 	"parvis/internal/backchannel"
+	"parvis/internal/ciba"
 	"parvis/internal/connection"
 	"parvis/internal/db"
 	"parvis/internal/fault"
@@ -54,6 +55,7 @@ type Lifecycle struct {
 	Codes       otp.Codes
 	Sessions    session.Sessions
 	Visits      backchannel.Visits
+	Asked       ciba.Requests
 	Connections connection.Connections
 	Grants      grant.Grants
 	Links       upstream.Links
@@ -154,7 +156,7 @@ func (l *Lifecycle) forget(tx *db.Tx, a id.Account) error {
 		return err
 	}
 	return each(tx, a, append(l.secondSteps(),
-		authenticator.Erase, account.Closures{}.Erase, account.Warnings{}.Erase, l.Links.Erase, l.Requests.Erase, l.Lost.Erase, l.Sessions.Erase, l.Visits.Erase, l.Grants.Forget, l.Connections.Forget, l.Audit.EraseAccount))
+		authenticator.Erase, account.Closures{}.Erase, account.Warnings{}.Erase, l.Links.Erase, l.Requests.Erase, l.Lost.Erase, l.Sessions.Erase, l.Visits.Erase, l.Asked.Erase, l.Grants.Forget, l.Connections.Forget, l.Audit.EraseAccount))
 }
 
 // Close ends an account and erases it everywhere, in the caller's transaction,

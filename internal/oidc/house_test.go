@@ -20,6 +20,7 @@ import (
 	"parvis/internal/account"
 	"parvis/internal/audit"
 	"parvis/internal/backchannel"
+	"parvis/internal/ciba"
 	"parvis/internal/connection"
 	"parvis/internal/db"
 	"parvis/internal/db/dbtest"
@@ -31,7 +32,10 @@ import (
 	"parvis/internal/id"
 	"parvis/internal/jose"
 	"parvis/internal/keyring"
+	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
 	"parvis/internal/oidc/authorize"
+	cibaendpoint "parvis/internal/oidc/ciba"
 	deviceendpoint "parvis/internal/oidc/device"
 	"parvis/internal/oidc/logout"
 	"parvis/internal/oidc/machine"
@@ -45,6 +49,7 @@ import (
 	"parvis/internal/secret"
 	"parvis/internal/session"
 	"parvis/internal/upstream/handover"
+	"parvis/internal/web/askedui"
 	"parvis/internal/web/deviceui"
 	"parvis/internal/web/kit"
 	"parvis/internal/web/visit"
@@ -80,6 +85,7 @@ type house struct {
 	handler     http.Handler
 	partnerKeys *relyingparty.Keys
 	devices     device.Requests
+	asked       ciba.Requests
 }
 
 // each runs a test against a house on every engine.
@@ -116,7 +122,7 @@ func open(t *testing.T, d *db.DB, clock *dbtest.Clock, first *house, demands ...
 	check(t, err)
 	site, err := kit.New(kit.Config{
 		Settings: kit.Preset(""), Texts: texts, Keys: keys, PublicURL: h.issuer, Log: slog.New(slog.NewJSONHandler(h.log, nil)), Now: clock.Now,
-		Bypass: slices.Concat(authorize.Doors(), token.Doors(), deviceendpoint.Doors(), logout.Doors()),
+		Bypass: slices.Concat(authorize.Doors(), token.Doors(), deviceendpoint.Doors(), cibaendpoint.Doors(), logout.Doors()),
 	})
 	check(t, err)
 	h.flows = flow.Flows{Keys: keys, Settings: flow.Preset("")}
@@ -170,8 +176,9 @@ func open(t *testing.T, d *db.DB, clock *dbtest.Clock, first *house, demands ...
 	a.Routes(mux)
 	devices := device.Requests{Keys: keys, Settings: device.Preset("")}
 	h.devices = devices
+	h.asked = ciba.Requests{Settings: ciba.Preset("")}
 	m, err := token.New(token.Config{
-		Issuer: h.issuer, Door: door, Site: site, DB: d, Registry: h.registry, Keyring: h.keyring, Accounts: h.accounts, Connections: h.connections, Grants: h.grants, Devices: devices,
+		Issuer: h.issuer, Door: door, Site: site, DB: d, Registry: h.registry, Keyring: h.keyring, Accounts: h.accounts, Connections: h.connections, Grants: h.grants, Devices: devices, Asked: h.asked,
 		Now: clock.Now, Table: table, Settings: token.Preset(""),
 	})
 	check(t, err)
@@ -183,6 +190,20 @@ func open(t *testing.T, d *db.DB, clock *dbtest.Clock, first *house, demands ...
 	})
 	check(t, err)
 	people.Routes(mux)
+	mails := &notice.Mails{
+		Bundle: texts, Languages: []i18n.Lang{"en", "fr"}, BaseURL: h.issuer, Product: i18n.Text{"en": "Parvis"}, Owner: i18n.Text{"en": "Province"}, Zone: time.UTC,
+	}
+	outbox := &notify.Outbox{Keys: keys, Settings: notify.Preset(""), Mails: mails}
+	(&cibaendpoint.Endpoint{
+		Issuer: h.issuer, Door: door, DB: d, Keys: partnerKeys, Keyring: h.keyring, Accounts: h.accounts, Connections: h.connections, Asked: h.asked,
+		Grants: h.grants, Limiter: limiter, Outbox: outbox, Audit: log, Now: clock.Now,
+	}).Routes(mux)
+	asked, err := askedui.New(askedui.Config{
+		Site: site, DB: d, Registry: h.registry, Visitor: visitor, Flows: h.flows, Asked: h.asked, Connections: h.connections, Grants: h.grants,
+		Limiter: limiter, Audit: log, Table: table,
+	})
+	check(t, err)
+	asked.Routes(mux)
 	l, err := logout.New(logout.Config{
 		Issuer: h.issuer, Site: site, DB: d, Registry: h.registry, Keyring: h.keyring, Flows: h.flows, Visitor: visitor, Limiter: limiter, Audit: log, Visits: h.visits, Telling: h.telling, Frames: frontchannel.Frames{Issuer: h.issuer, DB: d, Registry: h.registry, Visits: h.visits},
 		Leavings: handover.Leavings{Keys: keys},
@@ -275,6 +296,13 @@ func parties() []relyingparty.Settings {
 		}),
 		with("terminal", func(s *relyingparty.Settings) {
 			s.GrantTypes, s.ACR = []string{"urn:ietf:params:oauth:grant-type:device_code"}, []string{policy.ACRAAL2}
+		}),
+		with("caller", func(s *relyingparty.Settings) {
+			s.RedirectURIs, s.GrantTypes = nil, []string{"urn:openid:params:grant-type:ciba"}
+		}),
+		with("counter", func(s *relyingparty.Settings) {
+			s.RedirectURIs, s.GrantTypes, s.Auth, s.JWKS = nil, []string{"urn:openid:params:grant-type:ciba"}, "private_key_jwt", keySet(signingKey)
+			s.BackchannelRequestAlg = "ES256"
 		}),
 		with("native", func(s *relyingparty.Settings) {
 			s.Type, s.Auth, s.RedirectURIs = "native", "none", []string{"http://127.0.0.1/cb", "ca.example.app:/cb"}

@@ -45,8 +45,8 @@ func (c *check) grants(s Settings) {
 		c.add("scopes", "grant_types has refresh_token, which services ask for by the scope offline_access; add it")
 	case offline && !refreshes:
 		c.add("grant_types", "the scope offline_access gives refresh tokens; add refresh_token (and authorization_code)")
-	case refreshes && !slices.Contains(s.GrantTypes, protocol.GrantAuthorizationCode) && !slices.Contains(s.GrantTypes, protocol.GrantDeviceCode):
-		c.add("grant_types", "refresh tokens come with an authorization_code or a device_code; add one of them")
+	case refreshes && !slices.Contains(s.GrantTypes, protocol.GrantAuthorizationCode) && !slices.Contains(s.GrantTypes, protocol.GrantDeviceCode) && !slices.Contains(s.GrantTypes, protocol.GrantCIBA):
+		c.add("grant_types", "refresh tokens come with an authorization_code, a device_code or a confirmation (urn:openid:params:grant-type:ciba); add one of them")
 	}
 	exchanges := slices.Contains(s.GrantTypes, protocol.GrantTokenExchange)
 	switch {

@@ -57,6 +57,7 @@ type Settings struct {
 	FrontchannelLogoutSession bool `yaml:"frontchannel_logout_session_required,omitempty" json:"frontchannel_logout_session_required,omitempty"`
 
 	ProtectionSettings `yaml:",inline"`
+	CIBASettings       `yaml:",inline"`
 
 	// Auth is how the service shows who it is: client_secret_basic (the default), client_secret_post, private_key_jwt, tls_client_auth, self_signed_tls_client_auth or none (a public client with PKCE).
 	Auth string `yaml:"auth,omitempty" json:"auth,omitempty"`
@@ -150,6 +151,7 @@ func (s Settings) Build() (*RelyingParty, []string) {
 	c.profile(s)
 	c.doors(s.Doors)
 	c.grants(s)
+	c.ciba(s)
 	c.resources(s)
 	c.details(s)
 	p := &RelyingParty{
@@ -160,6 +162,7 @@ func (s Settings) Build() (*RelyingParty, []string) {
 		BackchannelLogoutURI: s.BackchannelLogoutURI, FrontchannelLogoutURI: s.FrontchannelLogoutURI,
 		Native: s.Type == "native", AuthMethod: AuthMethod(s.Auth), Secrets: c.secrets(s), Keys: c.keys(s), JWKSURI: s.JWKSURI,
 		Protection:  s.protection(),
+		CIBA:        s.ciba(),
 		RequirePKCE: s.PKCE == "required", FormPost: s.FormPost, IDTokenAlg: s.IDTokenAlg,
 		Introspects: s.Introspect, RequireDPoP: s.RequireDPoP, RequirePushed: s.RequirePushed, RequireObject: s.RequireObject, RequestObjectAlg: jose.Algorithm(s.RequestObjectAlg), AnswerAlg: jose.Algorithm(s.AnswerAlg),
 		IDTokenClaims: s.IDTokenClaims, Sector: s.sector(), Scopes: slices.Clone(s.Scopes), Purposes: s.Purposes,

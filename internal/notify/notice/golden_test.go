@@ -93,7 +93,7 @@ func TestEveryKindHasASample(t *testing.T) {
 		KindUnusedFirst, KindUnusedSecond, KindUnusedKept,
 		KindLostWaits, KindLostSoon, KindLostOpen, KindLostDone, KindLostStopped, KindLostUndone, KindLostFound,
 		KindAssistConfirm, KindAssistReceived, KindAssistApproved, KindAssistDone, KindAssistRefused, KindAssistExpired,
-		KindSignedOut,
+		KindSignedOut, KindConfirmation,
 	} {
 		if !have[k] {
 			t.Errorf("%s has no sample", k)

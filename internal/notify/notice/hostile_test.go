@@ -48,6 +48,7 @@ func TestForeignWordsCannotBreakAMail(t *testing.T) {
 			AssistStep{Step: AssistDone, What: AssistUnlink, Partner: text, NoPassword: true, Asked: asked},
 			EnrolmentReset{Service: service, Sharing: []Service{service}, Asked: asked},
 			PartnerBlocked{Partner: text, Asked: asked},
+			Confirmation{Service: service, Name: "name", Message: evil, Valid: time.Minute, At: at},
 			WaysIn{Service: service, Password: true, Partners: []i18n.Text{text, text}, Asked: asked},
 			WaysNoAccount{Service: service, Asked: asked},
 			PartnerUnblocked{Partner: text, Asked: asked},

@@ -137,6 +137,8 @@ func samples() []sample {
 		{"unused-first", UnusedWarning{Token: proof.Token, After: 730 * 24 * time.Hour, At: at, Until: at.AddDate(0, 0, 60)}},
 		{"unused-second", UnusedWarning{Second: true, Token: proof.Token, After: 730 * 24 * time.Hour, At: at, Until: at.AddDate(0, 0, 14)}},
 		{"unused-kept", UnusedKept{After: 730 * 24 * time.Hour, Asked: near}},
+		{"confirmation", Confirmation{Service: fishing, Name: "abcdefghijkl", Message: "W4SC", Valid: 10 * time.Minute, At: at}},
+		{"confirmation-plain", Confirmation{Service: fishing, Name: "abcdefghijkl", Valid: 24 * time.Hour, At: at}},
 		{"account-kept", AccountKept{Asked: handheld}},
 		{"account-kept-link", AccountKept{ByLink: true, Asked: near}},
 		{"enrolment-reset", EnrolmentReset{Service: fishing, Asked: bare}},

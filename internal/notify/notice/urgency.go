@@ -34,7 +34,7 @@ func Priority(k Kind) int {
 	case KindActivate, KindActivateAgain, KindAlreadyRegistered, KindResetPassword, KindResetNoAccount,
 		KindUnlock, KindUnlockNoAccount, KindUnlockNotLocked, KindOneTimeCode, KindWaysIn, KindWaysNoAccount,
 		KindAssistConfirm, KindConfirmAddress, KindAddressInUse, KindAddressKept,
-		KindLostWaits, KindLostSoon, KindLostOpen, KindLostDone:
+		KindConfirmation, KindLostWaits, KindLostSoon, KindLostOpen, KindLostDone:
 		return 0
 	case KindPasswordChanged, KindPasswordLeaked, KindLocked, KindUnlocked, KindNewSignIn, KindRemoved, KindMethodAdded,
 		KindMethodRemoved, KindMethodWaits, KindMethodDisabled, KindBackupCodesMade, KindBackupCodeUsed, KindBackupCodesUsedUp,

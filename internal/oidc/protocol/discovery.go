@@ -27,7 +27,7 @@ const (
 // ForPrograms reports whether a path is that of an endpoint which services call themselves.
 func ForPrograms(path string) bool {
 	switch path {
-	case PathPush, PathDeviceAuthorization, PathToken, PathRevoke, PathInspect, PathUserInfo, PathJWKS, PathDiscovery, PathMetadata, PathResource:
+	case PathPush, PathDeviceAuthorization, PathCIBA, PathToken, PathRevoke, PathInspect, PathUserInfo, PathJWKS, PathDiscovery, PathMetadata, PathResource:
 		return true
 	}
 	return path == PathRegister || strings.HasPrefix(path, PathRegister+"/")
@@ -48,6 +48,10 @@ type Metadata struct {
 	IntrospectionSigned  []string `json:"introspection_signing_alg_values_supported"` // RFC 9701, 7
 	Push                 string   `json:"pushed_authorization_request_endpoint"`
 	Device               string   `json:"device_authorization_endpoint"`
+	CIBA                 string   `json:"backchannel_authentication_endpoint"` // CIBA, 4
+	CIBAModes            []string `json:"backchannel_token_delivery_modes_supported"`
+	CIBAAlgs             []string `json:"backchannel_authentication_request_signing_alg_values_supported"`
+	CIBAUserCode         bool     `json:"backchannel_user_code_parameter_supported"`
 	JWKS                 string   `json:"jwks_uri"`
 	Registration         string   `json:"registration_endpoint,omitempty"`
 	EndSession           string   `json:"end_session_endpoint"`
@@ -120,6 +124,7 @@ func Discovery(issuer string, locales, acrValues, assertionAlgs, proofAlgs []str
 		Revocation: issuer + PathRevoke, RevocationMethods: methods, RevocationAlgs: assertionAlgs,
 		Introspection: issuer + PathInspect, IntrospectionMethods: methods[:3], IntrospectionAlgs: assertionAlgs, IntrospectionSigned: []string{"RS256", "ES256"},
 		Push: issuer + PathPush, RequestParameter: true, RequestURIParameter: true, RequestURIRegistered: true, RequestAlgs: assertionAlgs, ProofAlgs: proofAlgs, AnswerAlgs: []string{"RS256", "ES256"},
+		CIBA: issuer + PathCIBA, CIBAModes: CIBAModes, CIBAAlgs: assertionAlgs,
 		Device: issuer + PathDeviceAuthorization, JWKS: issuer + PathJWKS, EndSession: issuer + PathLogout, BackLogout: true, BackLogoutSession: true, FrontLogout: true, FrontLogoutSession: true, Scopes: Scopes,
 		ResponseTypes: []string{"code"}, ResponseModes: []string{ModeQuery, ModeFormPost, ModeJWT, ModeQueryJWT, ModeFormPostJWT},
 		GrantTypes: GrantTypes, ACRValues: acrValues, SubjectTypes: []string{"pairwise", "public"},

@@ -54,6 +54,7 @@ type Error struct {
 	Description string // for the service's team; fixed ASCII text that repeats nothing of the request
 	Where       Where
 	Challenge   string // scheme of the WWW-Authenticate header, if one is due
+	Forbidden   bool   // answered with 403 (CIBA, 13)
 	TooLong     bool   // what was sent is longer than anything that is read
 	Cause       Cause  // for the operator's log only, where one answer stands for several causes
 }
@@ -89,7 +90,7 @@ func (e *Error) Status() int {
 	switch {
 	case e.TooLong:
 		return 413
-	case e.Code == InsufficientScope:
+	case e.Code == InsufficientScope || e.Forbidden:
 		return 403
 	case e.Code == InvalidClient, e.Code == InvalidToken, e.Challenge == SchemeDPoP:
 		return 401

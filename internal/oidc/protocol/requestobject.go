@@ -29,12 +29,24 @@ func ObjectParams(payload []byte, typ, clientID, issuer string, now time.Time, s
 	if typ != "" && typ != "jwt" && typ != TypeRequestObject {
 		return Params{}, badObject("the request object has another typ than oauth-authz-req+jwt")
 	}
+	if err := checkObject(payload, clientID, issuer, now, strict); err != nil {
+		return Params{}, err
+	}
+	p, err := membersOf(payload)
+	switch {
+	case err != nil:
+		return Params{}, err
+	case p.Get("client_id") != clientID:
+		return Params{}, badObject("client_id of the request object differs from the one beside it")
+	}
+	return p, nil
+}
+
+// membersOf makes parameters of what a request object holds beside the claims about itself.
+func membersOf(payload []byte) (Params, *Error) {
 	var members map[string]json.RawMessage
 	if len(payload) > maxObject || json.Unmarshal(payload, &members) != nil {
 		return Params{}, badObject("the request object is no JSON object of at most 16 kB")
-	}
-	if err := checkObject(payload, clientID, issuer, now, strict); err != nil {
-		return Params{}, err
 	}
 	p := Params{values: map[string]string{}, repeated: map[string]bool{}}
 	for name, raw := range members {
@@ -53,8 +65,6 @@ func ObjectParams(payload []byte, typ, clientID, issuer string, now time.Time, s
 	switch {
 	case len(p.values) > MaxParams:
 		return Params{}, badObject("the request object has too many members")
-	case p.Get("client_id") != clientID:
-		return Params{}, badObject("client_id of the request object differs from the one beside it")
 	case p.Get("request") != "" || p.Get("request_uri") != "":
 		return Params{}, badObject("a request object holds no other")
 	}
@@ -75,6 +85,9 @@ func paramOf(raw json.RawMessage) (string, bool) {
 // a token is a client assertion (RFC 9101, 10.8).
 func checkObject(payload []byte, clientID, issuer string, now time.Time, strict bool) *Error {
 	var a assertion
+	if len(payload) > maxObject {
+		return badObject("the request object is no JSON object of at most 16 kB")
+	}
 	if jose.Exact(payload, &a) != nil {
 		return badObject("the request object has claims of a wrong type")
 	}

@@ -16,7 +16,7 @@ const (
 )
 
 // GrantTypes are all there are; a partner's settings choose from them.
-var GrantTypes = []string{GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials, GrantDeviceCode, GrantTokenExchange}
+var GrantTypes = []string{GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials, GrantDeviceCode, GrantCIBA, GrantTokenExchange}
 
 // AssertionType is the one type of client assertion (RFC 7523, 2.2).
 const AssertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -53,6 +53,7 @@ type TokenRequest struct {
 	RedirectURI string
 	Verifier    string
 	Device      string // the code of a device (RFC 8628, 3.4)
+	AuthReqID   string // of a service that waits for a confirmation (CIBA, 10.1)
 }
 
 // ReadCredentials finds the one way a client authenticates. Two ways at once are
@@ -168,6 +169,8 @@ func ReadTokenRequest(p Params) (TokenRequest, *Error) {
 		return r.withSubject(p)
 	case GrantDeviceCode:
 		return r.withDevice(p)
+	case GrantCIBA:
+		return r.withAuthReqID(p)
 	default:
 		return r, direct(UnsupportedGrantType, "grant_type is none of those in grant_types_supported")
 	}

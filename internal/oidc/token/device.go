@@ -7,21 +7,40 @@ import (
 	"parvis/internal/db"
 	"parvis/internal/device"
 	"parvis/internal/grant"
+	"parvis/internal/id"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/relyingparty"
 	"parvis/internal/secret"
 )
 
-// device is POST /token of a device that waits for its person (RFC 8628, 3.4 and 3.5). What
-// was allowed is a grant whose code is the device's.
+// waiting are requests that wait for a person while a client asks for tokens.
+type waiting interface {
+	// Poll is a question of a client. Of any number at once one finds device.Allowed.
+	Poll(tx *db.Tx, code string, rp id.RelyingParty) (device.Standing, error)
+	// Used notes that what was allowed was redeemed.
+	Used(tx *db.Tx, code string) error
+}
+
+// device is POST /token of a device that waits for its person (RFC 8628, 3.4 and 3.5).
 func (e *Endpoint) device(w http.ResponseWriter, r *http.Request, party *relyingparty.RelyingParty, request protocol.TokenRequest, assertion *grant.Assertion, proof *grant.Proof) error {
+	return e.waits(w, r, party, e.Devices, request.Device, assertion, proof)
+}
+
+// confirmed is POST /token of a service that waits for somebody's confirmation (CIBA, 10.1 and 11).
+func (e *Endpoint) confirmed(w http.ResponseWriter, r *http.Request, party *relyingparty.RelyingParty, request protocol.TokenRequest, assertion *grant.Assertion, proof *grant.Proof) error {
+	return e.waits(w, r, party, e.Asked, request.AuthReqID, assertion, proof)
+}
+
+// waits answers a client that waits for a person. What was allowed is a grant whose code is
+// that which the client waits with.
+func (e *Endpoint) waits(w http.ResponseWriter, r *http.Request, party *relyingparty.RelyingParty, of waiting, code string, assertion *grant.Assertion, proof *grant.Proof) error {
 	signer, err := e.idTokens(r.Context(), party)
 	if err != nil {
 		return err
 	}
 	access := secret.NewToken()
 	redemption := grant.Redemption{
-		Code: request.Device, RelyingParty: party.ID, Token: secret.Digest(access), TokenLife: party.AccessTokenTTL, Assertion: assertion, Proof: proof,
+		Code: code, RelyingParty: party.ID, Token: secret.Digest(access), TokenLife: party.AccessTokenTTL, Assertion: assertion, Proof: proof,
 	}
 	if party.Grants(protocol.GrantRefreshToken) {
 		redemption.Offline = &grant.Offline{Scope: protocol.ScopeOffline, Refresh: grant.NewRefresh(), Life: party.Away(), Bound: party.Public()}
@@ -29,7 +48,7 @@ func (e *Endpoint) device(w http.ResponseWriter, r *http.Request, party *relying
 	var standing device.Standing
 	var result grant.Result
 	err = e.DB.WriteStatement(r.Context(), func(tx *db.Tx) (err error) {
-		if standing, err = e.Devices.Poll(tx, request.Device, party.ID); err != nil {
+		if standing, err = of.Poll(tx, code, party.ID); err != nil {
 			return err
 		}
 		if standing != device.Allowed {
@@ -40,7 +59,7 @@ func (e *Endpoint) device(w http.ResponseWriter, r *http.Request, party *relying
 		if err != nil || result.Outcome != grant.Redeemed {
 			return err
 		}
-		return e.Devices.Used(tx, request.Device)
+		return of.Used(tx, code)
 	})
 	if err != nil {
 		return fmt.Errorf("token: %w", err)

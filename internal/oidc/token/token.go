@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"parvis/internal/account"
+	"parvis/internal/ciba"
 	"parvis/internal/connection"
 	"parvis/internal/db"
 	"parvis/internal/device"
@@ -78,6 +79,7 @@ type Config struct {
 	Connections connection.Connections
 	Grants      grant.Grants
 	Devices     device.Requests
+	Asked       ciba.Requests
 	Now         func() time.Time
 	Table       policy.Table
 	Settings    Settings
@@ -141,6 +143,8 @@ func (e *Endpoint) token(w http.ResponseWriter, r *http.Request) error {
 		return e.renew(w, r, party, request, assertion, proof)
 	case request.GrantType == protocol.GrantDeviceCode:
 		return e.device(w, r, party, request, assertion, proof)
+	case request.GrantType == protocol.GrantCIBA:
+		return e.confirmed(w, r, party, request, assertion, proof)
 	case request.GrantType == protocol.GrantTokenExchange:
 		return e.exchange(w, r, party, request, assertion, proof)
 	case request.GrantType == protocol.GrantClientCredentials:

@@ -1,0 +1,257 @@
+// Package ciba is the backchannel authentication endpoint (OpenID Connect Client-Initiated
+// Backchannel Authentication Core 1.0, 7): a service asks somebody to confirm who is not in
+// front of it. The person is reached by mail and answers at /confirmations (package
+// web/askedui); the service asks the token endpoint what they said.
+//
+// Only who is connected to the service, and has agreed to share what it asks for, can be
+// reached. Everybody else is unknown_user_id alike: the service learns nothing of an account
+// that it does not know.
+package ciba
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"parvis/internal/account"
+	"parvis/internal/audit"
+	"parvis/internal/ciba"
+	"parvis/internal/connection"
+	"parvis/internal/db"
+	"parvis/internal/fault"
+	"parvis/internal/grant"
+	"parvis/internal/id"
+	"parvis/internal/jose"
+	"parvis/internal/keyring"
+	"parvis/internal/notify"
+	"parvis/internal/notify/notice"
+	"parvis/internal/oidc/machine"
+	"parvis/internal/oidc/protocol"
+	"parvis/internal/ratelimit"
+	"parvis/internal/relyingparty"
+)
+
+// Endpoint answers services. All fields must be set.
+type Endpoint struct {
+	Issuer      string // without a slash at the end
+	Door        *machine.Door
+	DB          *db.DB
+	Keys        *relyingparty.Keys
+	Keyring     *keyring.Keyring
+	Accounts    account.Accounts
+	Connections connection.Connections
+	Asked       ciba.Requests
+	Grants      grant.Grants
+	Limiter     *ratelimit.Limiter
+	Outbox      *notify.Outbox
+	Audit       *audit.Log
+	Now         func() time.Time
+}
+
+// Routes adds the endpoint's address.
+func (e *Endpoint) Routes(mux *http.ServeMux) {
+	mux.Handle("POST "+protocol.PathCIBA, e.Door.Handle(e.begin))
+}
+
+// Doors are the addresses that other sites may POST to.
+func Doors() []string { return []string{"POST " + protocol.PathCIBA} }
+
+// spent are what a request is good for once: what authenticated the client, and its object.
+type spent []*grant.Assertion
+
+// begin asks a person for a service (CIBA, 7.2 and 7.3).
+func (e *Endpoint) begin(w http.ResponseWriter, r *http.Request) error {
+	party, sent, assertion, err := e.Door.Client(r)
+	if err != nil {
+		return err //nolint:wrapcheck // the refusal, or wrapped there
+	}
+	if party.Public() || !party.Grants(protocol.GrantCIBA) {
+		return e.Door.Refused(r, party, protocol.NotRegistered())
+	}
+	if err := e.Limiter.Allow(r.Context(), ratelimit.CIBAClient, string(party.ID)); err != nil {
+		return fmt.Errorf("ciba: %w", err)
+	}
+	params, object, bad, err := e.unwrap(r, party, sent)
+	if err != nil {
+		return err
+	}
+	var request *protocol.Backchannel
+	if bad == nil {
+		request, bad = protocol.ReadBackchannel(params, string(party.ID), party.Scopes)
+	}
+	if bad != nil {
+		return e.Door.Refused(r, party, bad)
+	}
+	asked := ciba.Prepare(party.ID)
+	asked.Scopes, asked.ACR, asked.Message = request.Scopes, request.ACR, request.Message
+	asked.Life = e.Asked.Settings.LifeOf(request.Expiry)
+	bad, err = e.keep(r, party, request, asked, spent{assertion, object})
+	if err != nil {
+		return err
+	}
+	if bad != nil {
+		return e.Door.Refused(r, party, bad)
+	}
+	return machine.Answer(w, http.StatusOK, map[string]any{
+		"auth_req_id": asked.AuthReqID, "expires_in": int64(asked.Life / time.Second), "interval": int64(e.Asked.Settings.Interval / time.Second),
+	})
+}
+
+// unwrap gives the parameters that count: those of a signed request of a client that signs,
+// or those that were sent by one that does not (CIBA, 7.1.1).
+func (e *Endpoint) unwrap(r *http.Request, party *relyingparty.RelyingParty, sent protocol.Params) (protocol.Params, *grant.Assertion, *protocol.Error, error) {
+	refused := func(description string) (protocol.Params, *grant.Assertion, *protocol.Error, error) {
+		return sent, nil, &protocol.Error{Code: protocol.InvalidRequest, Description: description, Where: protocol.Direct}, nil
+	}
+	object := sent.Get("request")
+	switch {
+	case sent.Repeated():
+		return refused("a parameter was sent twice")
+	case object == "" && party.BackchannelRequestAlg == "":
+		return sent, nil, nil, nil
+	case object == "":
+		return refused("the client registered that it signs its requests")
+	case party.BackchannelRequestAlg == "":
+		return refused("the client did not register that it signs its requests")
+	}
+	payload, _, err := e.Keys.Verify(r.Context(), party, object, party.BackchannelRequestAlg)
+	switch {
+	case fault.Is(err, fault.Unavailable):
+		return sent, nil, nil, fmt.Errorf("ciba: %w", err)
+	case err != nil:
+		return refused("the request was not signed with a registered key and the registered algorithm of the client")
+	}
+	params, jti, expires, bad := protocol.BackchannelObject(sent, payload, string(party.ID), e.Issuer, e.Now())
+	return params, &grant.Assertion{JTI: jti, Expires: expires}, bad, nil
+}
+
+// person is who can be reached by a hint; false for nobody.
+type person struct {
+	account account.Account
+	mailbox account.Addr
+}
+
+// find is who a hint means, if the service may reach them: an active account that is
+// connected to it and agreed to share what is asked for. An address counts only if the
+// service is told that very one, so that no service can learn whose it is by trying.
+func (e *Endpoint) find(tx *db.Tx, party *relyingparty.RelyingParty, request *protocol.Backchannel, subject string) (person, bool, error) {
+	var who id.Account
+	var found bool
+	var err error
+	addr, parsed := account.Addr{}, false
+	if subject == "" && strings.Contains(request.LoginHint, "@") {
+		if a, err := account.ParseAddress(request.LoginHint); err == nil {
+			addr, parsed = a, true
+		}
+		if !parsed {
+			return person{}, false, nil
+		}
+		var a account.Account
+		a, found, err = e.Accounts.ByAddress(tx, addr)
+		who = a.ID
+	} else {
+		who, found, err = e.Connections.BySubject(tx, party.Sector, subject)
+	}
+	if err != nil || !found {
+		return person{}, false, err
+	}
+	want := connection.Asked{Account: who, RelyingParty: party.ID, Claims: request.Attributes(), Period: party.ConsentPeriod}
+	if why, err := e.Connections.Needed(tx, want); err != nil || why != connection.NotNeeded {
+		return person{}, false, err
+	}
+	conn, found, err := e.Connections.Get(tx, who, party.ID)
+	if err != nil || !found {
+		return person{}, false, err
+	}
+	a, told, found, err := e.Accounts.WithAddress(tx, who, conn.Address)
+	if err != nil || !found || a.Status != account.Active || told.ID == "" {
+		return person{}, false, err
+	}
+	if parsed && (!slices.Contains(conn.Claims, protocol.ClaimEmail) || told.ProvenAt.IsZero() || told.Address.Key != addr.Key) {
+		return person{}, false, nil
+	}
+	mailbox, err := e.Accounts.Mailbox(tx, who)
+	return person{account: a, mailbox: mailbox}, err == nil, err
+}
+
+// subject is by which the service knows whom it means: that of an ID token that we gave to
+// it, or what it wrote as login_hint; "" for an address, and for nobody.
+func (e *Endpoint) subject(request *protocol.Backchannel) (string, *protocol.Error) {
+	if request.Hint == "" {
+		if strings.Contains(request.LoginHint, "@") {
+			return "", nil
+		}
+		return request.LoginHint, nil
+	}
+	bad := &protocol.Error{Code: protocol.InvalidRequest, Where: protocol.Direct, Description: "id_token_hint is no ID token given to this client"}
+	payload, head, err := e.Keyring.Set().Verify(request.Hint, jose.Algorithms()...)
+	if err != nil || !protocol.MayBeIDToken(head.Type) {
+		return "", bad.Because(protocol.HintSignature)
+	}
+	hint, ok := protocol.ReadHint(payload, e.Issuer)
+	if !ok || hint.Audience[0] != request.ClientID {
+		return "", bad.Because(protocol.HintOfOther)
+	}
+	return hint.Subject, nil
+}
+
+// keep stores a request and tells its person, unless what it came with was used before, or
+// nobody can be reached, or not again so soon.
+func (e *Endpoint) keep(r *http.Request, party *relyingparty.RelyingParty, request *protocol.Backchannel, asked ciba.Request, once spent) (bad *protocol.Error, err error) {
+	subject, refused := e.subject(request)
+	err = e.DB.Write(r.Context(), func(tx *db.Tx) error {
+		bad = refused
+		for _, a := range once {
+			result, err := e.Grants.Spend(tx, party.ID, a, nil)
+			if err != nil {
+				return err
+			}
+			if result.Outcome != "" {
+				bad = protocol.ClientRefused().Because(protocol.AssertionReplayed)
+				return nil
+			}
+		}
+		if bad != nil {
+			return nil //nolint:nilerr // a refusal that is answered, and what was spent stays so
+		}
+		who, found, err := e.find(tx, party, request, subject)
+		if err != nil {
+			return err
+		}
+		if !found {
+			bad = protocol.PersonUnknown()
+			return nil
+		}
+		room, err := e.Limiter.TakeIn(tx, ratelimit.CIBAAccount, string(party.ID)+"|"+string(who.account.ID))
+		if err != nil {
+			return err
+		}
+		if !room.Allowed {
+			bad = protocol.TooManyAsked()
+			return nil
+		}
+		return e.tell(tx, party, asked, who)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("ciba: begin: %w", err)
+	}
+	return bad, nil
+}
+
+// tell stores the request and writes to its person.
+func (e *Endpoint) tell(tx *db.Tx, party *relyingparty.RelyingParty, asked ciba.Request, who person) error {
+	asked.Account = who.account.ID
+	if err := e.Asked.Begin(tx, asked); err != nil {
+		return err
+	}
+	err := e.Outbox.Queue(tx, notify.Message{
+		To: who.mailbox.Written, Locale: who.account.Locale, Account: who.account.ID, Expires: tx.Now().Add(asked.Life),
+		Data: notice.Confirmation{Service: party.InMail(), Name: asked.ID, Message: asked.Message, Valid: asked.Life, At: tx.Now()},
+	})
+	if err != nil {
+		return err
+	}
+	return e.Audit.Record(tx, audit.Event{Name: audit.CIBAAsked, Account: who.account.ID, RelyingParty: party.ID, Outcome: audit.Success})
+}
