@@ -101,6 +101,31 @@ func TestAnExpiredOrReplacedCodeRemovesNothing(t *testing.T) {
 	})
 }
 
+// The links that bring the methods back do so as long as the new one does not count; later
+// they do nothing, by whatever channel they came.
+func TestALinkThatBringsTheMethodsBackEndsWithTheCoolingOff(t *testing.T) {
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		withPhone(t, h)
+		b, f := signedIn(h, journeytest.Password)
+		recover(t, h, b, f)
+		b.SetUp(f, policy.App)
+		b.BindApp(f)
+		links := []string{token(t, h, sam, notice.KindLostDone, 1), token(t, h, number, notice.KindLostDone, 1)}
+		h.Clock.Advance(h.Table.CoolingOff())
+		for _, link := range links {
+			if l := opened(t, h, link); l.Outcome == lost.Undone || l.Stage == lost.Done {
+				t.Errorf("%+v", l)
+			}
+			if err := use(t, h, link); !fault.Is(err, fault.Conflict) {
+				t.Errorf("%v", err)
+			}
+		}
+		if n := kinds(h, sam, notice.KindLostUndone) + h.Events(audit.RecoveryUndone); n != 0 {
+			t.Errorf("%d messages and events", n)
+		}
+	})
+}
+
 // Stopping and going on at once: one of them holds, on whatever node.
 func TestStoppingAndGoingOnAtOnceEndInOneOfThem(t *testing.T) {
 	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
