@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 
+	asked "parvis/internal/ciba"
 	"parvis/internal/frontchannel"
 	"parvis/internal/i18n"
 	"parvis/internal/merging"
@@ -54,7 +55,7 @@ func (h *House) doors(Options) error {
 	pages.Routes(mux)
 	own, err := accountui.New(accountui.Config{
 		Site: h.Site, Visitor: h.Visitor, Signin: h.Signin, Stepup: h.Stepup, Reclaim: h.Reclaim, Merging: h.Merging, Leaving: h.Leaving, Unused: h.Unused, Profile: h.Profile, Policy: h.Policy, Partnering: h.Partnering, Activity: h.Activity, Parties: h.Registry, Upstreams: h.Upstreams, Table: h.Table,
-		Idle: c.Session.Idle, Now: h.Now,
+		Idle: c.Session.Idle, Now: h.Now, Asked: asked.Desk{DB: h.DB, Requests: h.Asked},
 	})
 	if err != nil {
 		return err

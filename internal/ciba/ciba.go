@@ -215,3 +215,19 @@ func (s Requests) Purge(ctx context.Context, d *db.DB) error {
 		}
 	}
 }
+
+// Desk tells the pages of an account what waits for it. All fields are needed.
+type Desk struct {
+	DB       *db.DB
+	Requests Requests
+}
+
+// Waits reports whether something waits for an account.
+func (d Desk) Waits(ctx context.Context, account id.Account) (waits bool, err error) {
+	err = d.DB.Read(ctx, func(tx *db.Tx) error {
+		all, err := d.Requests.Waiting(tx, account)
+		waits = len(all) > 0
+		return err
+	})
+	return waits, err //nolint:wrapcheck // wrapped by Waiting
+}

@@ -20,6 +20,7 @@ import (
 
 	"parvis/internal/activity"
 	"parvis/internal/authenticator/password"
+	"parvis/internal/ciba"
 	"parvis/internal/i18n"
 	"parvis/internal/id"
 	"parvis/internal/leaving"
@@ -59,6 +60,7 @@ type Config struct {
 	Table      policy.Table
 	Idle       time.Duration // after how long without activity a session ends
 	Now        func() time.Time
+	Asked      ciba.Desk
 }
 
 // UI serves the pages. Made by New; safe for concurrent use.

@@ -17,6 +17,7 @@ import (
 type servicesPage struct {
 	Address string
 	Done    string // what has just been done
+	Asked   bool   // a service waits for an answer
 	Rows    []serviceRow
 	FindURL string // the services that take part
 }
@@ -49,6 +50,9 @@ func (u *UI) services(c *call) error {
 	}
 	tr := u.Site.Tr(c.r)
 	data := servicesPage{Address: c.visit.Address}
+	if data.Asked, err = u.Asked.Waits(c.r.Context(), c.visit.Account.ID); err != nil {
+		return err
+	}
 	for _, e := range entries {
 		row, err := u.row(c.r.Context(), tr, e)
 		if err != nil {
