@@ -1,0 +1,36 @@
+package relyingparty
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"parvis/internal/i18n"
+	"parvis/internal/oidc/protocol"
+)
+
+// CIBA, 4: the settings of a client are refused where they have no meaning, and a public client cannot ask anybody.
+func TestSettingsOfConfirmationsAreChecked(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*Settings)
+		want   string
+	}{
+		"without the grant type": {func(s *Settings) { s.GrantTypes, s.DeliveryMode = nil, "poll" }, "grant_types"},
+		"public":                 {func(s *Settings) { s.Auth = "none" }, "grant_types"},
+		"an unknown mode":        {func(s *Settings) { s.DeliveryMode = "push" }, "backchannel_token_delivery_mode"},
+		"an unknown algorithm":   {func(s *Settings) { s.BackchannelRequestAlg = "HS256" }, "backchannel_authentication_request_signing_alg"},
+		"no keys":                {func(s *Settings) { s.BackchannelRequestAlg = "ES256" }, "backchannel_authentication_request_signing_alg"},
+		"nothing":                {func(s *Settings) { s.DeliveryMode = "poll" }, ""},
+	} {
+		s := Settings{
+			ID: "caller", Name: i18n.Text{"en": "Caller", "fr": "Appels"}, Department: i18n.Text{"en": "Health", "fr": "Santé"},
+			GrantTypes: []string{protocol.GrantCIBA}, StartURL: "https://www.service.example/", Secret: strings.Repeat("s", 40), Support: Support{Email: "help@service.example"},
+		}
+		c.change(&s)
+		problems := s.Problems()
+		found := slices.ContainsFunc(problems, func(p string) bool { return strings.Contains(p, c.want+":") })
+		if c.want != "" && !found || c.want == "" && len(problems) > 0 {
+			t.Errorf("%s: %q", name, problems)
+		}
+	}
+}
