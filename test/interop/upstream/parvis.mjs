@@ -1,5 +1,5 @@
 // A second Parvis as the sign-in partner of the first: private_key_jwt with the first one's published keys, iss in
-// answers, acr. It offers neither pushed requests nor encrypted ID tokens: the request is read in the address.
+// answers, acr. The request is pushed; ID tokens are not encrypted.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { binary, freePort, startServe } from "../serve.mjs";
@@ -35,7 +35,7 @@ class SecondParvis {
     this.serve = await startServe([{
       id: "the-first-parvis", name: "The first Parvis", redirectUri: `${parvis}/partner/${id}/callback`,
       more: { auth: "private_key_jwt", jwks, post_logout_redirect_uris: [`${parvis}/partner/${id}/signed-out`] },
-    }], { PARVIS_KEYRING_PUBLISH_BEFORE: "1s", PARVIS_KEYRING_CACHE_FOR: "1s" }, { port, host: "127.0.0.1" });
+    }], { PARVIS_KEYRING_PUBLISH_BEFORE: "4s", PARVIS_KEYRING_CACHE_FOR: "1s" }, { port, host: "127.0.0.1" });
     for (const person of ["first", "unwilling"]) await this.serve.createAccount(address(person), password);
     const told = execFileSync(binary, ["upstream", "check", id], { env: serve.environment, encoding: "utf8" });
     assert.ok(!/wrong/i.test(told), told);
