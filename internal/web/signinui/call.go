@@ -130,7 +130,7 @@ func (u *UI) enter(w http.ResponseWriter, r *http.Request, step signin.Step) (*c
 	}
 	switch {
 	case view.Step == signin.StepExpired:
-		return nil, u.renderExpired(c)
+		return nil, u.renderExpired(c, nil, http.StatusGone)
 	case !signin.Allowed(view.Step, step):
 		return nil, c.dispatch()
 	}

@@ -81,7 +81,7 @@ func (u *UI) resume(c *call, _ *kit.Form) error {
 
 // renderExpired shows the page of a journey that has ended: it names the
 // service and leads back to it.
-func (u *UI) renderExpired(c *call) error {
+func (u *UI) renderExpired(c *call, _ *kit.Form, _ int) error {
 	data := addressPage{journey: c.journey}
 	if c.party != nil {
 		data.ServiceURL = c.party.OpenURL(u.Site.PublicURL)

@@ -110,6 +110,7 @@ func (u *UI) Routes(mux *http.ServeMux) {
 	mux.Handle("GET /signin/{flow}/choose-password", u.show(signin.StepChoosePassword, u.renderChoose))
 	mux.Handle("POST /signin/{flow}/choose-password", u.take(signin.StepChoosePassword, "choose-password", u.choose, u.renderChoose))
 	mux.Handle("GET /signin/{flow}/account-activated", u.show(signin.StepReady, u.renderActivated))
+	mux.Handle("GET /signin/{flow}/expired", u.show(signin.StepExpired, u.renderExpired))
 
 	mux.Handle("GET /signin/{flow}/forgot-password", u.show(signin.StepForgot, u.renderForgot))
 	mux.Handle("POST /signin/{flow}/forgot-password", u.take(signin.StepForgot, "forgot-password", u.forgot, u.renderForgot))
