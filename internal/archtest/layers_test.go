@@ -12,7 +12,7 @@ var layers = map[string]int{
 	"internal/fault": -1, "internal/id": -1,
 	"internal/i18n": 0, "internal/secret": 0, "internal/policy": 0, "internal/jose": 0, "internal/xmlsec": 0,
 	"internal/db": 1, "web": 0, "internal/web/kit": 1, "internal/web/theme": 0, "internal/outbound": 1, "internal/place": 1, "internal/clientcert": 0, "internal/oidc/protocol": 1, "internal/saml/protocol": 1,
-	"internal/audit": 2, "internal/job": 2, "internal/ratelimit": 2, "internal/notify/notice": 2,
+	"internal/audit": 2, "internal/job": 2, "internal/ratelimit": 2, "internal/notify/notice": 2, "internal/courier": 2,
 	"internal/keyring": 3, "internal/notify": 3, "internal/flow": 3, "internal/challenge": 3,
 	"internal/account": 4, "internal/authenticator": 4, "internal/session": 4, "internal/grant": 4,
 	"internal/relyingparty": 4, "internal/connection": 4, "internal/proving": 4,

@@ -21,6 +21,7 @@ import (
 	"strings"
 	"time"
 
+	"parvis/internal/courier"
 	"parvis/internal/db"
 	"parvis/internal/id"
 )
@@ -28,22 +29,19 @@ import (
 // Settings are the numbers of back-channel logout.
 type Settings struct {
 	// GiveUp is how long a service is tried to be told that somebody has signed out.
-	GiveUp time.Duration `yaml:"give_up"`
-	// RetryFirst is the pause after the first failure; it doubles with each further one.
-	RetryFirst time.Duration `yaml:"retry_first"`
-	// RetryMost is the longest pause.
-	RetryMost time.Duration `yaml:"retry_most"`
-	// PerHost is how many calls to one host one node makes at once.
-	PerHost int `yaml:"per_host"`
-	// Hosts is how many hosts one node calls at once.
-	Hosts int `yaml:"hosts"`
+	GiveUp           time.Duration `yaml:"give_up"`
+	courier.Settings `yaml:",inline"`
+
 	// Wait is how long somebody who signs out waits at most for the services to be told, before they are sent on.
 	Wait time.Duration `yaml:"wait"`
 }
 
 // Preset returns the numbers of a preset; they are the same in all of them.
 func Preset(string) Settings {
-	return Settings{GiveUp: 12 * time.Hour, RetryFirst: 5 * time.Second, RetryMost: 15 * time.Minute, PerHost: 4, Hosts: 16, Wait: 1500 * time.Millisecond}
+	return Settings{
+		GiveUp: 12 * time.Hour, Wait: 1500 * time.Millisecond,
+		Settings: courier.Settings{RetryFirst: 5 * time.Second, RetryMost: 15 * time.Minute, PerHost: 4, Hosts: 16},
+	}
 }
 
 // Problems lists what is wrong with the settings.
@@ -52,12 +50,7 @@ func (s Settings) Problems() []string {
 	if s.GiveUp < time.Minute || s.GiveUp > 7*24*time.Hour {
 		out = append(out, "give_up: must be between 1m and 168h")
 	}
-	if s.RetryFirst < time.Second || s.RetryFirst > s.RetryMost || s.RetryMost > 24*time.Hour {
-		out = append(out, "retry_first, retry_most: must be at least 1s and at most 24h, the first not above the most")
-	}
-	if s.PerHost < 1 || s.PerHost > 64 || s.Hosts < 1 || s.Hosts > 256 {
-		out = append(out, "per_host, hosts: must be between 1 and 64, and between 1 and 256")
-	}
+	out = append(out, s.Settings.Problems()...)
 	if s.Wait < 0 || s.Wait > 10*time.Second {
 		out = append(out, "wait: must be between 0s and 10s")
 	}
@@ -84,7 +77,7 @@ type Visit struct {
 // Visits keeps which services were visited in which session. Every method takes a
 // transaction. Bell wakes this node's worker; nil wakes nobody.
 type Visits struct {
-	Bell chan struct{}
+	Bell courier.Bell
 }
 
 // Note notes a visit, in the transaction that gives the service its code.
@@ -124,7 +117,7 @@ func (v Visits) Ended(tx *db.Tx, ended []id.Session, next id.Session) error {
 	if _, err := tx.Exec(`DELETE FROM session_party WHERE left_by IS NULL AND session IN (`+among+`)`, args...); err != nil {
 		return fmt.Errorf("backchannel: ended: %w", err)
 	}
-	tx.AfterCommit(v.ring)
+	tx.AfterCommit(v.Bell.Ring)
 	return nil
 }
 
@@ -142,7 +135,7 @@ func (v Visits) Disconnect(tx *db.Tx, account id.Account, rp id.RelyingParty) er
 		return fmt.Errorf("backchannel: disconnect: %w", err)
 	}
 	if n > 0 {
-		tx.AfterCommit(v.ring)
+		tx.AfterCommit(v.Bell.Ring)
 	}
 	return nil
 }
@@ -186,14 +179,6 @@ func list[T ~string](values []T, before ...any) (marks string, args []any) {
 		out[i] = "$" + strconv.Itoa(len(before))
 	}
 	return strings.Join(out, ", "), before
-}
-
-// ring wakes the worker, or does nothing when it is awake already.
-func (v Visits) ring() {
-	select {
-	case v.Bell <- struct{}{}:
-	default:
-	}
 }
 
 // In are the services that were visited in a session, in the order of their identifiers.

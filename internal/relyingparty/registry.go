@@ -112,6 +112,34 @@ func (r *Registry) Find(ctx context.Context, pid id.RelyingParty) (*RelyingParty
 	return p, err
 }
 
+// Reachable is the partner that can be told something at an address of its own; nil for one
+// that has none, is gone or disabled.
+func (r *Registry) Reachable(ctx context.Context, pid id.RelyingParty, at func(*RelyingParty) string) (*RelyingParty, error) {
+	p, err := r.Find(ctx, pid)
+	if err != nil || p == nil || p.Disabled || at(p) == "" {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Hosts are partners by the host where each can be told something; those that are not
+// Reachable stand under "".
+func (r *Registry) Hosts(ctx context.Context, pids []id.RelyingParty, at func(*RelyingParty) string) (map[string][]id.RelyingParty, error) {
+	out := map[string][]id.RelyingParty{}
+	for _, pid := range pids {
+		p, err := r.Reachable(ctx, pid, at)
+		if err != nil {
+			return nil, err
+		}
+		host := ""
+		if p != nil {
+			host = Origin(at(p))
+		}
+		out[host] = append(out[host], pid)
+	}
+	return out, nil
+}
+
 // List is every partner in the order of identifiers.
 func (r *Registry) List(ctx context.Context) ([]*RelyingParty, error) {
 	s, err := r.fresh(ctx)
