@@ -115,6 +115,7 @@ func Sorts() map[audit.Name]Sort { //nolint:funlen // a table
 		audit.CIBAAsked:        Attempt,
 		audit.CIBAAllowed:      Change,
 		audit.CIBADenied:       Attempt,
+		audit.CIBAUntold:       Hidden, // between the service and us
 		audit.LogoutUntold:     Hidden, // between the service and us
 		audit.PartnerCreated:   Hidden, // of no account
 		audit.PartnerChanged:   Hidden, // of no account

@@ -144,6 +144,7 @@ type House struct {
 	Grants       grant.Grants
 	Devices      device.Requests
 	Asked        ciba.Requests
+	Pinging      *ciba.Pinger
 
 	Enrollment *enrollment.Journey
 	Signin     *signin.Journey

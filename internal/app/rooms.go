@@ -88,7 +88,10 @@ func (h *House) domains(Options) error {
 	}
 	h.Connections = connection.Connections{Settings: c.OIDC.Connection, Audit: h.Audit}
 	h.Pushed = pushed.Requests{Keys: h.Keys, Settings: c.OIDC.Pushed}
-	h.Asked = ciba.Requests{Settings: c.OIDC.CIBA}
+	h.Asked = ciba.Requests{Keys: h.Keys, Settings: c.OIDC.CIBA, Bell: make(chan struct{}, 1)}
+	h.Pinging = &ciba.Pinger{
+		DB: h.DB, Keys: h.Keys, Registry: h.Registry, Outbound: h.Outbound, Audit: h.Audit, Log: h.Log, Now: h.Now, Settings: c.OIDC.CIBA.Ping, Bell: h.Asked.Bell,
+	}
 	h.Devices = device.Requests{Keys: h.Keys, Settings: c.OIDC.Device}
 	h.Grants = grant.Grants{Settings: c.OIDC.Grant, Audit: h.Audit}
 	h.Registrations = h.registrations()

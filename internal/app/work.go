@@ -60,6 +60,7 @@ func (h *House) Start(ctx context.Context) error {
 	h.background(func() { h.Upstreams.Watch(ctx) })
 	h.background(func() { h.Worker.Run(ctx) })
 	h.background(func() { h.Telling.Run(ctx) })
+	h.background(func() { h.Pinging.Run(ctx) })
 	h.background(func() { h.watchBreached(ctx) })
 	h.background(func() { h.watchPlaces(ctx) })
 	h.background(func() {
@@ -73,7 +74,7 @@ func (h *House) Start(ctx context.Context) error {
 
 // RunDue does everything that has become due, at once: for a clock that was moved.
 func (h *House) RunDue(ctx context.Context) error {
-	return errors.Join(h.Registry.Refresh(ctx), h.Upstreams.Refresh(ctx), h.Jobs.RunDue(ctx), h.Worker.RunDue(ctx), h.Telling.RunDue(ctx))
+	return errors.Join(h.Registry.Refresh(ctx), h.Upstreams.Refresh(ctx), h.Jobs.RunDue(ctx), h.Worker.RunDue(ctx), h.Telling.RunDue(ctx), h.Pinging.RunDue(ctx))
 }
 
 // jobs are all periodic works of the service.
@@ -166,6 +167,19 @@ func asking() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), probeTimeout)
 }
 
+// waiting is the value of a gauge that counts what waits; -1 when it cannot be counted.
+func waiting(count func(context.Context) (int64, error)) func() float64 {
+	return func() float64 {
+		ctx, cancel := asking()
+		defer cancel()
+		n, err := count(ctx)
+		if err != nil {
+			return -1
+		}
+		return float64(n)
+	}
+}
+
 // measure registers the numbers that are read when somebody asks for them.
 func (h *House) measure() {
 	m := h.metrics
@@ -195,15 +209,8 @@ func (h *House) measure() {
 		}
 		return b.Oldest.Seconds()
 	})
-	m.gauge("parvis_logout_notices_waiting", "Ends of sessions that services are still to be told of, of all nodes.", func() float64 {
-		ctx, cancel := asking()
-		defer cancel()
-		n, err := h.Telling.Waiting(ctx)
-		if err != nil {
-			return -1
-		}
-		return float64(n)
-	})
+	m.gauge("parvis_logout_notices_waiting", "Ends of sessions that services are still to be told of, of all nodes.", waiting(h.Telling.Waiting))
+	m.gauge("parvis_confirmation_pings_waiting", "Decisions of people that services are still to be told of, of all nodes.", waiting(h.Pinging.Waiting))
 	m.gauge("parvis_clock_skew_seconds", "This node's clock against the database's.", func() float64 {
 		ctx, cancel := asking()
 		defer cancel()

@@ -215,6 +215,8 @@ const (
 	CIBAAllowed Name = "confirmation.allowed"
 	// CIBADenied: a person did not confirm what a service asked.
 	CIBADenied Name = "confirmation.denied"
+	// CIBAUntold: a service could not be told that a person decided what it asked, in the time that its request had; the reason is the status of its answer, or why there was none; data: attempts.
+	CIBAUntold Name = "confirmation.untold"
 	// LogoutUntold: a service could not be told that a session of a person ended; the reason is the status of its answer, or why there was none; data: attempts.
 	LogoutUntold Name = "logout.untold"
 	// PartnerCreated: a service was registered.

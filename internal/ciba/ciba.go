@@ -1,8 +1,9 @@
 // Package ciba keeps what services ask people to confirm who are not in front of them
 // (OpenID Connect Client-Initiated Backchannel Authentication Core 1.0).
 //
-// It owns the table ciba_request. A service gets auth_req_id, 256 random bits kept as their
-// digest, with which it polls; its person is reached by mail and on their own pages, where
+// It owns the tables ciba_request and ciba_ping. A service gets auth_req_id, 256 random bits
+// kept as their digest, with which it polls, or is told first that it is worth asking (ping
+// mode): then auth_req_id and the service's own token are kept, sealed, until it was told; its person is reached by mail and on their own pages, where
 // another identifier names the request. Only the account that was asked can decide, once.
 // What is allowed is a grant by the digest of auth_req_id (package grant), so that
 // everything that ends grants ends it, too; this package says who may redeem it, and when,
@@ -17,6 +18,7 @@ import (
 	"strings"
 	"time"
 
+	"parvis/internal/courier"
 	"parvis/internal/db"
 	"parvis/internal/device"
 	"parvis/internal/id"
@@ -31,11 +33,16 @@ type Settings struct {
 	Longest time.Duration `yaml:"longest"`
 	// Interval is how often a service may ask at most whether its person has decided; it grows by 5s for one that asks too soon.
 	Interval time.Duration `yaml:"interval"`
+	// Ping says how services of ping mode are told that somebody has decided, which is tried until the request is over.
+	Ping courier.Settings `yaml:"ping"`
 }
 
 // Preset returns the numbers of a preset; they are the same in all of them.
 func Preset(string) Settings {
-	return Settings{Life: 10 * time.Minute, Longest: 30 * time.Minute, Interval: 5 * time.Second}
+	return Settings{
+		Life: 10 * time.Minute, Longest: 30 * time.Minute, Interval: 5 * time.Second,
+		Ping: courier.Settings{RetryFirst: 2 * time.Second, RetryMost: time.Minute, PerHost: 4, Hosts: 16},
+	}
 }
 
 // Problems lists what is wrong with the settings.
@@ -46,6 +53,9 @@ func (s Settings) Problems() []string {
 	}
 	if s.Interval < time.Second || s.Interval > time.Minute {
 		out = append(out, "interval: must be between 1s and 1m")
+	}
+	for _, p := range s.Ping.Problems() {
+		out = append(out, "ping: "+p)
 	}
 	return out
 }
@@ -77,6 +87,8 @@ type Request struct {
 	Begun        time.Time
 	Life         time.Duration // of a new one
 	Expires      time.Time     // of a stored one
+
+	NotificationToken string // client_notification_token of a new one whose service is told (ping mode); "" for one that polls only
 }
 
 // Prepare makes the identifiers of a new request.
@@ -87,7 +99,9 @@ func Prepare(rp id.RelyingParty) Request {
 
 // Requests keeps them. Stateless and safe for concurrent use.
 type Requests struct {
+	Keys     *secret.Keys
 	Settings Settings
+	Bell     courier.Bell // wakes this node's Pinger; nil wakes nobody
 }
 
 // Begin stores a request.
@@ -99,6 +113,9 @@ func (s Requests) Begin(tx *db.Tx, n Request) error {
 		s.Settings.Interval.Milliseconds(), db.Millis(now), db.Millis(now.Add(n.Life)))
 	if err != nil {
 		return fmt.Errorf("ciba: begin: %w", err)
+	}
+	if n.NotificationToken != "" {
+		return s.await(tx, n)
 	}
 	return nil
 }
@@ -138,7 +155,8 @@ func scan(scan func(dest ...any) error) (Request, error) {
 }
 
 // Decide allows or refuses what a request asks for, once, by the account that was asked;
-// false when it was decided before, is over, or asks somebody else.
+// false when it was decided before, is over, or asks somebody else. Its service is to be
+// told from then on, whatever was decided, if it wants to be (CIBA, 10.2).
 func (s Requests) Decide(tx *db.Tx, name string, account id.Account, allowed bool) (bool, error) {
 	state := "denied"
 	if allowed {
@@ -149,7 +167,10 @@ func (s Requests) Decide(tx *db.Tx, name string, account id.Account, allowed boo
 	if err != nil {
 		return false, fmt.Errorf("ciba: decide: %w", err)
 	}
-	return n == 1, nil
+	if n == 0 {
+		return false, nil
+	}
+	return true, s.decided(tx, name)
 }
 
 // Poll is a question of a service (CIBA, 11). Run it in DB.WriteStatement: it holds the row,
@@ -178,16 +199,22 @@ func (s Requests) Poll(tx *db.Tx, code string, rp id.RelyingParty) (device.Stand
 	return device.Stands(state, !tx.Now().Before(expires)), nil
 }
 
-// Used notes that a request was redeemed.
+// Used notes that a request was redeemed. Its service need not be told any more.
 func (s Requests) Used(tx *db.Tx, code string) error {
 	if err := tx.ExecOne(`UPDATE ciba_request SET state = 'used' WHERE digest = $1 AND state = 'allowed'`, secret.Digest(code)); err != nil {
+		return fmt.Errorf("ciba: used: %w", err)
+	}
+	if _, err := tx.Exec(`DELETE FROM ciba_ping WHERE request IN (SELECT id FROM ciba_request WHERE digest = $1)`, secret.Digest(code)); err != nil {
 		return fmt.Errorf("ciba: used: %w", err)
 	}
 	return nil
 }
 
-// Erase forgets what an account was asked.
+// Erase forgets what an account was asked, and what services were to be told of it.
 func (s Requests) Erase(tx *db.Tx, account id.Account) error {
+	if _, err := tx.Exec(`DELETE FROM ciba_ping WHERE request IN (SELECT id FROM ciba_request WHERE account = $1)`, string(account)); err != nil {
+		return fmt.Errorf("ciba: erase: %w", err)
+	}
 	if _, err := tx.Exec(`DELETE FROM ciba_request WHERE account = $1`, string(account)); err != nil {
 		return fmt.Errorf("ciba: erase: %w", err)
 	}
@@ -197,14 +224,26 @@ func (s Requests) Erase(tx *db.Tx, account id.Account) error {
 // purgeBatch is how many rows one transaction of Purge removes at most.
 const purgeBatch = 500
 
-// Purge removes what ended long enough ago, in small transactions.
+// pingSpare is how long a ping stays after the end of its request at most: the Pinger gives
+// it up before that, and records it, unless it is not due.
+const pingSpare = 5 * time.Minute
+
+// Purge removes what ended long enough ago, in small transactions. What a service was to be
+// told of a request that nobody decided goes at its end.
 func (s Requests) Purge(ctx context.Context, d *db.DB) error {
 	for {
 		var n int64
-		err := d.Write(ctx, func(tx *db.Tx) (err error) {
-			n, err = tx.Exec(`DELETE FROM ciba_request WHERE digest IN
+		err := d.Write(ctx, func(tx *db.Tx) error {
+			requests, err := tx.Exec(`DELETE FROM ciba_request WHERE digest IN
 				(SELECT digest FROM ciba_request WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)`,
 				db.Millis(tx.Now().Add(-keepFor)), purgeBatch)
+			if err != nil {
+				return err
+			}
+			pings, err := tx.Exec(`DELETE FROM ciba_ping WHERE request IN
+				(SELECT request FROM ciba_ping WHERE expires_at <= $1 AND (due_at IS NULL OR expires_at < $2) ORDER BY expires_at LIMIT $3)`,
+				db.Millis(tx.Now()), db.Millis(tx.Now().Add(-pingSpare)), purgeBatch)
+			n = max(requests, pings)
 			return err
 		})
 		if err != nil {

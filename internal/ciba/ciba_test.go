@@ -1,6 +1,7 @@
 package ciba_test
 
 import (
+	"bytes"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -10,16 +11,36 @@ import (
 	"parvis/internal/db"
 	"parvis/internal/db/dbtest"
 	"parvis/internal/device"
+	"parvis/internal/secret"
 )
 
-func requests() ciba.Requests { return ciba.Requests{Settings: ciba.Preset("")} }
+var keys = func() *secret.Keys {
+	k, err := secret.NewKeys(make([]byte, 32), bytes.Repeat([]byte("k"), 32))
+	if err != nil {
+		panic(err)
+	}
+	return k
+}()
+
+func requests() ciba.Requests { return ciba.Requests{Keys: keys, Settings: ciba.Preset("")} }
 
 // begin stores a request to an account.
 func begin(t *testing.T, d *db.DB) ciba.Request {
 	t.Helper()
 	n := ciba.Prepare("caller")
-	n.Account, n.Scopes, n.Life = "anna", []string{"openid", "email"}, 10*time.Minute
+	n.Account, n.Scopes, n.Life, n.NotificationToken = "anna", []string{"openid", "email"}, 10*time.Minute, "a-token-of-the-service-0123456789"
 	write(t, d, func(tx *db.Tx) error { return requests().Begin(tx, n) })
+	return n
+}
+
+// pings counts those that a condition is true of.
+func pings(t *testing.T, d *db.DB, where string) (n int64) {
+	t.Helper()
+	if err := d.Read(t.Context(), func(tx *db.Tx) error {
+		return tx.QueryRow(`SELECT COUNT(*) FROM ciba_ping WHERE ` + where).Scan(&n)
+	}); err != nil {
+		t.Fatal(err)
+	}
 	return n
 }
 
@@ -61,6 +82,9 @@ func TestARequestIsDecidedOnceAndByWhoWasAsked(t *testing.T) {
 		if won.Load() != 1 {
 			t.Errorf("decided %d times", won.Load())
 		}
+		if n := pings(t, d, `due_at IS NOT NULL`); n != 1 {
+			t.Errorf("%d services are to be told", n)
+		}
 	})
 }
 
@@ -83,9 +107,15 @@ func TestARequestIsKeptAWhileAfterItsEndAndNoLonger(t *testing.T) {
 		if s, waiting := stands(); s != device.Waiting || waiting != 1 {
 			t.Errorf("%s, %d", s, waiting)
 		}
+		if n := pings(t, d, `due_at IS NULL`); n != 1 {
+			t.Errorf("%d pings wait for the decision", n)
+		}
 		clock.Advance(10 * time.Minute)
 		if err := requests().Purge(t.Context(), d); err != nil {
 			t.Fatal(err)
+		}
+		if n := pings(t, d, `1 = 1`); n != 0 {
+			t.Errorf("the service's token is kept after the end of a request that nobody decided: %d", n)
 		}
 		if s, waiting := stands(); s != device.Expired || waiting != 0 {
 			t.Errorf("after its end: %s, %d", s, waiting)
@@ -104,6 +134,9 @@ func TestTheEndOfAnAccountTakesWhatItWasAsked(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		n := begin(t, d)
 		write(t, d, func(tx *db.Tx) error { return requests().Erase(tx, "anna") })
+		if n := pings(t, d, `1 = 1`); n != 0 {
+			t.Errorf("%d pings stay", n)
+		}
 		write(t, d, func(tx *db.Tx) error {
 			s, err := requests().Poll(tx, n.AuthReqID, "caller")
 			if s != device.Unknown {

@@ -86,6 +86,7 @@ type house struct {
 	partnerKeys *relyingparty.Keys
 	devices     device.Requests
 	asked       ciba.Requests
+	pinging     *ciba.Pinger
 }
 
 // each runs a test against a house on every engine.
@@ -176,7 +177,10 @@ func open(t *testing.T, d *db.DB, clock *dbtest.Clock, first *house, demands ...
 	a.Routes(mux)
 	devices := device.Requests{Keys: keys, Settings: device.Preset("")}
 	h.devices = devices
-	h.asked = ciba.Requests{Settings: ciba.Preset("")}
+	h.asked = ciba.Requests{Keys: keys, Settings: ciba.Preset(""), Bell: make(chan struct{}, 1)}
+	h.pinging = &ciba.Pinger{
+		DB: d, Keys: keys, Registry: h.registry, Outbound: client, Audit: log, Log: slog.New(slog.DiscardHandler), Now: clock.Now, Settings: h.asked.Settings.Ping, Bell: h.asked.Bell,
+	}
 	m, err := token.New(token.Config{
 		Issuer: h.issuer, Door: door, Site: site, DB: d, Registry: h.registry, Keyring: h.keyring, Accounts: h.accounts, Connections: h.connections, Grants: h.grants, Devices: devices, Asked: h.asked,
 		Now: clock.Now, Table: table, Settings: token.Preset(""),

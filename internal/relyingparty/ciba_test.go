@@ -9,18 +9,25 @@ import (
 	"parvis/internal/oidc/protocol"
 )
 
+// CIBA, 4: ping mode needs the https address of the service, and no other mode has one.
 // CIBA, 4: the settings of a client are refused where they have no meaning, and a public client cannot ask anybody.
 func TestSettingsOfConfirmationsAreChecked(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*Settings)
 		want   string
 	}{
-		"without the grant type": {func(s *Settings) { s.GrantTypes, s.DeliveryMode = nil, "poll" }, "grant_types"},
-		"public":                 {func(s *Settings) { s.Auth = "none" }, "grant_types"},
-		"an unknown mode":        {func(s *Settings) { s.DeliveryMode = "push" }, "backchannel_token_delivery_mode"},
-		"an unknown algorithm":   {func(s *Settings) { s.BackchannelRequestAlg = "HS256" }, "backchannel_authentication_request_signing_alg"},
-		"no keys":                {func(s *Settings) { s.BackchannelRequestAlg = "ES256" }, "backchannel_authentication_request_signing_alg"},
-		"nothing":                {func(s *Settings) { s.DeliveryMode = "poll" }, ""},
+		"without the grant type":  {func(s *Settings) { s.GrantTypes, s.DeliveryMode = nil, "poll" }, "grant_types"},
+		"public":                  {func(s *Settings) { s.Auth = "none" }, "grant_types"},
+		"an unknown mode":         {func(s *Settings) { s.DeliveryMode = "push" }, "backchannel_token_delivery_mode"},
+		"an unknown algorithm":    {func(s *Settings) { s.BackchannelRequestAlg = "HS256" }, "backchannel_authentication_request_signing_alg"},
+		"no keys":                 {func(s *Settings) { s.BackchannelRequestAlg = "ES256" }, "backchannel_authentication_request_signing_alg"},
+		"ping without an address": {func(s *Settings) { s.DeliveryMode = "ping" }, "backchannel_client_notification_endpoint"},
+		"an address without ping": {func(s *Settings) { s.NotificationEndpoint = "https://service.example/told" }, "backchannel_client_notification_endpoint"},
+		"an address of poll":      {func(s *Settings) { s.DeliveryMode, s.NotificationEndpoint = "poll", "https://service.example/told" }, "backchannel_client_notification_endpoint"},
+		"an address without TLS":  {func(s *Settings) { s.DeliveryMode, s.NotificationEndpoint = "ping", "http://service.example/told" }, "backchannel_client_notification_endpoint"},
+		"an address's fragment":   {func(s *Settings) { s.DeliveryMode, s.NotificationEndpoint = "ping", "https://service.example/told#x" }, "backchannel_client_notification_endpoint"},
+		"ping":                    {func(s *Settings) { s.DeliveryMode, s.NotificationEndpoint = "ping", "https://service.example/told" }, ""},
+		"nothing":                 {func(s *Settings) { s.DeliveryMode = "poll" }, ""},
 	} {
 		s := Settings{
 			ID: "caller", Name: i18n.Text{"en": "Caller", "fr": "Appels"}, Department: i18n.Text{"en": "Health", "fr": "Santé"},

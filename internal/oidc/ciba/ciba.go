@@ -81,11 +81,16 @@ func (e *Endpoint) begin(w http.ResponseWriter, r *http.Request) error {
 	if bad == nil {
 		request, bad = protocol.ReadBackchannel(params, string(party.ID), party.Scopes)
 	}
+	token := ""
+	if bad == nil && party.Pinged() {
+		token, bad = notificationToken(params)
+	}
 	if bad != nil {
 		return e.Door.Refused(r, party, bad)
 	}
 	asked := ciba.Prepare(party.ID)
 	asked.Scopes, asked.ACR, asked.Message = request.Scopes, request.ACR, request.Message
+	asked.NotificationToken = token
 	asked.Life = e.Asked.Settings.LifeOf(request.Expiry)
 	bad, err = e.keep(r, party, request, asked, spent{assertion, object})
 	if err != nil {

@@ -18,11 +18,14 @@ const GrantCIBA = "urn:openid:params:grant-type:ciba"
 // PathCIBA is the backchannel authentication endpoint.
 const PathCIBA = "/bc-authorize"
 
-// ModePoll is the token delivery mode in which a service asks (CIBA, 5).
-const ModePoll = "poll"
+// The token delivery modes (CIBA, 5): a service asks, or is told that it is worth asking.
+const (
+	ModePoll = "poll"
+	ModePing = "ping"
+)
 
-// CIBAModes are the token delivery modes there are.
-var CIBAModes = []string{ModePoll}
+// CIBAModes are those there are.
+var CIBAModes = []string{ModePoll, ModePing}
 
 // The error codes of the backchannel authentication endpoint (CIBA, 13).
 const (
