@@ -263,6 +263,51 @@ func TestAPersonIsNotAskedWithoutEnd(t *testing.T) {
 	})
 }
 
+// CIBA, 13: access_denied, with 403, for whoever asks a person that all services together have asked too often.
+func TestAPersonIsNotAskedWithoutEndByAllServicesTogether(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.ringer("ringer", newPinged(t))
+		_, a := h.agreed("caller", "ringer", "counter")
+		asks := func(client string, v url.Values) (code string, status int) {
+			out, status := h.call("/bc-authorize", client, v)
+			code, _ = out["error"].(string)
+			return code, status
+		}
+		ask := func(client string) (string, int) {
+			t.Helper()
+			return asks(client, url.Values{"scope": {"openid"}, "login_hint": {"anna@example.org"}, "client_notification_token": {knows}})
+		}
+		for range 7 { // two are refused by the service's own count, which all of them do not feel
+			ask("caller")
+		}
+		for i := range 5 {
+			if bad, status := ask("ringer"); status != http.StatusOK {
+				t.Errorf("%d: %d %s", i, status, bad)
+			}
+		}
+		signed := func(hint string) (string, int) {
+			t.Helper()
+			now := h.clock.Now().Unix()
+			return asks("", h.assert("counter", url.Values{"request": {object(t, signingKey, "JWT", map[string]any{
+				"iss": "counter", "aud": h.issuer, "exp": now + 300, "iat": now, "nbf": now, "jti": hint, "scope": "openid", "login_hint": hint,
+			})}}, "jti", "with "+hint))
+		}
+		if bad, status := signed("anna@example.org"); status != http.StatusForbidden || bad != "access_denied" {
+			t.Errorf("a third service: %d %s", status, bad)
+		}
+		if n := h.count(`SELECT COUNT(*) FROM outbox WHERE kind = 'confirmation' AND account = $1`, a); n != 10 {
+			t.Errorf("%d mails", n)
+		}
+		// Nobody else is refused for it, and it passes.
+		h.consent(h.person("bert@example.org"), "counter", protocol.ClaimEmail)
+		if bad, status := signed("bert@example.org"); status != http.StatusOK {
+			t.Errorf("another person: %d %s", status, bad)
+		}
+		h.clock.Advance(61 * time.Minute)
+		h.asks("caller")
+	})
+}
+
 // A link allows nothing by itself, nor does another account, or a browser that was not asked.
 func TestOnlyWhoWasAskedCanConfirm(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {

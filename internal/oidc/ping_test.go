@@ -76,13 +76,19 @@ func (s *pinged) answer(status int) {
 // rings adds a service of ping mode that is told at a machine, and a person that it can ask.
 func (h *house) rings(name string, at *pinged) *browser {
 	h.t.Helper()
+	h.ringer(name, at)
+	b, _ := h.agreed(name)
+	b.known()
+	return b
+}
+
+// ringer adds a service of ping mode that is told at a machine.
+func (h *house) ringer(name string, at *pinged) {
+	h.t.Helper()
 	s := parties()[0]
 	s.ID, s.RedirectURIs, s.GrantTypes, s.DeliveryMode, s.NotificationEndpoint = name, nil, []string{protocol.GrantCIBA}, protocol.ModePing, at.URL+"/told"
 	h.write(func(tx *db.Tx) error { return h.store.Create(tx, s, secret.Digest(password)) })
 	check(h.t, h.registry.Refresh(h.t.Context()))
-	b, _ := h.agreed(name)
-	b.known()
-	return b
 }
 
 func (h *house) ping() {

@@ -52,6 +52,7 @@ const (
 	DeviceAccount     Rule = "device_account"
 	CIBAClient        Rule = "ciba_client"
 	CIBAAccount       Rule = "ciba_account"
+	CIBAMail          Rule = "ciba_mail"
 	RequestIP         Rule = "request_ip"
 
 	SuspectSigninIP      Rule = "suspect_signin_ip"
@@ -173,6 +174,8 @@ type Settings struct {
 	CIBAClient Limit `yaml:"ciba_client"`
 	// CIBAAccount counts those of one service to one account: each sends a mail.
 	CIBAAccount Limit `yaml:"ciba_account"`
+	// CIBAMail counts those of all services to one account together.
+	CIBAMail Limit `yaml:"ciba_mail"`
 	// RequestIP counts all requests of pages from one IP address, on each node by itself.
 	RequestIP Limit `yaml:"request_ip"`
 	// SuspectSigninIP counts wrong passwords from one IP address: from then on, signing
@@ -243,6 +246,7 @@ func Preset(name string) Settings {
 		DeviceAccount:     Limit{Count: 20, Window: hour},
 		CIBAClient:        Limit{Count: 3000, Window: 5 * minute},
 		CIBAAccount:       Limit{Count: 5, Window: hour},
+		CIBAMail:          Limit{Count: 10, Window: hour},
 		RequestIP:         Limit{Count: 3000, Window: 5 * minute},
 
 		SuspectSigninIP:      Limit{Count: 20, Window: 10 * minute},
@@ -287,7 +291,7 @@ func (s Settings) limits() map[Rule]Limit {
 		SendNumber: s.SendNumber, SendNumberBurst: s.SendNumberBurst, BackupAccountIP: s.BackupAccountIP,
 		SetUpIP: s.SetUpIP, SetUpAccount: s.SetUpAccount, SetUpNumber: s.SetUpNumber, PasswordAccount: s.PasswordAccount, AddAccount: s.AddAccount, LostAccount: s.LostAccount,
 		NoticeAccount: s.NoticeAccount, MainAccount: s.MainAccount, LinkIP: s.LinkIP, PartnerIP: s.PartnerIP, ContactIP: s.ContactIP,
-		FlowIP: s.FlowIP, AuthorizeIP: s.AuthorizeIP, TokenIP: s.TokenIP, TokenClient: s.TokenClient, PushClient: s.PushClient, DeviceIP: s.DeviceIP, DeviceBrowser: s.DeviceBrowser, DeviceAccount: s.DeviceAccount, CIBAClient: s.CIBAClient, CIBAAccount: s.CIBAAccount, RegistrationIP: s.RegistrationIP, RequestIP: s.RequestIP,
+		FlowIP: s.FlowIP, AuthorizeIP: s.AuthorizeIP, TokenIP: s.TokenIP, TokenClient: s.TokenClient, PushClient: s.PushClient, DeviceIP: s.DeviceIP, DeviceBrowser: s.DeviceBrowser, DeviceAccount: s.DeviceAccount, CIBAClient: s.CIBAClient, CIBAAccount: s.CIBAAccount, CIBAMail: s.CIBAMail, RegistrationIP: s.RegistrationIP, RequestIP: s.RequestIP,
 		SuspectSigninIP: s.SuspectSigninIP, SuspectSigninAddress: s.SuspectSigninAddress, SuspectEnrollmentIP: s.SuspectEnrollmentIP,
 		SuspectResetIP: s.SuspectResetIP, SuspectContactIP: s.SuspectContactIP, ChallengeMailIP: s.ChallengeMailIP,
 	}
@@ -310,7 +314,7 @@ func (s *Settings) limit(rule Rule) (Limit, bool) {
 func rules() []Rule {
 	return []Rule{
 		SigninIP, SigninAddress, SigninAddressIP, SigninBurst, SigninBrowser, EnrollmentIP, EnrollmentAddress, MailAddress, MailRecipient, ResetAddress, ResetIP, WaysAddress, WaysIP,
-		CodeIP, SendIP, SendAccount, SendNumber, SendNumberBurst, BackupAccountIP, SetUpIP, SetUpAccount, SetUpNumber, PasswordAccount, AddAccount, LostAccount, NoticeAccount, MainAccount, LinkIP, PartnerIP, ContactIP, FlowIP, AuthorizeIP, TokenIP, TokenClient, PushClient, DeviceIP, DeviceBrowser, DeviceAccount, CIBAClient, CIBAAccount, RegistrationIP, RequestIP,
+		CodeIP, SendIP, SendAccount, SendNumber, SendNumberBurst, BackupAccountIP, SetUpIP, SetUpAccount, SetUpNumber, PasswordAccount, AddAccount, LostAccount, NoticeAccount, MainAccount, LinkIP, PartnerIP, ContactIP, FlowIP, AuthorizeIP, TokenIP, TokenClient, PushClient, DeviceIP, DeviceBrowser, DeviceAccount, CIBAClient, CIBAAccount, CIBAMail, RegistrationIP, RequestIP,
 		SuspectSigninIP, SuspectSigninAddress, SuspectEnrollmentIP, SuspectResetIP, SuspectContactIP, ChallengeMailIP,
 	}
 }

@@ -229,11 +229,11 @@ func (e *Endpoint) keep(r *http.Request, party *relyingparty.RelyingParty, reque
 			bad = protocol.PersonUnknown()
 			return nil
 		}
-		room, err := e.Limiter.TakeIn(tx, ratelimit.CIBAAccount, string(party.ID)+"|"+string(who.account.ID))
+		room, err := e.room(tx, party, who)
 		if err != nil {
 			return err
 		}
-		if !room.Allowed {
+		if !room {
 			bad = protocol.TooManyAsked()
 			return nil
 		}
@@ -243,6 +243,17 @@ func (e *Endpoint) keep(r *http.Request, party *relyingparty.RelyingParty, reque
 		return nil, fmt.Errorf("ciba: begin: %w", err)
 	}
 	return bad, nil
+}
+
+// room reports whether a person may be written to once more: by the service, and by all of
+// them together. What the service's own count refuses does not count for the others.
+func (e *Endpoint) room(tx *db.Tx, party *relyingparty.RelyingParty, who person) (bool, error) {
+	own, err := e.Limiter.TakeIn(tx, ratelimit.CIBAAccount, string(party.ID)+"|"+string(who.account.ID))
+	if err != nil || !own.Allowed {
+		return false, err //nolint:wrapcheck // wrapped by keep
+	}
+	all, err := e.Limiter.TakeIn(tx, ratelimit.CIBAMail, string(who.account.ID))
+	return all.Allowed, err //nolint:wrapcheck // wrapped by keep
 }
 
 // tell stores the request and writes to its person.

@@ -54,9 +54,9 @@ func PersonUnknown() *Error {
 	return direct(UnknownUserID, "nobody who agreed to share what is asked for is connected to the client under that hint")
 }
 
-// TooManyAsked says that a person was asked too often by the client.
+// TooManyAsked says that a person was asked too often, by the client or by all of them.
 func TooManyAsked() *Error {
-	out := direct(AccessDenied, "the client asked this person too often; ask again later")
+	out := direct(AccessDenied, "this person was asked too often; ask again later")
 	out.Forbidden = true
 	return out
 }
