@@ -53,7 +53,7 @@ var statementCallers = map[string]bool{
 	"internal/ratelimit.exact": true, "internal/ratelimit.share": true, "internal/ratelimit.over": true, "internal/ratelimit.Purge": true, "internal/ratelimit.Forget": true,
 	"internal/notify.Purge": true, "internal/notify.claim": true, "internal/notify.finish": true, "internal/notify.again": true,
 	"internal/oidc/authorize.begin": true, "internal/oidc/authorize.load": true, "internal/oidc/authorize.keep": true, "internal/oidc/token.redeem": true, "internal/oidc/token.renew": true, "internal/oidc/token.own": true, "internal/oidc/token.exchange": true, "internal/oidc/token.introspect": true,
-	"internal/oidc/token.waits": true, "internal/web/askedui.begin": true, "internal/oidc/device.keep": true, "internal/web/deviceui.open": true, "internal/web/deviceui.begin": true,
+	"internal/oidc/token.waits": true, "internal/web/elsewhere.Begin": true, "internal/oidc/device.keep": true, "internal/web/deviceui.open": true,
 	"internal/backchannel.Claim": true, "internal/backchannel.Again": true, "internal/ciba.Claim": true, "internal/ciba.Again": true,
 	"internal/oidc/logout.begin": true, "internal/oidc/logout.finish": true,
 	"internal/signin.Start": true, "internal/signin.PartnerAdd": true, "internal/signin.Password": true, "internal/signin.Extend": true,

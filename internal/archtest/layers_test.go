@@ -21,12 +21,14 @@ var layers = map[string]int{
 	"internal/enrollment": 6, "internal/signin": 6, "internal/recovery": 6, "internal/stepup": 6, "internal/lifecycle": 6, "internal/merging": 6, "internal/leaving": 6, "internal/unused": 6, "internal/departure": 6, "internal/frontchannel": 6,
 	"internal/partnering": 6, "internal/profile": 6, "internal/reclaim": 6, "internal/activity": 6, "internal/screening": 6,
 	"internal/web/visit": 7, "internal/web/newpassword": 7, "internal/oidc/machine": 7,
-	"internal/oidc": 8, "internal/web/signinui": 8, "internal/web/accountui": 8, "internal/web/portal": 8, "internal/web/deviceui": 8, "internal/web/askedui": 8, "internal/web/operatorapi": 8,
+	"internal/oidc": 8, "internal/web/signinui": 8, "internal/web/accountui": 8, "internal/web/portal": 8, "internal/web/elsewhere": 8, "internal/web/deviceui": 8, "internal/web/askedui": 8, "internal/web/operatorapi": 8,
 	"internal/config": 9, "internal/app": 10, "internal/demo": 11, "internal/bench": 11, "internal/cli": 12, "cmd/parvis": 13,
 }
 
 // within are packages that belong to another one: they may import it, never the reverse.
 var within = map[string]string{
+	"internal/web/deviceui":             "internal/web/elsewhere",
+	"internal/web/askedui":              "internal/web/elsewhere",
 	"internal/upstream/handover":        "internal/upstream",
 	"internal/upstream/oidc":            "internal/upstream",
 	"internal/upstream/saml":            "internal/upstream",

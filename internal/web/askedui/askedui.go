@@ -12,7 +12,6 @@ package askedui
 
 import (
 	"embed"
-	"encoding/json"
 	"fmt"
 	"net/http"
 
@@ -20,16 +19,13 @@ import (
 	"parvis/internal/ciba"
 	"parvis/internal/connection"
 	"parvis/internal/db"
-	"parvis/internal/fault"
 	"parvis/internal/flow"
 	"parvis/internal/grant"
-	"parvis/internal/i18n"
-	"parvis/internal/id"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/policy"
 	"parvis/internal/ratelimit"
 	"parvis/internal/relyingparty"
-	"parvis/internal/secret"
+	"parvis/internal/web/elsewhere"
 	"parvis/internal/web/kit"
 	"parvis/internal/web/visit"
 )
@@ -65,7 +61,8 @@ type Config struct {
 type UI struct {
 	Config
 
-	pages *kit.Pages
+	pages   *kit.Pages
+	journey *elsewhere.Journey
 }
 
 // New parses the pages.
@@ -74,7 +71,10 @@ func New(c Config) (*UI, error) {
 	if err != nil {
 		return nil, fmt.Errorf("askedui: %w", err)
 	}
-	return &UI{Config: c, pages: pages}, nil
+	return &UI{Config: c, pages: pages, journey: &elsewhere.Journey{
+		Site: c.Site, DB: c.DB, Registry: c.Registry, Visitor: c.Visitor, Flows: c.Flows, Connections: c.Connections, Grants: c.Grants, Audit: c.Audit,
+		Table: c.Table, GrantType: protocol.GrantCIBA, Lintel: "confirmation.lintel", Confirm: pathConfirm, Cancel: pathCancel, Ending: pathDone,
+	}}, nil
 }
 
 // Routes registers every page.
@@ -118,7 +118,7 @@ func (u *UI) all(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return fmt.Errorf("askedui: %w", err)
 		}
-		if asks(party) {
+		if u.journey.Asks(party) {
 			lang := kit.Lang(r)
 			rows = append(rows, waitingRow{Request: asked, Service: party.Name.In(lang), Department: party.Department.In(lang)})
 		}
@@ -133,11 +133,6 @@ func (u *UI) render(w http.ResponseWriter, r *http.Request, v kit.View) error {
 	return nil
 }
 
-// asks reports whether a service may ask people.
-func asks(party *relyingparty.RelyingParty) bool {
-	return party != nil && !party.Disabled && party.Grants(protocol.GrantCIBA)
-}
-
 // door is where the link of the mail leads. Programs that open links of mails begin nothing.
 func (u *UI) door(w http.ResponseWriter, r *http.Request) error {
 	return u.render(w, r, kit.View{Page: "confirmation", Title: u.Site.Tr(r).T("confirmation.title"), Data: r.PathValue("name")})
@@ -147,6 +142,9 @@ func (u *UI) door(w http.ResponseWriter, r *http.Request) error {
 type order struct {
 	Name string `json:"confirmation"`
 }
+
+// Whole reports whether it names a request.
+func (o *order) Whole() bool { return o.Name != "" }
 
 // enter begins the journey to the question.
 func (u *UI) enter(w http.ResponseWriter, r *http.Request) error {
@@ -166,10 +164,10 @@ func (u *UI) enter(w http.ResponseWriter, r *http.Request) error {
 			return fmt.Errorf("askedui: %w", err)
 		}
 	}
-	if !asks(party) {
-		return ended(w, r, "over")
+	if !u.journey.Asks(party) {
+		return u.journey.Ended(w, r, "over")
 	}
-	return u.begin(w, r, party, asked)
+	return u.journey.Begin(w, r, party, &order{Name: asked.ID}, asked.Scopes, asked.ACR) //nolint:wrapcheck // wrapped there
 }
 
 func (u *UI) find(r *http.Request, name string) (asked ciba.Request, found bool, err error) {
@@ -181,85 +179,6 @@ func (u *UI) find(r *http.Request, name string) (asked ciba.Request, found bool,
 		return asked, false, fmt.Errorf("askedui: %w", err)
 	}
 	return asked, found, nil
-}
-
-func ended(w http.ResponseWriter, r *http.Request, how string) error {
-	return kit.See(w, r, pathDone+"?how="+how) //nolint:wrapcheck // writes only
-}
-
-// requestOf is what the person is asked about.
-func requestOf(a ciba.Request) *protocol.Request {
-	return &protocol.Request{ClientID: string(a.RelyingParty), Scopes: a.Scopes}
-}
-
-func (u *UI) begin(w http.ResponseWriter, r *http.Request, party *relyingparty.RelyingParty, asked ciba.Request) error {
-	text, err := json.Marshal(order{Name: asked.ID})
-	if err != nil {
-		return fmt.Errorf("askedui: %w", err)
-	}
-	d := policy.Demand{ACR: asked.ACR, Floor: party.ACR, Doors: party.Doors}
-	if party.MaxAge > 0 {
-		d.MaxAge = &party.MaxAge
-	}
-	n := flow.Prepare(party.ID, flow.State{Kind: flow.SignIn, Demand: d, Request: text, Attributes: requestOf(asked).Attributes()})
-	n.State.Finish, n.State.CancelPath = pathConfirm+string(n.ID), pathCancel+string(n.ID)
-	n.IP, n.Browser = kit.ClientIP(r), secret.Digest(kit.EnsureBrowser(w, r))
-	err = u.DB.WriteStatement(r.Context(), func(tx *db.Tx) error {
-		_, err := u.Flows.Start(tx, n)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("askedui: %w", err)
-	}
-	return kit.See(w, r, "/signin/"+string(n.ID)) //nolint:wrapcheck // writes only
-}
-
-func foreign(text i18n.Text, page i18n.Lang) i18n.Lang {
-	if l := text.Lang(page); l != page {
-		return l
-	}
-	return ""
-}
-
-// load is the request of a journey of this browser, and its service. Fault Expired for a
-// journey that is over.
-func (u *UI) load(r *http.Request) (order, *relyingparty.RelyingParty, error) {
-	if r.Method == http.MethodHead {
-		return order{}, nil, fault.New(fault.Invalid, "oidc.head")
-	}
-	var f flow.Flow
-	err := u.DB.Read(r.Context(), func(tx *db.Tx) (err error) {
-		f, err = u.Flows.Load(tx, id.Flow(r.PathValue("flow")), u.Visitor.Of(r).Browser)
-		return err
-	})
-	if err != nil {
-		return order{}, nil, err //nolint:wrapcheck // a fault that the caller and the kit know
-	}
-	var o order
-	if f.State.Kind != flow.SignIn || json.Unmarshal(f.State.Request, &o) != nil || o.Name == "" {
-		return order{}, nil, kit.NotFound()
-	}
-	party, err := u.Registry.Get(r.Context(), f.RelyingParty)
-	if err != nil {
-		return order{}, nil, fmt.Errorf("askedui: %w", err)
-	}
-	if !asks(party) {
-		return order{}, nil, fault.New(fault.Denied, "oidc.redirect-gone")
-	}
-	scene, lang := kit.SceneOf(r), kit.Lang(r)
-	scene.Reference = f.Reference
-	scene.Lintel = &kit.Lintel{
-		Line: u.Site.Tr(r).T("confirmation.lintel"), Name: party.Name.In(lang), Department: party.Department.In(lang), Party: string(party.ID), Lang: foreign(party.Name, lang),
-	}
-	return o, party, nil
-}
-
-// over leads who comes to a journey that is over to the page that says so.
-func over(w http.ResponseWriter, r *http.Request, err error) error {
-	if fault.Is(err, fault.Expired) {
-		return ended(w, r, "over")
-	}
-	return err
 }
 
 // done says what became of it.

@@ -6,61 +6,42 @@ import (
 
 	"parvis/internal/audit"
 	"parvis/internal/ciba"
-	"parvis/internal/connection"
 	"parvis/internal/db"
-	"parvis/internal/flow"
-	"parvis/internal/grant"
 	"parvis/internal/id"
-	"parvis/internal/policy"
 	"parvis/internal/relyingparty"
-	"parvis/internal/signin"
+	"parvis/internal/web/elsewhere"
 	"parvis/internal/web/kit"
-	"parvis/internal/web/visit"
 )
 
 // standing is where the journey to a question stands.
 type standing struct {
-	asked   ciba.Request
-	party   *relyingparty.RelyingParty
-	flow    flow.Flow
-	visit   visit.Visit
-	subject string
-	ready   bool // nothing is left to ask but the question
-	waits   bool // the request waits still
-	other   bool // somebody else is signed in than who was asked
+	elsewhere.Standing
+
+	asked ciba.Request
+	waits bool // the request waits still
+	other bool // somebody else is signed in than who was asked
 }
 
-// read judges a journey by the dispatcher's own rule, with what the database says now.
+// load is the request of a journey of this browser, and its service.
+func (u *UI) load(r *http.Request) (o order, party *relyingparty.RelyingParty, err error) {
+	party, err = u.journey.Load(r, &o)
+	return o, party, err //nolint:wrapcheck // a fault that Over and the kit know
+}
+
+// read judges a journey with what the database says now.
 func (u *UI) read(tx *db.Tx, r *http.Request, party *relyingparty.RelyingParty, o order) (out standing, err error) {
-	out = standing{party: party}
-	if out.visit, err = u.Visitor.ReadIn(tx, r); err != nil {
-		return out, err
-	}
-	if out.flow, err = u.Flows.Load(tx, id.Flow(r.PathValue("flow")), out.visit.Browser); err != nil {
+	if out.Standing, err = u.journey.Come(tx, r, party); err != nil {
 		return out, err
 	}
 	out.asked, out.waits, err = u.Asked.Find(tx, o.Name)
-	if err != nil || !out.waits || !out.visit.SignedIn {
+	if err != nil || !out.waits || !out.Visit.SignedIn {
 		return out, err
 	}
-	if out.other = out.visit.Account.ID != out.asked.Account; out.other {
+	if out.other = out.Visit.Account.ID != out.asked.Account; out.other {
 		return out, nil
 	}
-	known, err := u.Connections.Stand(tx, connection.Asked{
-		Account: out.visit.Account.ID, RelyingParty: party.ID, Claims: requestOf(out.asked).Attributes(), Period: party.ConsentPeriod,
-	}, party.Sector)
-	if err != nil {
-		return out, err
-	}
-	out.subject = known.Subject
-	s := out.flow.State
-	step, _ := signin.Next(u.Table, signin.Position{
-		Kind: s.Kind, Progress: s.Progress, RelyingParty: party.ID, Demand: s.Demand, Finish: s.Finish,
-		Live:   &signin.Live{Session: out.visit.Session.ID, Account: out.visit.Account.ID, Facts: out.visit.Session.Facts},
-		Agreed: known.Reason == connection.NotNeeded,
-	}, tx.Now())
-	out.ready = step == signin.StepFinish && u.Table.Next(s.Demand, out.visit.Session.Facts, tx.Now()).Step != policy.StepImpossible
-	return out, nil
+	err = u.journey.Judge(tx, &out.Standing, out.asked.Scopes)
+	return out, err
 }
 
 // questionPage is the data of pages/confirmation-question.html.
@@ -76,7 +57,7 @@ type questionPage struct {
 func (u *UI) confirm(w http.ResponseWriter, r *http.Request) error {
 	o, party, err := u.load(r)
 	if err != nil {
-		return over(w, r, err)
+		return u.journey.Over(w, r, err) //nolint:wrapcheck // a fault that the kit knows
 	}
 	var s standing
 	err = u.DB.Read(r.Context(), func(tx *db.Tx) (err error) {
@@ -85,18 +66,18 @@ func (u *UI) confirm(w http.ResponseWriter, r *http.Request) error {
 	})
 	switch {
 	case err != nil:
-		return over(w, r, err)
+		return u.journey.Over(w, r, err) //nolint:wrapcheck // a fault that the kit knows
 	case !s.waits:
-		return ended(w, r, "over")
+		return u.journey.Ended(w, r, "over") //nolint:wrapcheck // writes only
 	case s.other:
-		return ended(w, r, "other")
-	case !s.ready:
-		return kit.See(w, r, "/signin/"+string(s.flow.ID)) //nolint:wrapcheck // writes only
+		return u.journey.Ended(w, r, "other") //nolint:wrapcheck // writes only
+	case !s.Ready:
+		return u.journey.Back(w, r, s.Flow.ID) //nolint:wrapcheck // writes only
 	}
 	lang := kit.Lang(r)
 	data := questionPage{
-		Request: s.asked, Flow: s.flow.ID, Service: party.Name.In(lang), Department: party.Department.In(lang), Address: s.visit.Address,
-		Form: formOf(s.flow.ID, s.visit.Account.ID),
+		Request: s.asked, Flow: s.Flow.ID, Service: party.Name.In(lang), Department: party.Department.In(lang), Address: s.Visit.Address,
+		Form: formOf(s.Flow.ID, s.Visit.Account.ID),
 	}
 	return u.render(w, r, kit.View{
 		Page: "confirmation-question", Title: u.Site.Tr(r).T("confirmation-question.title", "service", data.Service), Data: data,
@@ -110,7 +91,7 @@ func formOf(f id.Flow, a id.Account) string { return "confirmation " + string(f)
 func (u *UI) decide(w http.ResponseWriter, r *http.Request) error {
 	o, party, err := u.load(r)
 	if err != nil {
-		return over(w, r, err)
+		return u.journey.Over(w, r, err) //nolint:wrapcheck // a fault that the kit knows
 	}
 	v, err := u.Visitor.Peek(r)
 	if err != nil {
@@ -131,7 +112,7 @@ func (u *UI) decide(w http.ResponseWriter, r *http.Request) error {
 func (u *UI) cancel(w http.ResponseWriter, r *http.Request) error {
 	o, party, err := u.load(r)
 	if err != nil {
-		return over(w, r, err)
+		return u.journey.Over(w, r, err) //nolint:wrapcheck // a fault that the kit knows
 	}
 	return u.answer(w, r, party, o, false)
 }
@@ -148,11 +129,11 @@ func (u *UI) answer(w http.ResponseWriter, r *http.Request, party *relyingparty.
 		switch {
 		case !s.waits:
 			how = "over"
-		case !s.visit.SignedIn && !allow: // nobody that could say no: the request waits on
+		case !s.Visit.SignedIn && !allow: // nobody that could say no: the request waits on
 			how = "waits"
 		case s.other:
 			how = "other"
-		case allow && !s.ready: // something is to be proven or agreed to again
+		case allow && !s.Ready: // something is to be proven or agreed to again
 			return nil
 		}
 		if how == "" {
@@ -160,50 +141,28 @@ func (u *UI) answer(w http.ResponseWriter, r *http.Request, party *relyingparty.
 				return err
 			}
 		}
-		_, err = u.Flows.End(tx, s.flow.ID)
+		_, err = u.Flows.End(tx, s.Flow.ID)
 		return err
 	})
 	switch {
 	case err != nil:
-		return over(w, r, err)
+		return u.journey.Over(w, r, err) //nolint:wrapcheck // a fault that the kit knows
 	case how == "":
-		return kit.See(w, r, "/signin/"+string(s.flow.ID)) //nolint:wrapcheck // writes only
+		return u.journey.Back(w, r, s.Flow.ID) //nolint:wrapcheck // writes only
 	}
-	return ended(w, r, how)
+	return u.journey.Ended(w, r, how) //nolint:wrapcheck // writes only
 }
 
 // settle decides a request, once.
 func (u *UI) settle(tx *db.Tx, s standing, gid id.Grant, allow bool) (how string, err error) {
-	first, err := u.Asked.Decide(tx, s.asked.ID, s.visit.Account.ID, allow)
+	first, err := u.Asked.Decide(tx, s.asked.ID, s.Visit.Account.ID, allow)
 	if err != nil || !first {
 		return "over", err
 	}
-	e := audit.Event{
-		Name: audit.CIBADenied, Account: s.visit.Account.ID, RelyingParty: s.party.ID, Session: s.visit.Session.ID, Flow: s.flow.ID,
-		Outcome: audit.Success, Personal: s.visit.Personal(""),
+	answer := elsewhere.Answer{Allowed: allow, Name: audit.CIBADenied, Grant: gid, Digest: s.asked.Digest, Scopes: s.asked.Scopes, Expires: s.asked.Expires}
+	how = "denied"
+	if allow {
+		answer.Name, how = audit.CIBAAllowed, "allowed"
 	}
-	if !allow {
-		return "denied", u.Audit.Record(tx, e)
-	}
-	e.Name = audit.CIBAAllowed
-	if s.subject == "" { // it was given up since (a service begins anew)
-		if s.subject, err = u.Connections.Subject(tx, s.party.Sector, s.visit.Account.ID); err != nil {
-			return "", err
-		}
-	}
-	if err := u.Connections.Used(tx, s.visit.Account.ID, s.party.ID); err != nil {
-		return "", err
-	}
-	claims := requestOf(s.asked).Claims()
-	g := grant.Grant{ // of no session: the service is not in this browser
-		ID: gid, Account: s.visit.Account.ID, RelyingParty: s.party.ID, Subject: s.subject, Scopes: s.asked.Scopes, UserInfoClaims: claims,
-		ACR: u.Table.ACR(s.flow.State.Demand, s.visit.Session.Facts), AMR: policy.AMR(s.visit.Session.Facts), AuthTime: s.visit.Session.Facts.AuthenticatedAt(),
-	}
-	if s.party.IDTokenClaims {
-		g.IDTokenClaims = claims
-	}
-	if err := u.Grants.Issue(tx, g, grant.Code{Digest: s.asked.Digest, Life: s.asked.Expires.Sub(tx.Now())}); err != nil {
-		return "", err
-	}
-	return "allowed", u.Audit.Record(tx, e)
+	return how, u.journey.Decided(tx, s.Standing, answer)
 }

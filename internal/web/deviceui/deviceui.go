@@ -11,7 +11,6 @@ package deviceui
 import (
 	"embed"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"net/http"
 
@@ -19,17 +18,14 @@ import (
 	"parvis/internal/connection"
 	"parvis/internal/db"
 	"parvis/internal/device"
-	"parvis/internal/fault"
 	"parvis/internal/flow"
 	"parvis/internal/grant"
-	"parvis/internal/i18n"
 	"parvis/internal/id"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/policy"
 	"parvis/internal/ratelimit"
 	"parvis/internal/relyingparty"
-	"parvis/internal/secret"
-	"parvis/internal/signin"
+	"parvis/internal/web/elsewhere"
 	"parvis/internal/web/kit"
 	"parvis/internal/web/visit"
 )
@@ -63,7 +59,8 @@ type Config struct {
 type UI struct {
 	Config
 
-	pages *kit.Pages
+	pages   *kit.Pages
+	journey *elsewhere.Journey
 }
 
 // New parses the pages.
@@ -72,7 +69,10 @@ func New(c Config) (*UI, error) {
 	if err != nil {
 		return nil, fmt.Errorf("deviceui: %w", err)
 	}
-	return &UI{Config: c, pages: pages}, nil
+	return &UI{Config: c, pages: pages, journey: &elsewhere.Journey{
+		Site: c.Site, DB: c.DB, Registry: c.Registry, Visitor: c.Visitor, Flows: c.Flows, Connections: c.Connections, Grants: c.Grants, Audit: c.Audit,
+		Table: c.Table, GrantType: protocol.GrantDeviceCode, Lintel: "device.lintel", Confirm: pathConfirm, Cancel: pathCancel, Ending: pathDone,
+	}}, nil
 }
 
 // Routes registers every page.
@@ -92,15 +92,13 @@ type order struct {
 	Scopes []string    `json:"scopes"`
 }
 
-func (o order) digest() []byte {
+func (o *order) digest() []byte {
 	out, _ := hex.DecodeString(o.Digest) // ours
 	return out
 }
 
-// request is what the person is asked about.
-func (o order) request(party *relyingparty.RelyingParty) *protocol.Request {
-	return &protocol.Request{ClientID: string(party.ID), Scopes: o.Scopes}
-}
+// Whole reports whether it names a device.
+func (o *order) Whole() bool { return o.Digest != "" }
 
 // ask shows where the code of the device is typed. A link may bring it; it is shown, and
 // nothing happens before the button (RFC 8628, 3.3.1).
@@ -153,121 +151,39 @@ func (u *UI) open(w http.ResponseWriter, r *http.Request) error {
 			return fmt.Errorf("deviceui: %w", err)
 		}
 	}
-	if party == nil || party.Disabled || !party.Grants(protocol.GrantDeviceCode) {
+	if !u.journey.Asks(party) {
 		form.Fail("user_code", "device.error.code")
 		return u.askAgain(w, r, form, http.StatusBadRequest)
 	}
-	return u.begin(w, r, party, order{Digest: hex.EncodeToString(found.Digest), Code: code, Scopes: found.Scopes})
+	o := &order{Digest: hex.EncodeToString(found.Digest), Code: code, Scopes: found.Scopes}
+	return u.journey.Begin(w, r, party, o, found.Scopes, nil) //nolint:wrapcheck // wrapped there
 }
 
-func (u *UI) begin(w http.ResponseWriter, r *http.Request, party *relyingparty.RelyingParty, o order) error {
-	text, err := json.Marshal(o)
-	if err != nil {
-		return fmt.Errorf("deviceui: %w", err)
-	}
-	d := policy.Demand{Floor: party.ACR, Doors: party.Doors}
-	if party.MaxAge > 0 {
-		d.MaxAge = &party.MaxAge
-	}
-	n := flow.Prepare(party.ID, flow.State{Kind: flow.SignIn, Demand: d, Request: text, Attributes: o.request(party).Attributes()})
-	n.State.Finish, n.State.CancelPath = pathConfirm+string(n.ID), pathCancel+string(n.ID)
-	n.IP, n.Browser = kit.ClientIP(r), secret.Digest(kit.EnsureBrowser(w, r))
-	err = u.DB.WriteStatement(r.Context(), func(tx *db.Tx) error {
-		_, err := u.Flows.Start(tx, n)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("deviceui: %w", err)
-	}
-	return kit.See(w, r, "/signin/"+string(n.ID)) //nolint:wrapcheck // writes only
-}
-
-// standing is where a journey of a device stands.
+// standing is where the journey of a device stands.
 type standing struct {
-	order   order
-	party   *relyingparty.RelyingParty
-	flow    flow.Flow
-	visit   visit.Visit
-	subject string
-	ready   bool // nothing is left to ask but the last question
-	waits   bool // the device waits still
+	elsewhere.Standing
+
+	order order
+	waits bool // the device waits still
 }
 
-// read judges a journey by the dispatcher's own rule, with what the database says now.
+// load is the device of a journey of this browser, and its service.
+func (u *UI) load(r *http.Request) (o order, party *relyingparty.RelyingParty, err error) {
+	party, err = u.journey.Load(r, &o)
+	return o, party, err //nolint:wrapcheck // a fault that Over and the kit know
+}
+
+// read judges a journey with what the database says now.
 func (u *UI) read(tx *db.Tx, r *http.Request, party *relyingparty.RelyingParty, o order) (out standing, err error) {
-	out = standing{order: o, party: party}
-	if out.visit, err = u.Visitor.ReadIn(tx, r); err != nil {
+	out.order = o
+	if out.Standing, err = u.journey.Come(tx, r, party); err != nil {
 		return out, err
 	}
-	if out.flow, err = u.Flows.Load(tx, id.Flow(r.PathValue("flow")), out.visit.Browser); err != nil {
+	if _, out.waits, err = u.Devices.Find(tx, o.digest()); err != nil {
 		return out, err
 	}
-	if _, out.waits, err = u.Devices.Find(tx, o.digest()); err != nil || !out.visit.SignedIn {
-		return out, err
-	}
-	known, err := u.Connections.Stand(tx, connection.Asked{
-		Account: out.visit.Account.ID, RelyingParty: party.ID, Claims: o.request(party).Attributes(), Period: party.ConsentPeriod,
-	}, party.Sector)
-	if err != nil {
-		return out, err
-	}
-	out.subject = known.Subject
-	s := out.flow.State
-	step, _ := signin.Next(u.Table, signin.Position{
-		Kind: s.Kind, Progress: s.Progress, RelyingParty: party.ID, Demand: s.Demand, Finish: s.Finish,
-		Live:   &signin.Live{Session: out.visit.Session.ID, Account: out.visit.Account.ID, Facts: out.visit.Session.Facts},
-		Agreed: known.Reason == connection.NotNeeded,
-	}, tx.Now())
-	out.ready = step == signin.StepFinish && u.Table.Next(s.Demand, out.visit.Session.Facts, tx.Now()).Step != policy.StepImpossible
-	return out, nil
-}
-
-// load is the stored order of a journey of this browser, and its service. Fault Expired for
-// one that is over.
-func (u *UI) load(r *http.Request) (order, *relyingparty.RelyingParty, error) {
-	if r.Method == http.MethodHead {
-		return order{}, nil, fault.New(fault.Invalid, "oidc.head")
-	}
-	var f flow.Flow
-	err := u.DB.Read(r.Context(), func(tx *db.Tx) (err error) {
-		f, err = u.Flows.Load(tx, id.Flow(r.PathValue("flow")), u.Visitor.Of(r).Browser)
-		return err
-	})
-	if err != nil {
-		return order{}, nil, err //nolint:wrapcheck // a fault that the caller and the kit know
-	}
-	var o order
-	if f.State.Kind != flow.SignIn || json.Unmarshal(f.State.Request, &o) != nil || o.Digest == "" {
-		return order{}, nil, kit.NotFound()
-	}
-	party, err := u.Registry.Get(r.Context(), f.RelyingParty)
-	if err != nil {
-		return order{}, nil, fmt.Errorf("deviceui: %w", err)
-	}
-	if party.Disabled || !party.Grants(protocol.GrantDeviceCode) {
-		return order{}, nil, fault.New(fault.Denied, "oidc.redirect-gone")
-	}
-	scene, lang := kit.SceneOf(r), kit.Lang(r)
-	scene.Reference = f.Reference
-	scene.Lintel = &kit.Lintel{
-		Line: u.Site.Tr(r).T("device.lintel"), Name: party.Name.In(lang), Department: party.Department.In(lang), Party: string(party.ID), Lang: foreign(party.Name, lang),
-	}
-	return o, party, nil
-}
-
-func foreign(text i18n.Text, page i18n.Lang) i18n.Lang {
-	if l := text.Lang(page); l != page {
-		return l
-	}
-	return ""
-}
-
-// over leads who comes to a journey that is over to the page that says so.
-func over(w http.ResponseWriter, r *http.Request, err error) error {
-	if fault.Is(err, fault.Expired) {
-		return kit.See(w, r, pathDone+"?how=over") //nolint:wrapcheck // writes only
-	}
-	return err
+	err = u.journey.Judge(tx, &out.Standing, o.Scopes)
+	return out, err
 }
 
 // confirmPage is the data of pages/device-confirm.html.
@@ -283,7 +199,7 @@ type confirmPage struct {
 func (u *UI) confirm(w http.ResponseWriter, r *http.Request) error {
 	o, party, err := u.load(r)
 	if err != nil {
-		return over(w, r, err)
+		return u.journey.Over(w, r, err) //nolint:wrapcheck // a fault that the kit knows
 	}
 	var s standing
 	err = u.DB.Read(r.Context(), func(tx *db.Tx) (err error) {
@@ -292,14 +208,14 @@ func (u *UI) confirm(w http.ResponseWriter, r *http.Request) error {
 	})
 	switch {
 	case err != nil:
-		return over(w, r, err)
+		return u.journey.Over(w, r, err) //nolint:wrapcheck // a fault that the kit knows
 	case !s.waits:
-		return kit.See(w, r, pathDone+"?how=over") //nolint:wrapcheck // writes only
-	case !s.ready:
-		return kit.See(w, r, "/signin/"+string(s.flow.ID)) //nolint:wrapcheck // writes only
+		return u.journey.Ended(w, r, "over") //nolint:wrapcheck // writes only
+	case !s.Ready:
+		return u.journey.Back(w, r, s.Flow.ID) //nolint:wrapcheck // writes only
 	}
 	data := confirmPage{
-		Flow: s.flow.ID, Service: party.Name.In(kit.Lang(r)), Address: s.visit.Address, Code: o.Code.String(), Form: formOf(s),
+		Flow: s.Flow.ID, Service: party.Name.In(kit.Lang(r)), Address: s.Visit.Address, Code: o.Code.String(), Form: formOf(s.Flow.ID, s.Visit.Account.ID),
 	}
 	err = u.pages.Render(w, r, http.StatusOK, kit.View{
 		Page: "device-confirm", Title: u.Site.Tr(r).T("device-confirm.title", "service", data.Service), Data: data,
@@ -311,21 +227,19 @@ func (u *UI) confirm(w http.ResponseWriter, r *http.Request) error {
 }
 
 // formOf names the form of the last question: who was asked must answer.
-func formOf(s standing) string {
-	return "device-confirm " + string(s.flow.ID) + " " + string(s.visit.Account.ID)
-}
+func formOf(f id.Flow, a id.Account) string { return "device-confirm " + string(f) + " " + string(a) }
 
 // decide takes the answer: allow or deny; anything else asks again.
 func (u *UI) decide(w http.ResponseWriter, r *http.Request) error {
 	o, party, err := u.load(r)
 	if err != nil {
-		return over(w, r, err)
+		return u.journey.Over(w, r, err) //nolint:wrapcheck // a fault that the kit knows
 	}
 	v, err := u.Visitor.Peek(r)
 	if err != nil {
 		return fmt.Errorf("deviceui: %w", err)
 	}
-	form, err := u.Site.Form(w, r, formOf(standing{flow: flow.Flow{ID: id.Flow(r.PathValue("flow"))}, visit: v}))
+	form, err := u.Site.Form(w, r, formOf(id.Flow(r.PathValue("flow")), v.Account.ID))
 	if err != nil {
 		return err //nolint:wrapcheck // a page of the kit
 	}
@@ -343,7 +257,7 @@ func (u *UI) decide(w http.ResponseWriter, r *http.Request) error {
 	how := ""
 	err = u.DB.Write(r.Context(), func(tx *db.Tx) (err error) {
 		how = ""
-		if s, err = u.read(tx, r, party, o); err != nil || !s.ready && s.waits {
+		if s, err = u.read(tx, r, party, o); err != nil || !s.Ready && s.waits {
 			return err
 		}
 		how, err = u.settle(tx, s, gid, choice == "allow")
@@ -351,16 +265,16 @@ func (u *UI) decide(w http.ResponseWriter, r *http.Request) error {
 	})
 	switch {
 	case err != nil:
-		return over(w, r, err)
+		return u.journey.Over(w, r, err) //nolint:wrapcheck // a fault that the kit knows
 	case how == "": // something is to be proven or agreed to again
-		return kit.See(w, r, "/signin/"+string(s.flow.ID)) //nolint:wrapcheck // writes only
+		return u.journey.Back(w, r, s.Flow.ID) //nolint:wrapcheck // writes only
 	}
-	return kit.See(w, r, pathDone+"?how="+how) //nolint:wrapcheck // writes only
+	return u.journey.Ended(w, r, how) //nolint:wrapcheck // writes only
 }
 
 // settle decides a request, once, and ends the journey.
 func (u *UI) settle(tx *db.Tx, s standing, gid id.Grant, allow bool) (how string, err error) {
-	if _, err := u.Flows.End(tx, s.flow.ID); err != nil {
+	if _, err := u.Flows.End(tx, s.Flow.ID); err != nil {
 		return "", err
 	}
 	found, _, err := u.Devices.Find(tx, s.order.digest())
@@ -371,41 +285,19 @@ func (u *UI) settle(tx *db.Tx, s standing, gid id.Grant, allow bool) (how string
 	if err != nil || !first {
 		return "over", err
 	}
-	e := audit.Event{
-		Name: audit.DeviceDenied, Account: s.visit.Account.ID, RelyingParty: s.party.ID, Session: s.visit.Session.ID, Flow: s.flow.ID,
-		Outcome: audit.Success, Personal: s.visit.Personal(""),
+	answer := elsewhere.Answer{Allowed: allow, Name: audit.DeviceDenied, Grant: gid, Digest: s.order.digest(), Scopes: s.order.Scopes, Expires: found.Expires}
+	how = "denied"
+	if allow {
+		answer.Name, how = audit.DeviceAllowed, "allowed"
 	}
-	if !allow {
-		return "denied", u.Audit.Record(tx, e)
-	}
-	e.Name = audit.DeviceAllowed
-	if s.subject == "" { // the first sign-in at a service of this sector
-		if s.subject, err = u.Connections.Subject(tx, s.party.Sector, s.visit.Account.ID); err != nil {
-			return "", err
-		}
-	}
-	if err := u.Connections.Used(tx, s.visit.Account.ID, s.party.ID); err != nil {
-		return "", err
-	}
-	claims := s.order.request(s.party).Claims()
-	g := grant.Grant{ // of no session: the device is none of this browser's
-		ID: gid, Account: s.visit.Account.ID, RelyingParty: s.party.ID, Subject: s.subject, Scopes: s.order.Scopes, UserInfoClaims: claims,
-		ACR: u.Table.ACR(s.flow.State.Demand, s.visit.Session.Facts), AMR: policy.AMR(s.visit.Session.Facts), AuthTime: s.visit.Session.Facts.AuthenticatedAt(),
-	}
-	if s.party.IDTokenClaims {
-		g.IDTokenClaims = claims
-	}
-	if err := u.Grants.Issue(tx, g, grant.Code{Digest: s.order.digest(), Life: found.Expires.Sub(tx.Now())}); err != nil {
-		return "", err
-	}
-	return "allowed", u.Audit.Record(tx, e)
+	return how, u.journey.Decided(tx, s.Standing, answer)
 }
 
 // cancel gives the request up: who declined what is shared, or went back.
 func (u *UI) cancel(w http.ResponseWriter, r *http.Request) error {
 	o, party, err := u.load(r)
 	if err != nil {
-		return over(w, r, err)
+		return u.journey.Over(w, r, err) //nolint:wrapcheck // a fault that the kit knows
 	}
 	var how string
 	err = u.DB.Write(r.Context(), func(tx *db.Tx) error {
@@ -417,9 +309,9 @@ func (u *UI) cancel(w http.ResponseWriter, r *http.Request) error {
 		return err
 	})
 	if err != nil {
-		return over(w, r, err)
+		return u.journey.Over(w, r, err) //nolint:wrapcheck // a fault that the kit knows
 	}
-	return kit.See(w, r, pathDone+"?how="+how) //nolint:wrapcheck // writes only
+	return u.journey.Ended(w, r, how) //nolint:wrapcheck // writes only
 }
 
 // done says what became of it.
