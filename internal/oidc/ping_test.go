@@ -2,6 +2,7 @@ package oidc_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -28,6 +29,8 @@ const knows = "8d67dc78-7faa-4d41-aabd-67707b374255"
 type pinged struct {
 	*httptest.Server
 
+	came chan struct{} // something came since it was looked at
+
 	mu     sync.Mutex
 	codes  []string
 	status int
@@ -36,7 +39,7 @@ type pinged struct {
 
 func newPinged(t *testing.T) *pinged {
 	t.Helper()
-	s := &pinged{status: http.StatusNoContent}
+	s := &pinged{status: http.StatusNoContent, came: make(chan struct{}, 1)}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -49,6 +52,10 @@ func newPinged(t *testing.T) *pinged {
 		s.codes = append(s.codes, body["auth_req_id"])
 		w.Header().Set("Location", "/elsewhere") // of a redirect, which would be a wrong call
 		w.WriteHeader(s.status)
+		select {
+		case s.came <- struct{}{}:
+		default:
+		}
 	}))
 	t.Cleanup(s.Close)
 	return s
@@ -303,6 +310,27 @@ func (h *house) decided(client id.RelyingParty, many int) {
 			}
 		}
 		return nil
+	})
+}
+
+// A node that runs is woken by the decision, and tells the service by itself.
+func TestADecisionWakesWhoTellsOfIt(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		at := newPinged(t)
+		b := h.rings("ringer", at)
+		ctx, stop := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { h.pinging.Run(ctx) })
+		code := b.decides("ringer", "allow")
+		select {
+		case <-at.came:
+		case <-t.Context().Done():
+		}
+		stop()
+		running.Wait()
+		if got := at.take(t); len(got) != 1 || got[0] != code {
+			t.Errorf("told %d times", len(got))
+		}
 	})
 }
 
