@@ -111,7 +111,10 @@ func (g Grants) Renew(tx *db.Tx, r Renewal) (Result, error) {
 	now := tx.Now()
 	next, until := r.Refresh, time.Time{}
 	if r.Next != nil {
-		next, until = *r.Next, now.Add(g.Settings.RefreshGrace)
+		next = *r.Next
+		if g.Settings.RefreshGrace > 0 { // without one nobody is answered again, not even who began before us
+			until = now.Add(g.Settings.RefreshGrace)
+		}
 	}
 	row := tx.QueryRow(`UPDATE authorization_grant SET
 			refresh_expires_at = CASE WHEN refresh_ends_at < $1 THEN refresh_ends_at ELSE $1 END,
