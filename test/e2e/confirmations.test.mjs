@@ -1,0 +1,170 @@
+// A service asks somebody who is not in front of it to confirm (CIBA), in a real browser: the mail leads to the door,
+// its reader signs in, sees who asks what, and allows or refuses it.
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { at, launch, person, sound, submit } from "./lib/browser.mjs";
+import { newAddress, startDemo } from "./lib/demo.mjs";
+import { allow, askForAccount, choosePassword, goodPassword, signIn } from "./lib/steps.mjs";
+
+const grant = "urn:openid:params:grant-type:ciba";
+const secret = "only-for-this-journey-0123456789-0123456789";
+const verifier = "a-code-verifier-of-forty-three-characters-or-more";
+const challenge = createHash("sha256").update(verifier).digest("base64url");
+const message = "W4 SC 250";
+const names = { en: "Camping reservations", fr: "Réservations de camping" };
+
+let demo;
+let browser;
+let service;
+let folder;
+
+before(async () => {
+  const server = createServer((request, answer) => {
+    answer.setHeader("content-type", "text/html; charset=utf-8");
+    answer.end('<!doctype html><html lang="en"><title>service</title><body data-page="service-callback"><h1>service</h1></body></html>');
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  service = { server, url: `http://127.0.0.1:${server.address().port}` };
+  folder = await mkdtemp(join(tmpdir(), "parvis-confirmations-"));
+  const file = join(folder, "service.yaml");
+  await writeFile(file, `
+partners:
+  - id: counter
+    name: {en: ${names.en}, fr: ${names.fr}}
+    department: {en: Northland Parks, fr: Parcs du Nord}
+    redirect_uris: ["${service.url}/callback"]
+    grant_types: [authorization_code, "${grant}"]
+    auth: client_secret_post
+    secret: ${secret}
+    scopes: [openid, email]
+`);
+  [demo, browser] = await Promise.all([startDemo("--partner", file), launch()]);
+});
+after(async () => {
+  await browser?.close();
+  await demo?.stop();
+  service?.server.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function call(path, fields) {
+  const answer = await fetch(`${demo.issuer}${path}`, { method: "POST", body: new URLSearchParams({ client_id: "counter", client_secret: secret, ...fields }) });
+  return answer.json();
+}
+
+// What the service hears of its question, which it asks no more often than it may.
+async function told(code) {
+  await demo.advance("6s");
+  return call("/token", { grant_type: grant, auth_req_id: code });
+}
+
+// The service asks; gives its code and the link of the mail.
+async function asks(email, more = {}) {
+  const known = (await confirmLinks(email)).length;
+  const out = await call("/bc-authorize", { scope: "openid email", login_hint: email, ...more });
+  assert.ok(out.auth_req_id, JSON.stringify(out));
+  for (let i = 0; i < 100; i++) {
+    const links = await confirmLinks(email);
+    if (links.length > known) return { code: out.auth_req_id, link: links[0] };
+    await new Promise((r) => setTimeout(r, 100));
+  }
+  throw new Error(`no link to ${email}`);
+}
+
+// The links of questions to an address, one a mail, the newest first.
+async function confirmLinks(email) {
+  const found = (await demo.mails(email)).map((m) => (m.links ?? []).find((l) => l.includes("/confirmations/")));
+  return found.filter(Boolean);
+}
+
+// Somebody who created an account from the service and agreed to what it is told.
+async function agreed(kind, name) {
+  const page = await person(browser, kind);
+  const email = newAddress(name);
+  const to = new URL("/authorize", demo.issuer);
+  to.search = new URLSearchParams({
+    client_id: "counter", redirect_uri: `${service.url}/callback`, response_type: "code", scope: "openid email", state: "s", nonce: "n",
+    code_challenge: challenge, code_challenge_method: "S256", ui_locales: page.lang,
+  });
+  await page.goto(to.href);
+  await askForAccount(page, email);
+  const mail = await demo.mail(email);
+  await page.fill("form#confirm-email [name=code]", mail.codes[0]);
+  await submit(page, "confirm-email");
+  await choosePassword(page);
+  await allow(page);
+  await at(page, "service-callback");
+  return { page, email };
+}
+
+const all = process.env.AXE === "all";
+const kinds = [
+  { lang: "en", width: 1280 }, { lang: "fr", width: 320 }, { lang: "fr", width: 320, script: false },
+  ...(all ? [{ lang: "en", width: 320 }, { lang: "fr", width: 1280 }, { lang: "en", width: 320, dark: true }, { lang: "en", width: 1280, script: false }] : []),
+];
+
+for (const kind of kinds) {
+  const how = `${kind.lang}, ${kind.width} px${kind.dark ? ", dark" : ""}, JavaScript ${kind.script === false ? "off" : "on"}`;
+
+  test(`who is asked by mail signs in, reads what is asked and allows it (${how})`, async () => {
+    const { page, email } = await agreed(kind, "confirms");
+    await page.context().close();
+    const { code, link } = await asks(email, { binding_message: message });
+    const reader = await person(browser, kind); // the mail is read at another browser
+    await reader.goto(link);
+    await at(reader, "confirmation");
+    assert.ok(!(await reader.textContent("main")).includes(names[kind.lang]), "the door says who asks");
+    await sound(reader);
+    await submit(reader, "confirmation");
+    await signIn(reader, email, goodPassword);
+    await at(reader, "confirmation-question");
+    await sound(reader);
+    assert.equal(await reader.textContent("#binding-message"), message);
+    assert.ok((await reader.textContent("h1")).includes(names[kind.lang]));
+    assert.equal((await told(code)).error, "authorization_pending");
+    await reader.goto(`${demo.issuer}/services`);
+    await at(reader, "connected-services");
+    await reader.click("#confirmations-link");
+    await at(reader, "confirmations");
+    await sound(reader);
+    await reader.locator('a[id^="open-"]').click();
+    await at(reader, "confirmation");
+    await submit(reader, "confirmation");
+    await at(reader, "confirmation-question");
+    await reader.click("#allow");
+    await at(reader, "confirmation-done");
+    await sound(reader, "allowed");
+    assert.equal(await reader.locator("#confirmation-allowed").count(), 1);
+    const got = await told(code);
+    assert.ok(got.access_token && got.id_token, JSON.stringify(got));
+    await reader.goto(link); // it was answered
+    await submit(reader, "confirmation");
+    await at(reader, "confirmation-done");
+    await sound(reader, "over");
+    assert.equal(await reader.locator("#confirmation-over").count(), 1);
+    await reader.context().close();
+  });
+
+  test(`who refuses is led to what to do when somebody else asked (${how})`, async () => {
+    const { page, email } = await agreed(kind, "refuses");
+    const { code, link } = await asks(email);
+    await page.goto(link);
+    await at(page, "confirmation");
+    await submit(page, "confirmation");
+    await at(page, "confirmation-question"); // signed in already
+    assert.equal(await page.locator("#binding-message").count(), 0);
+    await page.click("#deny");
+    await at(page, "confirmation-done");
+    await sound(page, "denied");
+    assert.equal(await page.locator("#confirmation-denied").count(), 1);
+    assert.equal((await told(code)).error, "access_denied");
+    await page.click("#not-me");
+    await at(page, "secure");
+    await page.context().close();
+  });
+}
