@@ -33,7 +33,7 @@ check: lint ## lint, the race detector where concurrency lives, every axe state,
 
 # Where goroutines meet. (The race detector slows the embedded database sixteen times.)
 RACE := ./internal/db/... ./internal/job/... ./internal/ratelimit/... ./internal/keyring/... ./internal/notify/... \
-	./internal/relyingparty/... ./internal/upstream/... ./internal/operator/... ./internal/authenticator/... ./internal/web/kit/... ./internal/app/...
+	./internal/relyingparty/... ./internal/courier/... ./internal/backchannel/... ./internal/ciba/... ./internal/upstream/... ./internal/operator/... ./internal/authenticator/... ./internal/web/kit/... ./internal/app/...
 
 bench: build ## rates as ratios, on SQLite and PostgreSQL
 	@scripts/fresh-postgres.sh bin/parvis bench
