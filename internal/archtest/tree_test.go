@@ -103,4 +103,4 @@ func (s source) product() bool {
 }
 
 // testOnly are packages that only tests import.
-var testOnly = map[string]bool{"internal/archtest": true, "internal/db/dbtest": true, "internal/web/webtest": true, "internal/journeytest": true, "internal/place/placetest": true}
+var testOnly = map[string]bool{"internal/archtest": true, "internal/db/dbtest": true, "internal/web/webtest": true, "internal/journeytest": true, "internal/keyring/keyringtest": true, "internal/place/placetest": true}

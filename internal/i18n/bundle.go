@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 
 	goi18n "github.com/nicksnyder/go-i18n/v2/i18n"
 	"golang.org/x/text/language"
@@ -22,14 +23,16 @@ type Bundle struct {
 	speakers map[Lang]*Tr
 }
 
-// Load reads the embedded catalogues.
-func Load() (*Bundle, error) {
+// Load reads the embedded catalogues, once: a bundle never changes.
+func Load() (*Bundle, error) { return load() }
+
+var load = sync.OnceValues(func() (*Bundle, error) {
 	sub, err := fs.Sub(embedded, "catalogue")
 	if err != nil {
 		return nil, fmt.Errorf("i18n: %w", err)
 	}
 	return LoadFrom(sub)
-}
+})
 
 // LoadFrom reads catalogues from <language>/*.json of a file system; other
 // languages than those of Langs are ignored.

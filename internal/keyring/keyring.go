@@ -13,6 +13,7 @@ package keyring
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -40,6 +41,10 @@ type Keyring struct {
 	Audit    *audit.Log
 	Now      func() time.Time // the clock given to db.Open
 	Logger   *slog.Logger     // told when the keys cannot be read again; may be nil
+
+	// NewKey makes a private key; nil: jose.Generate. Tests take keys that were made before,
+	// because RSA takes its time.
+	NewKey func(alg jose.Algorithm) (crypto.Signer, error)
 
 	// Peppers are the ids of the peppers that stored verifiers need; nil: none are stored.
 	Peppers func(tx *db.Tx) ([]string, error)

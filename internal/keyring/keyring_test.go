@@ -14,6 +14,7 @@ import (
 	"parvis/internal/fault"
 	"parvis/internal/jose"
 	"parvis/internal/keyring"
+	"parvis/internal/keyring/keyringtest"
 	"parvis/internal/secret"
 )
 
@@ -34,7 +35,7 @@ func ring(t testing.TB, d *db.DB, now func() time.Time) *keyring.Keyring {
 	t.Helper()
 	k := keys(t, "p", "r")
 	return &keyring.Keyring{
-		DB: d, Keys: k, Now: now, Audit: &audit.Log{DB: d, Keys: k, Settings: audit.Preset("parvis")},
+		DB: d, Keys: k, Now: now, NewKey: keyringtest.NewKey(d), Audit: &audit.Log{DB: d, Keys: k, Settings: audit.Preset("parvis")},
 		Settings: keyring.Settings{RotateEvery: 90 * 24 * time.Hour, PublishBefore: time.Hour, KeepAfter: 2 * time.Hour, CacheFor: time.Minute},
 	}
 }

@@ -3,7 +3,6 @@ package keyring
 import (
 	"bytes"
 	"context"
-	"crypto"
 	"errors"
 	"fmt"
 	"slices"
@@ -217,8 +216,11 @@ type fresh struct {
 }
 
 func (k *Keyring) generate(alg jose.Algorithm) (fresh, error) {
-	var private crypto.Signer
-	private, err := jose.Generate(alg)
+	newKey := k.NewKey
+	if newKey == nil {
+		newKey = jose.Generate
+	}
+	private, err := newKey(alg)
 	if err != nil {
 		return fresh{}, fmt.Errorf("keyring: %w", err)
 	}

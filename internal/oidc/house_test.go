@@ -32,6 +32,7 @@ import (
 	"parvis/internal/id"
 	"parvis/internal/jose"
 	"parvis/internal/keyring"
+	"parvis/internal/keyring/keyringtest"
 	"parvis/internal/notify"
 	"parvis/internal/notify/notice"
 	"parvis/internal/oidc/authorize"
@@ -134,7 +135,7 @@ func open(t *testing.T, d *db.DB, clock *dbtest.Clock, first *house, demands ...
 	h.grants = grant.Grants{Settings: grant.Preset(""), Audit: log}
 	h.registry = &relyingparty.Registry{DB: d, Now: clock.Now}
 	h.store = relyingparty.Store{Registry: h.registry, Audit: log}
-	h.keyring = &keyring.Keyring{DB: d, Keys: keys, Settings: keyring.Preset(""), Audit: log, Now: clock.Now}
+	h.keyring = &keyring.Keyring{DB: d, Keys: keys, Settings: keyring.Preset(""), Audit: log, Now: clock.Now, NewKey: keyringtest.NewKey(d)}
 	check(t, h.keyring.Start(t.Context()))
 	if first == nil {
 		h.register()
