@@ -21,41 +21,44 @@ const conformanceFile = "docs/conformance.md"
 // names a requirement by a line of its comment, or by the name of one of its cases:
 //
 //	RFC 7636, 4.6: a verifier that is not the challenge's gives invalid_grant.
-var specifications = []struct{ short, title, address string }{
-	{"OIDC Core", "OpenID Connect Core 1.0", "https://openid.net/specs/openid-connect-core-1_0.html"},
-	{"OIDC Discovery", "OpenID Connect Discovery 1.0", "https://openid.net/specs/openid-connect-discovery-1_0.html"},
-	{"OIDC Registration", "OpenID Connect Dynamic Client Registration 1.0", "https://openid.net/specs/openid-connect-registration-1_0.html"},
-	{"OIDC RP-Initiated Logout", "OpenID Connect RP-Initiated Logout 1.0", "https://openid.net/specs/openid-connect-rpinitiated-1_0.html"},
-	{"OIDC Back-Channel Logout", "OpenID Connect Back-Channel Logout 1.0", "https://openid.net/specs/openid-connect-backchannel-1_0.html"},
-	{"OIDC Front-Channel Logout", "OpenID Connect Front-Channel Logout 1.0", "https://openid.net/specs/openid-connect-frontchannel-1_0.html"},
-	{"OAuth Form Post", "OAuth 2.0 Form Post Response Mode", "https://openid.net/specs/oauth-v2-form-post-response-mode-1_0.html"},
-	{"JARM", "JWT Secured Authorization Response Mode for OAuth 2.0", "https://openid.net/specs/oauth-v2-jarm.html"},
-	{"FAPI 2.0 SP", "FAPI 2.0 Security Profile", "https://openid.net/specs/fapi-security-profile-2_0-final.html"},
-	{"FAPI 2.0 MS", "FAPI 2.0 Message Signing", "https://openid.net/specs/fapi-message-signing-2_0.html"},
-	{"CIBA", "OpenID Connect Client-Initiated Backchannel Authentication Flow 1.0", "https://openid.net/specs/openid-client-initiated-backchannel-authentication-core-1_0.html"},
-	{"RFC 6749", "The OAuth 2.0 Authorization Framework", ""},
-	{"RFC 6750", "Bearer Token Usage", ""},
-	{"RFC 7009", "Token Revocation", ""},
-	{"RFC 7523", "JWT Profile for Client Authentication", ""},
-	{"RFC 7591", "Dynamic Client Registration", ""},
-	{"RFC 7592", "Dynamic Client Registration Management", ""},
-	{"RFC 7636", "Proof Key for Code Exchange", ""},
-	{"RFC 7662", "Token Introspection", ""},
-	{"RFC 8252", "OAuth 2.0 for Native Apps", ""},
-	{"RFC 8414", "Authorization Server Metadata", ""},
-	{"RFC 8628", "Device Authorization Grant", ""},
-	{"RFC 8693", "Token Exchange", ""},
-	{"RFC 8705", "Mutual-TLS Client Authentication and Certificate-Bound Access Tokens", ""},
-	{"RFC 8707", "Resource Indicators", ""},
-	{"RFC 9068", "JWT Profile for Access Tokens", ""},
-	{"RFC 9101", "JWT-Secured Authorization Request", ""},
-	{"RFC 9126", "Pushed Authorization Requests", ""},
-	{"RFC 9207", "Authorization Server Issuer Identification", ""},
-	{"RFC 9396", "Rich Authorization Requests", ""},
-	{"RFC 9449", "Demonstrating Proof of Possession", ""},
-	{"RFC 9700", "Best Current Practice for OAuth 2.0 Security", ""},
-	{"RFC 9701", "JWT Response for Token Introspection", ""},
-	{"RFC 9728", "Protected Resource Metadata", ""},
+//
+// Each has a file of its own, file, whose tests drive the whole provider and all name a requirement of
+// it; races, bombs and the units of packages stand in others, and may name requirements too.
+var specifications = []struct{ short, title, address, file string }{
+	{"OIDC Core", "OpenID Connect Core 1.0", "https://openid.net/specs/openid-connect-core-1_0.html", "internal/oidc/oidccore_test.go"},
+	{"OIDC Discovery", "OpenID Connect Discovery 1.0", "https://openid.net/specs/openid-connect-discovery-1_0.html", "internal/oidc/oidcdiscovery_test.go"},
+	{"OIDC Registration", "OpenID Connect Dynamic Client Registration 1.0", "https://openid.net/specs/openid-connect-registration-1_0.html", "internal/oidc/registration/oidcregistration_test.go"},
+	{"OIDC RP-Initiated Logout", "OpenID Connect RP-Initiated Logout 1.0", "https://openid.net/specs/openid-connect-rpinitiated-1_0.html", "internal/oidc/rpinitiatedlogout_test.go"},
+	{"OIDC Back-Channel Logout", "OpenID Connect Back-Channel Logout 1.0", "https://openid.net/specs/openid-connect-backchannel-1_0.html", "internal/oidc/backchannellogout_test.go"},
+	{"OIDC Front-Channel Logout", "OpenID Connect Front-Channel Logout 1.0", "https://openid.net/specs/openid-connect-frontchannel-1_0.html", "internal/oidc/frontchannellogout_test.go"},
+	{"OAuth Form Post", "OAuth 2.0 Form Post Response Mode", "https://openid.net/specs/oauth-v2-form-post-response-mode-1_0.html", "internal/oidc/formpost_test.go"},
+	{"JARM", "JWT Secured Authorization Response Mode for OAuth 2.0", "https://openid.net/specs/oauth-v2-jarm.html", "internal/oidc/jarm_test.go"},
+	{"FAPI 2.0 SP", "FAPI 2.0 Security Profile", "https://openid.net/specs/fapi-security-profile-2_0-final.html", "internal/oidc/fapi2sp_test.go"},
+	{"FAPI 2.0 MS", "FAPI 2.0 Message Signing", "https://openid.net/specs/fapi-message-signing-2_0.html", "internal/oidc/fapi2ms_test.go"},
+	{"CIBA", "OpenID Connect Client-Initiated Backchannel Authentication Flow 1.0", "https://openid.net/specs/openid-client-initiated-backchannel-authentication-core-1_0.html", "internal/oidc/ciba_test.go"},
+	{"RFC 6749", "The OAuth 2.0 Authorization Framework", "", "internal/oidc/rfc6749_test.go"},
+	{"RFC 6750", "Bearer Token Usage", "", "internal/oidc/rfc6750_test.go"},
+	{"RFC 7009", "Token Revocation", "", "internal/oidc/rfc7009_test.go"},
+	{"RFC 7523", "JWT Profile for Client Authentication", "", "internal/oidc/rfc7523_test.go"},
+	{"RFC 7591", "Dynamic Client Registration", "", "internal/oidc/registration/rfc7591_test.go"},
+	{"RFC 7592", "Dynamic Client Registration Management", "", "internal/oidc/registration/rfc7592_test.go"},
+	{"RFC 7636", "Proof Key for Code Exchange", "", "internal/oidc/rfc7636_test.go"},
+	{"RFC 7662", "Token Introspection", "", "internal/oidc/rfc7662_test.go"},
+	{"RFC 8252", "OAuth 2.0 for Native Apps", "", "internal/oidc/rfc8252_test.go"},
+	{"RFC 8414", "Authorization Server Metadata", "", "internal/oidc/rfc8414_test.go"},
+	{"RFC 8628", "Device Authorization Grant", "", "internal/oidc/rfc8628_test.go"},
+	{"RFC 8693", "Token Exchange", "", "internal/oidc/rfc8693_test.go"},
+	{"RFC 8705", "Mutual-TLS Client Authentication and Certificate-Bound Access Tokens", "", "internal/oidc/rfc8705_test.go"},
+	{"RFC 8707", "Resource Indicators", "", "internal/oidc/rfc8707_test.go"},
+	{"RFC 9068", "JWT Profile for Access Tokens", "", "internal/oidc/rfc9068_test.go"},
+	{"RFC 9101", "JWT-Secured Authorization Request", "", "internal/oidc/rfc9101_test.go"},
+	{"RFC 9126", "Pushed Authorization Requests", "", "internal/oidc/rfc9126_test.go"},
+	{"RFC 9207", "Authorization Server Issuer Identification", "", "internal/oidc/rfc9207_test.go"},
+	{"RFC 9396", "Rich Authorization Requests", "", "internal/oidc/rfc9396_test.go"},
+	{"RFC 9449", "Demonstrating Proof of Possession", "", "internal/oidc/rfc9449_test.go"},
+	{"RFC 9700", "Best Current Practice for OAuth 2.0 Security", "", "internal/oidc/rfc9700_test.go"},
+	{"RFC 9701", "JWT Response for Token Introspection", "", "internal/oidc/rfc9701_test.go"},
+	{"RFC 9728", "Protected Resource Metadata", "", "internal/oidc/rfc9728_test.go"},
 }
 
 // requirement is what one line of the paper says.
@@ -79,7 +82,7 @@ func read(line, test string) (requirement, bool) {
 	if m == nil {
 		return requirement{}, false
 	}
-	spec := slices.IndexFunc(specifications, func(s struct{ short, title, address string }) bool { return s.short == m[1] })
+	spec := slices.IndexFunc(specifications, func(s struct{ short, title, address, file string }) bool { return s.short == m[1] })
 	return requirement{spec: spec, clause: m[2], text: strings.TrimSuffix(m[3], "."), test: test}, true
 }
 
@@ -96,29 +99,36 @@ func requirements(t *testing.T) []requirement {
 			if !is || f.Recv != nil || !strings.HasPrefix(f.Name.Name, "Test") && !strings.HasPrefix(f.Name.Name, "Fuzz") {
 				continue
 			}
-			for _, line := range sentences(f.Doc) {
-				if r, ok := read(line, f.Name.Name); ok {
-					out = append(out, r)
-				}
-			}
-			ast.Inspect(f, func(n ast.Node) bool {
-				lit, is := n.(*ast.BasicLit)
-				if !is || lit.Kind != token.STRING {
-					return true
-				}
-				if text, err := strconv.Unquote(lit.Value); err == nil {
-					if r, ok := read(text, f.Name.Name); ok {
-						out = append(out, r)
-					}
-				}
-				return true
-			})
+			out = append(out, namedBy(f)...)
 		}
 	}
 	slices.SortStableFunc(out, func(a, b requirement) int {
 		return cmp.Or(cmp.Compare(a.spec, b.spec), byClause(a.clause, b.clause), cmp.Compare(a.text, b.text), cmp.Compare(a.test, b.test))
 	})
 	return slices.Compact(out)
+}
+
+// namedBy are the requirements that one test names.
+func namedBy(f *ast.FuncDecl) []requirement {
+	var out []requirement
+	for _, line := range sentences(f.Doc) {
+		if r, ok := read(line, f.Name.Name); ok {
+			out = append(out, r)
+		}
+	}
+	ast.Inspect(f, func(n ast.Node) bool {
+		lit, is := n.(*ast.BasicLit)
+		if !is || lit.Kind != token.STRING {
+			return true
+		}
+		if text, err := strconv.Unquote(lit.Value); err == nil {
+			if r, ok := read(text, f.Name.Name); ok {
+				out = append(out, r)
+			}
+		}
+		return true
+	})
+	return out
 }
 
 // sentences joins the lines of a comment that belong to one requirement.
@@ -179,7 +189,11 @@ func TestThePaperOfConformanceNamesEachRequirementAndItsTest(t *testing.T) {
 		if address == "" {
 			address = "https://www.rfc-editor.org/rfc/" + strings.ToLower(strings.ReplaceAll(s.short, " ", ""))
 		}
-		fmt.Fprintf(&out, "\n## %s: [%s](%s)\n\n| Clause | Requirement | Test |\n|---|---|---|\n", s.short, s.title, address)
+		fmt.Fprintf(&out, "\n## %s: [%s](%s)\n", s.short, s.title, address)
+		if _, err := os.Stat(filepath.Join(root, s.file)); err == nil {
+			fmt.Fprintf(&out, "\nThe tests of [%s](../%s), and others.\n", filepath.Base(s.file), s.file)
+		}
+		out.WriteString("\n| Clause | Requirement | Test |\n|---|---|---|\n")
 		for _, r := range lines {
 			fmt.Fprintf(&out, "| %s | %s | `%s` |\n", r.clause, strings.ReplaceAll(r.text, "|", "\\|"), r.test)
 		}
@@ -196,6 +210,24 @@ func TestThePaperOfConformanceNamesEachRequirementAndItsTest(t *testing.T) {
 	}
 	if string(text) != out.String() {
 		t.Errorf("%s differs from the tests: go test ./internal/archtest -update", conformanceFile)
+	}
+}
+
+func TestEachTestOfASpecificationsFileNamesARequirementOfIt(t *testing.T) {
+	for _, f := range tree(t) {
+		i := slices.IndexFunc(specifications, func(s struct{ short, title, address, file string }) bool { return s.file == f.path })
+		if i < 0 {
+			continue
+		}
+		for _, d := range f.file.Decls {
+			fn, is := d.(*ast.FuncDecl)
+			if !is || fn.Recv != nil || !strings.HasPrefix(fn.Name.Name, "Test") {
+				continue
+			}
+			if !slices.ContainsFunc(namedBy(fn), func(r requirement) bool { return r.spec == i }) {
+				t.Errorf("%s: %s names no requirement of %s", f.path, fn.Name.Name, specifications[i].short)
+			}
+		}
 	}
 }
 

@@ -309,6 +309,7 @@ func TestAPersonIsNotAskedWithoutEndByAllServicesTogether(t *testing.T) {
 }
 
 // A link allows nothing by itself, nor does another account, or a browser that was not asked.
+// CIBA, 8: the person whom the hint named is asked, and nobody else can answer.
 func TestOnlyWhoWasAskedCanConfirm(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		b, _ := h.agreed("caller")
