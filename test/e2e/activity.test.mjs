@@ -87,7 +87,7 @@ for (const kind of kinds) {
     await sound(page);
     assert.ok((await page.locator("li.row.warn").count()) >= 1, "the sign-in with another browser is marked");
     const zone = kind.script === false ? "" : await page.evaluate(() => Intl.DateTimeFormat().resolvedOptions().timeZone);
-    if (zone) assert.equal(await page.locator("[data-zone]").getAttribute("data-zone"), zone, "the times are those of the browser's zone");
+    if (zone) assert.equal(await page.locator("[data-times]").getAttribute("data-times"), zone, "the times are those of the browser's zone");
     for (let i = 0; i < 12; i++) { // more than a page of it
       await stranger.goto(`${demo.issuer}/signout`);
       await press(stranger, "sign-out");

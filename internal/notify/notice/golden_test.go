@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -39,6 +40,35 @@ func TestEveryMailIsAsItsGoldenFiles(t *testing.T) {
 		if !slices.Contains(names, f.Name()) {
 			t.Errorf("testdata/golden/%s belongs to no mail", f.Name())
 		}
+	}
+}
+
+// clock is a time of day as mails write it: "14:32", « 14 h 32 ».
+var clock = regexp.MustCompile(`\b\d{1,2}(?::|\x{a0}h\x{a0})\d{2}\b`)
+
+// A mail is read anywhere: the time that it tells is that of the deployment, by name.
+func TestEveryMailThatTellsATimeOfDayNamesItsZone(t *testing.T) {
+	m := sampleMails(t)
+	told := 0
+	for _, s := range samples() {
+		for lang, zone := range map[i18n.Lang]string{i18n.English: "Eastern Time", i18n.French: "heure de l’Est"} {
+			letter, err := m.Render("sam@example.org", string(lang), s.data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, text := range []string{letter.Text, letter.HTML} {
+				if !clock.MatchString(text) {
+					continue
+				}
+				told++
+				if !strings.Contains(strings.ReplaceAll(text, "\u00a0", " "), zone) {
+					t.Errorf("%s.%s tells %q in no zone", s.name, lang, clock.FindString(text))
+				}
+			}
+		}
+	}
+	if told < 100 {
+		t.Errorf("only %d of the mails tell a time", told)
 	}
 }
 

@@ -3,7 +3,6 @@ package accountui
 import (
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -20,8 +19,6 @@ const activityPath = settingsPath + "/activity"
 
 // activityPage is the data of pages/activity.html.
 type activityPage struct {
-	Zone   string // name of the zone of the times, as the script compares it
-	Lead   string
 	Days   []activityDay
 	Older  string // address of the next page; "" for none
 	Newest string // address of the first page; "" when this is it
@@ -49,8 +46,7 @@ type activityRow struct {
 
 // activity shows what happened to the account, newest first, one page of it.
 func (u *UI) activity(c *call) error {
-	query := c.r.URL.Query()
-	before := id.Event(query.Get("before"))
+	before := id.Event(c.r.URL.Query().Get("before"))
 	found, err := u.Activity.Events(c.r.Context(), c.visit.Visitor, before)
 	if err != nil {
 		return u.refused(c, err, activityPath)
@@ -59,65 +55,36 @@ func (u *UI) activity(c *call) error {
 	if err != nil {
 		return err
 	}
-	tr, zone := u.Site.Tr(c.r), u.zoneOf(query.Get("zone"))
-	words := eventWords{u: u, c: c, tr: tr, partners: partners}
-	data := activityPage{Zone: zone.String(), Lead: tr.T("activity.lead", "zone", tr.Zone(u.Now(), zone))}
+	tr, times := u.Site.Tr(c.r), u.Site.Times(c.r)
+	words, data := eventWords{u: u, c: c, tr: tr, times: times, partners: partners}, activityPage{}
 	for _, e := range found.Entries {
-		row, err := words.row(e, zone)
+		row, err := words.row(e)
 		if err != nil {
 			return err
 		}
-		date := u.day(tr, e.At, zone)
+		date := u.day(tr, times, e.At)
 		if n := len(data.Days); n == 0 || data.Days[n-1].Date != date {
 			data.Days = append(data.Days, activityDay{Date: date})
 		}
 		last := &data.Days[len(data.Days)-1]
 		last.Rows = append(last.Rows, row)
 	}
-	link := url.Values{}
-	if query.Get("zone") == zone.String() {
-		link.Set("zone", zone.String())
-	}
 	title := "activity.title"
 	if before != "" {
-		title, data.Newest = "activity.title-older", addressOf(activityPath, link)
+		title, data.Newest = "activity.title-older", activityPath
 	}
 	if found.Older != "" {
-		link.Set("before", string(found.Older))
-		data.Older = addressOf(activityPath, link)
+		data.Older = activityPath + "?" + url.Values{"before": {string(found.Older)}}.Encode()
 	}
 	return u.pages.Render(c.w, c.r, http.StatusOK, kit.View{
 		Page: "activity", Title: tr.T(title), Wide: true, Tabs: u.tabs(c.r, activityPath), Data: data,
 	})
 }
 
-func addressOf(path string, query url.Values) string {
-	if len(query) == 0 {
-		return path
-	}
-	return path + "?" + query.Encode()
-}
-
-// zoneName is what an address may name as a time zone: a name of the IANA database.
-var zoneName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_+-]{0,30}(/[A-Za-z0-9_+-]{1,30}){0,2}$`)
-
-// zoneOf is the zone in which the times of a page are told: that of the browser, which
-// its script asks for, else the deployment's. A name that is none is the deployment's.
-func (u *UI) zoneOf(name string) *time.Location {
-	if !zoneName.MatchString(name) || name == "Local" {
-		return u.Site.Zone()
-	}
-	zone, err := time.LoadLocation(name)
-	if err != nil {
-		return u.Site.Zone()
-	}
-	return zone
-}
-
 // day is the heading of a day.
-func (u *UI) day(tr *i18n.Tr, at time.Time, zone *time.Location) string {
-	date, now := tr.Weekday(at, zone), u.Now().In(zone)
-	switch at.In(zone).Format(time.DateOnly) {
+func (u *UI) day(tr *i18n.Tr, times kit.Times, at time.Time) string {
+	date, now := times.Weekday(at), u.Now().In(times.In())
+	switch at.In(times.In()).Format(time.DateOnly) {
 	case now.Format(time.DateOnly):
 		return tr.T("activity.today", "date", date)
 	case now.AddDate(0, 0, -1).Format(time.DateOnly):
@@ -131,17 +98,18 @@ type eventWords struct {
 	u        *UI
 	c        *call
 	tr       *i18n.Tr
+	times    kit.Times
 	partners []*upstream.Provider
 }
 
 // row is one line of the page.
-func (w eventWords) row(e activity.Entry, zone *time.Location) (activityRow, error) {
+func (w eventWords) row(e activity.Entry) (activityRow, error) {
 	service, err := w.service(e.Service)
 	if err != nil {
 		return activityRow{}, err
 	}
 	row := activityRow{
-		Title: w.title(e, service), Icon: w.icon(e), Clock: w.tr.Clock(e.At, zone), At: e.At, Here: e.Here && e.Sort != activity.Attempt,
+		Title: w.title(e, service), Icon: w.icon(e), Clock: w.times.Clock(e.At), At: e.At, Here: e.Here && e.Sort != activity.Attempt,
 		New: e.New && !e.Here, Warn: e.Sort == activity.Attempt || e.New && !e.Here, Refused: e.Outcome == audit.Refused && e.Sort != activity.Attempt,
 	}
 	row.Report = !e.Here && (e.Sort == activity.Signing || e.Sort == activity.Change)

@@ -86,7 +86,7 @@ func (u *UI) showData(c *call) error {
 	if err != nil {
 		return u.refused(c, err, dataPath)
 	}
-	words := dataWords{u.Site.Tr(c.r), u.Site.Zone()}
+	words := dataWords{u.Site.Tr(c.r), u.Site.Times(c.r)}
 	page := dataPage{MadeAt: data.MadeAt, Sections: words.sections(reflect.ValueOf(data.Data))}
 	activity := dataSection{ID: "activity", Title: words.tr.T("data.section.activity")}
 	err = data.Activity(c.r.Context(), func(e leaving.Event) (bool, error) {
@@ -108,8 +108,8 @@ func (u *UI) showData(c *call) error {
 // dataWords say what is held in words. Every field of the file is there without being
 // named here, so that none can be forgotten; a test wants a word for each.
 type dataWords struct {
-	tr   *i18n.Tr
-	zone *time.Location
+	tr    *i18n.Tr
+	times kit.Times
 }
 
 // sections are the parts of the file.
@@ -163,17 +163,17 @@ func (d dataWords) value(v any) string {
 		if v.IsZero() {
 			return ""
 		}
-		return d.tr.DateTime(v, d.zone)
+		return d.times.DateTime(v)
 	case []time.Time:
 		var all []string
 		for _, at := range v {
-			all = append(all, d.tr.DateTime(at, d.zone))
+			all = append(all, d.times.DateTime(at))
 		}
 		return strings.Join(all, " · ")
 	case []leaving.ProofData:
 		var all []string
 		for _, p := range v {
-			all = append(all, p.Method+" ("+d.tr.DateTime(p.At, d.zone)+")")
+			all = append(all, p.Method+" ("+d.times.DateTime(p.At)+")")
 		}
 		return strings.Join(all, " · ")
 	case bool:

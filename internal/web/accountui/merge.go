@@ -142,13 +142,13 @@ func (u *UI) renderMergeBoth(c *call, held string, form *kit.Form, status int) e
 	if err != nil {
 		return u.mergeStopped(c, err)
 	}
-	tr := u.Site.Tr(c.r)
+	tr, times := u.Site.Tr(c.r), u.Site.Times(c.r)
 	data := mergeBothPage{
-		Sides:  []mergeSide{u.side(tr, plan.First, true), u.side(tr, plan.Second, false)},
-		Moving: u.linked(tr, plan.Moving), UndoFor: plan.UndoFor, Until: u.Now().Add(plan.UndoFor),
+		Sides:  []mergeSide{sideOf(tr, times, plan.First, true), sideOf(tr, times, plan.Second, false)},
+		Moving: linked(tr, times, plan.Moving), UndoFor: plan.UndoFor, Until: u.Now().Add(plan.UndoFor),
 	}
 	for _, s := range plan.Choose {
-		data.Choose = append(data.Choose, u.shared(tr, s, plan))
+		data.Choose = append(data.Choose, shared(tr, times, s, plan))
 	}
 	for _, s := range plan.Carried {
 		data.Carried = append(data.Carried, namesOf(tr, s))
@@ -165,8 +165,8 @@ func (u *UI) renderMergeBoth(c *call, held string, form *kit.Form, status int) e
 }
 
 // side is one account in words.
-func (u *UI) side(tr *i18n.Tr, s merging.Side, stays bool) mergeSide {
-	out := mergeSide{Side: s, Stays: stays, Linked: u.linked(tr, s.Partners)}
+func sideOf(tr *i18n.Tr, times kit.Times, s merging.Side, stays bool) mergeSide {
+	out := mergeSide{Side: s, Stays: stays, Linked: linked(tr, times, s.Partners)}
 	for _, p := range s.Services {
 		out.Connected = append(out.Connected, p.Name.In(tr.Lang()))
 	}
@@ -177,21 +177,21 @@ func (u *UI) side(tr *i18n.Tr, s merging.Side, stays bool) mergeSide {
 }
 
 // linked are sign-in partners in words, each with when it was linked.
-func (u *UI) linked(tr *i18n.Tr, partners []merging.Partner) []string {
+func linked(tr *i18n.Tr, times kit.Times, partners []merging.Partner) []string {
 	var out []string
 	for _, p := range partners {
-		out = append(out, tr.T("merge-both.partner", "partner", p.Name.In(tr.Lang()), "since", tr.Date(p.Since, u.Site.Zone())))
+		out = append(out, tr.T("merge-both.partner", "partner", p.Name.In(tr.Lang()), "since", times.Date(p.Since)))
 	}
 	return out
 }
 
 // shared is the choice about one identifier.
-func (u *UI) shared(tr *i18n.Tr, s merging.Shared, plan merging.Plan) sharedService {
+func shared(tr *i18n.Tr, times kit.Times, s merging.Shared, plan merging.Plan) sharedService {
 	out := sharedService{Field: fieldOf(s.Sector), Names: namesOf(tr, s)}
 	for i, side := range []merging.Side{plan.First, plan.Second} {
 		hint := tr.T("merge-both.never-used", "address", side.Addresses[0])
 		if !s.LastUsed[i].IsZero() {
-			hint = tr.T("merge-both.last-used", "address", side.Addresses[0], "when", tr.Moment(s.LastUsed[i], u.Now(), u.Site.Zone()))
+			hint = tr.T("merge-both.last-used", "address", side.Addresses[0], "when", times.Moment(s.LastUsed[i]))
 		}
 		text := "merge-both.of-goes"
 		if i == 0 {

@@ -101,16 +101,16 @@ type secureRow struct {
 	Name  string
 	What  string // what the button of the row sends
 	Icon  string // the picture of its kind
-	Added time.Time
+	Added string
 	New   bool
 	Main  bool // of an address: the main one
 
 	Disconnects bool // of a service: nothing of it is removed
 }
 
-func (u *UI) secureRow(name, kind, which string, added time.Time) secureRow {
+func (u *UI) secureRow(times kit.Times, name, kind, which string, added time.Time) secureRow {
 	icon := map[string]string{"method": "key", "partner": "bank", "service": "house"}[kind]
-	return secureRow{Name: name, What: kind + ":" + which, Icon: icon, Added: added, New: u.Now().Sub(added) < lately}
+	return secureRow{Name: name, What: kind + ":" + which, Icon: icon, Added: times.Moment(added), New: u.Now().Sub(added) < lately}
 }
 
 // askSecure leads through what somebody does whose account was in other hands.
@@ -128,15 +128,16 @@ func (u *UI) askSecure(c *call) error {
 	if err != nil {
 		return u.refused(c, err, securePath)
 	}
+	times := u.Site.Times(c.r)
 	for _, e := range addresses.Emails {
-		row := u.secureRow(e.Address.Written, "address", string(e.ID), e.AddedAt)
+		row := u.secureRow(times, e.Address.Written, "address", string(e.ID), e.AddedAt)
 		row.Main = e.Main
 		data.Addresses = append(data.Addresses, row)
 	}
 	tr := u.Site.Tr(c.r)
 	for _, e := range overview.Entries {
 		if !e.Fixed {
-			data.Methods = append(data.Methods, u.secureRow(u.nameOf(tr, e), "method", string(e.ID), e.BoundAt))
+			data.Methods = append(data.Methods, u.secureRow(times, u.nameOf(tr, e), "method", string(e.ID), e.BoundAt))
 		}
 	}
 	partners, err := u.Partnering.Linked(c.r.Context(), c.visit.Visitor)
@@ -148,7 +149,7 @@ func (u *UI) askSecure(c *call) error {
 		if err != nil {
 			return err
 		}
-		data.Partners = append(data.Partners, u.secureRow(row.Name, "partner", string(p.ID), p.Since))
+		data.Partners = append(data.Partners, u.secureRow(times, row.Name, "partner", string(p.ID), p.Since))
 	}
 	services, err := u.Signin.Services(c.r.Context(), c.visit.Visitor)
 	if err != nil {
@@ -159,7 +160,7 @@ func (u *UI) askSecure(c *call) error {
 		if err != nil {
 			return err
 		}
-		added := u.secureRow(row.Name, "service", string(s.RelyingParty), s.Since)
+		added := u.secureRow(times, row.Name, "service", string(s.RelyingParty), s.Since)
 		added.Disconnects = true
 		data.Services = append(data.Services, added)
 	}
@@ -231,9 +232,9 @@ func (u *UI) secured(c *call) error {
 		return err
 	}
 	tr := u.Site.Tr(c.r)
-	words, data := eventWords{u: u, c: c, tr: tr, partners: partners}, securedPage{}
+	words, data := eventWords{u: u, c: c, tr: tr, times: u.Site.Times(c.r), partners: partners}, securedPage{}
 	for _, e := range done {
-		row, err := words.row(e, u.Site.Zone())
+		row, err := words.row(e)
 		if err != nil {
 			return err
 		}

@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"time"
 
 	"parvis/internal/activity"
 	"parvis/internal/fault"
@@ -29,9 +28,7 @@ func (u *UI) activityRoutes(mux *http.ServeMux) {
 type sessionsPage struct {
 	Done     string // what has just been done
 	Rows     []sessionRow
-	Browsers int    // how many browsers are remembered
-	Zone     string // name of the zone of the times, as the script compares it
-	Said     string // the zone in words
+	Browsers int // how many browsers are remembered
 }
 
 // sessionRow is one open session.
@@ -52,8 +49,8 @@ func (u *UI) sessions(c *call) error {
 	if err != nil {
 		return u.refused(c, err, sessionsPath)
 	}
-	tr, zone := u.Site.Tr(c.r), u.zoneOf(c.r.URL.Query().Get("zone"))
-	data := sessionsPage{Browsers: all.Browsers, Zone: zone.String(), Said: tr.Zone(u.Now(), zone)}
+	tr := u.Site.Tr(c.r)
+	data := sessionsPage{Browsers: all.Browsers}
 	switch c.r.URL.Query().Get("ended") {
 	case "one":
 		data.Done = tr.T("sessions.done-one")
@@ -61,7 +58,7 @@ func (u *UI) sessions(c *call) error {
 		data.Done = tr.T("sessions.done-others")
 	}
 	for _, s := range all.Open {
-		row, err := u.sessionRow(c, tr, s, zone)
+		row, err := u.sessionRow(c, tr, s)
 		if err != nil {
 			return err
 		}
@@ -70,10 +67,11 @@ func (u *UI) sessions(c *call) error {
 	return u.renderSettings(c, http.StatusOK, kit.View{Page: "sessions", Title: tr.T("sessions.title"), Data: data})
 }
 
-func (u *UI) sessionRow(c *call, tr *i18n.Tr, s activity.Open, zone *time.Location) (sessionRow, error) {
+func (u *UI) sessionRow(c *call, tr *i18n.Tr, s activity.Open) (sessionRow, error) {
+	times := u.Site.Times(c.r)
 	row := sessionRow{
 		ID: s.ID, Device: s.Device.In(tr), Place: s.Place, Icon: deviceIcon(s.Device.System), Here: s.Here,
-		Since: tr.Moment(s.Since, u.Now(), zone), Used: tr.Moment(s.Used, u.Now(), zone),
+		Since: times.Moment(s.Since), Used: times.Moment(s.Used),
 	}
 	if row.Device == "" {
 		row.Device = tr.T("sessions.device-unknown")

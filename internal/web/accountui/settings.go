@@ -71,7 +71,7 @@ func (u *UI) settings(c *call) error {
 	if data.Merge, err = u.Merging.Own(c.r.Context(), c.visit.Visitor); err != nil {
 		return u.refused(c, err, settingsPath)
 	}
-	data.Moving = u.linked(tr, data.Merge.Partners)
+	data.Moving = linked(tr, u.Site.Times(c.r), data.Merge.Partners)
 	if data.Done == "" {
 		data.Done = profileDone(tr, c.r.URL.Query())
 	}

@@ -37,6 +37,7 @@ func (s *Site) errorPage(w http.ResponseWriter, r *http.Request, p *pageFault) {
 		Page: name, File: "error", Title: tr.T("error." + name + ".title"),
 		Data: s.errorData(tr, r, p, name),
 	}
+	of(r).clocks, of(r).zoned = false, false // what the failed page said is on none
 	out := &memory{header: http.Header{}}
 	if err := s.errors.Render(out, r, p.status, view); err != nil {
 		s.Log.ErrorContext(r.Context(), "error page failed", "reference", Reference(r), "err", err)

@@ -18,7 +18,8 @@ import (
 //	t "key" "name" value …            text of the catalogue
 //	tb "key" "name" value …           the same, each value in <strong>
 //	th "key" "url" value …            the same, when the message holds a link
-//	duration d, date at, datetime at, clock at, moment at now
+//	duration d                        "10 minutes"
+//	$.Date at, $.DateTime at …        times in the zone of the browser: Times
 //	token . "form-id"                 hidden field; in every form that posts
 //	owntoken . "form-id"              the same, for who is signed in only: Site.OwnForm
 //	field . "email" "label" … "hint" … "type" … "autocomplete" … "inputmode" … "value" … "maxlength" … "optional" true
@@ -62,12 +63,6 @@ func (s *Site) funcs(lang i18n.Lang, t *template.Template) template.FuncMap {
 		"tb":        func(key string, args ...any) template.HTML { return template.HTML(tr.TB(key, args...)) }, //nolint:gosec // TB escapes
 		"th":        func(key string, args ...any) template.HTML { return template.HTML(tr.TH(key, args...)) }, //nolint:gosec // message from the catalogue, values escaped
 		"duration":  tr.Duration,
-		"date":      func(at time.Time) string { return tr.Date(at, s.zone) },
-		"datetime":  func(at time.Time) string { return tr.DateTime(at, s.zone) },
-		"clock":     func(at time.Time) string { return tr.Clock(at, s.zone) },
-		"moment":    func(at time.Time) string { return tr.Moment(at, s.Now(), s.zone) },
-		"until":     func(at time.Time) string { return tr.Until(at, s.Now(), s.zone) },
-		"zone":      func(at time.Time) string { return tr.Zone(at, s.zone) },
 		"iso":       func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
 		"list":      tr.List,
 		"in":        func(text i18n.Text) string { return text.In(lang) },

@@ -106,7 +106,7 @@ func New(c Config) (*Site, error) {
 	return s, nil
 }
 
-// Zone is the deployment's time zone: every time on a page is shown in it.
+// Zone is the deployment's time zone: that of mails, and of pages whose browser told none (Times).
 func (s *Site) Zone() *time.Location { return s.zone }
 
 // Tr is the speaker of a request's language.

@@ -34,6 +34,8 @@ type Pages struct {
 // Page is the dot of a page file and of the layout.
 type Page struct {
 	View
+	Times
+
 	Lang  i18n.Lang
 	Site  *Site
 	Ref   string // the reference that the square shows
@@ -41,6 +43,7 @@ type Page struct {
 	Query string // its query without lang
 	token func(form string) string
 	own   func(form string) string // the token of a form that is good for who is signed in only
+	asked bool                     // by GET: it can be loaded again
 }
 
 // Pages parses every *.html file of a directory. It refuses a file that names a
@@ -163,9 +166,9 @@ func (s *Site) page(w http.ResponseWriter, r *http.Request, v View) *Page {
 	if v.Form == nil {
 		v.Form = &Form{}
 	}
-	p := &Page{View: v, Lang: Lang(r), Site: s, Ref: v.Reference, Path: safePath(r.URL)}
+	p := &Page{View: v, Times: s.Times(r), Lang: Lang(r), Site: s, Ref: v.Reference, Path: safePath(r.URL)}
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
-		p.Query = withoutLang(r.URL.Query())
+		p.Query, p.asked = withoutLang(r.URL.Query()), true
 	}
 	if v.Session != nil {
 		p.Session = v.Session.complete(p.endingPath(r))

@@ -13,7 +13,8 @@ import (
 	"parvis/internal/secret"
 )
 
-// The cookies. All are Secure, HttpOnly, SameSite=Lax and for the path "/".
+// The cookies. All are Secure, SameSite=Lax and for the path "/", and HttpOnly but that of
+// the zone, which the script of a page writes.
 const (
 	SessionCookie = "__Host-parvis_session" // the signed-in session
 	BrowserCookie = "__Host-parvis_browser" // binds journeys and form tokens to one browser
@@ -21,6 +22,7 @@ const (
 	DoorsCookie   = "__Host-parvis_doors"   // by which door somebody came in last, for each service
 	HeldCookie    = "__Host-parvis_held"    // a session set aside while another account is proven, to merge the two
 	LangCookie    = "__Host-parvis_lang"    // the chosen language
+	ZoneCookie    = "__Host-parvis_zone"    // the time zone of the browser, until it is closed
 )
 
 // Scene is what surrounds a page: whose door it is, and the ways out. A handler
@@ -44,7 +46,12 @@ type visitor struct {
 	ip        string
 	received  bool   // by Wrap
 	reference string // made when it is first asked for
-	scene     Scene
+
+	told   string         // the zone that the browser told
+	zone   *time.Location // in which times are said, when that was asked
+	clocks bool           // a time of day was said
+	zoned  bool           // the zone was named
+	scene  Scene
 }
 
 type visitorKey struct{}
@@ -118,7 +125,7 @@ func Cookie(r *http.Request, name string) string {
 
 // receive makes the visitor of a request.
 func (s *Site) receive(ctx context.Context, r *http.Request) *http.Request {
-	v := &visitor{lang: s.langOf(r), ip: s.clientIP(r), received: true}
+	v := &visitor{lang: s.langOf(r), told: Cookie(r, ZoneCookie), ip: s.clientIP(r), received: true}
 	if b := Cookie(r, BrowserCookie); len(b) == 43 {
 		v.browser = b
 	}

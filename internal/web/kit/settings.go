@@ -16,7 +16,8 @@ type Settings struct {
 	Names i18n.Text `yaml:"names"`
 	// Owner is who runs it, shown under the name, per language.
 	Owner i18n.Text `yaml:"owner"`
-	// TimeZone is the IANA zone in which times are shown, e.g. "America/Toronto".
+	// TimeZone is the IANA zone in which mails tell times, and pages, unless the browser
+	// tells its own, e.g. "America/Toronto".
 	TimeZone string `yaml:"time_zone"`
 	// Notice stands above every page while it is set, e.g. for announced maintenance, per language.
 	Notice i18n.Text `yaml:"notice"`

@@ -93,7 +93,7 @@ func (p *Portal) linked(r *http.Request, links []upstream.Link) ([]kit.Choice, e
 			name = known.Name.In(tr.Lang())
 		}
 		out = append(out, kit.Choice{
-			Value: string(l.ID), Text: name, Hint: tr.T("assist.linked", "when", tr.Date(l.Since, p.Site.Zone())),
+			Value: string(l.ID), Text: name, Hint: tr.T("assist.linked", "when", p.Site.Times(r).Date(l.Since)),
 		})
 	}
 	return out, nil

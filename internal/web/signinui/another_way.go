@@ -31,7 +31,7 @@ func (u *UI) renderOtherWay(c *call, form *kit.Form, status int) error {
 	}
 	fit := usable(look.Others)
 	for _, o := range fit {
-		line := u.line(c.tr, o)
+		line := u.line(c.tr, u.Site.Times(c.r), o)
 		data.Choices = append(data.Choices, kit.Choice{Value: line.ID, Text: line.Title, Hint: line.Facts})
 	}
 	title := "another-way.title"
@@ -48,12 +48,12 @@ func (u *UI) renderOtherWay(c *call, form *kit.Form, status int) error {
 func (u *UI) notUsable(c *call, look stepup.View) []methodLine {
 	var out []methodLine
 	for _, o := range slices.Concat([]stepup.Option{look.Option}, look.Others) {
-		if line := u.line(c.tr, o); line.Why != "" {
+		if line := u.line(c.tr, u.Site.Times(c.r), o); line.Why != "" {
 			out = append(out, line)
 		}
 	}
 	for _, o := range look.Unfit {
-		line := u.line(c.tr, o)
+		line := u.line(c.tr, u.Site.Times(c.r), o)
 		line.Why = unfit(c.tr, c.journey.Service)
 		out = append(out, line)
 	}

@@ -50,7 +50,7 @@ func (u *UI) renderConsent(c *call, form *kit.Form, status int) error {
 		Label: c.tr.T("consent.attribute.sub"), Value: c.tr.T("consent.attribute.sub-value"),
 	})
 	for _, item := range asked.Items {
-		line := consentItem{Label: claimLabel(c.tr, item.Attribute), Value: u.claimValue(c.tr, item), New: item.New && asked.Again}
+		line := consentItem{Label: claimLabel(c.tr, item.Attribute), Value: claimValue(c.tr, u.Site.Times(c.r), item), New: item.New && asked.Again}
 		line.Purpose = c.party.Purposes[item.Attribute].In(c.tr.Lang())
 		data.Items = append(data.Items, line)
 	}
@@ -113,7 +113,7 @@ func claimLabel(tr *i18n.Tr, claim string) string {
 }
 
 // claimValue is what a service receives, as a person reads it.
-func (u *UI) claimValue(tr *i18n.Tr, item signin.SharedItem) string {
+func claimValue(tr *i18n.Tr, times kit.Times, item signin.SharedItem) string {
 	switch item.Attribute {
 	case protocol.ScopeOffline:
 		return tr.T("consent.value.offline_access")
@@ -123,7 +123,7 @@ func (u *UI) claimValue(tr *i18n.Tr, item signin.SharedItem) string {
 		}
 	case "updated_at":
 		if seconds, err := strconv.ParseInt(item.Value, 10, 64); err == nil {
-			return tr.Date(time.Unix(seconds, 0), u.Site.Zone())
+			return times.Date(time.Unix(seconds, 0))
 		}
 	}
 	return item.Value

@@ -6,7 +6,6 @@ import (
 
 	"parvis/internal/authenticator"
 	"parvis/internal/fault"
-	"parvis/internal/i18n"
 	"parvis/internal/reclaim"
 	"parvis/internal/signin"
 	"parvis/internal/stepup"
@@ -47,7 +46,7 @@ func (u *UI) renderLost(c *call, form *kit.Form, status int) error {
 	}
 	data := lostPage{journey: c.journey, View: view, Form: c.formOf("lost-method"), Digits: u.Numbers.SentDigits}
 	for _, m := range view.Methods {
-		data.Lines = append(data.Lines, u.lostLine(c.tr, m))
+		data.Lines = append(data.Lines, u.lostLine(c, m))
 	}
 	data.Others = others(c.tr, append([]stepup.Option{look.Option}, look.Others...))
 	if view.Sent != nil {
@@ -64,12 +63,12 @@ func (u *UI) renderLost(c *call, form *kit.Form, status int) error {
 }
 
 // lostLine is a method that may be lost as the page shows it.
-func (u *UI) lostLine(tr *i18n.Tr, m reclaim.Method) methodLine {
+func (u *UI) lostLine(c *call, m reclaim.Method) methodLine {
 	proves := m.Type.Methods()
 	if len(proves) == 0 {
 		return methodLine{Title: m.Name}
 	}
-	line := u.line(tr, stepup.Option{Method: proves[0], Name: m.Name, Target: m.Target})
+	line := u.line(c.tr, u.Site.Times(c.r), stepup.Option{Method: proves[0], Name: m.Name, Target: m.Target})
 	if m.Type == authenticator.BackupCode {
 		line.Facts = ""
 	}

@@ -46,7 +46,7 @@ func methodIcon(m policy.Method) string {
 }
 
 // line is an option as the pages show it.
-func (u *UI) line(tr *i18n.Tr, o stepup.Option) methodLine {
+func (u *UI) line(tr *i18n.Tr, times kit.Times, o stepup.Option) methodLine {
 	var facts []string
 	for _, fact := range []string{unbroken(o.Target), u.ownName(tr, o)} {
 		if fact != "" {
@@ -57,11 +57,11 @@ func (u *UI) line(tr *i18n.Tr, o stepup.Option) methodLine {
 		facts = append(facts, tr.T("method.codes-left", "count", o.Left))
 	}
 	if !o.UsedAt.IsZero() {
-		facts = append(facts, tr.T("method.last-used", "moment", tr.Moment(o.UsedAt, u.Site.Now(), u.Site.Zone())))
+		facts = append(facts, tr.T("method.last-used", "moment", times.Moment(o.UsedAt)))
 	}
 	return methodLine{
 		ID: o.ID, Icon: methodIcon(o.Method), Title: methodName(tr, o.Method), Facts: strings.Join(facts, " · "),
-		Why: u.standing(tr, o.Standing),
+		Why: standing(tr, times, o.Standing),
 	}
 }
 
@@ -99,10 +99,10 @@ func proposalFor(m policy.Method) string {
 }
 
 // standing says why a method cannot be used now; "" when it can.
-func (u *UI) standing(tr *i18n.Tr, s authenticator.State) string {
+func standing(tr *i18n.Tr, times kit.Times, s authenticator.State) string {
 	switch s.Standing {
 	case authenticator.Waiting:
-		return tr.T("another-way.waiting", "time", u.clock(tr, s.Until))
+		return tr.T("another-way.waiting", "time", clock(times, s.Until))
 	case authenticator.Disabled:
 		return tr.T("another-way.disabled")
 	default:
@@ -111,8 +111,8 @@ func (u *UI) standing(tr *i18n.Tr, s authenticator.State) string {
 }
 
 // clock is a time of day that a person waits for: never earlier than it is.
-func (u *UI) clock(tr *i18n.Tr, at time.Time) string {
-	return tr.Clock(at.Add(time.Minute-time.Nanosecond).Truncate(time.Minute), u.Site.Zone())
+func clock(times kit.Times, at time.Time) string {
+	return times.Clock(at.Add(time.Minute - time.Nanosecond).Truncate(time.Minute))
 }
 
 // usable are the options that can be used now.

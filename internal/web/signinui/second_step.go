@@ -50,7 +50,7 @@ func (u *UI) renderSecond(c *call, form *kit.Form, status int) error {
 	}
 	look.Target = unbroken(look.Target)
 	data := secondPage{
-		journey: c.journey, Look: look, Line: u.line(c.tr, look.Option), Name: u.ownName(c.tr, look.Option), Why: secondWhy(c, look),
+		journey: c.journey, Look: look, Line: u.line(c.tr, u.Site.Times(c.r), look.Option), Name: u.ownName(c.tr, look.Option), Why: secondWhy(c, look),
 		Digits: u.digits(look.Method), Texted: look.Method == policy.Text,
 		Fee: look.Method == policy.Text || look.Method == policy.Voice, Other: others(c.tr, look.Others),
 		Resent: form == nil && c.r.URL.Query().Has("sent"),
@@ -84,7 +84,7 @@ func (u *UI) renderSecond(c *call, form *kit.Form, status int) error {
 func (u *UI) renderWait(c *call, status int, data secondPage) error {
 	state := "disabled"
 	if until := data.Look.Standing.Until; !until.IsZero() {
-		state, data.Left, data.Until = "waiting", until.Sub(u.Site.Now()), u.clock(c.tr, until)
+		state, data.Left, data.Until = "waiting", until.Sub(u.Site.Now()), clock(u.Site.Times(c.r), until)
 		c.w.Header().Set("Retry-After", strconv.Itoa(int((data.Left+time.Second-1)/time.Second)))
 	}
 	return u.render(c, status, kit.View{

@@ -26,7 +26,7 @@ func (u *UI) backupPage(c *call) (backupPage, error) {
 	}
 	return backupPage{
 		journey: c.journey, Codes: codes, All: strings.Join(codes, "\n"),
-		Made: c.tr.T("set-up-backup.made", "product", u.Site.Settings.Names.In(c.tr.Lang()), "date", c.tr.Date(u.Site.Now(), u.Site.Zone())),
+		Made: c.tr.T("set-up-backup.made", "product", u.Site.Settings.Names.In(c.tr.Lang()), "date", u.Site.Times(c.r).Date(u.Site.Now())),
 	}, nil
 }
 
