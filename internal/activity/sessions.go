@@ -34,7 +34,8 @@ type Open struct {
 // used ones.
 type Sessions struct {
 	Open     []Open
-	Browsers int // how many browsers are remembered
+	Browsers int               // how many browsers are remembered
+	Services []id.RelyingParty // that can go on with what they were given in other sessions, open or ended, or without one
 }
 
 // Sessions lists the open sessions. Fault Denied when nobody is signed in.
@@ -66,6 +67,9 @@ func (j *Journey) Sessions(ctx context.Context, v flow.Visitor) (Sessions, error
 			}
 			return b.Used.Compare(a.Used)
 		})
+		if out.Services, err = j.Grants.Others(tx, own.ID, own.Session.ID); err != nil {
+			return err
+		}
 		browsers, err := j.Owners.Sessions.ListRemembered(tx, own.ID)
 		out.Browsers = len(browsers)
 		return err

@@ -14,6 +14,7 @@ import (
 	"parvis/internal/journeytest"
 	"parvis/internal/notify/notice"
 	"parvis/internal/secret"
+	"parvis/internal/session"
 )
 
 const (
@@ -269,4 +270,47 @@ func TestNothingGivenWhileSigningOutEverywhereOutlivesIt(t *testing.T) {
 			}
 		}
 	}, journeytest.WithoutRehearsal())
+}
+
+// What services were given elsewhere is theirs until it runs out or is revoked, whatever
+// became of the session; what they were given here is no part of that.
+func TestTheOwnerSeesWhichServicesCanGoOnFromOtherSessions(t *testing.T) {
+	each(t, func(t *testing.T, h house) {
+		desk := h.Active(sam)
+		h.give(desk)
+		if got := h.open(desk).Services; len(got) != 0 {
+			t.Errorf("given here, and said to be given elsewhere: %v", got)
+		}
+		phone := h.elsewhere(sam, phoneAgent)
+		h.give(phone)
+		stranger := h.Active(kim)
+		if got := h.open(stranger).Services; len(got) != 0 {
+			t.Errorf("those of another account: %v", got)
+		}
+		live := phone.Live()
+		err := h.DB.Write(t.Context(), func(tx *db.Tx) error {
+			_, err := h.j.Owners.Sessions.EndOne(tx, live.Account, live.ID, session.SignedOut)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := h.open(desk)
+		if len(all.Open) != 1 || len(all.Services) != 1 || all.Services[0] != journeytest.Permits {
+			t.Errorf("%d open, services %v", len(all.Open), all.Services)
+		}
+		if err := h.j.SignOutOthers(t.Context(), desk.Visitor); err != nil {
+			t.Fatal(err)
+		}
+		if got := h.open(desk).Services; len(got) != 0 {
+			t.Errorf("revoked, and said to go on: %v", got)
+		}
+		h.give(h.elsewhere(sam, phoneAgent))
+		h.Clock.Advance(48 * time.Hour)
+		back := h.Browser()
+		back.SignIn(back.Direct(), sam, journeytest.Password)
+		if got := h.open(back).Services; len(got) != 0 {
+			t.Errorf("run out, and said to go on: %v", got)
+		}
+	})
 }

@@ -57,6 +57,19 @@ func (g Grants) EndOthers(tx *db.Tx, account id.Account, except id.Session) erro
 	return g.end(tx, `account = $3 AND session <> $4`, "session", string(account), string(except))
 }
 
+// Others are the services that still have something which EndOthers would revoke, by
+// their identifiers.
+func (g Grants) Others(tx *db.Tx, account id.Account, except id.Session) ([]id.RelyingParty, error) {
+	rows, err := tx.Query(`SELECT DISTINCT relying_party FROM authorization_grant
+		WHERE account = $1 AND session <> $2 AND ends_at > $3 AND revoked_at IS NULL ORDER BY relying_party`,
+		string(account), string(except), db.Millis(tx.Now()))
+	out, err := db.Collect(rows, err, func(r *db.Rows) (rp id.RelyingParty, err error) { return rp, r.Scan(db.ScanText(&rp)) })
+	if err != nil {
+		return nil, fmt.Errorf("grant: others: %w", err)
+	}
+	return out, nil
+}
+
 // EndSession revokes everything given in a session, and in those that it replaced or that
 // replaced one of them in the same browser (session.Session.Lineage): to its owner, who
 // ends it, they are one. Plain signing out does not call it.

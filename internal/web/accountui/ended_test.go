@@ -170,3 +170,39 @@ func TestWhoRemovesAMethodKeepsTheirOwnServices(t *testing.T) {
 		}
 	})
 }
+
+// A service goes on with a refresh token of a session that has ended: the owner, who is
+// signed in nowhere else, reads which, and can end that.
+func TestWhatServicesWereGivenInEndedSessionsCanBeEndedByWhoIsSignedInNowhereElse(t *testing.T) {
+	for _, language := range []string{"en-CA", "fr-CA"} {
+		t.Run(language, func(t *testing.T) {
+			h := webtest.Open(t, withPocket)
+			o := owner{registered(h, language), h, t}
+			there := owner{signsIn(o.Person), h, t}
+			out := tokens(t, h, redemption(there.pocketCode()))
+			refresh, _ := out["refresh_token"].(string)
+			there.Open("/settings").Must("settings", http.StatusOK)
+			there.Submit("sign-out").Must("signed-out", http.StatusOK)
+
+			page := o.Open("/settings/sessions").Must("sessions", http.StatusOK)
+			page.MustSay(o.say("signed in on this device only", "Seul cet appareil"), o.say("Services that can go on without you", "Services qui peuvent continuer sans vous"),
+				o.say("Trail passes", "Laissez-passer de sentier"), o.say("The services stay connected", "Les services restent connectés"))
+			if !page.Has("given") || !page.Has("end-given") {
+				t.Fatalf("nothing can be ended:\n%s", page.Text())
+			}
+			if out = tokens(t, h, renewal(refresh)); out["access_token"] == nil {
+				t.Fatalf("the service cannot go on, and the page says so: %v", out)
+			}
+			refresh, _ = out["refresh_token"].(string)
+			page = o.Submit("end-others", "#end-given").Must("sessions", http.StatusOK)
+			page.MustSay(o.say("Services can no longer use", "Les services ne peuvent plus utiliser"))
+			if page.Has("end-others") || page.Has("given") {
+				t.Errorf("there is still something to end:\n%s", page.Text())
+			}
+			if out = tokens(t, h, renewal(refresh)); out["error"] != "invalid_grant" {
+				t.Errorf("the service goes on: %v", out)
+			}
+			o.Open("/services").Must("connected-services", http.StatusOK).MustSay(o.say("Trail passes", "Laissez-passer de sentier"))
+		})
+	}
+}

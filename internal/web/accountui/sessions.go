@@ -28,7 +28,8 @@ func (u *UI) activityRoutes(mux *http.ServeMux) {
 type sessionsPage struct {
 	Done     string // what has just been done
 	Rows     []sessionRow
-	Browsers int // how many browsers are remembered
+	Browsers int      // how many browsers are remembered
+	Services []string // that can go on with what they were given, when nobody is signed in elsewhere
 }
 
 // sessionRow is one open session.
@@ -56,6 +57,13 @@ func (u *UI) sessions(c *call) error {
 		data.Done = tr.T("sessions.done-one")
 	case "others":
 		data.Done = tr.T("sessions.done-others")
+	case "services":
+		data.Done = tr.T("sessions.done-services")
+	}
+	if len(all.Open) == 1 {
+		if data.Services, err = u.named(c, tr, all.Services); err != nil {
+			return err
+		}
 	}
 	for _, s := range all.Open {
 		row, err := u.sessionRow(c, tr, s)
@@ -65,6 +73,23 @@ func (u *UI) sessions(c *call) error {
 		data.Rows = append(data.Rows, row)
 	}
 	return u.renderSettings(c, http.StatusOK, kit.View{Page: "sessions", Title: tr.T("sessions.title"), Data: data})
+}
+
+// named are services by what people call them; one that is gone has no name any more.
+func (u *UI) named(c *call, tr *i18n.Tr, list []id.RelyingParty) (out []string, err error) {
+	for _, rp := range list {
+		name := tr.T("activity.service-unknown")
+		switch found, err := u.Parties.Find(c.r.Context(), rp); {
+		case err != nil:
+			return nil, err
+		case found != nil:
+			name = found.Name.In(tr.Lang())
+		}
+		if !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out, nil
 }
 
 func (u *UI) sessionRow(c *call, tr *i18n.Tr, s activity.Open) (sessionRow, error) {
@@ -131,13 +156,17 @@ func (u *UI) endSession(c *call) error {
 	return kit.See(c.w, c.r, sessionsPath+"?ended=one")
 }
 
-// endOthers signs every other device out.
+// endOthers signs every other device out, and ends what services were given there.
 func (u *UI) endOthers(c *call) error {
-	if _, err := u.form(c, "end-others", sessionsPath); err != nil {
+	form, err := u.form(c, "end-others", sessionsPath)
+	if err != nil {
 		return err
 	}
 	if err := u.Activity.SignOutOthers(c.r.Context(), c.visit.Visitor); err != nil {
 		return u.refused(c, err, sessionsPath)
+	}
+	if form.Has("services") { // that is what the page asked about: nobody was signed in elsewhere
+		return kit.See(c.w, c.r, sessionsPath+"?ended=services")
 	}
 	return kit.See(c.w, c.r, sessionsPath+"?ended=others")
 }
