@@ -21,10 +21,10 @@ export async function launch() {
   });
 }
 
-// A person's browser: language, with or without JavaScript, width.
-export async function person(browser, { lang = "en", script = true, width = 1280, dark = false } = {}) {
+// A person's browser: language, with or without JavaScript, width, time zone (that of the deployment, where nothing else is said).
+export async function person(browser, { lang = "en", script = true, width = 1280, dark = false, zone = "America/Toronto" } = {}) {
   const context = await browser.newContext({
-    locale: words[lang].language, javaScriptEnabled: script, viewport: { width, height: 900 },
+    locale: words[lang].language, timezoneId: zone, javaScriptEnabled: script, viewport: { width, height: 900 },
     colorScheme: dark ? "dark" : "light", reducedMotion: "reduce",
   });
   context.setDefaultTimeout(15000);
