@@ -126,6 +126,7 @@ for (const kind of kinds) {
     await sound(reader);
     assert.equal(await reader.textContent("#binding-message"), message);
     assert.ok((await reader.textContent("h1")).includes(names[kind.lang]));
+    assert.equal(await reader.locator("#times").count(), 1, "the zone of the time is named");
     assert.equal((await told(code)).error, "authorization_pending");
     await reader.goto(`${demo.issuer}/services`);
     await at(reader, "connected-services");

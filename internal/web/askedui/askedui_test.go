@@ -114,7 +114,7 @@ func TestWhoIsAskedReadsWhoAsksWhatAndAllowsIt(t *testing.T) {
 		code, path := a.asks("binding_message", words)
 
 		page := a.Open("/confirmations").Must("confirmations", http.StatusOK)
-		page.MustSay(service, a.say("Ministry of Colleges", "Ministère de l'Enseignement supérieur"))
+		page.MustSay(service, a.say("Ministry of Colleges", "Ministère de l'Enseignement supérieur"), a.say("Times are in", "Fuseau horaire"))
 		if page.Lang() != a.say("en", "fr") || page.Href("open-"+strings.TrimPrefix(path, "/confirmations/")) != path {
 			t.Fatalf("%s does not lead to %s", page.Body, path)
 		}
