@@ -1,7 +1,6 @@
 package oidc_test
 
 import (
-	"net/http"
 	"net/url"
 	"testing"
 	"time"
@@ -26,77 +25,6 @@ func own(changes ...string) url.Values {
 		v.Set(changes[i], changes[i+1])
 	}
 	return v
-}
-
-// RFC 6749, 4.4.3: a client that acts for itself is given an access token, and no refresh token.
-// RFC 7662, 2.2: of a token that is of no person there is no sub.
-func TestAServiceIsGivenATokenForItselfAndOfNobody(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
-		h.nightly()
-		second := open(t, dbtest.Second(t, h.db, dbtest.WithClock(h.clock.Now)), h.clock, h)
-		for asked, granted := range map[string]string{"": "permits.read permits.write", "permits.read": "permits.read"} {
-			tok := h.ask("nightly", own("scope", asked))
-			if tok["access_token"] == nil || tok["refresh_token"] != nil || tok["id_token"] != nil || tok["scope"] != granted || tok["token_type"] != "Bearer" || tok["expires_in"] != float64(900) {
-				t.Fatalf("%q: %v", asked, tok)
-			}
-			access := tok["access_token"].(string)
-			for _, asker := range []string{"nightly", "gateway"} {
-				out, _ := second.call("/introspect", asker, url.Values{"token": {access}})
-				if out["active"] != true || out["client_id"] != "nightly" || out["scope"] != granted {
-					t.Errorf("%s: %v", asker, out)
-				}
-				for _, personal := range []string{"sub", "username", "acr", "amr", "auth_time"} {
-					if v, ok := out[personal]; ok {
-						t.Errorf("%s is told %s: %v", asker, personal, v)
-					}
-				}
-			}
-			if _, status := h.userinfo(access); status != http.StatusForbidden {
-				t.Errorf("userinfo: %d", status)
-			}
-		}
-		tok := h.ask("nightly", own())
-		access := tok["access_token"].(string)
-		if _, status := h.call("/revoke", "nightly", url.Values{"token": {access}}); status != http.StatusOK {
-			t.Fatal(status)
-		}
-		if out, _ := second.call("/introspect", "gateway", url.Values{"token": {access}}); out["active"] != false {
-			t.Errorf("revoked: %v", out)
-		}
-		other := h.ask("nightly", own())["access_token"].(string)
-		h.write(func(tx *db.Tx) error { return h.grants.EndParty(tx, "nightly") })
-		if out, _ := second.call("/introspect", "gateway", url.Values{"token": {other}}); out["active"] != false {
-			t.Errorf("of a service that was disabled: %v", out)
-		}
-	})
-}
-
-// RFC 6749, 4.4 and 5.2: only confidential clients that are registered for it, and for registered scopes only.
-func TestNobodyElseIsGivenATokenForItselfAndNoScopeThatIsNotRegistered(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
-		h.nightly()
-		for _, scope := range []string{"openid", "permits.delete", "permits.read openid", "offline_access"} {
-			if out := h.ask("nightly", own("scope", scope)); out["error"] != "invalid_scope" {
-				t.Errorf("%s: %v", scope, out)
-			}
-		}
-		if out := h.ask("service", own()); out["error"] != "unauthorized_client" {
-			t.Errorf("one that is not registered for it: %v", out)
-		}
-		if out := h.asClient("", own("client_id", "public")); out.Error != "unauthorized_client" {
-			t.Errorf("a public one: %+v", out)
-		}
-		if out := h.asClient("", own("client_id", "nightly")); out.Error != "invalid_client" {
-			t.Errorf("without its secret: %+v", out)
-		}
-		if out := h.ask("nightly", exchange("x")); out["error"] != "unauthorized_client" {
-			t.Errorf("a code: %v", out)
-		}
-		got := h.browser().get("/authorize?" + request("nightly").Encode())
-		if got.StatusCode != http.StatusBadRequest || got.Header.Get("Location") != "" {
-			t.Errorf("an authorization request: %d", got.StatusCode)
-		}
-	})
 }
 
 func TestAServicesOwnTokenEndsIsPurgedAndCanBeBoundToAKey(t *testing.T) {

@@ -96,87 +96,6 @@ func TestFAPI2SecurityProfile(t *testing.T) {
 	})
 }
 
-// OIDC Core, 9: a service that is registered as compatible may name the token endpoint in aud of its assertion.
-func TestACompatibleServiceMayNameTheTokenEndpoint(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
-		b, _ := h.agreed("moved", "signed")
-		for name, aud := range map[string]any{"as text": h.issuer + "/token", "in a list": []string{h.issuer + "/token"}, "the issuer": h.issuer} {
-			if got := h.post("/token", h.assert("moved", exchange(b.code("moved")), "aud", aud)); got.StatusCode != http.StatusOK {
-				t.Errorf("%s: %s", name, got.text)
-			}
-		}
-		if got := h.post("/token", h.assert("signed", exchange(b.code("signed")), "aud", h.issuer+"/token")); got.StatusCode != http.StatusUnauthorized {
-			t.Errorf("a service that is not: %s", got.text)
-		}
-	})
-}
-
-// RFC 7523, 3: an assertion authenticates one request, whatever becomes of that.
-func TestAnAssertionIsUsedUpByARefusedRequestAndNotByOneThatFailsBefore(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
-		b, _ := h.agreed("signed")
-		refused := h.assert("signed", exchange("no-such-code"))
-		if got := h.post("/token", refused); !strings.Contains(got.text, "invalid_grant") {
-			t.Fatalf("%s", got.text)
-		}
-		again := exchange(b.code("signed"), "client_assertion_type", protocol.AssertionType, "client_assertion", refused.Get("client_assertion"))
-		if got := h.post("/token", again); !strings.Contains(got.text, "invalid_client") {
-			t.Errorf("after invalid_grant: %s", got.text)
-		}
-		unsupported := h.assert("signed", url.Values{"grant_type": {"password"}})
-		if got := h.post("/token", unsupported); !strings.Contains(got.text, "unsupported_grant_type") {
-			t.Fatalf("%s", got.text)
-		}
-		again.Set("client_assertion", unsupported.Get("client_assertion"))
-		if got := h.post("/token", again); !strings.Contains(got.text, "invalid_client") {
-			t.Errorf("after unsupported_grant_type: %s", got.text)
-		}
-		wrongPush := h.assert("signed", request("signed", "response_type", "token"))
-		if p := h.push("", wrongPush); p.status != http.StatusBadRequest {
-			t.Fatalf("%+v", p)
-		}
-		again.Set("client_assertion", wrongPush.Get("client_assertion"))
-		if got := h.post("/token", again); !strings.Contains(got.text, "invalid_client") {
-			t.Errorf("after a push that was refused: %s", got.text)
-		}
-		// Who was not authenticated has used nothing up.
-		good := h.assert("signed", exchange(b.code("signed")))
-		twice := good.Encode() + "&scope=a&scope=b"
-		r := post(t, h, "/token", twice)
-		if tok := h.send(r); tok.Error != "invalid_request" {
-			t.Fatalf("%+v", tok)
-		}
-		if got := h.post("/token", good); got.StatusCode != http.StatusOK {
-			t.Errorf("after a request that was malformed: %s", got.text)
-		}
-	})
-}
-
-// RFC 7523, 3.2: when it cannot be told whose an assertion is, nobody is refused for it: 503 with Retry-After.
-func TestAServiceWhoseKeysCannotBeFetchedIsAskedToComeBack(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
-		send := func(path string, v url.Values) (int, string, string) {
-			t.Helper()
-			resp, err := http.DefaultClient.Do(post(t, h, path, h.assert("away", v).Encode()))
-			check(t, err)
-			defer func() { _ = resp.Body.Close() }()
-			text := make([]byte, 512)
-			n, _ := resp.Body.Read(text)
-			return resp.StatusCode, resp.Header.Get("Retry-After"), string(text[:n])
-		}
-		for path, v := range map[string]url.Values{"/token": exchange("code"), "/par": request("away"), "/introspect": {"token": {"t"}}, "/revoke": {"token": {"t"}}} {
-			if status, after, text := send(path, v); status != http.StatusServiceUnavailable || after != "30" || !strings.Contains(text, "temporarily_unavailable") {
-				t.Errorf("%s: %d, Retry-After %q, %s", path, status, after, text)
-			}
-		}
-		h.write(func(tx *db.Tx) error { return h.store.Disable(tx, "away") })
-		check(t, h.registry.Refresh(t.Context()))
-		if got := h.post("/token", h.assert("away", exchange("code"))); got.StatusCode != http.StatusUnauthorized {
-			t.Errorf("once disabled: %d", got.StatusCode)
-		}
-	})
-}
-
 // RFC 9126, 2.3: requests of one client are limited in number (429) and length (413), and wiped at their end.
 func TestPushedRequestsAreLimitedByClientAndLengthAndWipedAtTheirEnd(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
@@ -217,24 +136,6 @@ func TestABodyThatIsTooLongIsRefusedAsThat(t *testing.T) {
 		}
 		if got := h.browser().authorize(request("service", "long", strings.Repeat("x", protocol.MaxQuery))); got.StatusCode != http.StatusRequestURITooLong {
 			t.Errorf("an address: %d", got.StatusCode)
-		}
-	})
-}
-
-// RFC 6750, 3.1: without a token the challenge names the schemes, and no error.
-// RFC 9449, 7.1: the challenge of DPoP names the algorithms.
-func TestUserInfoWithoutATokenNamesTheSchemesAndNoError(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
-		for name, headers := range map[string][]string{"nothing": nil, "another scheme": {"Authorization", "Basic c2VydmljZTpzZWNyZXQ="}} {
-			got := h.browser().get("/userinfo", headers...)
-			all := strings.Join(got.Header.Values("Www-Authenticate"), "\n")
-			if got.StatusCode != http.StatusUnauthorized || got.text != "" || !strings.Contains(all, `Bearer realm="`) || !strings.Contains(all, `DPoP realm="`) || !strings.Contains(all, `algs="`) || strings.Contains(all, "error") {
-				t.Errorf("%s: %d %q\n%s", name, got.StatusCode, got.text, all)
-			}
-		}
-		got := h.browser().get("/userinfo", "Authorization", "Bearer "+secret.NewToken())
-		if head := got.Header.Get("Www-Authenticate"); got.StatusCode != http.StatusUnauthorized || !strings.Contains(head, `error="invalid_token"`) {
-			t.Errorf("a wrong token: %d %q", got.StatusCode, head)
 		}
 	})
 }

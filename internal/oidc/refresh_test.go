@@ -9,9 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
-	"parvis/internal/connection"
 	"parvis/internal/db"
 	"parvis/internal/db/dbtest"
 	"parvis/internal/id"
@@ -93,85 +91,6 @@ func (h *house) again(client string, token any, changes ...string) map[string]an
 	return h.ask(client, v)
 }
 
-// OIDC Core, 11: a refresh token comes with offline_access, for services that are registered for it and that the person agreed to.
-// OIDC Core, 11: offline_access without leave is ignored.
-func TestARefreshTokenIsGivenToWhoMayHaveOneAndIsAgreedTo(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
-		b, a := h.lasting()
-		for _, client := range []string{"mobile", "office"} {
-			if tok := h.first(b, client); tok["refresh_token"] == nil || tok["scope"] != offline {
-				t.Errorf("%s: %v", client, tok)
-			}
-			if tok := h.ask(client, exchange(b.code(client))); tok["refresh_token"] != nil {
-				t.Errorf("%s was given one that it did not ask for: %v", client, tok)
-			}
-		}
-		tok := h.ask("service", exchange(b.code("service", "scope", offline))) // not registered for it: ignored (11)
-		if tok["refresh_token"] != nil || tok["scope"] != "openid email" {
-			t.Errorf("a service that is not registered for it: %v", tok)
-		}
-		if out := h.again("service", "x"); out["error"] != "unauthorized_client" {
-			t.Errorf("%v", out)
-		}
-		h.write(func(tx *db.Tx) error {
-			_, err := h.connections.Withdraw(tx, a, "office")
-			return err
-		})
-		h.consent(a, "office", protocol.ClaimEmail)
-		if got := b.authorize(request("office", "scope", offline, "prompt", "none")).answer(t); got.Get("error") != "consent_required" {
-			t.Errorf("not agreed to: %v", got)
-		}
-		if f := b.authorize(request("office", "scope", offline)).flow(t); f == "" {
-			t.Error("the person is not asked")
-		}
-		h.write(func(tx *db.Tx) error {
-			return h.connections.Give(tx, connection.Asked{Account: a, RelyingParty: "office", Claims: []string{protocol.ScopeOffline}})
-		})
-		if got := b.authorize(request("office", "scope", offline, "prompt", "none")).answer(t); got.Get("code") == "" {
-			t.Errorf("agreed to before: %v", got)
-		}
-		if f := b.authorize(request("office", "scope", offline, "prompt", "consent")).flow(t); f == "" {
-			t.Error("prompt=consent does not ask again")
-		}
-	})
-}
-
-// OIDC Core, 12.1 and 12.2: the ID token of a renewal has the same iss, sub, aud and auth_time, its own iat, and no nonce.
-func TestTheIDTokenOfARenewalIsThatOfTheSameSignIn(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
-		b, a := h.lasting()
-		for _, client := range []string{"mobile", "office"} {
-			b.signIn(a, "")
-			one := h.first(b, client)
-			h.clock.Advance(3 * time.Hour)
-			two := h.again(client, one["refresh_token"])
-			was, is := h.claims(one["id_token"].(string), "RS256"), h.claims(two["id_token"].(string), "RS256")
-			for _, same := range []string{"iss", "sub", "aud", "auth_time", "sid", "acr"} {
-				if is[same] == nil || is[same] != was[same] {
-					t.Errorf("%s: %s was %v and is %v", client, same, was[same], is[same])
-				}
-			}
-			if is["nonce"] != nil || is["iat"].(float64)-was["iat"].(float64) != 3*3600 || is["at_hash"] != protocol.LeftHash(two["access_token"].(string)) || is["jti"] == was["jti"] {
-				t.Errorf("%s: %v", client, is)
-			}
-			if two["scope"] != offline || two["expires_in"] != float64(900) || two["token_type"] != "Bearer" {
-				t.Errorf("%s: %v", client, two)
-			}
-			if claims, _ := h.userinfo(two["access_token"].(string)); claims["email"] != "anna@example.org" || claims["sub"] != is["sub"] {
-				t.Errorf("%s: userinfo %v", client, claims)
-			}
-			if _, status := h.userinfo(one["access_token"].(string)); status != http.StatusUnauthorized {
-				t.Errorf("%s: a token of three hours ago: %d", client, status)
-			}
-			for name, token := range map[string]any{"access_token": two["refresh_token"], "id_token": two["id_token"]} {
-				if _, status := h.userinfo(token.(string)); status != http.StatusUnauthorized {
-					t.Errorf("%s: it serves as %s: %d", client, name, status)
-				}
-			}
-		}
-	})
-}
-
 // FAPI 2.0 SP, 5.3.2.1: refresh tokens of confidential clients are not rotated.
 // RFC 9700, 4.14.2: those of public clients are, and one that comes again ends everything that came of the sign-in.
 func TestOnlyPublicClientsAreGivenAnotherRefreshTokenAndTheOldOneIsAnAlarm(t *testing.T) {
@@ -207,41 +126,6 @@ func TestOnlyPublicClientsAreGivenAnotherRefreshTokenAndTheOldOneIsAnAlarm(t *te
 		}
 		if got := h.count(`SELECT COUNT(*) FROM audit_event WHERE name = 'refresh.reused'`); got != 1 {
 			t.Errorf("%d alarms", got)
-		}
-	})
-}
-
-// RFC 6749, 6: what is asked for is never more than what was granted.
-func TestARenewalGivesWhatWasGrantedOrLess(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
-		b, _ := h.lasting()
-		one := h.first(b, "mobile")
-		less := h.again("mobile", one["refresh_token"], "scope", "openid")
-		if less["scope"] != "openid" || less["id_token"] == nil {
-			t.Fatalf("%v", less)
-		}
-		if claims, status := h.userinfo(less["access_token"].(string)); status != http.StatusOK || claims["email"] != nil || claims["sub"] == nil {
-			t.Errorf("userinfo %d %v", status, claims)
-		}
-		mail := h.again("mobile", less["refresh_token"], "scope", "email")
-		if mail["id_token"] != nil || mail["scope"] != "email" {
-			t.Errorf("%v", mail)
-		}
-		if _, status := h.userinfo(mail["access_token"].(string)); status != http.StatusForbidden {
-			t.Errorf("userinfo without openid: %d", status)
-		}
-		for _, more := range []string{"openid locale", "openid profile", "admin", offline + " locale"} {
-			if out := h.again("mobile", mail["refresh_token"], "scope", more); out["error"] != "invalid_scope" {
-				t.Errorf("%s: %v", more, out)
-			}
-		}
-		all := h.again("mobile", mail["refresh_token"]) // fewer scopes once are not fewer for good
-		if all["scope"] != offline {
-			t.Errorf("%v", all)
-		}
-		out, _ := h.call("/introspect", "gateway", url.Values{"token": {less["access_token"].(string)}})
-		if out["scope"] != "openid" {
-			t.Errorf("introspection: %v", out)
 		}
 	})
 }
