@@ -1,28 +1,14 @@
 // FAPI 2.0 by openid-client: pushed and signed requests, signed answers, tokens bound to a key or to a certificate.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { X509Certificate } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { request as plainRequest } from "node:http";
 import { createServer, request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as client from "openid-client";
 import { Jar } from "../e2e/lib/jar.mjs";
+import { identity } from "./identity.mjs";
 import { freePort } from "./serve.mjs";
-
-// A key pair of the service, with a certificate that signs itself.
-async function identity(folder, name) {
-  const [keyFile, certFile] = [join(folder, `${name}.key`), join(folder, `${name}.crt`)];
-  execFileSync("openssl", ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "3", "-subj", `/CN=${name}`,
-    "-addext", "subjectAltName=DNS:localhost", "-keyout", keyFile, "-out", certFile], { stdio: "ignore" });
-  const [key, cert] = [readFileSync(keyFile, "utf8"), readFileSync(certFile, "utf8")];
-  const der = Buffer.from(key.replace(/-----[^-]+-----|\s/g, ""), "base64");
-  const signing = await crypto.subtle.importKey("pkcs8", der, { name: "ECDSA", namedCurve: "P-256" }, false, ["sign"]);
-  const jwk = new X509Certificate(cert).publicKey.export({ format: "jwk" });
-  const x5c = [new X509Certificate(cert).raw.toString("base64")];
-  return { key, cert, signing, jwks: JSON.stringify({ keys: [{ ...jwk, kid: name, use: "sig", x5c }] }), kid: name };
-}
 
 // A proxy that ends TLS, asks for a certificate, and passes it on as RFC 9440 says.
 async function proxyTo(serverPort, port, own) {

@@ -7,9 +7,12 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { Jar } from "../e2e/lib/jar.mjs";
+import { elsewhere } from "./elsewhere.mjs";
 import { fapi } from "./fapi.mjs";
 import { walkTheGuide } from "./guide.mjs";
+import { identity } from "./identity.mjs";
 import { signInWithNodeClients } from "./node-clients.mjs";
+import { receiver } from "./receiver.mjs";
 import { freePort, startServe } from "./serve.mjs";
 
 const person = { email: "interop@example.org", password: "paper lantern over the river 7" };
@@ -86,29 +89,47 @@ OIDCSSLValidateServer Off
   }
 }
 
+// Arguments name the walks to do; without any, all are done.
+const wanted = process.argv.slice(2);
+const want = (name) => wanted.length === 0 || wanted.includes(name);
+
 async function signInWithAll(engine, env) {
   const partners = {};
   for (const [name, path, more] of [["node", "/callback"], ["go", "/callback"], ["authlib", "/callback", { auth: "client_secret_post" }], ["apache", "/redirect"]]) {
     partners[name] = { id: `interop-${name}`, name: `Interop ${name}`, secret, redirectUri: `http://127.0.0.1:${await freePort()}${path}`, more };
   }
+  const folder = mkdtempSync(join(tmpdir(), "parvis-interop-"));
+  const told = await receiver(await identity(folder, "localhost"));
+  const callback = await freePort();
+  const redirect = (id) => `http://127.0.0.1:${callback}/callback/${id}`;
   const strict = await fapi(await freePort());
-  const serve = await startServe([...Object.values(partners), ...strict.partners], { ...env, ...strict.env });
+  const away = elsewhere(told, redirect);
+  const serve = await startServe([...Object.values(partners), ...strict.partners, ...away.partners], {
+    ...env, ...strict.env, PARVIS_OIDC_DEVICE_INTERVAL: "1s", PARVIS_OIDC_CIBA_INTERVAL: "1s",
+  }, { settings: { outbound: { allow: ["127.0.0.0/8", "::1/128"], ca_file: join(folder, "localhost.crt") } } });
   console.log(`with ${engine}`);
+  const walks = {
+    node: () => signInWithNodeClients(serve.issuer, partners.node, person),
+    fapi: () => strict.run(serve.issuer, person),
+    elsewhere: () => away.run(serve, person),
+    go: () => withProgram("coreos/go-oidc", goOIDC, serve, partners.go),
+    authlib: () => withProgram("Authlib", authlib, serve, partners.authlib),
+    apache: () => withApache(serve, partners.apache),
+  };
   try {
     await serve.createAccount(person.email, person.password);
-    await signInWithNodeClients(serve.issuer, partners.node, person);
-    await strict.run(serve.issuer, person);
-    await withProgram("coreos/go-oidc", goOIDC, serve, partners.go);
-    await withProgram("Authlib", authlib, serve, partners.authlib);
-    await withApache(serve, partners.apache);
+    for (const [name, walk] of Object.entries(walks)) if (want(name)) await walk();
   } catch (e) {
     console.error(serve.log.slice(-6000));
     throw e;
   } finally {
+    await told.close();
+    rmSync(folder, { recursive: true, force: true });
     assert.equal(await serve.stop(), 0, "parvis serve ends in good order");
   }
 }
 
-await walkTheGuide();
+if (want("guide")) await walkTheGuide();
 await signInWithAll("SQLite", {});
-await signInWithAll("PostgreSQL", { PARVIS_DATABASE_URL: process.env.FRESH_POSTGRES });
+assert.ok(process.env.FRESH_POSTGRES || wanted.length > 0, "FRESH_POSTGRES names an empty PostgreSQL");
+if (process.env.FRESH_POSTGRES) await signInWithAll("PostgreSQL", { PARVIS_DATABASE_URL: process.env.FRESH_POSTGRES });

@@ -61,7 +61,8 @@ function linkIn(mail) {
   return plain(mail).match(/https?:\/\/[^\s"<>]+\/link\/[A-Za-z0-9_-]+/)?.[0];
 }
 
-// `more.port` is the port where one must be known beforehand, `more.host` another name of this machine; `more.upstreams` are sign-in partners.
+// `more.port` is the port where one must be known beforehand, `more.host` another name of this machine; `more.upstreams` are sign-in partners,
+// and `more.settings` further sections of the configuration. A partner's `more` are further settings of it; one without a redirectUri has none.
 export async function startServe(partners, env = {}, more = {}) {
   const folder = mkdtempSync(join(tmpdir(), "parvis-serve-"));
   const [port, operations] = [more.port ?? await freePort(), await freePort()];
@@ -73,13 +74,14 @@ export async function startServe(partners, env = {}, more = {}) {
     .replace('owner: {en: "", fr: ""}', "owner: {en: Government of Tests, fr: Gouvernement des Essais}")
     .replace(/^# partners:[\s\S]*$/m, "");
   if (more.upstreams) text += `\noutbound: {allow: ["127.0.0.0/8", "::1/128"]}\nupstreams: ${JSON.stringify(more.upstreams)}\n`;
+  for (const [key, value] of Object.entries(more.settings ?? {})) text += `\n${key}: ${JSON.stringify(value)}\n`;
   text += "\npartners:\n";
   for (const p of partners) {
     if (p.secret) writeFileSync(join(folder, `${p.id}.secret`), p.secret, { mode: 0o600 });
     text += `  - id: ${p.id}\n    name: {en: ${p.name}, fr: ${p.name}}\n    department: {en: Ministry of Tests, fr: Ministère des Essais}\n`;
-    text += `    redirect_uris: ["${p.redirectUri}"]\n    start_url: "${new URL("/", p.redirectUri)}"\n    scopes: [email]\n`;
+    if (p.redirectUri) text += `    redirect_uris: ["${p.redirectUri}"]\n    start_url: "${new URL("/", p.redirectUri)}"\n`;
     if (p.secret) text += `    secret_file: ${join(folder, `${p.id}.secret`)}\n`;
-    for (const [key, value] of Object.entries(p.more ?? {})) text += `    ${key}: ${JSON.stringify(value)}\n`;
+    for (const [key, value] of Object.entries({ scopes: ["email"], ...p.more })) text += `    ${key}: ${JSON.stringify(value)}\n`;
   }
   writeFileSync(file, text);
   const environment = {
@@ -113,6 +115,11 @@ class Serve {
     throw new Error(`parvis serve was not ready:\n${this.log}`);
   }
 
+  // Runs a command of the same deployment, and gives what it prints.
+  command(...words) {
+    return execFileSync(binary, words, { env: this.environment, encoding: "utf8" });
+  }
+
   // How many mails with a link came to an address.
   mailsTo(address) {
     return this.sink.mails.filter((m) => m.includes(address) && linkIn(m)).length;
@@ -125,6 +132,20 @@ class Serve {
       await new Promise((r) => setTimeout(r, 100));
     }
     throw new Error(`no mail number ${after + 1} to ${address}; log:\n${this.log.slice(-3000)}`);
+  }
+
+  // The links of the mails that ask an address to confirm something for a service.
+  confirmations(address) {
+    return this.sink.mails.filter((m) => m.includes(address)).map((m) => plain(m).match(/https?:\/\/[^\s"<>]+\/confirmations\/[A-Za-z0-9_-]+/)?.[0]).filter(Boolean);
+  }
+
+  async confirmationTo(address, after) {
+    for (let i = 0; i < 100; i++) {
+      const all = this.confirmations(address);
+      if (all.length > after) return new URL(all.at(-1));
+      await new Promise((r) => setTimeout(r, 100));
+    }
+    throw new Error(`no confirmation number ${after + 1} to ${address}`);
   }
 
   // The code in the newest mail to an address, once there are more than `after`.

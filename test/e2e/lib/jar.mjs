@@ -71,13 +71,20 @@ export class Jar {
   }
 
   async signIn(url, { email, password, redirectUri }) {
-    let step = await this.follow(url, redirectUri);
-    for (let i = 0; i < 5 && step.html; i++) {
+    return (await this.walk(url, { email, password, stop: redirectUri })).url;
+  }
+
+  // Signs in, agrees, and fills in the `forms` (page: what is sent with the form of its name), until the address of `stop` or the page `end`.
+  async walk(url, { email, password, stop, end, forms = {} }) {
+    const sent = { "sign-in": { email, password }, consent: { choice: "allow", decision: "allow", allow: "allow" }, ...forms };
+    let step = await this.follow(url, stop);
+    for (let i = 0; i < 8 && step.html; i++) {
       const page = step.html.match(/data-page="([^"]*)"/)?.[1];
-      if (page === "sign-in") step = await this.post(step.url, step.html, "sign-in", { email, password }, redirectUri);
-      else if (page === "consent") step = await this.post(step.url, step.html, "consent", { choice: "allow", decision: "allow", allow: "allow" }, redirectUri);
-      else throw new Error(`unexpected page ${page} at ${step.url}: ${step.html.slice(0, 800)}`);
+      if (page === end) return step;
+      if (!sent[page]) throw new Error(`unexpected page ${page} at ${step.url}: ${step.html.slice(0, 800)}`);
+      step = await this.post(step.url, step.html, page, sent[page], stop);
     }
-    return step.url;
+    if (step.html) throw new Error(`no end in sight at ${step.url}`);
+    return step;
   }
 }
