@@ -17,6 +17,7 @@ import (
 	"parvis/internal/grant"
 	"parvis/internal/i18n"
 	"parvis/internal/jose"
+	"parvis/internal/oidc/claim"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/relyingparty"
 	"parvis/internal/secret"
@@ -40,7 +41,7 @@ func providerParties(c *config.Config) {
 	}
 	b, a, o := base, base, base
 	b.ID, b.PKCE, b.RequireDPoP, b.RequirePushed = clientOf(bound), "required", true, false
-	a.ID, a.Scopes, a.GrantTypes = clientOf(away), []string{"email", protocol.ScopeOffline}, []string{protocol.GrantAuthorizationCode, protocol.GrantRefreshToken}
+	a.ID, a.Scopes, a.GrantTypes = clientOf(away), []string{"email", claim.ScopeOffline}, []string{protocol.GrantAuthorizationCode, protocol.GrantRefreshToken}
 	o.ID, o.Scopes, o.RedirectURIs, o.GrantTypes, o.OwnScopes = clientOf(own), nil, nil, []string{"client_credentials"}, []string{"bench"}
 	c.Partners = append(c.Partners, b, a, o)
 }

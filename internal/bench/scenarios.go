@@ -19,7 +19,7 @@ import (
 	"parvis/internal/db"
 	"parvis/internal/grant"
 	"parvis/internal/jose"
-	"parvis/internal/oidc/protocol"
+	"parvis/internal/oidc/claim"
 )
 
 // scenario is one kind of operation, the floor it is set against, and the goal.
@@ -169,7 +169,7 @@ func (b *bench) authorizeURL(alg string) string {
 	scope, challenge := "openid email", ""
 	switch alg {
 	case away:
-		scope += " " + protocol.ScopeOffline
+		scope += " " + claim.ScopeOffline
 	case bound:
 		challenge = "&" + url.Values{"code_challenge": {grant.Challenge(proofKeyVerifier)}, "code_challenge_method": {"S256"}}.Encode()
 	}

@@ -14,6 +14,7 @@ import (
 	"parvis/internal/db"
 	"parvis/internal/id"
 	"parvis/internal/jose"
+	"parvis/internal/oidc/claim"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/relyingparty"
 	"parvis/internal/secret"
@@ -46,7 +47,7 @@ func candidates(t *testing.T, h *house, formPost bool) *candidate {
 	}
 	c := &candidate{T: t, h: h, client: "conformance-1", formPost: formPost, person: h.person("anna@example.org")}
 	for _, client := range []id.RelyingParty{"conformance-1", "conformance-2", "conformance-post"} {
-		h.consent(c.person, client, protocol.ClaimEmail, protocol.ClaimLocale, protocol.ClaimUpdatedAt, protocol.ScopeOffline)
+		h.consent(c.person, client, claim.Email, claim.Locale, claim.UpdatedAt, claim.ScopeOffline)
 	}
 	c.b = h.browser()
 	return c

@@ -14,6 +14,7 @@ import (
 	"parvis/internal/grant"
 	"parvis/internal/id"
 	"parvis/internal/jose"
+	"parvis/internal/oidc/claim"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/secret"
 )
@@ -186,7 +187,7 @@ func TestAServiceReachesOnlyWhoIsConnectedAndAgreed(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		a := h.person("anna@example.org")
 		h.person("bert@example.org")
-		h.consent(a, "other", protocol.ClaimEmail)
+		h.consent(a, "other", claim.Email)
 		unknown := func(hint, scope string) {
 			t.Helper()
 			out, status := h.call("/bc-authorize", "caller", url.Values{"scope": {scope}, "login_hint": {hint}})
@@ -199,9 +200,9 @@ func TestAServiceReachesOnlyWhoIsConnectedAndAgreed(t *testing.T) {
 		}
 		h.consent(a, "caller") // agreed to share nothing: the address must not be found out
 		unknown("anna@example.org", "openid")
-		h.consent(a, "caller", protocol.ClaimLocale)
+		h.consent(a, "caller", claim.Locale)
 		unknown("anna@example.org", "openid email")
-		h.consent(a, "caller", protocol.ClaimEmail)
+		h.consent(a, "caller", claim.Email)
 		h.asks("caller")
 		unknown("bert@example.org", "openid")
 		for name, c := range map[string]struct {
@@ -299,7 +300,7 @@ func TestAPersonIsNotAskedWithoutEndByAllServicesTogether(t *testing.T) {
 			t.Errorf("%d mails", n)
 		}
 		// Nobody else is refused for it, and it passes.
-		h.consent(h.person("bert@example.org"), "counter", protocol.ClaimEmail)
+		h.consent(h.person("bert@example.org"), "counter", claim.Email)
 		if bad, status := signed("bert@example.org"); status != http.StatusOK {
 			t.Errorf("another person: %d %s", status, bad)
 		}
@@ -316,7 +317,7 @@ func TestOnlyWhoWasAskedCanConfirm(t *testing.T) {
 		b.known()
 		code, name := h.asks("caller")
 		bert := h.person("bert@example.org")
-		h.consent(bert, "caller", protocol.ClaimEmail)
+		h.consent(bert, "caller", claim.Email)
 		other := h.browser()
 		other.signIn(bert, "")
 		other.known()

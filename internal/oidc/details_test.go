@@ -10,7 +10,7 @@ import (
 	"parvis/internal/db"
 	"parvis/internal/i18n"
 	"parvis/internal/id"
-	"parvis/internal/oidc/protocol"
+	"parvis/internal/oidc/claim"
 	"parvis/internal/relyingparty"
 	"parvis/internal/web/kit"
 )
@@ -28,7 +28,7 @@ func (h *house) payable() (*browser, id.Account) {
 		}
 	})
 	a := h.person("anna@example.org")
-	h.consent(a, "office", protocol.ClaimEmail, protocol.ScopeOffline)
+	h.consent(a, "office", claim.Email, claim.ScopeOffline)
 	b := h.browser()
 	b.signIn(a, "")
 	return b, a
@@ -102,7 +102,7 @@ func list(t *testing.T, text string) (out []any) {
 func TestWhatIsNotRegisteredIsNotAskedOfPeople(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		b, _ := h.payable()
-		h.consent(h.person("ben@example.org"), "service", protocol.ClaimEmail)
+		h.consent(h.person("ben@example.org"), "service", claim.Email)
 		for client, raw := range map[string]string{"service": fee, "office": `[{"type":"fee","iban":"x"}]`} {
 			v := request(client, "authorization_details", raw)
 			if got := b.authorize(v).answer(t); got.Get("error") != "invalid_authorization_details" {

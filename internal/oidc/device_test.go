@@ -15,6 +15,7 @@ import (
 	"parvis/internal/grant"
 	"parvis/internal/id"
 	"parvis/internal/jose"
+	"parvis/internal/oidc/claim"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/web/kit"
 )
@@ -74,7 +75,7 @@ func (h *house) viewer(clients ...string) (*browser, id.Account) {
 	h.t.Helper()
 	b, a := h.agreed(clients...)
 	for _, c := range clients {
-		h.consent(a, id.RelyingParty(c), protocol.ClaimEmail, protocol.ScopeOffline)
+		h.consent(a, id.RelyingParty(c), claim.Email, claim.ScopeOffline)
 	}
 	b.known()
 	return b, a

@@ -37,10 +37,10 @@ import (
 	"parvis/internal/notify/notice"
 	"parvis/internal/oidc/authorize"
 	cibaendpoint "parvis/internal/oidc/ciba"
+	"parvis/internal/oidc/claim"
 	deviceendpoint "parvis/internal/oidc/device"
 	"parvis/internal/oidc/logout"
 	"parvis/internal/oidc/machine"
-	"parvis/internal/oidc/protocol"
 	"parvis/internal/oidc/token"
 	"parvis/internal/outbound"
 	"parvis/internal/policy"
@@ -573,7 +573,7 @@ func (h *house) agreed(clients ...string) (*browser, id.Account) {
 	h.t.Helper()
 	a := h.person("anna@example.org")
 	for _, c := range clients {
-		h.consent(a, id.RelyingParty(c), protocol.ClaimEmail)
+		h.consent(a, id.RelyingParty(c), claim.Email)
 	}
 	b := h.browser()
 	b.signIn(a, "")

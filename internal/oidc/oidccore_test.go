@@ -11,6 +11,7 @@ import (
 	"parvis/internal/connection"
 	"parvis/internal/db"
 	"parvis/internal/jose"
+	"parvis/internal/oidc/claim"
 	"parvis/internal/oidc/protocol"
 )
 
@@ -333,7 +334,7 @@ func TestARefreshTokenIsGivenToWhoMayHaveOneAndIsAgreedTo(t *testing.T) {
 			_, err := h.connections.Withdraw(tx, a, "office")
 			return err
 		})
-		h.consent(a, "office", protocol.ClaimEmail)
+		h.consent(a, "office", claim.Email)
 		if got := b.authorize(request("office", "scope", offline, "prompt", "none")).answer(t); got.Get("error") != "consent_required" {
 			t.Errorf("not agreed to: %v", got)
 		}
@@ -341,7 +342,7 @@ func TestARefreshTokenIsGivenToWhoMayHaveOneAndIsAgreedTo(t *testing.T) {
 			t.Error("the person is not asked")
 		}
 		h.write(func(tx *db.Tx) error {
-			return h.connections.Give(tx, connection.Asked{Account: a, RelyingParty: "office", Claims: []string{protocol.ScopeOffline}})
+			return h.connections.Give(tx, connection.Asked{Account: a, RelyingParty: "office", Claims: []string{claim.ScopeOffline}})
 		})
 		if got := b.authorize(request("office", "scope", offline, "prompt", "none")).answer(t); got.Get("code") == "" {
 			t.Errorf("agreed to before: %v", got)

@@ -18,6 +18,7 @@ import (
 	"parvis/internal/db"
 	"parvis/internal/db/dbtest"
 	"parvis/internal/id"
+	"parvis/internal/oidc/claim"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/secret"
 )
@@ -189,7 +190,7 @@ func TestATokenOfTheServiceIsNeededToTellIt(t *testing.T) {
 				t.Errorf("%.40q: %d %v", token, status, out["error"])
 			}
 		}
-		h.consent(h.person("bert@example.org"), "caller", protocol.ClaimEmail)
+		h.consent(h.person("bert@example.org"), "caller", claim.Email)
 		h.asks("caller", "login_hint", "bert@example.org", "client_notification_token", "x y")
 		if n := h.count(`SELECT COUNT(*) FROM ciba_ping WHERE relying_party = 'caller'`); n != 0 {
 			t.Errorf("%d tokens of a service that asks are kept", n)

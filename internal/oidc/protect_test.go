@@ -12,6 +12,7 @@ import (
 	"parvis/internal/fault"
 	"parvis/internal/id"
 	"parvis/internal/jose"
+	"parvis/internal/oidc/claim"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/relyingparty"
 )
@@ -38,7 +39,7 @@ func TestEachServiceIsSignedForWithItsAlgorithm(t *testing.T) {
 		for _, alg := range jose.Algorithms() {
 			name := "signs-" + strings.ToLower(string(alg))
 			h.adds(name, func(s *relyingparty.Settings) { s.IDTokenAlg, s.UserInfoAlg = string(alg), string(alg) })
-			h.consent(a, id.RelyingParty(name), protocol.ClaimEmail)
+			h.consent(a, id.RelyingParty(name), claim.Email)
 			_, err := h.keyring.Signer(alg)
 			if made := alg == jose.RS256 || alg == jose.ES256; made != (err == nil) || !made && !fault.Is(err, fault.Unavailable) {
 				t.Errorf("%s before anybody wants it: %v", alg, err)

@@ -12,6 +12,7 @@ import (
 
 	"parvis/internal/db"
 	"parvis/internal/db/dbtest"
+	"parvis/internal/oidc/claim"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/pushed"
 )
@@ -88,7 +89,7 @@ func TestAPushedRequestGivesACodeAndIsThenUsedUp(t *testing.T) {
 func TestAPushedRequestThatIsOpenedTwiceStillWorksOnce(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		a := h.person("anna@example.org")
-		h.consent(a, "service", protocol.ClaimEmail)
+		h.consent(a, "service", claim.Email)
 		b := h.browser()
 		p := h.push("service", request("service"))
 		first := b.authorize(named("service", p)).flow(t)

@@ -13,7 +13,7 @@ import (
 	"parvis/internal/db"
 	"parvis/internal/db/dbtest"
 	"parvis/internal/id"
-	"parvis/internal/oidc/protocol"
+	"parvis/internal/oidc/claim"
 	"parvis/internal/relyingparty"
 	"parvis/internal/secret"
 )
@@ -26,7 +26,7 @@ func (h *house) lasting() (*browser, id.Account) {
 	h.enroll("office", func(*relyingparty.Settings) {})
 	a := h.person("anna@example.org")
 	for _, c := range []id.RelyingParty{"mobile", "office", "service"} {
-		h.consent(a, c, protocol.ClaimEmail, protocol.ScopeOffline)
+		h.consent(a, c, claim.Email, claim.ScopeOffline)
 	}
 	b := h.browser()
 	b.signIn(a, "")

@@ -12,6 +12,7 @@ import (
 	"parvis/internal/db/dbtest"
 	"parvis/internal/id"
 	"parvis/internal/jose"
+	"parvis/internal/oidc/claim"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/relyingparty"
 )
@@ -32,7 +33,7 @@ func (h *house) resourceful() (*browser, id.Account) {
 		s.Resources = []relyingparty.Resource{{URI: permits}, {URI: charts, AccessTokens: "jwt"}, {URI: tiles, AccessTokens: "jwt"}}
 	})
 	a := h.person("anna@example.org")
-	h.consent(a, "office", protocol.ClaimEmail, protocol.ScopeOffline)
+	h.consent(a, "office", claim.Email, claim.ScopeOffline)
 	b := h.browser()
 	b.signIn(a, "")
 	return b, a

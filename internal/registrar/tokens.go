@@ -16,7 +16,7 @@ import (
 	"parvis/internal/fault"
 	"parvis/internal/i18n"
 	"parvis/internal/id"
-	"parvis/internal/oidc/protocol"
+	"parvis/internal/oidc/claim"
 	"parvis/internal/relyingparty"
 	"parvis/internal/secret"
 )
@@ -106,7 +106,7 @@ func NewDraft(name string, terms Terms, uses int64, life time.Duration) Draft {
 
 // problem is what is wrong with a draft: the field, and the key of its words.
 func (d Draft) problem(langs []i18n.Lang) (field, key string) {
-	unknown := func(scope string) bool { return !slices.Contains(protocol.Scopes, scope) }
+	unknown := func(scope string) bool { return !slices.Contains(claim.Scopes, scope) }
 	switch {
 	case !names.MatchString(d.Name):
 		return "name", "error.registration.name"

@@ -4,7 +4,7 @@ import (
 	"slices"
 
 	"parvis/internal/i18n"
-	"parvis/internal/oidc/protocol"
+	"parvis/internal/oidc/claim"
 )
 
 // DetailType is a sort of thing that a partner may ask people to allow (RFC 9396, 2).
@@ -46,7 +46,7 @@ func (c *check) details(s Settings) {
 	}
 	var seen []string
 	for _, d := range s.DetailTypes {
-		if !protocol.IsScope(d.Type) || slices.Contains(seen, d.Type) {
+		if !claim.IsScope(d.Type) || slices.Contains(seen, d.Type) {
 			c.add("authorization_details_types", "%q: name each type once, with 1 to 128 visible ASCII characters", d.Type)
 		}
 		seen = append(seen, d.Type)
@@ -55,7 +55,7 @@ func (c *check) details(s Settings) {
 			c.add("authorization_details_types."+d.Type+".fields", "name 1 to 9")
 		}
 		for name, label := range d.Fields {
-			if name == "type" || !protocol.IsScope(name) {
+			if name == "type" || !claim.IsScope(name) {
 				c.add("authorization_details_types."+d.Type+".fields", "%q is no name of a member", name)
 			}
 			c.text("authorization_details_types."+d.Type+".fields."+name, label, 60, true)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"parvis/internal/id"
+	"parvis/internal/oidc/claim"
 	"parvis/internal/oidc/protocol"
 )
 
@@ -39,7 +40,7 @@ func (c *check) grants(s Settings) {
 			c.add("grant_types", "%q is not known; use %s", g, strings.Join(protocol.GrantTypes, ", "))
 		}
 	}
-	refreshes, offline := slices.Contains(s.GrantTypes, protocol.GrantRefreshToken), slices.Contains(s.Scopes, protocol.ScopeOffline)
+	refreshes, offline := slices.Contains(s.GrantTypes, protocol.GrantRefreshToken), slices.Contains(s.Scopes, claim.ScopeOffline)
 	switch {
 	case refreshes && !offline:
 		c.add("scopes", "grant_types has refresh_token, which services ask for by the scope offline_access; add it")
@@ -73,9 +74,9 @@ func (c *check) grants(s Settings) {
 	}
 	for _, scope := range s.OwnScopes {
 		switch {
-		case slices.Contains(protocol.Scopes, scope):
+		case slices.Contains(claim.Scopes, scope):
 			c.add("own_scopes", "%q is about people, and nobody is there", scope)
-		case !protocol.IsScope(scope):
+		case !claim.IsScope(scope):
 			c.add("own_scopes", "%q: use 1 to 128 visible ASCII characters other than quotes and backslashes", scope)
 		}
 	}

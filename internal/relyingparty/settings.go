@@ -14,6 +14,7 @@ import (
 	"parvis/internal/i18n"
 	"parvis/internal/id"
 	"parvis/internal/jose"
+	"parvis/internal/oidc/claim"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/secret"
 )
@@ -196,8 +197,8 @@ func (s Settings) withDefaults() Settings {
 	if len(s.GrantTypes) == 0 {
 		s.GrantTypes = []string{protocol.GrantAuthorizationCode}
 	}
-	if !slices.Contains(s.Scopes, protocol.ScopeOpenID) {
-		s.Scopes = append([]string{protocol.ScopeOpenID}, s.Scopes...)
+	if !slices.Contains(s.Scopes, claim.ScopeOpenID) {
+		s.Scopes = append([]string{claim.ScopeOpenID}, s.Scopes...)
 	}
 	return s
 }
@@ -235,11 +236,11 @@ func (c *check) words(s Settings) {
 	c.text("description", s.Description, 240, false)
 	c.text("support.name", s.Support.Name, 120, false)
 	c.text("support.hours", s.Support.Hours, 240, false)
-	for claim, text := range s.Purposes {
-		if !slices.Contains(protocol.ConsentClaims, claim) {
-			c.add("purposes", "%q is no claim people are asked about; use %s", claim, strings.Join(protocol.ConsentClaims, ", "))
+	for name, text := range s.Purposes {
+		if !slices.Contains(claim.Consent, name) {
+			c.add("purposes", "%q is no claim people are asked about; use %s", name, strings.Join(claim.Consent, ", "))
 		}
-		c.text("purposes."+claim, text, 240, true)
+		c.text("purposes."+name, text, 240, true)
 	}
 	if e := s.Support.Email; e != "" && (len(e) > 254 || strings.ContainsAny(e, "\r\n<>\"' ") || strings.Count(e, "@") != 1) {
 		c.add("support.email", "write one plain e-mail address")
@@ -348,8 +349,8 @@ func (c *check) choices(s Settings) {
 		c.add("sector", "use 1 to 128 letters, digits and -._:/")
 	}
 	for _, scope := range s.Scopes {
-		if !slices.Contains(protocol.Scopes, scope) {
-			c.add("scopes", "%q is not known; use %s", scope, strings.Join(protocol.Scopes, ", "))
+		if !slices.Contains(claim.Scopes, scope) {
+			c.add("scopes", "%q is not known; use %s", scope, strings.Join(claim.Scopes, ", "))
 		}
 	}
 	for _, acr := range s.ACR {

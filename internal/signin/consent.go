@@ -13,7 +13,7 @@ import (
 	"parvis/internal/flow"
 	"parvis/internal/id"
 	"parvis/internal/notify/notice"
-	"parvis/internal/oidc/protocol"
+	"parvis/internal/oidc/claim"
 	"parvis/internal/owner"
 	"parvis/internal/session"
 	"parvis/internal/upstream"
@@ -75,7 +75,7 @@ func (j *Journey) consentView(tx *db.Tx, s scene) (ConsentView, error) {
 		return ConsentView{}, err
 	}
 	out := ConsentView{RelyingParty: s.flow.RelyingParty, Again: again, Address: to.ID, Details: s.flow.State.Details}
-	if slices.Contains(s.flow.State.Attributes, protocol.ClaimEmail) {
+	if slices.Contains(s.flow.State.Attributes, claim.Email) {
 		all, err := j.Accounts.Addresses(tx, s.live.Account)
 		if err != nil {
 			return ConsentView{}, err
@@ -84,24 +84,24 @@ func (j *Journey) consentView(tx *db.Tx, s scene) (ConsentView, error) {
 			out.Addresses = all
 		}
 	}
-	for _, claim := range s.flow.State.Attributes {
+	for _, name := range s.flow.State.Attributes {
 		out.Items = append(out.Items, SharedItem{
-			Attribute: claim, Value: value(claim, a, to.Address), New: !slices.Contains(known.Claims, claim),
+			Attribute: name, Value: value(name, a, to.Address), New: !slices.Contains(known.Claims, name),
 		})
 	}
 	return out, nil
 }
 
 // value is what a service receives for a claim.
-func value(claim string, a account.Account, to account.Addr) string {
-	switch claim {
-	case protocol.ClaimEmail:
+func value(name string, a account.Account, to account.Addr) string {
+	switch name {
+	case claim.Email:
 		return to.Written
-	case protocol.ClaimEmailVerified:
+	case claim.EmailVerified:
 		return "true"
-	case protocol.ClaimLocale:
+	case claim.Locale:
 		return a.Locale
-	case protocol.ClaimUpdatedAt:
+	case claim.UpdatedAt:
 		return strconv.FormatInt(a.ActivatedAt.Unix(), 10)
 	default:
 		return ""

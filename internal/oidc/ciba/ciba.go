@@ -27,6 +27,7 @@ import (
 	"parvis/internal/keyring"
 	"parvis/internal/notify"
 	"parvis/internal/notify/notice"
+	"parvis/internal/oidc/claim"
 	"parvis/internal/oidc/machine"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/ratelimit"
@@ -174,7 +175,7 @@ func (e *Endpoint) find(tx *db.Tx, party *relyingparty.RelyingParty, request *pr
 	if err != nil || !found || a.Status != account.Active || told.ID == "" {
 		return person{}, false, err
 	}
-	if parsed && (!slices.Contains(conn.Claims, protocol.ClaimEmail) || told.ProvenAt.IsZero() || told.Address.Key != addr.Key) {
+	if parsed && (!slices.Contains(conn.Claims, claim.Email) || told.ProvenAt.IsZero() || told.Address.Key != addr.Key) {
 		return person{}, false, nil
 	}
 	mailbox, err := e.Accounts.Mailbox(tx, who)

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"parvis/internal/jose"
+	"parvis/internal/oidc/claim"
 )
 
 // GrantCIBA is the grant type of services that wait for somebody's confirmation (OpenID
@@ -88,11 +89,11 @@ func asksWhat(b *Backchannel, p Params, registered []string) *Error {
 		return direct(InvalidRequest, "acr_values is too long")
 	}
 	for _, s := range splitList(scope) {
-		if slices.Contains(Scopes, s) && !slices.Contains(b.Scopes, s) && (s == ScopeOpenID || slices.Contains(registered, s)) {
+		if slices.Contains(claim.Scopes, s) && !slices.Contains(b.Scopes, s) && (s == claim.ScopeOpenID || slices.Contains(registered, s)) {
 			b.Scopes = append(b.Scopes, s)
 		}
 	}
-	if !slices.Contains(b.Scopes, ScopeOpenID) {
+	if !slices.Contains(b.Scopes, claim.ScopeOpenID) {
 		return direct(InvalidScope, "scope must contain openid")
 	}
 	return nil

@@ -1,6 +1,10 @@
 package protocol
 
-import "slices"
+import (
+	"slices"
+
+	"parvis/internal/oidc/claim"
+)
 
 // GrantDeviceCode is the grant type of devices without a browser (RFC 8628, 3.4).
 const GrantDeviceCode = "urn:ietf:params:oauth:grant-type:device_code"
@@ -44,11 +48,11 @@ func ReadDevice(p Params, client string, registered []string) (*Request, *Error)
 	}
 	r := &Request{ClientID: client}
 	for _, s := range splitList(scope) {
-		if slices.Contains(Scopes, s) && (s == ScopeOpenID || slices.Contains(registered, s)) {
+		if slices.Contains(claim.Scopes, s) && (s == claim.ScopeOpenID || slices.Contains(registered, s)) {
 			r.Scopes = append(r.Scopes, s)
 		}
 	}
-	if !slices.Contains(r.Scopes, ScopeOpenID) {
+	if !slices.Contains(r.Scopes, claim.ScopeOpenID) {
 		return nil, direct(InvalidScope, "scope must contain openid")
 	}
 	return r, nil

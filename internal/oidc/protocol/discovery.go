@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"parvis/internal/oidc/claim"
 )
 
 // The paths of the endpoints below the issuer.
@@ -125,14 +127,14 @@ func Discovery(issuer string, locales, acrValues, assertionAlgs, proofAlgs []str
 		Introspection: issuer + PathInspect, IntrospectionMethods: methods[:3], IntrospectionAlgs: assertionAlgs, IntrospectionSigned: []string{"RS256", "ES256"},
 		Push: issuer + PathPush, RequestParameter: true, RequestURIParameter: true, RequestURIRegistered: true, RequestAlgs: assertionAlgs, ProofAlgs: proofAlgs, AnswerAlgs: []string{"RS256", "ES256"},
 		CIBA: issuer + PathCIBA, CIBAModes: CIBAModes, CIBAAlgs: assertionAlgs,
-		Device: issuer + PathDeviceAuthorization, JWKS: issuer + PathJWKS, EndSession: issuer + PathLogout, BackLogout: true, BackLogoutSession: true, FrontLogout: true, FrontLogoutSession: true, Scopes: Scopes,
+		Device: issuer + PathDeviceAuthorization, JWKS: issuer + PathJWKS, EndSession: issuer + PathLogout, BackLogout: true, BackLogoutSession: true, FrontLogout: true, FrontLogoutSession: true, Scopes: claim.Scopes,
 		ResponseTypes: []string{"code"}, ResponseModes: []string{ModeQuery, ModeFormPost, ModeJWT, ModeQueryJWT, ModeFormPostJWT},
 		GrantTypes: GrantTypes, ACRValues: acrValues, SubjectTypes: []string{"pairwise", "public"},
 		IDTokenAlgs: []string{"RS256", "ES256"}, AuthMethods: methods,
 		AuthAlgs: assertionAlgs,
 		Claims: []string{
 			"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid",
-			ClaimEmail, ClaimEmailVerified, ClaimLocale, ClaimUpdatedAt,
+			claim.Email, claim.EmailVerified, claim.Locale, claim.UpdatedAt,
 		},
 		ClaimTypes: []string{"normal"}, ClaimsParameter: true, PKCEMethods: []string{"S256"}, IssParameter: true,
 		PromptValues: []string{"none", "login", "consent", "select_account", "create"}, UILocales: locales,

@@ -100,3 +100,17 @@ func (p Params) Repeated(names ...string) bool {
 	}
 	return false
 }
+
+// joinList is the opposite of splitList.
+func joinList(list []string) string { return strings.Join(list, " ") }
+
+// splitList cuts a space-separated list and drops repetitions, keeping the order (RFC 6749, 3.3).
+func splitList(s string) []string {
+	var out []string
+	for word := range strings.FieldsSeq(s) {
+		if !slices.Contains(out, word) {
+			out = append(out, word)
+		}
+	}
+	return out
+}

@@ -1,6 +1,10 @@
 package protocol
 
-import "slices"
+import (
+	"slices"
+
+	"parvis/internal/oidc/claim"
+)
 
 // Client is what the rules need to know of a registered client.
 type Client struct {
@@ -116,7 +120,7 @@ func (r *Request) Claims() []string {
 		}
 	}
 	for _, s := range r.Scopes {
-		add(ClaimsOf(s))
+		add(claim.Of(s))
 	}
 	add(r.UserInfo)
 	return out
@@ -125,8 +129,8 @@ func (r *Request) Claims() []string {
 // Attributes are the claims the person is asked to share, in the order of the consent page.
 func (r *Request) Attributes() []string {
 	asked := append(r.Claims(), r.IDToken...)
-	if slices.Contains(r.Scopes, ScopeOffline) {
-		asked = append(asked, ScopeOffline)
+	if slices.Contains(r.Scopes, claim.ScopeOffline) {
+		asked = append(asked, claim.ScopeOffline)
 	}
-	return AskAbout(asked)
+	return claim.AskAbout(asked)
 }

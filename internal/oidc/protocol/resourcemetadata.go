@@ -3,6 +3,8 @@ package protocol
 import (
 	"encoding/json"
 	"fmt"
+
+	"parvis/internal/oidc/claim"
 )
 
 // PathResource is where the metadata of the UserInfo endpoint is, as of a protected resource:
@@ -25,7 +27,7 @@ type ResourceMetadata struct {
 // UserInfoResource is the metadata's bytes of the UserInfo endpoint of an issuer.
 func UserInfoResource(issuer string, proofAlgs []string, certificates bool) ([]byte, error) {
 	out, err := json.Marshal(ResourceMetadata{
-		Resource: issuer + PathUserInfo, Servers: []string{issuer}, Scopes: Scopes, BearerMethods: []string{"header", "body"},
+		Resource: issuer + PathUserInfo, Servers: []string{issuer}, Scopes: claim.Scopes, BearerMethods: []string{"header", "body"},
 		ProofAlgs: proofAlgs, Certificates: certificates, PolicyURI: issuer + "/privacy", TermsURI: issuer + "/terms",
 	})
 	if err != nil {

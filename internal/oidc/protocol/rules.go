@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"parvis/internal/oidc/claim"
 )
 
 // The longest values in bytes; together they fit a flow.
@@ -110,11 +112,11 @@ func scope(d *draft) *Error {
 		return refuse(InvalidScope, "scope is too long")
 	}
 	for _, s := range splitList(raw) {
-		if slices.Contains(Scopes, s) && (s == ScopeOpenID || slices.Contains(d.client.Scopes, s)) {
+		if slices.Contains(claim.Scopes, s) && (s == claim.ScopeOpenID || slices.Contains(d.client.Scopes, s)) {
 			d.request.Scopes = append(d.request.Scopes, s)
 		}
 	}
-	if !slices.Contains(d.request.Scopes, ScopeOpenID) {
+	if !slices.Contains(d.request.Scopes, claim.ScopeOpenID) {
 		return refuse(InvalidScope, "scope must contain openid")
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 
 	"parvis/internal/i18n"
 	"parvis/internal/jose"
+	"parvis/internal/oidc/claim"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/registrar"
 	"parvis/internal/relyingparty"
@@ -248,12 +249,12 @@ func (m *metadata) complete(t registrar.Terms) *protocol.Error {
 		scopes = slices.Clone(t.Scopes)
 	}
 	// Refresh tokens and the scope that they are asked for by come together (OpenID Connect Core 1.0, 11).
-	scopes = slices.DeleteFunc(scopes, func(s string) bool { return s == protocol.ScopeOffline })
+	scopes = slices.DeleteFunc(scopes, func(s string) bool { return s == claim.ScopeOffline })
 	if slices.Contains(m.GrantTypes, protocol.GrantRefreshToken) {
-		scopes = append(scopes, protocol.ScopeOffline)
+		scopes = append(scopes, claim.ScopeOffline)
 	}
-	if !slices.Contains(scopes, protocol.ScopeOpenID) {
-		scopes = append([]string{protocol.ScopeOpenID}, scopes...)
+	if !slices.Contains(scopes, claim.ScopeOpenID) {
+		scopes = append([]string{claim.ScopeOpenID}, scopes...)
 	}
 	m.Scope = strings.Join(scopes, " ")
 	return nil
@@ -454,7 +455,7 @@ func refusal(problems []string) *protocol.Error {
 // grantTypes are those that a service may register for: refresh tokens where the token gives
 // the scope offline_access. What else there is stays the operator's to give.
 func grantTypes(t registrar.Terms) []string {
-	if slices.Contains(t.Scopes, protocol.ScopeOffline) {
+	if slices.Contains(t.Scopes, claim.ScopeOffline) {
 		return []string{protocol.GrantAuthorizationCode, protocol.GrantRefreshToken}
 	}
 	return []string{protocol.GrantAuthorizationCode}

@@ -16,6 +16,7 @@ import (
 	"parvis/internal/audit"
 	"parvis/internal/db"
 	"parvis/internal/jose"
+	"parvis/internal/oidc/claim"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/registrar"
 	"parvis/internal/relyingparty"
@@ -244,7 +245,7 @@ func TestEachMemberIsWhatAPartnerOfTheFileHas(t *testing.T) {
 		}
 		h.refused("a secret under FAPI 2.0", h.register(high, body("client_name", "Tides", "client_name#fr", nil, "token_endpoint_auth_method", "client_secret_basic")), protocol.InvalidClientMetadata, "token_endpoint_auth_method")
 		// OIDC Registration, 2: refresh tokens are for services that say so in grant_types, where the operator gives them.
-		away := h.token("away", func(d *registrar.Draft) { d.Terms.Scopes = append(d.Terms.Scopes, protocol.ScopeOffline) })
+		away := h.token("away", func(d *registrar.Draft) { d.Terms.Scopes = append(d.Terms.Scopes, claim.ScopeOffline) })
 		both := []string{"authorization_code", "refresh_token"}
 		for _, c := range []struct {
 			token string
@@ -257,7 +258,7 @@ func TestEachMemberIsWhatAPartnerOfTheFileHas(t *testing.T) {
 			{token, body("grant_types", both), false},
 		} {
 			a := h.registered(c.token, c.sent)
-			if p := h.party(a); p.Grants("refresh_token") != c.gets || p.Allows(protocol.ScopeOffline) != c.gets || slices.Contains(a.list("grant_types"), "refresh_token") != c.gets {
+			if p := h.party(a); p.Grants("refresh_token") != c.gets || p.Allows(claim.ScopeOffline) != c.gets || slices.Contains(a.list("grant_types"), "refresh_token") != c.gets {
 				h.Errorf("%v: %s", c.sent, a.text)
 			}
 		}

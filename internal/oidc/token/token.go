@@ -27,6 +27,7 @@ import (
 	"parvis/internal/id"
 	"parvis/internal/jose"
 	"parvis/internal/keyring"
+	"parvis/internal/oidc/claim"
 	"parvis/internal/oidc/machine"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/policy"
@@ -173,7 +174,7 @@ func (e *Endpoint) redeem(w http.ResponseWriter, r *http.Request, party *relying
 		Token: secret.Digest(access), TokenLife: shape.life, Audience: shape.audience, Details: shape.details, Assertion: assertion, Proof: proof,
 	}
 	if party.Grants(protocol.GrantRefreshToken) {
-		redemption.Offline = &grant.Offline{Scope: protocol.ScopeOffline, Refresh: grant.NewRefresh(), Life: party.Away(), Bound: party.Public()}
+		redemption.Offline = &grant.Offline{Scope: claim.ScopeOffline, Refresh: grant.NewRefresh(), Life: party.Away(), Bound: party.Public()}
 	}
 	var result grant.Result
 	err = e.DB.WriteStatement(r.Context(), func(tx *db.Tx) (err error) {
@@ -256,7 +257,7 @@ func (e *Endpoint) answer(w http.ResponseWriter, r *http.Request, party *relying
 			return e.Door.Refused(r, party, protocol.RefreshRefused().Because(protocol.AccountNotActive))
 		}
 	}
-	if slices.Contains(g.result.Grant.Scopes, protocol.ScopeOpenID) {
+	if slices.Contains(g.result.Grant.Scopes, claim.ScopeOpenID) {
 		idToken, err := e.idToken(r.Context(), g.signer, g.result.Grant, g.access)
 		if err != nil {
 			return err

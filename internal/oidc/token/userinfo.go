@@ -13,6 +13,7 @@ import (
 	"parvis/internal/fault"
 	"parvis/internal/grant"
 	"parvis/internal/id"
+	"parvis/internal/oidc/claim"
 	"parvis/internal/oidc/machine"
 	"parvis/internal/oidc/protocol"
 )
@@ -72,11 +73,11 @@ func (e *Endpoint) known(w http.ResponseWriter, r *http.Request) (token grant.To
 			cause = protocol.TokenElsewhere
 			return nil
 		}
-		if narrow = !slices.Contains(token.Scopes, protocol.ScopeOpenID); narrow {
+		if narrow = !slices.Contains(token.Scopes, claim.ScopeOpenID); narrow {
 			claims = map[string]any{}
 			return nil
 		}
-		left := protocol.Remaining(token.Grant.UserInfoClaims, token.Grant.Scopes, token.Scopes)
+		left := claim.Remaining(token.Grant.UserInfoClaims, token.Grant.Scopes, token.Scopes)
 		person, alive, err := e.person(tx, token.Grant, left)
 		if err != nil || !alive {
 			cause = protocol.AccountNotActive
@@ -149,20 +150,20 @@ func (e *Endpoint) holder(w http.ResponseWriter, r *http.Request, presented prot
 
 // person reads the values of claims about an account as a service is told them; false
 // when it is not active.
-func (e *Endpoint) person(tx *db.Tx, g grant.Grant, claims []string) (protocol.Person, bool, error) {
+func (e *Endpoint) person(tx *db.Tx, g grant.Grant, claims []string) (claim.Person, bool, error) {
 	var chosen id.Address
-	if slices.Contains(claims, protocol.ClaimEmail) || slices.Contains(claims, protocol.ClaimEmailVerified) {
+	if slices.Contains(claims, claim.Email) || slices.Contains(claims, claim.EmailVerified) {
 		c, _, err := e.Connections.Get(tx, g.Account, g.RelyingParty)
 		if err != nil {
-			return protocol.Person{}, false, err
+			return claim.Person{}, false, err
 		}
 		chosen = c.Address
 	}
 	a, address, ok, err := e.Accounts.WithAddress(tx, g.Account, chosen)
 	if err != nil || !ok || a.Status != account.Active {
-		return protocol.Person{}, false, err
+		return claim.Person{}, false, err
 	}
-	p := protocol.Person{Locale: a.Locale, UpdatedAt: a.ActivatedAt}
+	p := claim.Person{Locale: a.Locale, UpdatedAt: a.ActivatedAt}
 	if address.ID != "" {
 		p.Email, p.Verified = address.Address.Written, !address.ProvenAt.IsZero()
 		if address.ProvenAt.After(p.UpdatedAt) {

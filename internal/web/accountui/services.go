@@ -8,7 +8,7 @@ import (
 
 	"parvis/internal/i18n"
 	"parvis/internal/id"
-	"parvis/internal/oidc/protocol"
+	"parvis/internal/oidc/claim"
 	"parvis/internal/signin"
 	"parvis/internal/web/kit"
 )
@@ -88,11 +88,11 @@ func (u *UI) services(c *call) error {
 func (u *UI) row(ctx context.Context, tr *i18n.Tr, e signin.ServiceEntry) (serviceRow, error) {
 	row := serviceRow{ID: url.PathEscape(string(e.RelyingParty)), Since: e.Since, LastUsed: e.LastUsed, Away: e.Away}
 	var names []string
-	for _, claim := range e.Attributes {
-		if claim == protocol.ScopeOffline {
+	for _, name := range e.Attributes {
+		if name == claim.ScopeOffline {
 			continue // no claim: it has a line of its own
 		}
-		names = append(names, claimName(tr, claim))
+		names = append(names, claimName(tr, name))
 	}
 	row.Receives = tr.List(names)
 	if len(names) == 0 {
@@ -122,11 +122,11 @@ func (u *UI) row(ctx context.Context, tr *i18n.Tr, e signin.ServiceEntry) (servi
 }
 
 // claimName is what a claim is called within a sentence.
-func claimName(tr *i18n.Tr, claim string) string {
-	if key := "connected-services.claim." + claim; tr.Has(key) {
+func claimName(tr *i18n.Tr, name string) string {
+	if key := "connected-services.claim." + name; tr.Has(key) {
 		return tr.T(key)
 	}
-	return claim
+	return name
 }
 
 // disconnectPage is the data of pages/disconnect.html.

@@ -6,6 +6,7 @@ import (
 
 	"parvis/internal/i18n"
 	"parvis/internal/id"
+	"parvis/internal/oidc/claim"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/signin"
 	"parvis/internal/web/kit"
@@ -105,17 +106,17 @@ func consentLead(v signin.ConsentView) string {
 }
 
 // claimLabel is what a claim is called on pages.
-func claimLabel(tr *i18n.Tr, claim string) string {
-	if key := "consent.attribute." + claim; tr.Has(key) {
+func claimLabel(tr *i18n.Tr, name string) string {
+	if key := "consent.attribute." + name; tr.Has(key) {
 		return tr.T(key)
 	}
-	return claim
+	return name
 }
 
 // claimValue is what a service receives, as a person reads it.
 func claimValue(tr *i18n.Tr, times kit.Times, item signin.SharedItem) string {
 	switch item.Attribute {
-	case protocol.ScopeOffline:
+	case claim.ScopeOffline:
 		return tr.T("consent.value.offline_access")
 	case "locale":
 		if lang, ok := i18n.Parse(item.Value); ok {

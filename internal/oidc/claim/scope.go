@@ -1,9 +1,13 @@
-package protocol
+// Package claim knows the scopes and claims there are: what each scope stands for, what
+// people are asked about, what the claims parameter of a request asks for, and the values
+// of claims with their JSON types (OpenID Connect Core 1.0, 5).
+//
+// It is pure: no HTTP, no database. oidc/protocol reads requests with it, the endpoints
+// answer with it, services' settings name its scopes, and pages its claims. What a service
+// may not ask for, and what nobody knows of, is left out and is never an error (5.5.1).
+package claim
 
-import (
-	"slices"
-	"strings"
-)
+import "slices"
 
 // The scopes (OpenID Connect Core 1.0, section 5.4; locale as Login.gov has it).
 const (
@@ -19,26 +23,26 @@ var Scopes = []string{ScopeOpenID, ScopeEmail, ScopeProfile, ScopeLocale, ScopeO
 
 // The claims about a person that exist so far (OpenID Connect Core 1.0, section 5.1).
 const (
-	ClaimEmail         = "email"
-	ClaimEmailVerified = "email_verified"
-	ClaimLocale        = "locale"
-	ClaimUpdatedAt     = "updated_at"
+	Email         = "email"
+	EmailVerified = "email_verified"
+	Locale        = "locale"
+	UpdatedAt     = "updated_at"
 )
 
-// ConsentClaims are the claims people are asked about, in the order pages show
+// Consent are the claims people are asked about, in the order pages show
 // them. email_verified goes with email and is not asked about by itself. The scope
 // offline_access stands among them: it is no claim, but people are asked about it.
-var ConsentClaims = []string{ClaimEmail, ClaimLocale, ClaimUpdatedAt, ScopeOffline}
+var Consent = []string{Email, Locale, UpdatedAt, ScopeOffline}
 
-// ClaimsOf are the claims a scope stands for.
-func ClaimsOf(scope string) []string {
+// Of are the claims a scope stands for.
+func Of(scope string) []string {
 	switch scope {
 	case ScopeEmail:
-		return []string{ClaimEmail, ClaimEmailVerified}
+		return []string{Email, EmailVerified}
 	case ScopeProfile:
-		return []string{ClaimLocale, ClaimUpdatedAt}
+		return []string{Locale, UpdatedAt}
 	case ScopeLocale:
-		return []string{ClaimLocale}
+		return []string{Locale}
 	default:
 		return nil
 	}
@@ -47,23 +51,9 @@ func ClaimsOf(scope string) []string {
 // AskAbout turns claims into those that a consent names, in the fixed order.
 func AskAbout(claims []string) []string {
 	var out []string
-	for _, c := range ConsentClaims {
-		if slices.Contains(claims, c) || c == ClaimEmail && slices.Contains(claims, ClaimEmailVerified) {
+	for _, c := range Consent {
+		if slices.Contains(claims, c) || c == Email && slices.Contains(claims, EmailVerified) {
 			out = append(out, c)
-		}
-	}
-	return out
-}
-
-// joinList is the opposite of splitList.
-func joinList(list []string) string { return strings.Join(list, " ") }
-
-// splitList cuts a space-separated list and drops repetitions, keeping the order (RFC 6749, 3.3).
-func splitList(s string) []string {
-	var out []string
-	for word := range strings.FieldsSeq(s) {
-		if !slices.Contains(out, word) {
-			out = append(out, word)
 		}
 	}
 	return out
@@ -73,7 +63,7 @@ func splitList(s string) []string {
 // read: a claim goes with the last of the scopes that stand for it.
 func Remaining(claims, all, left []string) []string {
 	covered := func(scopes []string, claim string) bool {
-		return slices.ContainsFunc(scopes, func(s string) bool { return slices.Contains(ClaimsOf(s), claim) })
+		return slices.ContainsFunc(scopes, func(s string) bool { return slices.Contains(Of(s), claim) })
 	}
 	out := []string{}
 	for _, c := range claims {

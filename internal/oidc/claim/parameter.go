@@ -1,0 +1,109 @@
+package claim
+
+import (
+	"encoding/json"
+	"slices"
+
+	"parvis/internal/jose"
+)
+
+// The most of a claims parameter that is read.
+const (
+	maxParameter = 4096 // bytes
+	maxValues    = 20   // of one claim
+	maxSubject   = 255  // bytes (OpenID Connect Core 1.0, 2)
+	maxACR       = 256  // bytes
+)
+
+// Problem says what is wrong with a claims parameter, for the service's team.
+type Problem string
+
+// Error is the problem's text.
+func (p Problem) Error() string { return string(p) }
+
+// Parameter is what a claims parameter asks for (OpenID Connect Core 1.0, 5.5).
+type Parameter struct {
+	UserInfo     []string // claims for the userinfo endpoint
+	IDToken      []string // claims for the ID token
+	Subject      string   // the subject that must be signed in (5.5.1); "" for any
+	ACR          []string // wished for classes; none: not named
+	EssentialACR bool     // one of ACR must be reached (5.5.1.1)
+}
+
+// wanted is one member of the claims parameter (OpenID Connect Core 1.0, 5.5.1).
+type wanted struct {
+	Essential bool              `json:"essential"`
+	Value     json.RawMessage   `json:"value"`
+	Values    []json.RawMessage `json:"values"`
+}
+
+// UnmarshalJSON takes the members by their exact names.
+func (w *wanted) UnmarshalJSON(data []byte) error {
+	type plain wanted
+	return jose.Exact(data, (*plain)(w)) //nolint:wrapcheck // the decoder's own
+}
+
+// ReadParameter reads a claims parameter of a client that may ask for some scopes: single
+// claims, for the userinfo endpoint or the ID token (OpenID Connect Core 1.0, 5.5). Members
+// that are unknown or whose scope is not the client's are ignored. An error is a Problem.
+func ReadParameter(raw string, scopes []string) (Parameter, error) {
+	var out Parameter
+	if len(raw) > maxParameter {
+		return out, Problem("claims is longer than 4096 bytes")
+	}
+	var all struct {
+		UserInfo map[string]*wanted `json:"userinfo"`
+		IDToken  map[string]*wanted `json:"id_token"`
+	}
+	if err := jose.Exact([]byte(raw), &all); err != nil {
+		return out, Problem("claims is not the JSON of OpenID Connect Core 5.5")
+	}
+	out.UserInfo, out.IDToken = covered(all.UserInfo, scopes), covered(all.IDToken, scopes)
+	for _, group := range []map[string]*wanted{all.UserInfo, all.IDToken} {
+		if w := group["sub"]; w != nil && len(w.Value) > 0 {
+			var sub string
+			if err := json.Unmarshal(w.Value, &sub); err != nil || len(sub) > maxSubject {
+				return out, Problem("claims has a sub that is no string")
+			}
+			out.Subject = sub
+		}
+	}
+	return out, out.class(all.IDToken["acr"])
+}
+
+// covered are the known claims of a group that scopes stand for, in a fixed order.
+func covered(group map[string]*wanted, scopes []string) []string {
+	var out []string
+	for _, s := range scopes {
+		for _, name := range Of(s) {
+			if _, ok := group[name]; ok && !slices.Contains(out, name) {
+				out = append(out, name)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// class reads the wish for an authentication context class (OpenID Connect Core 1.0, 5.5.1.1).
+func (p *Parameter) class(w *wanted) error {
+	if w == nil {
+		return nil
+	}
+	values := w.Values
+	if len(w.Value) > 0 {
+		values = append([]json.RawMessage{w.Value}, values...)
+	}
+	if len(values) > maxValues {
+		return Problem("claims has too many acr values")
+	}
+	for _, v := range values {
+		var acr string
+		if err := json.Unmarshal(v, &acr); err != nil || len(acr) > maxACR {
+			return Problem("claims has an acr value that is no string")
+		}
+		p.ACR = append(p.ACR, acr)
+	}
+	p.EssentialACR = w.Essential && len(values) > 0
+	return nil
+}
