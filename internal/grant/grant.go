@@ -53,6 +53,8 @@ type Settings struct {
 	RefreshIdle time.Duration `yaml:"refresh_token_idle"`
 	// RefreshGrace is how long a public client may try again with the refresh token that was just replaced, when it did not hear the answer; after that it counts as stolen and everything ends. 0s: never.
 	RefreshGrace time.Duration `yaml:"refresh_token_grace"`
+	// RefreshRetries is how often within that time the same token is answered again; one more counts as stolen, too. Tabs of one browser that all try at once count each.
+	RefreshRetries int64 `yaml:"refresh_token_retries"`
 	// RefreshEndsWithPassword ends all refresh tokens of an account when its password is changed, so that services ask the person to sign in again.
 	RefreshEndsWithPassword bool `yaml:"refresh_ends_with_password"`
 }
@@ -61,7 +63,7 @@ type Settings struct {
 func Preset(string) Settings {
 	return Settings{
 		CodeLife: MaxCodeLife, AccessTokenLife: 15 * time.Minute,
-		RefreshLife: 30 * 24 * time.Hour, RefreshIdle: 14 * 24 * time.Hour, RefreshGrace: 20 * time.Second, RefreshEndsWithPassword: true,
+		RefreshLife: 30 * 24 * time.Hour, RefreshIdle: 14 * 24 * time.Hour, RefreshGrace: 20 * time.Second, RefreshRetries: 10, RefreshEndsWithPassword: true,
 	}
 }
 
@@ -82,6 +84,9 @@ func (s Settings) Problems() []string {
 	}
 	if s.RefreshGrace < 0 || s.RefreshGrace > 2*time.Minute {
 		out = append(out, "refresh_token_grace: must be between 0s and 2m")
+	}
+	if s.RefreshRetries < 1 || s.RefreshRetries > 100 {
+		out = append(out, "refresh_token_retries: must be between 1 and 100; without any, write refresh_token_grace: 0s")
 	}
 	return out
 }

@@ -119,7 +119,7 @@ func (g Grants) Renew(tx *db.Tx, r Renewal) (Result, error) {
 	row := tx.QueryRow(`UPDATE authorization_grant SET
 			refresh_expires_at = CASE WHEN refresh_ends_at < $1 THEN refresh_ends_at ELSE $1 END,
 			ends_at = CASE WHEN refresh_ends_at < $1 THEN refresh_ends_at ELSE $1 END,
-			refresh_former = refresh_digest, refresh_digest = $2, refresh_former_until = $3, refresh_successor = $4
+			refresh_former = refresh_digest, refresh_digest = $2, refresh_former_until = $3, refresh_successor = $4, refresh_retries = NULL
 		WHERE refresh_family = $5 AND refresh_digest = $6 AND relying_party = $7 AND (refresh_binding IS NULL OR refresh_binding = $8)
 			AND refresh_expires_at > $9 AND revoked_at IS NULL RETURNING `+columns+`, refresh_ends_at`,
 		db.Millis(now.Add(g.Settings.RefreshIdle)), next.digest(), db.Millis(until), r.Sealed,
@@ -136,18 +136,19 @@ func (g Grants) Renew(tx *db.Tx, r Renewal) (Result, error) {
 }
 
 // repeated answers who tries again with the token that was replaced a moment ago (and whose
-// successor nobody has used, for then another one would be the former). Everybody else has
-// a token that is no longer good.
+// successor nobody has used, for then another one would be the former), so often and no more.
+// Everybody else has a token that is no longer good.
 func (g Grants) repeated(tx *db.Tx, r Renewal) (Result, error) {
 	if r.Next == nil {
 		return g.stale(tx, r)
 	}
 	var ends time.Time
 	var sealed []byte
-	row := tx.QueryRow(`UPDATE authorization_grant SET refresh_former_until = refresh_former_until
+	row := tx.QueryRow(`UPDATE authorization_grant SET refresh_retries = COALESCE(refresh_retries, 0) + 1
 		WHERE refresh_family = $1 AND refresh_former = $2 AND relying_party = $3 AND (refresh_binding IS NULL OR refresh_binding = $4)
-			AND refresh_former_until > $5 AND refresh_expires_at > $5 AND revoked_at IS NULL RETURNING `+columns+`, refresh_ends_at, refresh_successor`,
-		r.Refresh.ofFamily(), r.Refresh.digest(), string(r.RelyingParty), r.key(), db.Millis(tx.Now()))
+			AND refresh_former_until > $5 AND COALESCE(refresh_retries, 0) < $6
+			AND refresh_expires_at > $5 AND revoked_at IS NULL RETURNING `+columns+`, refresh_ends_at, refresh_successor`,
+		r.Refresh.ofFamily(), r.Refresh.digest(), string(r.RelyingParty), r.key(), db.Millis(tx.Now()), g.Settings.RefreshRetries)
 	gr, err := scan(row.Scan, db.ScanTime(&ends), &sealed)
 	if errors.Is(err, db.ErrNoRows) {
 		return g.stale(tx, r)

@@ -131,6 +131,44 @@ func TestWhoDidNotHearTheAnswerIsGivenTheSameSuccessorAgain(t *testing.T) {
 	}, dbtest.WithClock(clock.Now))
 }
 
+// RFC 9700, 4.14.2: within the grace a token is answered again so often and no more, each
+// token by itself: whoever asks once more has it from somewhere else.
+func TestAReplacedRefreshTokenIsAnsweredAgainSoOftenAndNoMore(t *testing.T) {
+	clock := dbtest.NewClock()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		g := grants(t, d)
+		g.Settings.RefreshRetries = 3
+		token, _ := family(t, d, g, nil)
+		other, _ := family(t, d, g, nil)
+		replaced := func(of Refresh) Refresh {
+			r, next := turned(of)
+			if got := mustRenew(t, d, g, r); got.Outcome != Redeemed {
+				t.Fatalf("%+v", got)
+			}
+			return next
+		}
+		asked := func(of Refresh, want Outcome) {
+			t.Helper()
+			r, _ := turned(of)
+			if got := mustRenew(t, d, g, r); got.Outcome != want {
+				t.Fatalf("%s, want %s", got.Outcome, want)
+			}
+		}
+		second, elsewhere := replaced(token), replaced(other)
+		for range 3 {
+			asked(token, Repeated)
+			asked(other, Repeated)
+		}
+		third := replaced(second)
+		for range 3 { // the successor has its own three
+			asked(second, Repeated)
+		}
+		asked(second, Reused)
+		asked(third, Unknown)
+		asked(elsewhere, Redeemed) // nobody else's family ended
+	}, dbtest.WithClock(clock.Now))
+}
+
 // FAPI 2.0 SP, 5.3.2.1: a confidential client goes on with the refresh token it has.
 func TestAConfidentialClientKeepsItsRefreshToken(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
@@ -302,14 +340,18 @@ func TestOfFiveHundredRenewalsOneReplacesTheToken(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		second := dbtest.Second(t, d)
 		for name, c := range map[string]struct {
-			grace time.Duration
-			check func(map[Outcome]int) bool
+			grace   time.Duration
+			retries int64
+			check   func(map[Outcome]int) bool
 		}{
-			"with a grace":    {time.Minute, func(o map[Outcome]int) bool { return o[Redeemed] == 1 && o[Reused] == 0 && o[Unknown] == 0 }},
-			"without a grace": {0, func(o map[Outcome]int) bool { return o[Redeemed] == 1 && o[Repeated] == 0 && o[Reused] == 1 }},
+			"with a grace": {time.Minute, 499, func(o map[Outcome]int) bool { return o[Redeemed] == 1 && o[Repeated] == 499 }},
+			"with a grace for seven": {time.Minute, 7, func(o map[Outcome]int) bool {
+				return o[Redeemed] == 1 && o[Repeated] == 7 && o[Reused] == 1 && o[Unknown] == 491
+			}},
+			"without a grace": {0, 10, func(o map[Outcome]int) bool { return o[Redeemed] == 1 && o[Repeated] == 0 && o[Reused] == 1 }},
 		} {
 			g := grants(t, d)
-			g.Settings.RefreshGrace = c.grace
+			g.Settings.RefreshGrace, g.Settings.RefreshRetries = c.grace, c.retries
 			token, _ := family(t, d, g, nil)
 			outcomes := race(t, 500, func(i int) (Outcome, error) {
 				node := d
