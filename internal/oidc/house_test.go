@@ -152,7 +152,7 @@ func open(t *testing.T, d *db.DB, clock *dbtest.Clock, first *house, demands ...
 	}
 	h.telling.Settings.Wait = 0 // nothing runs in the background; who wants it starts it
 	limits := ratelimit.Preset("")
-	limits.TokenIP.Count, limits.TokenClient.Count, limits.PushClient.Count = 120, 120, 60
+	limits.TokenIP.Count, limits.TokenClient.Count, limits.PushClient.Count, limits.FetchClient.Count = 120, 120, 60, 30
 	limiter := &ratelimit.Limiter{DB: d, Keys: keys, Settings: limits, Now: clock.Now}
 	visitor := &visit.Visitor{DB: d, Sessions: h.sessions, Accounts: h.accounts}
 	table := policy.NewTable(policy.Preset(""), policy.Email, policy.App, policy.Backup)

@@ -30,7 +30,7 @@ func TestDocumentsMayBeKeptAndReadFromAnyOrigin(t *testing.T) {
 			}
 		}
 		got := b.do(http.MethodOptions, "/token", nil, "Origin", "https://app.example", "Access-Control-Request-Method", "POST")
-		if got.StatusCode != http.StatusNoContent || got.Header.Get("Access-Control-Allow-Headers") != "Authorization, Content-Type, DPoP" {
+		if got.StatusCode != http.StatusNoContent || got.Header.Get("Access-Control-Allow-Headers") != "Authorization, Content-Type, DPoP, X-FAPI-Interaction-ID" {
 			t.Errorf("preflight: %d %v", got.StatusCode, got.Header)
 		}
 		if got := b.get("/authorize?" + request("service").Encode()); got.Header.Get("Access-Control-Allow-Origin") != "" {

@@ -57,7 +57,7 @@ func TestAnAnswerAboutATokenIsSignedWhenAskedFor(t *testing.T) {
 				t.Errorf("%.40s: %s", accept, text)
 			}
 		}
-		if doc := h.browser().get("/.well-known/oauth-authorization-server").text; !strings.Contains(doc, `"introspection_signing_alg_values_supported":["RS256","ES256"]`) {
+		if doc := h.browser().get("/.well-known/oauth-authorization-server").text; !strings.Contains(doc, `"introspection_signing_alg_values_supported":["RS256","ES256","PS256","EdDSA"]`) {
 			t.Error(doc)
 		}
 	})

@@ -46,6 +46,7 @@ const (
 	TokenIP           Rule = "token_ip"
 	TokenClient       Rule = "token_client"
 	PushClient        Rule = "push_client"
+	FetchClient       Rule = "fetch_client"
 	RegistrationIP    Rule = "registration_ip"
 	DeviceIP          Rule = "device_ip"
 	DeviceBrowser     Rule = "device_browser"
@@ -162,6 +163,8 @@ type Settings struct {
 	TokenClient Limit `yaml:"token_client"`
 	// PushClient counts authorization requests that one service pushed (public clients: see flow_ip).
 	PushClient Limit `yaml:"push_client"`
+	// FetchClient counts request objects that were fetched from the addresses of one service (request_uri), on each node by itself: whoever knows its client_id can ask for that.
+	FetchClient Limit `yaml:"fetch_client"`
 	// RegistrationIP counts requests of services that register themselves from one IP address.
 	RegistrationIP Limit `yaml:"registration_ip"`
 	// DeviceIP counts codes of devices that were typed from one IP address, right or wrong.
@@ -240,6 +243,7 @@ func Preset(name string) Settings {
 		TokenIP:           Limit{Count: 300, Window: 5 * minute},
 		TokenClient:       Limit{Count: 300, Window: 5 * minute},
 		PushClient:        Limit{Count: 30_000, Window: 5 * minute},
+		FetchClient:       Limit{Count: 600, Window: 5 * minute},
 		RegistrationIP:    Limit{Count: 300, Window: hour},
 		DeviceIP:          Limit{Count: 60, Window: 10 * minute},
 		DeviceBrowser:     Limit{Count: 10, Window: 10 * minute},
@@ -291,7 +295,7 @@ func (s Settings) limits() map[Rule]Limit {
 		SendNumber: s.SendNumber, SendNumberBurst: s.SendNumberBurst, BackupAccountIP: s.BackupAccountIP,
 		SetUpIP: s.SetUpIP, SetUpAccount: s.SetUpAccount, SetUpNumber: s.SetUpNumber, PasswordAccount: s.PasswordAccount, AddAccount: s.AddAccount, LostAccount: s.LostAccount,
 		NoticeAccount: s.NoticeAccount, MainAccount: s.MainAccount, LinkIP: s.LinkIP, PartnerIP: s.PartnerIP, ContactIP: s.ContactIP,
-		FlowIP: s.FlowIP, AuthorizeIP: s.AuthorizeIP, TokenIP: s.TokenIP, TokenClient: s.TokenClient, PushClient: s.PushClient, DeviceIP: s.DeviceIP, DeviceBrowser: s.DeviceBrowser, DeviceAccount: s.DeviceAccount, CIBAClient: s.CIBAClient, CIBAAccount: s.CIBAAccount, CIBAMail: s.CIBAMail, RegistrationIP: s.RegistrationIP, RequestIP: s.RequestIP,
+		FlowIP: s.FlowIP, AuthorizeIP: s.AuthorizeIP, TokenIP: s.TokenIP, TokenClient: s.TokenClient, PushClient: s.PushClient, FetchClient: s.FetchClient, DeviceIP: s.DeviceIP, DeviceBrowser: s.DeviceBrowser, DeviceAccount: s.DeviceAccount, CIBAClient: s.CIBAClient, CIBAAccount: s.CIBAAccount, CIBAMail: s.CIBAMail, RegistrationIP: s.RegistrationIP, RequestIP: s.RequestIP,
 		SuspectSigninIP: s.SuspectSigninIP, SuspectSigninAddress: s.SuspectSigninAddress, SuspectEnrollmentIP: s.SuspectEnrollmentIP,
 		SuspectResetIP: s.SuspectResetIP, SuspectContactIP: s.SuspectContactIP, ChallengeMailIP: s.ChallengeMailIP,
 	}
@@ -314,7 +318,7 @@ func (s *Settings) limit(rule Rule) (Limit, bool) {
 func rules() []Rule {
 	return []Rule{
 		SigninIP, SigninAddress, SigninAddressIP, SigninBurst, SigninBrowser, EnrollmentIP, EnrollmentAddress, MailAddress, MailRecipient, ResetAddress, ResetIP, WaysAddress, WaysIP,
-		CodeIP, SendIP, SendAccount, SendNumber, SendNumberBurst, BackupAccountIP, SetUpIP, SetUpAccount, SetUpNumber, PasswordAccount, AddAccount, LostAccount, NoticeAccount, MainAccount, LinkIP, PartnerIP, ContactIP, FlowIP, AuthorizeIP, TokenIP, TokenClient, PushClient, DeviceIP, DeviceBrowser, DeviceAccount, CIBAClient, CIBAAccount, CIBAMail, RegistrationIP, RequestIP,
+		CodeIP, SendIP, SendAccount, SendNumber, SendNumberBurst, BackupAccountIP, SetUpIP, SetUpAccount, SetUpNumber, PasswordAccount, AddAccount, LostAccount, NoticeAccount, MainAccount, LinkIP, PartnerIP, ContactIP, FlowIP, AuthorizeIP, TokenIP, TokenClient, PushClient, FetchClient, DeviceIP, DeviceBrowser, DeviceAccount, CIBAClient, CIBAAccount, CIBAMail, RegistrationIP, RequestIP,
 		SuspectSigninIP, SuspectSigninAddress, SuspectEnrollmentIP, SuspectResetIP, SuspectContactIP, ChallengeMailIP,
 	}
 }

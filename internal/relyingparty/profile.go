@@ -46,6 +46,10 @@ type ProtectionSettings struct {
 	IDTokenKeyAlg string `yaml:"id_token_encrypted_response_alg,omitempty" json:"id_token_encrypted_response_alg,omitempty"`
 	// IDTokenContentAlg encrypts them with A128CBC-HS256 (the default), A128GCM or A256GCM.
 	IDTokenContentAlg string `yaml:"id_token_encrypted_response_enc,omitempty" json:"id_token_encrypted_response_enc,omitempty"`
+	// AnswerKeyAlg encrypts what is answered to response_mode=jwt, after it was signed, in the same way.
+	AnswerKeyAlg string `yaml:"authorization_encrypted_response_alg,omitempty" json:"authorization_encrypted_response_alg,omitempty"`
+	// AnswerContentAlg encrypts it with A128CBC-HS256 (the default), A128GCM or A256GCM.
+	AnswerContentAlg string `yaml:"authorization_encrypted_response_enc,omitempty" json:"authorization_encrypted_response_enc,omitempty"`
 	// UserInfoKeyAlg encrypts what the userinfo endpoint answers, in the same way.
 	UserInfoKeyAlg string `yaml:"userinfo_encrypted_response_alg,omitempty" json:"userinfo_encrypted_response_alg,omitempty"`
 	// UserInfoContentAlg encrypts it with A128CBC-HS256 (the default), A128GCM or A256GCM.
@@ -63,6 +67,7 @@ type Protection struct {
 	UserInfoAlg     jose.Algorithm // that signs what userinfo answers; "": it answers in JSON
 	IDTokenSecrecy  Secrecy
 	UserInfoSecrecy Secrecy
+	AnswerSecrecy   Secrecy  // of answers by response_mode=jwt
 	RequestURIs     []string // of its request objects, exact
 }
 
@@ -113,7 +118,9 @@ func (c *check) secrecy(s Settings) {
 		c.oneOf("userinfo_signed_response_alg", s.UserInfoAlg, names(jose.Algorithms())...)
 	}
 	for _, one := range []struct{ key, alg, enc string }{
-		{"id_token_encrypted_response", s.IDTokenKeyAlg, s.IDTokenContentAlg}, {"userinfo_encrypted_response", s.UserInfoKeyAlg, s.UserInfoContentAlg},
+		{"id_token_encrypted_response", s.IDTokenKeyAlg, s.IDTokenContentAlg},
+		{"userinfo_encrypted_response", s.UserInfoKeyAlg, s.UserInfoContentAlg},
+		{"authorization_encrypted_response", s.AnswerKeyAlg, s.AnswerContentAlg},
 	} {
 		switch {
 		case one.alg == "" && one.enc != "":
@@ -155,6 +162,7 @@ func (s ProtectionSettings) protection() Protection {
 		Profile: Profile(s.Profile), AuthAlg: jose.Algorithm(s.AuthAlg), Subject: s.subject(), CertificateBound: s.CertificateBound,
 		RequestURIs: slices.Clone(s.RequestURIs),
 		UserInfoAlg: jose.Algorithm(s.UserInfoAlg), IDTokenSecrecy: secrecy(s.IDTokenKeyAlg, s.IDTokenContentAlg), UserInfoSecrecy: secrecy(s.UserInfoKeyAlg, s.UserInfoContentAlg),
+		AnswerSecrecy: secrecy(s.AnswerKeyAlg, s.AnswerContentAlg),
 	}
 }
 

@@ -37,6 +37,7 @@ type Registry struct {
 type snapshot struct {
 	revision  int64
 	parties   map[id.RelyingParty]*RelyingParty
+	details   []string     // see DetailTypes
 	confirmed atomic.Int64 // Unix ms when the revision was last seen unchanged
 }
 
@@ -153,6 +154,29 @@ func (r *Registry) List(ctx context.Context) ([]*RelyingParty, error) {
 	return out, nil
 }
 
+// DetailTypes are the types of authorization_details that partners are registered for, each
+// once and in order (RFC 9396, 10). Those of disabled partners are not among them.
+func (r *Registry) DetailTypes(ctx context.Context) ([]string, error) {
+	s, err := r.fresh(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.details, nil
+}
+
+func detailTypes(parties map[id.RelyingParty]*RelyingParty) []string {
+	var out []string
+	for _, p := range parties {
+		for _, d := range p.DetailTypes {
+			if !p.Disabled {
+				out = append(out, d.Type)
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
 // Current is List as it stands in the database now, with the revision that it has: a
 // change which must know all partners compares it with Store.Revision in its transaction.
 func (r *Registry) Current(ctx context.Context) ([]*RelyingParty, int64, error) {
@@ -202,6 +226,7 @@ func (r *Registry) read(ctx context.Context, known *snapshot) (*snapshot, error)
 			return err
 		}
 		next = &snapshot{revision: revision, parties: r.join(ctx, stored)}
+		next.details = detailTypes(next.parties)
 		return nil
 	})
 	if err != nil {

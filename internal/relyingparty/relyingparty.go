@@ -86,6 +86,7 @@ type RelyingParty struct {
 	Keys             *jose.KeySet // that are registered; nil with a JWKSURI
 	JWKSURI          string       // where its keys are; "" for those that are registered. Ask with Keys.Verify
 	RequirePKCE      bool
+	PlainOAuth       bool           // its requests need not contain the scope openid
 	FormPost         bool           // may ask for response_mode=form_post
 	RequirePushed    bool           // its authorization requests must be pushed (RFC 9126)
 	RequireObject    bool           // its authorization requests must be signed (RFC 9101)

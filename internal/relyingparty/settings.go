@@ -112,6 +112,8 @@ type Settings struct {
 	RefreshTokenTTL time.Duration `yaml:"refresh_token_ttl,omitempty" json:"refresh_token_ttl,omitempty"`
 	// Scopes the service may ask for; openid is always among them.
 	Scopes []string `yaml:"scopes,omitempty" json:"scopes,omitempty"`
+	// OpenID is "required" (the default) or "optional": then requests without the scope openid are taken, too, for access tokens alone (plain OAuth 2.0). Such a token opens no userinfo endpoint.
+	OpenID string `yaml:"openid,omitempty" json:"openid,omitempty"`
 	// Purposes say why the service needs a claim, per claim and language; shown where people agree to share it.
 	Purposes map[string]i18n.Text `yaml:"purposes,omitempty" json:"purposes,omitempty"`
 	// ACR are the classes of sign-in that the service demands; one of them is reached whatever a request asks for.
@@ -164,7 +166,7 @@ func (s Settings) Build() (*RelyingParty, []string) {
 		Native: s.Type == "native", AuthMethod: AuthMethod(s.Auth), Secrets: c.secrets(s), Keys: c.keys(s), JWKSURI: s.JWKSURI,
 		Protection:  s.protection(),
 		CIBA:        s.ciba(),
-		RequirePKCE: s.PKCE == "required", FormPost: s.FormPost, IDTokenAlg: s.IDTokenAlg,
+		RequirePKCE: s.PKCE == "required", PlainOAuth: s.OpenID == "optional", FormPost: s.FormPost, IDTokenAlg: s.IDTokenAlg,
 		Introspects: s.Introspect, RequireDPoP: s.RequireDPoP, RequirePushed: s.RequirePushed, RequireObject: s.RequireObject, RequestObjectAlg: jose.Algorithm(s.RequestObjectAlg), AnswerAlg: jose.Algorithm(s.AnswerAlg),
 		IDTokenClaims: s.IDTokenClaims, Sector: s.sector(), Scopes: slices.Clone(s.Scopes), Purposes: s.Purposes,
 		Doors: s.Doors.policy(), PreferDoor: s.Doors.Prefer, ACR: slices.Clone(s.ACR), MaxAge: s.MaxAge, ConsentPeriod: s.ConsentPeriod,
@@ -189,6 +191,7 @@ func (s Settings) withDefaults() Settings {
 	set(&s.Type, "web")
 	set(&s.Auth, string(AuthBasic))
 	set(&s.PKCE, "required")
+	set(&s.OpenID, "required")
 	set(&s.IDTokenAlg, "RS256")
 	set(&s.AnswerAlg, s.IDTokenAlg)
 	set(&s.Subject, "pairwise")
@@ -327,6 +330,7 @@ func (c *check) choices(s Settings) {
 	c.oneOf("type", s.Type, "web", "native")
 	c.oneOf("auth", s.Auth, string(AuthBasic), string(AuthPost), string(AuthPrivateKeyJWT), string(AuthTLS), string(AuthSelfSigned), string(AuthNone))
 	c.oneOf("pkce", s.PKCE, "required", "optional")
+	c.oneOf("openid", s.OpenID, "required", "optional")
 	c.oneOf("id_token_alg", s.IDTokenAlg, names(jose.Algorithms())...)
 	c.oneOf("authorization_signed_response_alg", s.AnswerAlg, names(jose.Algorithms())...)
 	if s.RequestObjectAlg != "" {

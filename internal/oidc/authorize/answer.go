@@ -1,8 +1,10 @@
 package authorize
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"html/template"
 	"log/slog"
@@ -10,6 +12,7 @@ import (
 	"strings"
 
 	"parvis/internal/fault"
+	"parvis/internal/jose"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/relyingparty"
 	"parvis/internal/web/kit"
@@ -21,7 +24,7 @@ func (e *Endpoint) answer(w http.ResponseWriter, r *http.Request, in incoming, p
 		return fault.New(fault.Denied, "oidc.redirect-gone")
 	}
 	if in.request.Secured() {
-		token, err := e.secure(in, params)
+		token, err := e.secure(r.Context(), in, params)
 		if err != nil {
 			return err
 		}
@@ -34,18 +37,36 @@ func (e *Endpoint) answer(w http.ResponseWriter, r *http.Request, in incoming, p
 	return nil
 }
 
-// secure signs an answer, so that the service knows whose it is and that nobody changed it
-// (JWT Secured Authorization Response Mode, 2).
-func (e *Endpoint) secure(in incoming, params []protocol.Param) (string, error) {
-	signer, err := e.Keyring.Signer(in.party.AnswerAlg)
+// secure signs an answer, so that the service knows whose it is and that nobody changed it, and
+// then encrypts it where the service wants that (JWT Secured Authorization Response Mode, 2 and 3).
+func (e *Endpoint) secure(ctx context.Context, in incoming, params []protocol.Param) (string, error) {
+	protect, err := e.protector(ctx, in)
 	if err != nil {
-		return "", fmt.Errorf("authorize: %w", err)
+		return "", err
 	}
-	token, err := signer.Sign("JWT", in.request.AnswerClaims(params, e.Now()))
+	token, err := protect.Protect("JWT", in.request.AnswerClaims(params, e.Now()))
 	if err != nil {
 		return "", fmt.Errorf("authorize: %w", err)
 	}
 	return token, nil
+}
+
+// protector is what an answer is signed and encrypted with; nothing where it goes as it is.
+func (e *Endpoint) protector(ctx context.Context, in incoming) (out jose.Protector, err error) {
+	if !in.request.Secured() {
+		return out, nil
+	}
+	if out.Signer, err = e.Keyring.Signer(in.party.AnswerAlg); err != nil {
+		return out, fmt.Errorf("authorize: %w", err)
+	}
+	out.Encrypter, err = e.Keys.Encrypter(ctx, in.party, in.party.AnswerSecrecy)
+	if errors.Is(err, jose.ErrNoKey) { // its keys at jwks_uri changed: that is the service's to mend
+		err = fault.Wrap(fault.Unavailable, "error.unavailable", err)
+	}
+	if err != nil {
+		return out, fmt.Errorf("authorize: %w", err)
+	}
+	return out, nil
 }
 
 // refuse sends an error to the service.

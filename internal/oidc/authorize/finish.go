@@ -214,6 +214,9 @@ func (e *Endpoint) stored(r *http.Request, f flow.Flow) (incoming, flow.Flow, er
 // and flow again. Without a flow the request came with a session that was enough.
 func (e *Endpoint) mint(w http.ResponseWriter, r *http.Request, in incoming, fid id.Flow) error {
 	code, gid := secret.NewToken(), id.New[id.Grant]()
+	if _, err := e.protector(r.Context(), in); err != nil { // before anything is used up
+		return err
+	}
 	var out verdict
 	err := e.DB.Write(r.Context(), func(tx *db.Tx) error {
 		v, err := e.Visitor.ReadIn(tx, r)

@@ -11,6 +11,7 @@ import (
 	"parvis/internal/jose"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/pushed"
+	"parvis/internal/ratelimit"
 	"parvis/internal/relyingparty"
 )
 
@@ -77,6 +78,9 @@ func usedUp() *protocol.Error {
 func (e *Endpoint) fetched(ctx context.Context, party *relyingparty.RelyingParty, uri string) (protocol.Params, *protocol.Error, error) {
 	if !slices.Contains(party.RequestURIs, uri) {
 		return protocol.Params{}, protocol.URIRefused("request_uri is not registered for this client"), nil
+	}
+	if err := e.Limiter.Local(ratelimit.FetchClient, string(party.ID)).Fault(); err != nil { // anybody can make us fetch
+		return protocol.Params{}, nil, fmt.Errorf("authorize: %w", err)
 	}
 	object, err := e.Keys.Object(ctx, party, uri)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -23,6 +24,7 @@ import (
 func (d *Door) Handle(h kit.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		open(w)
+		echo(w, r)
 		r = r.WithContext(context.WithValue(r.Context(), callKey{}, &call{}))
 		if err := h(w, r); err != nil {
 			d.fail(w, r, err)
@@ -49,18 +51,33 @@ func callOf(r *http.Request) *call {
 func open(w http.ResponseWriter) {
 	h := w.Header()
 	h.Set("Access-Control-Allow-Origin", "*")
-	h.Set("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After, ETag, DPoP-Nonce")
+	h.Set("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After, ETag, DPoP-Nonce, X-FAPI-Interaction-ID")
 	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 	for _, ofPages := range []string{"Cross-Origin-Opener-Policy", "Permissions-Policy", "Referrer-Policy", "X-Frame-Options"} {
 		h.Del(ofPages) // JSON is no page: it opens, embeds and asks for nothing
 	}
 }
 
+// interaction is the header by which a client finds one call again in both logs.
+const interaction = "X-Fapi-Interaction-Id"
+
+// echo gives the identifier of a call back to the client that gave it one: a UUID, and nothing
+// else (FAPI 1.0 Baseline, 6.2.1, 11; FAPI 2.0 leaves it to ecosystems).
+func echo(w http.ResponseWriter, r *http.Request) {
+	sent := r.Header.Values(interaction)
+	if len(sent) == 1 && uuid.MatchString(sent[0]) {
+		w.Header().Set(interaction, sent[0])
+	}
+}
+
+// uuid is the textual form of RFC 9562, 4.
+var uuid = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
+
 // Preflight answers the question of a browser before it calls an endpoint of another origin.
 func Preflight(w http.ResponseWriter, _ *http.Request) {
 	open(w)
 	w.Header().Set("Access-Control-Allow-Methods", "GET, POST, OPTIONS")
-	w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, DPoP")
+	w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, DPoP, X-FAPI-Interaction-ID")
 	w.Header().Set("Access-Control-Max-Age", "86400")
 	w.WriteHeader(http.StatusNoContent)
 }

@@ -3,7 +3,6 @@ package protocol
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	"parvis/internal/oidc/claim"
@@ -37,85 +36,65 @@ func ForPrograms(path string) bool {
 
 // Metadata is the discovery document (OpenID Connect Discovery 1.0, 3; RFC 8414, 2; RFC 9207, 3; RFC 9126, 5; RFC 9101, 9; RFC 7591, 3; JWT Secured Authorization Response Mode, 4).
 type Metadata struct {
-	Issuer               string   `json:"issuer"`
-	Authorization        string   `json:"authorization_endpoint"`
-	Token                string   `json:"token_endpoint"`
-	UserInfo             string   `json:"userinfo_endpoint"`
-	Revocation           string   `json:"revocation_endpoint"`
-	RevocationMethods    []string `json:"revocation_endpoint_auth_methods_supported"`
-	RevocationAlgs       []string `json:"revocation_endpoint_auth_signing_alg_values_supported"`
-	Introspection        string   `json:"introspection_endpoint"`
-	IntrospectionMethods []string `json:"introspection_endpoint_auth_methods_supported"`
-	IntrospectionAlgs    []string `json:"introspection_endpoint_auth_signing_alg_values_supported"`
-	IntrospectionSigned  []string `json:"introspection_signing_alg_values_supported"` // RFC 9701, 7
-	Push                 string   `json:"pushed_authorization_request_endpoint"`
-	Device               string   `json:"device_authorization_endpoint"`
-	CIBA                 string   `json:"backchannel_authentication_endpoint"` // CIBA, 4
-	CIBAModes            []string `json:"backchannel_token_delivery_modes_supported"`
-	CIBAAlgs             []string `json:"backchannel_authentication_request_signing_alg_values_supported"`
-	CIBAUserCode         bool     `json:"backchannel_user_code_parameter_supported"`
-	JWKS                 string   `json:"jwks_uri"`
-	Registration         string   `json:"registration_endpoint,omitempty"`
-	EndSession           string   `json:"end_session_endpoint"`
-	BackLogout           bool     `json:"backchannel_logout_supported"`
-	BackLogoutSession    bool     `json:"backchannel_logout_session_supported"`
-	FrontLogout          bool     `json:"frontchannel_logout_supported"`
-	FrontLogoutSession   bool     `json:"frontchannel_logout_session_supported"`
-	Scopes               []string `json:"scopes_supported"`
-	ResponseTypes        []string `json:"response_types_supported"`
-	ResponseModes        []string `json:"response_modes_supported"`
-	GrantTypes           []string `json:"grant_types_supported"`
-	ACRValues            []string `json:"acr_values_supported,omitempty"`
-	SubjectTypes         []string `json:"subject_types_supported"`
-	IDTokenAlgs          []string `json:"id_token_signing_alg_values_supported"`
-	IDTokenKeyAlgs       []string `json:"id_token_encryption_alg_values_supported,omitempty"`
-	IDTokenContentAlgs   []string `json:"id_token_encryption_enc_values_supported,omitempty"`
-	UserInfoAlgs         []string `json:"userinfo_signing_alg_values_supported,omitempty"`
-	UserInfoKeyAlgs      []string `json:"userinfo_encryption_alg_values_supported,omitempty"`
-	UserInfoContentAlgs  []string `json:"userinfo_encryption_enc_values_supported,omitempty"`
-	AuthMethods          []string `json:"token_endpoint_auth_methods_supported"`
-	AuthAlgs             []string `json:"token_endpoint_auth_signing_alg_values_supported"`
-	Claims               []string `json:"claims_supported"`
-	ClaimTypes           []string `json:"claim_types_supported"`
-	ClaimsParameter      bool     `json:"claims_parameter_supported"`
-	RequestParameter     bool     `json:"request_parameter_supported"`
-	RequestURIParameter  bool     `json:"request_uri_parameter_supported"`
-	RequestURIRegistered bool     `json:"require_request_uri_registration"`
-	RequestAlgs          []string `json:"request_object_signing_alg_values_supported"`
-	ProofAlgs            []string `json:"dpop_signing_alg_values_supported"`
-	CertificateBound     bool     `json:"tls_client_certificate_bound_access_tokens"`
-	Aliases              *Aliases `json:"mtls_endpoint_aliases,omitempty"`
-	AnswerAlgs           []string `json:"authorization_signing_alg_values_supported"`
-	PKCEMethods          []string `json:"code_challenge_methods_supported"`
-	IssParameter         bool     `json:"authorization_response_iss_parameter_supported"`
-	PromptValues         []string `json:"prompt_values_supported"`
-	UILocales            []string `json:"ui_locales_supported,omitempty"`
-	ServiceDocumentation string   `json:"service_documentation,omitempty"`
-	PolicyURI            string   `json:"op_policy_uri,omitempty"`
-	TermsURI             string   `json:"op_tos_uri,omitempty"`
-}
-
-// Aliases are the addresses of the endpoints for clients that show a certificate (RFC 8705, 5).
-type Aliases struct {
-	Token         string `json:"token_endpoint"`
-	UserInfo      string `json:"userinfo_endpoint"`
-	Revocation    string `json:"revocation_endpoint"`
-	Introspection string `json:"introspection_endpoint"`
-	Push          string `json:"pushed_authorization_request_endpoint"`
-}
-
-// Certificates adds what there is for clients that show a certificate at an address; "" for none.
-func (m *Metadata) Certificates(at string) {
-	if at == "" {
-		return
-	}
-	m.CertificateBound = true
-	m.Aliases = &Aliases{
-		Token: at + PathToken, UserInfo: at + PathUserInfo, Revocation: at + PathRevoke, Introspection: at + PathInspect, Push: at + PathPush,
-	}
-	for _, list := range []*[]string{&m.AuthMethods, &m.RevocationMethods, &m.IntrospectionMethods} {
-		*list = append(slices.Clone(*list), MethodTLS, MethodSelfSigned)
-	}
+	Issuer               string            `json:"issuer"`
+	Authorization        string            `json:"authorization_endpoint"`
+	Token                string            `json:"token_endpoint"`
+	UserInfo             string            `json:"userinfo_endpoint"`
+	Revocation           string            `json:"revocation_endpoint"`
+	RevocationMethods    []string          `json:"revocation_endpoint_auth_methods_supported"`
+	RevocationAlgs       []string          `json:"revocation_endpoint_auth_signing_alg_values_supported"`
+	Introspection        string            `json:"introspection_endpoint"`
+	IntrospectionMethods []string          `json:"introspection_endpoint_auth_methods_supported"`
+	IntrospectionAlgs    []string          `json:"introspection_endpoint_auth_signing_alg_values_supported"`
+	IntrospectionSigned  []string          `json:"introspection_signing_alg_values_supported"` // RFC 9701, 7
+	Push                 string            `json:"pushed_authorization_request_endpoint"`
+	Device               string            `json:"device_authorization_endpoint"`
+	CIBA                 string            `json:"backchannel_authentication_endpoint"` // CIBA, 4
+	CIBAModes            []string          `json:"backchannel_token_delivery_modes_supported"`
+	CIBAAlgs             []string          `json:"backchannel_authentication_request_signing_alg_values_supported"`
+	CIBAUserCode         bool              `json:"backchannel_user_code_parameter_supported"`
+	JWKS                 string            `json:"jwks_uri"`
+	Registration         string            `json:"registration_endpoint,omitempty"`
+	EndSession           string            `json:"end_session_endpoint"`
+	BackLogout           bool              `json:"backchannel_logout_supported"`
+	BackLogoutSession    bool              `json:"backchannel_logout_session_supported"`
+	FrontLogout          bool              `json:"frontchannel_logout_supported"`
+	FrontLogoutSession   bool              `json:"frontchannel_logout_session_supported"`
+	Scopes               []string          `json:"scopes_supported"`
+	ResponseTypes        []string          `json:"response_types_supported"`
+	ResponseModes        []string          `json:"response_modes_supported"`
+	GrantTypes           []string          `json:"grant_types_supported"`
+	ACRValues            []string          `json:"acr_values_supported,omitempty"`
+	SubjectTypes         []string          `json:"subject_types_supported"`
+	IDTokenAlgs          []string          `json:"id_token_signing_alg_values_supported"`
+	IDTokenKeyAlgs       []string          `json:"id_token_encryption_alg_values_supported,omitempty"`
+	IDTokenContentAlgs   []string          `json:"id_token_encryption_enc_values_supported,omitempty"`
+	UserInfoAlgs         []string          `json:"userinfo_signing_alg_values_supported,omitempty"`
+	UserInfoKeyAlgs      []string          `json:"userinfo_encryption_alg_values_supported,omitempty"`
+	UserInfoContentAlgs  []string          `json:"userinfo_encryption_enc_values_supported,omitempty"`
+	AuthMethods          []string          `json:"token_endpoint_auth_methods_supported"`
+	AuthAlgs             []string          `json:"token_endpoint_auth_signing_alg_values_supported"`
+	Claims               []string          `json:"claims_supported"`
+	ClaimTypes           []string          `json:"claim_types_supported"`
+	ClaimsParameter      bool              `json:"claims_parameter_supported"`
+	RequestParameter     bool              `json:"request_parameter_supported"`
+	RequestURIParameter  bool              `json:"request_uri_parameter_supported"`
+	RequestURIRegistered bool              `json:"require_request_uri_registration"`
+	RequestAlgs          []string          `json:"request_object_signing_alg_values_supported"`
+	ProofAlgs            []string          `json:"dpop_signing_alg_values_supported"`
+	CertificateBound     bool              `json:"tls_client_certificate_bound_access_tokens"`
+	Aliases              map[string]string `json:"mtls_endpoint_aliases,omitempty"` // RFC 8705, 5
+	AnswerAlgs           []string          `json:"authorization_signing_alg_values_supported"`
+	AnswerKeyAlgs        []string          `json:"authorization_encryption_alg_values_supported,omitempty"`
+	AnswerContentAlgs    []string          `json:"authorization_encryption_enc_values_supported,omitempty"`
+	DetailTypes          []string          `json:"authorization_details_types_supported,omitempty"` // RFC 9396, 10
+	PKCEMethods          []string          `json:"code_challenge_methods_supported"`
+	IssParameter         bool              `json:"authorization_response_iss_parameter_supported"`
+	PromptValues         []string          `json:"prompt_values_supported"`
+	UILocales            []string          `json:"ui_locales_supported,omitempty"`
+	ServiceDocumentation string            `json:"service_documentation,omitempty"`
+	PolicyURI            string            `json:"op_policy_uri,omitempty"`
+	TermsURI             string            `json:"op_tos_uri,omitempty"`
 }
 
 // Discovery is the document's bytes for an issuer, after what else a deployment says.

@@ -14,6 +14,7 @@ type Client struct {
 	Public       bool
 	RequirePKCE  bool
 	FormPost     bool
+	PlainOAuth   bool // openid need not be among the scopes (RFC 6749)
 	Scopes       []string
 	Resources    []string            // that it may ask tokens for (RFC 8707)
 	Details      map[string][]string // members of each type of authorization_details (RFC 9396)

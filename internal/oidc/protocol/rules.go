@@ -116,10 +116,14 @@ func scope(d *draft) *Error {
 			d.request.Scopes = append(d.request.Scopes, s)
 		}
 	}
-	if !slices.Contains(d.request.Scopes, claim.ScopeOpenID) {
-		return refuse(InvalidScope, "scope must contain openid")
+	exact := d.params.Get(paramDetails) != "" || d.params.Get(paramResource) != ""
+	switch {
+	case slices.Contains(d.request.Scopes, claim.ScopeOpenID), d.client.PlainOAuth && (exact || len(d.request.Scopes) > 0):
+		return nil
+	case d.client.PlainOAuth:
+		return refuse(InvalidScope, "scope must contain one that is registered for this client")
 	}
-	return nil
+	return refuse(InvalidScope, "scope must contain openid")
 }
 
 // The nonce goes into the ID token as it came (OpenID Connect Core 1.0, 3.1.2.1).

@@ -45,6 +45,8 @@ type metadata struct {
 	IDTokenContentAlg   string                       `json:"id_token_encrypted_response_enc,omitempty"`
 	UserInfoKeyAlg      string                       `json:"userinfo_encrypted_response_alg,omitempty"`
 	UserInfoContentAlg  string                       `json:"userinfo_encrypted_response_enc,omitempty"`
+	AnswerKeyAlg        string                       `json:"authorization_encrypted_response_alg,omitempty"`
+	AnswerContentAlg    string                       `json:"authorization_encrypted_response_enc,omitempty"`
 	SubjectDN           string                       `json:"tls_client_auth_subject_dn,omitempty"`
 	SANDNS              string                       `json:"tls_client_auth_san_dns,omitempty"`
 	SANURI              string                       `json:"tls_client_auth_san_uri,omitempty"`
@@ -82,7 +84,6 @@ var human = []string{"client_name", "client_uri", "logo_uri", "policy_uri", "tos
 var refused = []string{
 	"request_object_encryption_alg", "request_object_encryption_enc",
 	"introspection_signed_response_alg", "introspection_encrypted_response_alg", "introspection_encrypted_response_enc",
-	"authorization_encrypted_response_alg", "authorization_encrypted_response_enc",
 }
 
 // assigned are members that we say to a service, and it never to us (RFC 7592, 2.2).
@@ -394,6 +395,7 @@ func (m metadata) settings(before relyingparty.Settings, t registrar.Terms) rely
 	s.RequestURIs, s.UserInfoAlg = m.RequestURIs, m.UserInfoAlg
 	s.IDTokenKeyAlg, s.IDTokenContentAlg = m.IDTokenKeyAlg, m.IDTokenContentAlg
 	s.UserInfoKeyAlg, s.UserInfoContentAlg = m.UserInfoKeyAlg, m.UserInfoContentAlg
+	s.AnswerKeyAlg, s.AnswerContentAlg = m.AnswerKeyAlg, m.AnswerContentAlg
 	s.SubjectDN, s.SANDNS, s.SANURI, s.SANIP, s.SANEmail, s.CertificateBound = m.SubjectDN, m.SANDNS, m.SANURI, m.SANIP, m.SANEmail, m.CertificateBound
 	s.PKCE = "required"
 	if t.OptionalPKCE && m.AuthMethod != string(relyingparty.AuthNone) {

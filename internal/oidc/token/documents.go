@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -15,11 +16,19 @@ import (
 	"parvis/internal/oidc/protocol"
 )
 
-// documents are answers made once, or once for each set of keys.
+// documents are answers made once, or once for each set of keys or of types of authorization_details.
 type documents struct {
-	discovery published
+	discover  func(details []string) ([]byte, error)
+	discovery atomic.Pointer[discovered]
 	resource  published
 	jwks      atomic.Pointer[published]
+}
+
+// discovered is the discovery document that names some types.
+type discovered struct {
+	published
+
+	details []string
 }
 
 // published are bytes that may be kept for a while, with their entity tag.
@@ -45,26 +54,61 @@ func makeDocuments(c Config) (*documents, error) {
 	for _, a := range machine.ProofAlgorithms() {
 		proofs = append(proofs, string(a))
 	}
-	text, err := protocol.Discovery(c.Issuer, locales, c.Table.Values(), algs, proofs, func(m *protocol.Metadata) {
-		m.Certificates(c.Door.Settings.MTLS.PublicURL)
-		supported(m)
-		if c.Registration {
-			m.Registration = c.Issuer + protocol.PathRegister
-		}
-	})
-	if err != nil {
-		return nil, fmt.Errorf("token: %w", err)
+	discover := func(details []string) ([]byte, error) {
+		return protocol.Discovery(c.Issuer, locales, c.Table.Values(), algs, proofs, func(m *protocol.Metadata) {
+			certificates(m, c.Door.Settings.MTLS.PublicURL)
+			supported(m)
+			m.DetailTypes = details
+			if c.Registration {
+				m.Registration = c.Issuer + protocol.PathRegister
+			}
+		})
 	}
 	resource, err := protocol.UserInfoResource(c.Issuer, proofs, c.Door.Settings.MTLS.PublicURL != "")
 	if err != nil {
 		return nil, fmt.Errorf("token: %w", err)
 	}
-	return &documents{discovery: publish(text), resource: publish(resource)}, nil
+	out := &documents{discover: discover, resource: publish(resource)}
+	return out, out.name(nil)
 }
 
-// discovery is the same document at both addresses (OpenID Connect Discovery 1.0, 4; RFC 8414, 3).
+// certificates adds what there is for clients that show a certificate at an address (RFC 8705,
+// 3.3 and 5); "" for none.
+func certificates(m *protocol.Metadata, at string) {
+	if at == "" {
+		return
+	}
+	m.CertificateBound = true
+	m.Aliases = map[string]string{
+		"token_endpoint": at + protocol.PathToken, "userinfo_endpoint": at + protocol.PathUserInfo, "revocation_endpoint": at + protocol.PathRevoke,
+		"introspection_endpoint": at + protocol.PathInspect, "pushed_authorization_request_endpoint": at + protocol.PathPush,
+		"device_authorization_endpoint": at + protocol.PathDeviceAuthorization, "backchannel_authentication_endpoint": at + protocol.PathCIBA,
+	}
+	for _, list := range []*[]string{&m.AuthMethods, &m.RevocationMethods, &m.IntrospectionMethods} {
+		*list = append(slices.Clone(*list), protocol.MethodTLS, protocol.MethodSelfSigned)
+	}
+}
+
+// name makes the discovery document with the types of authorization_details that there are.
+func (d *documents) name(details []string) error {
+	text, err := d.discover(details)
+	if err != nil {
+		return fmt.Errorf("token: %w", err)
+	}
+	d.discovery.Store(&discovered{published: publish(text), details: details})
+	return nil
+}
+
+// discovery is the same document at both addresses (OpenID Connect Discovery 1.0, 4; RFC 8414,
+// 3). While nobody knows what services are registered for, it says what it said before.
 func (e *Endpoint) discovery(w http.ResponseWriter, r *http.Request) error {
-	document(w, r, e.documents.discovery, "application/json", e.Settings.DiscoveryCache)
+	details, err := e.Registry.DetailTypes(r.Context())
+	if err == nil && !slices.Equal(details, e.documents.discovery.Load().details) {
+		if err := e.documents.name(details); err != nil {
+			return err
+		}
+	}
+	document(w, r, e.documents.discovery.Load().published, "application/json", e.Settings.DiscoveryCache)
 	return nil
 }
 

@@ -68,6 +68,7 @@ func supported(m *protocol.Metadata) {
 	for _, a := range jose.ContentAlgorithms() {
 		contents = append(contents, string(a))
 	}
-	m.IDTokenAlgs, m.UserInfoAlgs, m.AnswerAlgs = algs, algs, algs
-	m.IDTokenKeyAlgs, m.IDTokenContentAlgs, m.UserInfoKeyAlgs, m.UserInfoContentAlgs = keys, contents, keys, contents
+	m.IDTokenAlgs, m.UserInfoAlgs, m.AnswerAlgs, m.IntrospectionSigned = algs, algs, algs, algs
+	m.IDTokenKeyAlgs, m.UserInfoKeyAlgs, m.AnswerKeyAlgs = keys, keys, keys
+	m.IDTokenContentAlgs, m.UserInfoContentAlgs, m.AnswerContentAlgs = contents, contents, contents
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -111,6 +112,31 @@ func TestWhatIsNotRegisteredIsNotAskedOfPeople(t *testing.T) {
 			if out, status := h.call("/par", client, v); status != http.StatusBadRequest || out["error"] != "invalid_authorization_details" {
 				t.Errorf("%s pushed: %d %v", client, status, out)
 			}
+		}
+	})
+}
+
+// RFC 9396, 10: the document names the types, those of services that are disabled no longer.
+func TestTheDocumentNamesTheTypesOfDetails(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		types := func() []string {
+			var doc struct {
+				Types []string `json:"authorization_details_types_supported"`
+			}
+			check(t, json.Unmarshal([]byte(h.browser().get("/.well-known/oauth-authorization-server").text), &doc))
+			return doc.Types
+		}
+		if got := types(); got != nil {
+			t.Errorf("before: %v", got)
+		}
+		h.payable()
+		if got := types(); !slices.Equal(got, []string{"fee", "read"}) {
+			t.Errorf("after: %v", got)
+		}
+		h.write(func(tx *db.Tx) error { return h.store.Disable(tx, "office") })
+		check(t, h.registry.Refresh(t.Context()))
+		if got := types(); got != nil {
+			t.Errorf("disabled: %v", got)
 		}
 	})
 }

@@ -283,3 +283,38 @@ func TestANonceIsDemandedGivenAndTakenOnEveryNodeForAWhile(t *testing.T) {
 		}
 	}, dbtest.WithClock(clock.Now))
 }
+
+// RFC 9449, 4.2: names of claims are exact, and none comes twice.
+// RFC 9101, 4: names of claims of a request object are exact.
+func TestNamesInProofsAndObjectsAreExact(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		b, _ := h.agreed("service", "strict")
+		k := h.holder()
+		for _, claim := range []string{"jti", "htm", "htu", "iat"} {
+			upper := map[string]any{"jti": secret.NewToken(), "htm": "POST", "htu": h.issuer + "/token", "iat": h.clock.Now().Unix()}
+			upper[strings.ToUpper(claim)] = upper[claim]
+			delete(upper, claim)
+			out, err := k.key.SignWithKey("dpop+jwt", upper)
+			check(t, err)
+			if tok, _ := k.tokens(h, "service", b.code("service"), out); tok.Error != "invalid_dpop_proof" {
+				t.Errorf("%s in upper case: %+v", claim, tok)
+			}
+			both := map[string]any{"jti": secret.NewToken(), "htm": "POST", "htu": h.issuer + "/token", "iat": h.clock.Now().Unix()}
+			both[strings.ToUpper(claim)] = both[claim]
+			out, err = k.key.SignWithKey("dpop+jwt", both)
+			check(t, err)
+			if tok, _ := k.tokens(h, "service", b.code("service"), out); tok.Error != "invalid_dpop_proof" {
+				t.Errorf("%s twice: %+v", claim, tok)
+			}
+		}
+		for _, claim := range []string{"aud", "exp", "nbf"} {
+			claims := objectClaims(h, "strict")
+			claims[strings.ToUpper(claim)] = claims[claim]
+			delete(claims, claim)
+			got := b.get("/authorize?" + inObject("strict", object(t, signingKey, "oauth-authz-req+jwt", claims)).Encode())
+			if got.StatusCode != http.StatusBadRequest {
+				t.Errorf("%s of a request object in upper case: %d", claim, got.StatusCode)
+			}
+		}
+	})
+}

@@ -1,16 +1,15 @@
 package oidc_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
-	"parvis/internal/db"
 	"parvis/internal/oidc/protocol"
-	"parvis/internal/pushed"
-	"parvis/internal/secret"
+	"parvis/internal/relyingparty"
 )
 
 // assert adds a client assertion of a service to a form.
@@ -96,80 +95,50 @@ func TestFAPI2SecurityProfile(t *testing.T) {
 	})
 }
 
-// RFC 9126, 2.3: requests of one client are limited in number (429) and length (413), and wiped at their end.
-func TestPushedRequestsAreLimitedByClientAndLengthAndWipedAtTheirEnd(t *testing.T) {
+// FAPI 2.0 SP, 5.3.2.2: plain OAuth: without openid there is no ID token, where the service is registered for that.
+func TestAServiceThatMayGoWithoutOpenIDGetsNoIDToken(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		for i := range 60 {
-			if p := h.push("service", request("service")); p.status != http.StatusCreated {
-				t.Fatalf("%d: %+v", i, p)
-			}
-		}
-		got := h.post("/par", request("service"), "Authorization", basic("service", password))
-		if got.StatusCode != http.StatusTooManyRequests || got.Header.Get("Retry-After") == "" {
-			t.Errorf("%d %s", got.StatusCode, got.text)
-		}
-		if p := h.push("other", request("other")); p.status != http.StatusCreated {
-			t.Errorf("another service is stopped with it: %+v", p)
-		}
-		h.clock.Advance(pushed.Preset("").Life)
-		check(t, pushed.Requests{}.Purge(t.Context(), h.db))
-		var rows, kept int64
-		check(t, h.db.Read(t.Context(), func(tx *db.Tx) error {
-			return tx.QueryRow(`SELECT COUNT(*), SUM(LENGTH(parameters)) FROM pushed_request WHERE wiped_at IS NOT NULL`).Scan(&rows, &kept)
-		}))
-		if rows != 61 || kept != 0 {
-			t.Errorf("%d rows, %d bytes after their end", rows, kept)
-		}
-	})
-}
-
-// RFC 9126, 2.3: a body that is too long is answered 413.
-func TestABodyThatIsTooLongIsRefusedAsThat(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
-		for size, text := range map[string]string{"a little": strings.Repeat("x", protocol.MaxQuery), "far": strings.Repeat("x", 1<<20)} {
-			for _, path := range []string{"/par", "/token", "/introspect", "/revoke", "/authorize", "/userinfo"} {
-				got := h.post(path, url.Values{"client_id": {"service"}, "long": {text}})
-				if got.StatusCode != http.StatusRequestEntityTooLarge {
-					t.Errorf("%s, %s: %d %s", path, size, got.StatusCode, got.text)
-				}
-			}
-		}
-		if got := h.browser().authorize(request("service", "long", strings.Repeat("x", protocol.MaxQuery))); got.StatusCode != http.StatusRequestURITooLong {
-			t.Errorf("an address: %d", got.StatusCode)
-		}
-	})
-}
-
-// RFC 9449, 4.2: names of claims are exact, and none comes twice.
-// RFC 9101, 4: names of claims of a request object are exact.
-func TestNamesInProofsAndObjectsAreExact(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
-		b, _ := h.agreed("service", "strict")
+		h.adds("plain-oauth", func(s *relyingparty.Settings) { s.Profile, s.OpenID = "fapi2", "optional" })
+		b, _ := h.agreed("plain-oauth", "fapi2")
 		k := h.holder()
-		for _, claim := range []string{"jti", "htm", "htu", "iat"} {
-			upper := map[string]any{"jti": secret.NewToken(), "htm": "POST", "htu": h.issuer + "/token", "iat": h.clock.Now().Unix()}
-			upper[strings.ToUpper(claim)] = upper[claim]
-			delete(upper, claim)
-			out, err := k.key.SignWithKey("dpop+jwt", upper)
-			check(t, err)
-			if tok, _ := k.tokens(h, "service", b.code("service"), out); tok.Error != "invalid_dpop_proof" {
-				t.Errorf("%s in upper case: %+v", claim, tok)
-			}
-			both := map[string]any{"jti": secret.NewToken(), "htm": "POST", "htu": h.issuer + "/token", "iat": h.clock.Now().Unix()}
-			both[strings.ToUpper(claim)] = both[claim]
-			out, err = k.key.SignWithKey("dpop+jwt", both)
-			check(t, err)
-			if tok, _ := k.tokens(h, "service", b.code("service"), out); tok.Error != "invalid_dpop_proof" {
-				t.Errorf("%s twice: %+v", claim, tok)
+		p := h.push("", h.assert("plain-oauth", request("plain-oauth", "scope", "email", "nonce", "")))
+		if p.status != http.StatusCreated {
+			t.Fatalf("%+v", p)
+		}
+		code := b.authorize(named("plain-oauth", p)).answer(t).Get("code")
+		got := h.post("/token", h.assert("plain-oauth", exchange(code)), "DPoP", k.proof("POST", "/token"))
+		var tok tokens
+		check(t, json.Unmarshal([]byte(got.text), &tok))
+		if got.StatusCode != http.StatusOK || tok.ID != "" || tok.Scope != "email" || tok.Access == "" {
+			t.Fatalf("%d %s", got.StatusCode, got.text)
+		}
+		if told := h.told(tok.Access); told["active"] != true || told["scope"] != "email" || told["client_id"] != "plain-oauth" {
+			t.Errorf("introspection: %v", told)
+		}
+		info := b.get("/userinfo", "Authorization", "DPoP "+tok.Access, "DPoP", k.proof("GET", "/userinfo", "ath", ath(tok.Access)))
+		if info.StatusCode != http.StatusForbidden || !strings.Contains(info.Header.Get("WWW-Authenticate"), "insufficient_scope") {
+			t.Errorf("userinfo: %d %s", info.StatusCode, info.text)
+		}
+		for client, scope := range map[string]string{"plain-oauth": "unknown", "fapi2": "email"} {
+			if p := h.push("", h.assert(client, request(client, "scope", scope))); p.status != http.StatusBadRequest || p.Error != "invalid_scope" {
+				t.Errorf("%s: %+v", client, p)
 			}
 		}
-		for _, claim := range []string{"aud", "exp", "nbf"} {
-			claims := objectClaims(h, "strict")
-			claims[strings.ToUpper(claim)] = claims[claim]
-			delete(claims, claim)
-			got := b.get("/authorize?" + inObject("strict", object(t, signingKey, "oauth-authz-req+jwt", claims)).Encode())
-			if got.StatusCode != http.StatusBadRequest {
-				t.Errorf("%s of a request object in upper case: %d", claim, got.StatusCode)
+	})
+}
+
+// FAPI 2.0 SP, 5.3.4: an identifier of a call, x-fapi-interaction-id, is given back, and nothing that is none.
+func TestTheIdentifierOfACallIsGivenBack(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		b, _ := h.agreed("service")
+		tok := h.asClient("service", exchange(b.code("service")))
+		for sent, want := range map[string]string{
+			"93bac548-d2de-4546-b106-880a5018460d": "93bac548-d2de-4546-b106-880a5018460d", "": "", "93bac548": "", "93bac548-d2de-4546-b106-880a5018460d\tx": "",
+		} {
+			good := h.browser().get("/userinfo", "Authorization", "Bearer "+tok.Access, "X-FAPI-Interaction-ID", sent)
+			bad := h.post("/par", url.Values{}, "X-FAPI-Interaction-ID", sent)
+			if good.StatusCode != http.StatusOK || good.Header.Get("X-FAPI-Interaction-ID") != want || bad.Header.Get("X-FAPI-Interaction-ID") != want {
+				t.Errorf("%q: %q and %q", sent, good.Header.Get("X-FAPI-Interaction-ID"), bad.Header.Get("X-FAPI-Interaction-ID"))
 			}
 		}
 	})

@@ -2,13 +2,20 @@ package oidc_test
 
 import (
 	"crypto"
+	"encoding/pem"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"parvis/internal/jose"
+	"parvis/internal/outbound"
+	"parvis/internal/relyingparty"
 )
 
 // objectClaims are those of a good request object: a request, and what FAPI 2.0 Message
@@ -124,41 +131,87 @@ func TestARequestObjectThatIsNotGoodSendsNobodyAnywhere(t *testing.T) {
 	})
 }
 
-// JARM, 2.1: an answer has iss, aud and exp.
-// JARM, 2.3: jwt, query.jwt and form_post.jwt.
-// FAPI 2.0 MS, 5.4: answers are signed for the client.
-func TestAnAnswerInAJWTIsSignedForItsClient(t *testing.T) {
+// OIDC Core, 6.2: a request object is fetched from a registered request_uri, and its parameters alone count.
+// RFC 9101, 5.2.3: it is fetched by GET and has its own media type.
+// RFC 9101, 10.4: no other address is fetched, and what is wrong there sends nobody anywhere.
+func TestARequestObjectIsFetchedFromItsRegisteredAddressOnly(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		b, _ := h.agreed("strict", "service")
-		ask := func(client, mode string, changes ...string) reply {
-			if client == "strict" {
-				return b.authorize(inObject(client, object(t, signingKey, "", objectClaims(h, client, "response_mode", mode))))
+		var body, kind string
+		asked := 0
+		server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			asked++
+			if r.URL.Path == "/moved" {
+				http.Redirect(w, r, "/object", http.StatusFound)
+				return
 			}
-			return b.authorize(request(client, append(changes, "response_mode", mode)...))
+			w.Header().Set("Content-Type", kind)
+			_, _ = io.WriteString(w, body)
+		}))
+		t.Cleanup(server.Close)
+		file := filepath.Join(t.TempDir(), "ca.pem")
+		check(t, os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600))
+		s := outbound.Preset("")
+		s.Allow, s.CAFile = []string{"127.0.0.0/8"}, file
+		client, err := outbound.New(s, nil)
+		check(t, err)
+		t.Cleanup(client.Close)
+		h.partnerKeys.Outbound = client
+		object1, moved := server.URL+"/object", server.URL+"/moved"
+		h.adds("fetched", func(s *relyingparty.Settings) { s.RequestURIs = []string{object1, moved} })
+		b, _ := h.agreed("fetched")
+		named := func(uri string) reply {
+			return b.authorize(url.Values{"client_id": {"fetched"}, "request_uri": {uri}, "state": {"changed"}, "scope": {"openid"}, "response_type": {"code"}})
 		}
-		for _, c := range []struct {
-			client string
-			alg    jose.Algorithm
-		}{{"strict", jose.ES256}, {"service", jose.RS256}} {
-			for _, mode := range []string{"jwt", "query.jwt"} {
-				got := ask(c.client, mode).answer(t)
-				if len(got) != 1 {
-					t.Errorf("more than the response: %v", got)
-				}
-				claims := h.claims(got.Get("response"), c.alg)
-				if claims["iss"] != h.issuer || claims["aud"] != c.client || claims["code"] == "" || claims["state"] != "st4te" ||
-					claims["exp"] != float64(h.clock.Now().Add(10*time.Minute).Unix()) {
-					t.Errorf("%v", claims)
-				}
+		good := object(t, signingKey, "oauth-authz-req+jwt", objectClaims(h, "fetched"))
+		for _, one := range []string{"application/oauth-authz-req+jwt", "application/jwt; charset=utf-8", "application/jose"} {
+			body, kind = good+"\n", one
+			if got := named(object1).answer(t); got.Get("code") == "" || got.Get("state") != "st4te" {
+				t.Errorf("%s: %v", one, got)
 			}
 		}
-		refused := h.claims(ask("service", "jwt", "scope", "email").answer(t).Get("response"), jose.RS256)
-		if refused["error"] != "invalid_scope" || refused["state"] != "st4te" {
-			t.Errorf("an error: %v", refused)
+		before := asked
+		for name, uri := range map[string]string{"another path": server.URL + "/other", "a query": object1 + "?x=1", "a fragment": object1 + "#x", "an inner address": "http://169.254.169.254/latest"} {
+			if got := named(uri); got.StatusCode != http.StatusBadRequest || got.Header.Get("Location") != "" || asked != before {
+				t.Errorf("%s: %d, asked %d times", name, got.StatusCode, asked-before)
+			}
 		}
-		page := ask("service", "form_post.jwt")
-		if page.StatusCode != http.StatusOK || !strings.Contains(page.text, `name="response"`) || strings.Contains(page.text, `name="code"`) {
-			t.Errorf("form_post.jwt: %d", page.StatusCode)
+		if got := named(moved); got.StatusCode != http.StatusBadRequest || asked != before+1 {
+			t.Errorf("a redirect: %d, asked %d times", got.StatusCode, asked-before)
+		}
+		for name, c := range map[string][2]string{
+			"another type":     {good, "text/plain"},
+			"a page":           {"<html>", "application/jwt"},
+			"too long":         {good + strings.Repeat(" ", 65<<10), "application/jwt"},
+			"another client's": {object(t, signingKey, "oauth-authz-req+jwt", objectClaims(h, "strict")), "application/jwt"},
+		} {
+			body, kind = c[0], c[1]
+			if got := named(object1); got.StatusCode != http.StatusBadRequest || got.Header.Get("Location") != "" {
+				t.Errorf("%s: %d", name, got.StatusCode)
+			}
+		}
+		// Anybody who knows the client_id can make us fetch: each client's addresses have a limit of their own.
+		body, kind = good, "application/jwt"
+		before = asked
+		limited := reply{}
+		for range 40 {
+			if limited = named(object1); limited.StatusCode == http.StatusTooManyRequests {
+				break
+			}
+		}
+		if limited.StatusCode != http.StatusTooManyRequests || limited.Header.Get("Retry-After") == "" || asked-before > 30 || asked == before {
+			t.Errorf("without end: %d after %d", limited.StatusCode, asked-before)
+		}
+		if got := b.authorize(request("fetched")).answer(t); got.Get("code") == "" {
+			t.Errorf("a request that needs no fetch: %v", got)
+		}
+		h.clock.Advance(6 * time.Minute)
+		client.Close()
+		server.Close()
+		if got := named(object1); got.StatusCode != http.StatusBadRequest {
+			t.Errorf("out of reach: %d", got.StatusCode)
+		}
+		if got := b.authorize(request("service", "request_uri", object1)).answer(t); got.Get("error") != "request_uri_not_supported" {
+			t.Errorf("a service without one: %v", got)
 		}
 	})
 }
