@@ -313,3 +313,43 @@ func TestNobodyElseIsGivenATokenForItselfAndNoScopeThatIsNotRegistered(t *testin
 		}
 	})
 }
+
+// RFC 6749, 3.1.2: the query of a redirect address is kept.
+func TestARegisteredQueryStays(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		b, _ := h.agreed("service")
+		to := b.authorize(request("service", "redirect_uri", callback+"?x=1")).Header.Get("Location")
+		if !strings.HasPrefix(to, callback+"?x=1&code=") {
+			t.Error(to)
+		}
+		for _, other := range []string{callback + "?x=2", callback + "?", callback + "?x=1&y=2", callback + "?X=1"} {
+			if got := b.authorize(request("service", "redirect_uri", other)); got.StatusCode != http.StatusBadRequest || got.Header.Get("Location") != "" {
+				t.Errorf("%s: %d %s", other, got.StatusCode, got.Header.Get("Location"))
+			}
+		}
+	})
+}
+
+// RFC 6749, 2.3: two headers that authenticate are more than one way.
+// RFC 6750, 3.1: two headers with tokens are invalid_request.
+func TestTwoAuthorizationHeadersAreRefused(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		b, _ := h.agreed("service")
+		code := b.code("service")
+		twice := post(t, h, "/token", exchange(code).Encode())
+		twice.Header["Authorization"] = []string{basic("service", password), basic("other", password)}
+		if got := h.send(twice); got.status != http.StatusBadRequest || got.Error != "invalid_request" {
+			t.Errorf("token: %+v", got)
+		}
+		tok := h.asClient("service", exchange(code))
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, h.issuer+"/userinfo", nil)
+		check(t, err)
+		r.Header["Authorization"] = []string{"Bearer " + tok.Access, "Bearer " + tok.Access}
+		resp, err := http.DefaultClient.Do(r)
+		check(t, err)
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusBadRequest || !strings.Contains(resp.Header.Get("WWW-Authenticate"), `error="invalid_request"`) {
+			t.Errorf("userinfo: %d %s", resp.StatusCode, resp.Header.Get("WWW-Authenticate"))
+		}
+	})
+}

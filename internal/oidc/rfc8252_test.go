@@ -2,27 +2,110 @@ package oidc_test
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
+	"time"
+
+	"parvis/internal/db"
+	"parvis/internal/id"
+	"parvis/internal/oidc/claim"
 )
 
-// RFC 6749, 3.1.2: the query of a redirect address is kept.
-// RFC 8252, 7.3: the port of a loopback address is free.
-// RFC 8252, 7.1: a scheme of the application itself is a redirect address.
-func TestARegisteredQueryStaysAndANativePortIsFree(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
-		b, a := h.agreed("service", "native")
-		if to := b.authorize(request("service", "redirect_uri", callback+"?x=1")).Header.Get("Location"); !strings.HasPrefix(to, callback+"?x=1&code=") {
-			t.Error(to)
+// at is the code of an answer to an address of an application.
+func (r reply) at(t *testing.T, uri string) string {
+	t.Helper()
+	query, ok := strings.CutPrefix(r.Header.Get("Location"), uri+"?")
+	if !ok || r.StatusCode != http.StatusSeeOther {
+		t.Fatalf("%d %s", r.StatusCode, r.Header.Get("Location"))
+	}
+	v, err := url.ParseQuery(query)
+	check(t, err)
+	return v.Get("code")
+}
+
+// confirms plays the page "Continue as", or that of a sign-in on this flow.
+func (b *browser) confirms(fid id.Flow) {
+	b.h.t.Helper()
+	b.h.write(func(tx *db.Tx) error {
+		f, err := b.h.flows.Load(tx, fid, digestOf(b))
+		if err != nil {
+			return err
 		}
-		for _, uri := range []string{"http://127.0.0.1:51004/cb", "ca.example.app:/cb"} {
-			to := b.authorize(request("native", "redirect_uri", uri)).Header.Get("Location")
-			code, _, _ := strings.Cut(strings.TrimPrefix(to, uri+"?code="), "&")
-			tok := h.asClient("", exchange(code, "client_id", "native", "redirect_uri", uri))
-			if tok.status != http.StatusOK {
-				t.Errorf("%s: %s %+v", uri, to, tok)
+		s, err := b.h.sessions.Find(tx, b.cookies["__Host-parvis_session"])
+		f.State.Progress.Confirmed = s.ID
+		if err == nil {
+			_, err = b.h.flows.Save(tx, f)
+		}
+		return err
+	})
+}
+
+// RFC 8252, 7.1: a scheme of the application itself is a redirect address.
+// RFC 8252, 7.3: a loopback address has any port.
+// RFC 8252, 8.1: a native application is a public client, and uses PKCE.
+// RFC 8252, 8.4: an address is compared whole, but for the port of the loopback.
+func TestANativeApplicationIsAnsweredAtItsAddresses(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		a, b := h.person("anna@example.org"), h.browser()
+		h.consent(a, "native", claim.Email)
+		for _, uri := range []string{"http://127.0.0.1:51004/cb", "http://127.0.0.1/cb", "ca.example.app:/cb"} {
+			fid := b.authorize(request("native", "redirect_uri", uri)).flow(t)
+			b.get("/authorize/finish/" + string(fid)) // binds
+			b.signIn(a, fid)
+			b.confirms(fid)
+			code := b.get("/authorize/finish/"+string(fid)).at(t, uri)
+			if tok := h.asClient("", exchange(code, "client_id", "native", "redirect_uri", uri)); tok.status != http.StatusOK {
+				t.Errorf("%s: %+v", uri, tok)
 			}
 		}
-		_ = a
+		for _, uri := range []string{
+			"http://127.0.0.1:51004/cb/x", "http://127.0.0.1:51004/", "http://127.0.0.1:51004/cb?x=1", "http://localhost:51004/cb", "http://[::1]:51004/cb",
+			"https://127.0.0.1:51004/cb", "http://127.0.0.1:51004.evil.example/cb", "http://127.0.0.1:51004@evil.example/cb", "ca.example.app:/cb2", "ca.example.app://cb", "CA.EXAMPLE.APP:/cb",
+		} {
+			if got := b.authorize(request("native", "redirect_uri", uri)); got.StatusCode != http.StatusBadRequest || got.Header.Get("Location") != "" {
+				t.Errorf("%s: %d %s", uri, got.StatusCode, got.Header.Get("Location"))
+			}
+		}
+		if got := b.authorize(request("native", "redirect_uri", "ca.example.app:/cb", "code_challenge", "", "code_challenge_method", "")); !strings.Contains(got.Header.Get("Location"), "error=invalid_request") {
+			t.Errorf("without PKCE: %s", got.Header.Get("Location"))
+		}
+	})
+}
+
+// RFC 8252, 8.6: who is signed in already is asked by a page each time an application wants to be told that nothing tells from another; an application with an https address is not in question.
+// RFC 6749, 10.2: no code is given without the person to a client that nothing shows to be the one it says.
+func TestAnApplicationThatNothingAssuresIsGivenNothingWithoutThePerson(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.write(func(tx *db.Tx) error {
+			for _, s := range parties() {
+				if s.ID == "native" {
+					s.ID, s.RedirectURIs = "claimed", []string{"https://app.example/cb"}
+					return h.store.Create(tx, s, nil)
+				}
+			}
+			return nil
+		})
+		check(t, h.registry.Refresh(t.Context()))
+		b, _ := h.agreed("native", "claimed")
+		h.clock.Advance(time.Second)
+		for _, uri := range []string{"http://127.0.0.1:51004/cb", "ca.example.app:/cb"} {
+			none := b.authorize(request("native", "redirect_uri", uri, "prompt", "none")).Header.Get("Location")
+			if !strings.HasPrefix(none, uri+"?error=interaction_required&") {
+				t.Errorf("prompt=none: %s", none)
+			}
+			fid := b.authorize(request("native", "redirect_uri", uri)).flow(t)
+			finish := "/authorize/finish/" + string(fid)
+			if to := b.get(finish).Header.Get("Location"); to != "/signin/"+string(fid) {
+				t.Fatalf("%s: nobody was asked: %s", uri, to)
+			}
+			b.confirms(fid)
+			if b.get(finish).at(t, uri) == "" {
+				t.Errorf("%s: no code after the page", uri)
+			}
+		}
+		if b.authorize(request("claimed", "redirect_uri", "https://app.example/cb")).at(t, "https://app.example/cb") == "" {
+			t.Error("an https address asks a person who agreed")
+		}
 	})
 }

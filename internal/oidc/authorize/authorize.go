@@ -24,6 +24,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strings"
 	"time"
 
 	"parvis/internal/account"
@@ -107,6 +108,13 @@ func Doors() []string {
 type incoming struct {
 	request *protocol.Request
 	party   *relyingparty.RelyingParty
+}
+
+// unassured reports whether nothing shows that a request comes from its client: it has no
+// secret, and another application could take its address as well. Then the person who was
+// signed in before says each time that they mean it (RFC 8252, 8.6; RFC 6749, 10.2).
+func (in incoming) unassured() bool {
+	return in.party.Public() && !strings.HasPrefix(in.request.RedirectURI, "https://")
 }
 
 func (e *Endpoint) get(w http.ResponseWriter, r *http.Request) error {
@@ -312,7 +320,7 @@ func (e *Endpoint) state(in incoming, text []byte) flow.State {
 		Kind: flow.SignIn, Demand: demand(in), Request: text, ReturnOrigin: relyingparty.Origin(in.request.RedirectURI),
 		Attributes: in.request.Attributes(), LoginHint: in.request.LoginHint,
 	}
-	s.SelectAccount = in.request.Prompt.SelectAccount
+	s.SelectAccount = in.request.Prompt.SelectAccount || in.unassured()
 	s.ForceConsent = in.request.Prompt.Consent || in.request.Details != "" // what exactly is allowed is asked each time
 	s.Details = in.request.Details
 	if l, ok := language(in.request.UILocales, e.Site); ok {

@@ -48,7 +48,7 @@ func (v verdict) refusal() *protocol.Error {
 	case needLogin, needAgain, otherSubject:
 		out.Code, out.Description = protocol.LoginRequired, "the person must sign in"
 	case needChoice:
-		out.Code, out.Description = protocol.AccountSelection, "the person must choose an account"
+		out.Code, out.Description = protocol.InteractionRequired, "an application without a secret or https address needs the person to confirm"
 	case refused:
 		return impossible()
 	default:

@@ -197,3 +197,12 @@ func IsForm(r *http.Request) bool {
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	return err == nil && kind == "application/x-www-form-urlencoded"
 }
+
+// Authorization is the one header of its name; a request with several authenticates in more
+// than one way (RFC 6749, 2.3; RFC 6750, 2 and 3.1). The scheme is that of the challenge, if one is due.
+func Authorization(r *http.Request, scheme string) (string, *protocol.Error) {
+	if len(r.Header.Values("Authorization")) > 1 {
+		return "", &protocol.Error{Code: protocol.InvalidRequest, Description: "the Authorization header was sent twice", Where: protocol.Direct, Challenge: scheme}
+	}
+	return r.Header.Get("Authorization"), nil
+}

@@ -85,7 +85,11 @@ func (d *Door) Client(r *http.Request) (*relyingparty.RelyingParty, protocol.Par
 	if err != nil {
 		return nil, params, nil, err
 	}
-	credentials, bad := protocol.ReadCredentials(r.Header.Get("Authorization"), params)
+	authorization, bad := Authorization(r, "")
+	if bad != nil {
+		return nil, params, nil, d.Refused(r, nil, bad)
+	}
+	credentials, bad := protocol.ReadCredentials(authorization, params)
 	if bad != nil {
 		return nil, params, nil, d.Refused(r, nil, bad)
 	}

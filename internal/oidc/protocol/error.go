@@ -33,7 +33,6 @@ const (
 	LoginRequired           Code = "login_required"
 	ConsentRequired         Code = "consent_required"
 	InteractionRequired     Code = "interaction_required"
-	AccountSelection        Code = "account_selection_required"
 	InvalidProof            Code = "invalid_dpop_proof"
 	UseNonce                Code = "use_dpop_nonce"
 	RequestNotSupported     Code = "request_not_supported"

@@ -50,7 +50,11 @@ func (e *Endpoint) known(w http.ResponseWriter, r *http.Request) (token grant.To
 			return token, nil, err
 		}
 	}
-	presented, bad := protocol.ReadPresentedToken(r.Header.Get("Authorization"), params)
+	authorization, bad := machine.Authorization(r, protocol.SchemeBearer)
+	if bad != nil {
+		return token, nil, bad
+	}
+	presented, bad := protocol.ReadPresentedToken(authorization, params)
 	if bad != nil {
 		return token, nil, bad
 	}
