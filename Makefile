@@ -50,7 +50,7 @@ interop: build ## sign-ins by foreign clients (openid-client, oauth4webapi, go-o
 	@scripts/npm.sh test/e2e
 	@scripts/interop.sh
 
-fault: build ## kill -9 in the middle of 200 journeys, on SQLite and PostgreSQL
+fault: build ## kill -9 in the middle of 200 journeys, and new signing keys every ten seconds under load, on SQLite and PostgreSQL
 	@scripts/npm.sh test/e2e
 	@scripts/fault.sh
 

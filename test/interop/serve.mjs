@@ -1,10 +1,11 @@
 // A fresh `parvis serve` on loopback with partners in its configuration file, a mail sink, and one active account.
-import { execFileSync, spawn } from "node:child_process";
+import { execFile, execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { Jar } from "../e2e/lib/jar.mjs";
 
 export const binary = fileURLToPath(new URL("../../bin/parvis", import.meta.url));
@@ -62,7 +63,7 @@ function linkIn(mail) {
 }
 
 // `more.port` is the port where one must be known beforehand, `more.host` another name of this machine; `more.upstreams` are sign-in partners,
-// and `more.settings` further sections of the configuration. A partner's `more` are further settings of it; one without a redirectUri has none.
+// `more.listen` the port to listen on where that of the public address is a balancer's, and `more.settings` further sections of the configuration. A partner's `more` are further settings of it; one without a redirectUri has none.
 export async function startServe(partners, env = {}, more = {}) {
   const folder = mkdtempSync(join(tmpdir(), "parvis-serve-"));
   const [port, operations] = [more.port ?? await freePort(), await freePort()];
@@ -86,7 +87,7 @@ export async function startServe(partners, env = {}, more = {}) {
   writeFileSync(file, text);
   const environment = {
     ...process.env, PARVIS_CONFIG: file,
-    PARVIS_SERVER_LISTEN: `127.0.0.1:${port}`, PARVIS_SERVER_OPERATIONS_LISTEN: `127.0.0.1:${operations}`,
+    PARVIS_SERVER_LISTEN: `127.0.0.1:${more.listen ?? port}`, PARVIS_SERVER_OPERATIONS_LISTEN: `127.0.0.1:${operations}`,
     PARVIS_MAIL_FROM: "parvis@example.org", PARVIS_MAIL_SERVER_HOST: "127.0.0.1", PARVIS_MAIL_SERVER_PORT: String(sink.port), PARVIS_MAIL_SERVER_TLS: "none",
     PARVIS_PUBLIC_CONTACT_DESK: "desk@example.org", ...env,
   };
@@ -115,9 +116,17 @@ class Serve {
     throw new Error(`parvis serve was not ready:\n${this.log}`);
   }
 
+  // Starts another node of the same deployment.
+  async another(listen) {
+    const operations = await freePort();
+    const node = new Serve({ ...this, log: "", operations, environment: { ...this.environment, PARVIS_SERVER_LISTEN: `127.0.0.1:${listen}`, PARVIS_SERVER_OPERATIONS_LISTEN: `127.0.0.1:${operations}` } });
+    await node.start();
+    return node;
+  }
+
   // Runs a command of the same deployment, and gives what it prints.
   command(...words) {
-    return execFileSync(binary, words, { env: this.environment, encoding: "utf8" });
+    return promisify(execFile)(binary, words, { env: this.environment }).then(({ stdout }) => stdout);
   }
 
   // How many mails with a link came to an address.
@@ -189,9 +198,14 @@ class Serve {
     await this.ended;
   }
 
-  async stop() {
+  // Ends one of several nodes.
+  async leave() {
     this.child.kill("SIGTERM");
-    const code = await this.ended;
+    return this.ended;
+  }
+
+  async stop() {
+    const code = await this.leave();
     this.sink.close();
     rmSync(this.folder, { recursive: true, force: true });
     return code;

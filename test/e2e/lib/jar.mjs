@@ -8,15 +8,20 @@ const flat = (headers) => Object.entries(headers).flatMap(([k, v]) => (Array.isA
 export class Jar {
   cookies = new Map(); // by host and name: cookies know no ports
 
+  // `via` is the port of the node that is asked, whatever port the addresses have: as a proxy in front of several nodes chooses one.
+  constructor({ via } = {}) { this.via = via; }
+
   // One request, as a browser that opens a page sends it (fetch would say that it is no navigation).
   async get(url, { method = "GET", body, headers } = {}) {
     const content = body?.toString();
-    const { hostname } = new URL(url);
+    const { hostname, host } = new URL(url);
     const mine = [...this.cookies].filter(([key]) => key.startsWith(`${hostname} `));
     const answer = await new Promise((resolve, reject) => {
       const sent = request(url, {
         method, agent, timeout: 30000,
+        ...(this.via ? { port: this.via } : {}),
         headers: {
+          host,
           accept: "text/html,application/xhtml+xml,*/*;q=0.8", "accept-language": "en", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document",
           ...(mine.length ? { cookie: mine.map(([key, value]) => `${key.slice(hostname.length + 1)}=${value}`).join("; ") } : {}),
           ...(content === undefined ? {} : { "content-type": "application/x-www-form-urlencoded", "content-length": Buffer.byteLength(content) }),
