@@ -12,6 +12,7 @@ import { fapi } from "./fapi.mjs";
 import { walkTheGuide } from "./guide.mjs";
 import { identity } from "./identity.mjs";
 import { signInWithNodeClients } from "./node-clients.mjs";
+import { office } from "./office.mjs";
 import { receiver } from "./receiver.mjs";
 import { freePort, startServe } from "./serve.mjs";
 
@@ -103,15 +104,16 @@ async function signInWithAll(engine, env) {
   const callback = await freePort();
   const redirect = (id) => `http://127.0.0.1:${callback}/callback/${id}`;
   const strict = await fapi(await freePort());
-  const away = elsewhere(told, redirect);
-  const serve = await startServe([...Object.values(partners), ...strict.partners, ...away.partners], {
-    ...env, ...strict.env, PARVIS_OIDC_DEVICE_INTERVAL: "1s", PARVIS_OIDC_CIBA_INTERVAL: "1s",
+  const [away, desk] = [elsewhere(told, redirect), office(told, redirect)];
+  const serve = await startServe([...Object.values(partners), ...strict.partners, ...away.partners, ...desk.partners], {
+    ...env, ...strict.env, ...desk.env, PARVIS_OIDC_DEVICE_INTERVAL: "1s", PARVIS_OIDC_CIBA_INTERVAL: "1s",
   }, { settings: { outbound: { allow: ["127.0.0.0/8", "::1/128"], ca_file: join(folder, "localhost.crt") } } });
   console.log(`with ${engine}`);
   const walks = {
     node: () => signInWithNodeClients(serve.issuer, partners.node, person),
     fapi: () => strict.run(serve.issuer, person),
     elsewhere: () => away.run(serve, person),
+    office: () => desk.run(serve, person),
     go: () => withProgram("coreos/go-oidc", goOIDC, serve, partners.go),
     authlib: () => withProgram("Authlib", authlib, serve, partners.authlib),
     apache: () => withApache(serve, partners.apache),
