@@ -36,6 +36,7 @@ var specifications = []struct{ short, title, address, file string }{
 	{"FAPI 2.0 SP", "FAPI 2.0 Security Profile", "https://openid.net/specs/fapi-security-profile-2_0-final.html", "internal/oidc/fapi2sp_test.go"},
 	{"FAPI 2.0 MS", "FAPI 2.0 Message Signing", "https://openid.net/specs/fapi-message-signing-2_0.html", "internal/oidc/fapi2ms_test.go"},
 	{"CIBA", "OpenID Connect Client-Initiated Backchannel Authentication Flow 1.0", "https://openid.net/specs/openid-client-initiated-backchannel-authentication-core-1_0.html", "internal/oidc/ciba_test.go"},
+	{"FAPI-CIBA", "Financial-grade API: Client Initiated Backchannel Authentication Profile", "https://openid.net/specs/openid-financial-api-ciba-ID1.html", "internal/oidc/fapiciba_test.go"},
 	{"RFC 6749", "The OAuth 2.0 Authorization Framework", "", "internal/oidc/rfc6749_test.go"},
 	{"RFC 6750", "Bearer Token Usage", "", "internal/oidc/rfc6750_test.go"},
 	{"RFC 7009", "Token Revocation", "", "internal/oidc/rfc7009_test.go"},

@@ -128,7 +128,8 @@ func (b book) Claim(ctx context.Context, of id.RelyingParty, most int) ([]courie
 }
 
 // Call sends a ping (CIBA, 10.2): what the service may do with 2xx is to ask for the tokens.
-// A redirect is a failure like every other answer, and not followed.
+// A redirect is not followed. What the service itself refuses, or sends elsewhere, needs
+// somebody who mends it, and is not sent again; an outage is waited for.
 func (b book) Call(ctx context.Context, e courier.Errand[ping]) error {
 	party, err := b.Registry.Reachable(ctx, e.Of, endpoint)
 	if err != nil {
@@ -158,6 +159,9 @@ func (b book) Call(ctx context.Context, e courier.Errand[ping]) error {
 	})
 	if err != nil {
 		return err //nolint:wrapcheck // its kind is asked
+	}
+	if err := answer.Err(); err != nil && !answer.Passes() {
+		return fmt.Errorf("%w: %w", courier.ErrFinal, err)
 	}
 	return answer.Err() //nolint:wrapcheck // its kind is asked
 }

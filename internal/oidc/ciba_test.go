@@ -217,7 +217,7 @@ func TestAServiceReachesOnlyWhoIsConnectedAndAgreed(t *testing.T) {
 			"no hint":           {"caller", []string{"login_hint", ""}, 400, "invalid_request"},
 			"a hint token":      {"caller", []string{"login_hint_token", "x"}, 400, "invalid_request"},
 			"a bad ID token":    {"caller", []string{"login_hint", "", "id_token_hint", "x.y.z"}, 400, "invalid_request"},
-			"no scope":          {"caller", []string{"scope", ""}, 400, "invalid_scope"},
+			"no scope":          {"caller", []string{"scope", ""}, 400, "invalid_request"},
 			"without openid":    {"caller", []string{"scope", "email"}, 400, "invalid_scope"},
 			"a long message":    {"caller", []string{"binding_message", strings.Repeat("é", 101)}, 400, "invalid_binding_message"},
 			"two lines":         {"caller", []string{"binding_message", "a\nb"}, 400, "invalid_binding_message"},
@@ -381,7 +381,7 @@ func TestAClientThatSignsItsRequestsSendsNoOthers(t *testing.T) {
 		if got := ask(url.Values{"request": {signed}}); got != "" {
 			t.Errorf("signed: %s", got)
 		}
-		if got := ask(url.Values{"request": {signed}}); got != "invalid_client" {
+		if got := ask(url.Values{"request": {signed}}); got != "invalid_request" {
 			t.Errorf("signed, again: %q", got)
 		}
 		if got := ask(url.Values{"scope": {"openid"}, "login_hint": {"anna@example.org"}}); got != "invalid_request" {

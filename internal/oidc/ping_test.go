@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -182,7 +183,7 @@ func TestATokenOfTheServiceIsNeededToTellIt(t *testing.T) {
 		h.rings("ringer", newPinged(t))
 		for token, good := range map[string]bool{
 			"": false, strings.Repeat("a", 1024): true, strings.Repeat("a", 1025): false, "short": false, "=====================================": false,
-			knows + " x": false, knows + "\r\nX-Other: 1": false, knows + "=x": false, knows + "é": false, "abcDEF0123-._~+/abcDEF==": true,
+			knows + " x": false, knows + "\r\nX-Other: 1": false, knows + "=x": false, knows + "é": false, "abcDEF0123-._~+/abcDEF==": true, "abcDEF0123-._~+/abcD=": true, "abcDEF0123-._~+/abc=": false,
 		} {
 			v := url.Values{"scope": {"openid"}, "login_hint": {"anna@example.org"}, "client_notification_token": {token}}
 			out, status := h.call("/bc-authorize", "ringer", v)
@@ -221,9 +222,9 @@ func TestWhatAServiceIsToldIsSealed(t *testing.T) {
 	})
 }
 
-// CIBA, 10.2: a redirect is not followed; what fails is told again, with growing pauses, until the request expires.
-// CIBA, 10.2: 204 and 200 are success.
-func TestAServiceThatCannotBeToldIsToldAgainUntilTheRequestExpires(t *testing.T) {
+// An outage is waited for, with growing pauses, until the request expires.
+// CIBA, 10.2: 204 and 200 are success, whatever the body says.
+func TestAServiceThatIsDownIsToldAgainUntilTheRequestExpires(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		at := newPinged(t)
 		b := h.rings("ringer", at)
@@ -241,7 +242,7 @@ func TestAServiceThatCannotBeToldIsToldAgainUntilTheRequestExpires(t *testing.T)
 			t.Errorf("again: %d", len(got))
 		}
 
-		at.answer(http.StatusTemporaryRedirect)
+		at.answer(http.StatusBadGateway)
 		b.decides("ringer", "deny")
 		tries := 0
 		for range 40 {
@@ -250,8 +251,8 @@ func TestAServiceThatCannotBeToldIsToldAgainUntilTheRequestExpires(t *testing.T)
 			h.clock.Advance(20 * time.Second)
 		}
 		before := h.untold("expired") // by which try it is given up is the pauses' chance
-		if tries < 5 || tries > 20 || h.untold("307", "expired") != 1 || h.count(`SELECT COUNT(*) FROM ciba_ping`) != 0 {
-			t.Errorf("told %d times in ten minutes, %d events", tries, h.untold("307", "expired"))
+		if tries < 5 || tries > 20 || h.untold("502", "expired") != 1 || h.count(`SELECT COUNT(*) FROM ciba_ping`) != 0 {
+			t.Errorf("told %d times in ten minutes, %d events", tries, h.untold("502", "expired"))
 		}
 
 		// The node was down until it was too late.
@@ -261,6 +262,36 @@ func TestAServiceThatCannotBeToldIsToldAgainUntilTheRequestExpires(t *testing.T)
 		h.ping()
 		if n := len(at.take(t)); n != 0 || h.untold("expired") != before+1 || h.count(`SELECT COUNT(*) FROM ciba_ping`) != 0 {
 			t.Errorf("too late: told %d times, %d events", n, h.untold("expired"))
+		}
+	})
+}
+
+// CIBA, 10.2: a redirect is not followed, and what the service itself refuses is not sent again; the tokens are there.
+func TestAServiceThatRefusesIsToldOnce(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		at := newPinged(t)
+		b := h.rings("ringer", at)
+		for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusMovedPermanently, http.StatusTemporaryRedirect} {
+			at.answer(status)
+			code := b.decides("ringer", "allow")
+			told := 0
+			for range 4 {
+				h.ping()
+				told += len(at.take(t))
+				h.clock.Advance(20 * time.Second)
+			}
+			if told != 1 || h.untold(strconv.Itoa(status)) != 1 || h.count(`SELECT COUNT(*) FROM ciba_ping`) != 0 {
+				t.Errorf("%d: told %d times, %d events", status, told, h.untold(strconv.Itoa(status)))
+			}
+			if got := h.confirmed("ringer", code); got.Access == "" {
+				t.Errorf("%d: %+v", status, got)
+			}
+		}
+		at.answer(http.StatusTooManyRequests)
+		b.decides("ringer", "deny")
+		h.ping()
+		if n := h.count(`SELECT COUNT(*) FROM ciba_ping WHERE attempts = 1`); n != 1 {
+			t.Errorf("who asks us to slow down is given up: %d", n)
 		}
 	})
 }

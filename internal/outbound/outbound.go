@@ -126,6 +126,12 @@ func (r *Response) Err() error {
 	return &Error{Kind: Status, Status: r.Status}
 }
 
+// Passes reports whether a status that is no success can be another one a little later (RFC
+// 9110, 15.5.9 and 15.6; RFC 8470, 5.2; RFC 6585, 4).
+func (r *Response) Passes() bool {
+	return r.Status >= 500 || r.Status == http.StatusRequestTimeout || r.Status == http.StatusTooEarly || r.Status == http.StatusTooManyRequests
+}
+
 // RetryAfter is how long the other side asks us to wait (RFC 9110, 10.2.3), in
 // seconds or until an instant; 0 when it does not say.
 func (r *Response) RetryAfter(now time.Time) time.Duration {

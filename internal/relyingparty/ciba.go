@@ -51,6 +51,8 @@ func (c *check) ciba(s Settings) {
 	case alg == "":
 	case !slices.Contains(jose.Algorithms(), alg):
 		c.add("backchannel_authentication_request_signing_alg", "%q is not known", s.BackchannelRequestAlg)
+	case Profile(s.Profile) == ProfileFAPI2 && !slices.Contains(profileAlgorithms(), alg):
+		c.add("backchannel_authentication_request_signing_alg", "profile: fapi2 does not take %q; use %s", s.BackchannelRequestAlg, strings.Join(names(profileAlgorithms()), ", "))
 	case s.JWKS == "" && s.JWKSURI == "":
 		c.add("backchannel_authentication_request_signing_alg", "needs the keys of the service: write jwks or jwks_uri")
 	}

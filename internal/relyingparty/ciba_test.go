@@ -9,6 +9,12 @@ import (
 	"parvis/internal/oidc/protocol"
 )
 
+// fapi makes a service of the high-security profile that signs its requests.
+func (s *Settings) fapi(alg string) {
+	s.Secret, s.Profile, s.Auth, s.JWKSURI, s.BackchannelRequestAlg = "", "fapi2", "private_key_jwt", "https://service.example/jwks.json", alg
+	s.PKCE = "required"
+}
+
 // CIBA, 4: ping mode needs the https address of the service, and no other mode has one.
 // CIBA, 4: the settings of a client are refused where they have no meaning, and a public client cannot ask anybody.
 func TestSettingsOfConfirmationsAreChecked(t *testing.T) {
@@ -26,6 +32,8 @@ func TestSettingsOfConfirmationsAreChecked(t *testing.T) {
 		"an address of poll":      {func(s *Settings) { s.DeliveryMode, s.NotificationEndpoint = "poll", "https://service.example/told" }, "backchannel_client_notification_endpoint"},
 		"an address without TLS":  {func(s *Settings) { s.DeliveryMode, s.NotificationEndpoint = "ping", "http://service.example/told" }, "backchannel_client_notification_endpoint"},
 		"an address's fragment":   {func(s *Settings) { s.DeliveryMode, s.NotificationEndpoint = "ping", "https://service.example/told#x" }, "backchannel_client_notification_endpoint"},
+		"an algorithm of FAPI":    {func(s *Settings) { s.fapi("RS256") }, "backchannel_authentication_request_signing_alg"},
+		"signed, of FAPI":         {func(s *Settings) { s.fapi("PS256") }, ""},
 		"ping":                    {func(s *Settings) { s.DeliveryMode, s.NotificationEndpoint = "ping", "https://service.example/told" }, ""},
 		"nothing":                 {func(s *Settings) { s.DeliveryMode = "poll" }, ""},
 	} {

@@ -9,6 +9,7 @@
 package ciba
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -59,8 +60,8 @@ func (e *Endpoint) Routes(mux *http.ServeMux) {
 // Doors are the addresses that other sites may POST to.
 func Doors() []string { return []string{"POST " + protocol.PathCIBA} }
 
-// spent are what a request is good for once: what authenticated the client, and its object.
-type spent []*grant.Assertion
+// spent is what is good for one request: what authenticated the client, and its object.
+type spent struct{ assertion, object *grant.Assertion }
 
 // begin asks a person for a service (CIBA, 7.2 and 7.3).
 func (e *Endpoint) begin(w http.ResponseWriter, r *http.Request) error {
@@ -78,9 +79,9 @@ func (e *Endpoint) begin(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var request *protocol.Backchannel
+	var request *wanted
 	if bad == nil {
-		request, bad = protocol.ReadBackchannel(params, string(party.ID), party.Scopes)
+		request, bad = readRequest(params, party)
 	}
 	token := ""
 	if bad == nil && party.Pinged() {
@@ -93,7 +94,7 @@ func (e *Endpoint) begin(w http.ResponseWriter, r *http.Request) error {
 	asked.Scopes, asked.ACR, asked.Message = request.Scopes, request.ACR, request.Message
 	asked.NotificationToken = token
 	asked.Life = e.Asked.Settings.LifeOf(request.Expiry)
-	bad, err = e.keep(r, party, request, asked, spent{assertion, object})
+	bad, err = e.keep(r, party, request, asked, spent{assertion: assertion, object: object})
 	if err != nil {
 		return err
 	}
@@ -109,7 +110,7 @@ func (e *Endpoint) begin(w http.ResponseWriter, r *http.Request) error {
 // or those that were sent by one that does not (CIBA, 7.1.1).
 func (e *Endpoint) unwrap(r *http.Request, party *relyingparty.RelyingParty, sent protocol.Params) (protocol.Params, *grant.Assertion, *protocol.Error, error) {
 	refused := func(description string) (protocol.Params, *grant.Assertion, *protocol.Error, error) {
-		return sent, nil, &protocol.Error{Code: protocol.InvalidRequest, Description: description, Where: protocol.Direct}, nil
+		return sent, nil, refusal(protocol.InvalidRequest, description), nil
 	}
 	object := sent.Get("request")
 	switch {
@@ -142,7 +143,7 @@ type person struct {
 // find is who a hint means, if the service may reach them: an active account that is
 // connected to it and agreed to share what is asked for. An address counts only if the
 // service is told that very one, so that no service can learn whose it is by trying.
-func (e *Endpoint) find(tx *db.Tx, party *relyingparty.RelyingParty, request *protocol.Backchannel, subject string) (person, bool, error) {
+func (e *Endpoint) find(tx *db.Tx, party *relyingparty.RelyingParty, request *wanted, subject string) (person, bool, error) {
 	var who id.Account
 	var found bool
 	var err error
@@ -184,14 +185,14 @@ func (e *Endpoint) find(tx *db.Tx, party *relyingparty.RelyingParty, request *pr
 
 // subject is by which the service knows whom it means: that of an ID token that we gave to
 // it, or what it wrote as login_hint; "" for an address, and for nobody.
-func (e *Endpoint) subject(request *protocol.Backchannel) (string, *protocol.Error) {
+func (e *Endpoint) subject(request *wanted) (string, *protocol.Error) {
 	if request.Hint == "" {
 		if strings.Contains(request.LoginHint, "@") {
 			return "", nil
 		}
 		return request.LoginHint, nil
 	}
-	bad := &protocol.Error{Code: protocol.InvalidRequest, Where: protocol.Direct, Description: "id_token_hint is no ID token given to this client"}
+	bad := refusal(protocol.InvalidRequest, "id_token_hint is no ID token given to this client")
 	payload, head, err := e.Keyring.Set().Verify(request.Hint, jose.Algorithms()...)
 	if err != nil || !protocol.MayBeIDToken(head.Type) {
 		return "", bad.Because(protocol.HintSignature)
@@ -205,21 +206,14 @@ func (e *Endpoint) subject(request *protocol.Backchannel) (string, *protocol.Err
 
 // keep stores a request and tells its person, unless what it came with was used before, or
 // nobody can be reached, or not again so soon.
-func (e *Endpoint) keep(r *http.Request, party *relyingparty.RelyingParty, request *protocol.Backchannel, asked ciba.Request, once spent) (bad *protocol.Error, err error) {
+func (e *Endpoint) keep(r *http.Request, party *relyingparty.RelyingParty, request *wanted, asked ciba.Request, once spent) (bad *protocol.Error, err error) {
 	subject, refused := e.subject(request)
 	err = e.DB.Write(r.Context(), func(tx *db.Tx) error {
-		bad = refused
-		for _, a := range once {
-			result, err := e.Grants.Spend(tx, party.ID, a, nil)
-			if err != nil {
-				return err
-			}
-			if result.Outcome != "" {
-				bad = protocol.ClientRefused().Because(protocol.AssertionReplayed)
-				return nil
-			}
+		bad, err = e.spend(tx, party, once)
+		if err != nil {
+			return err
 		}
-		if bad != nil {
+		if bad = cmp.Or(bad, refused); bad != nil {
 			return nil //nolint:nilerr // a refusal that is answered, and what was spent stays so
 		}
 		who, found, err := e.find(tx, party, request, subject)
@@ -244,6 +238,25 @@ func (e *Endpoint) keep(r *http.Request, party *relyingparty.RelyingParty, reque
 		return nil, fmt.Errorf("ciba: begin: %w", err)
 	}
 	return bad, nil
+}
+
+// spend notes what a request came with, and refuses what was used before: an assertion as that
+// of nobody, an object as any other that is wrong (CIBA, 13).
+func (e *Endpoint) spend(tx *db.Tx, party *relyingparty.RelyingParty, once spent) (*protocol.Error, error) {
+	result, err := e.Grants.Spend(tx, party.ID, once.assertion, nil)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // wrapped by keep
+	}
+	if result.Outcome != "" {
+		return protocol.ClientRefused().Because(protocol.AssertionReplayed), nil
+	}
+	if result, err = e.Grants.Spend(tx, party.ID, once.object, nil); err != nil {
+		return nil, err //nolint:wrapcheck // wrapped by keep
+	}
+	if result.Outcome != "" {
+		return refusal(protocol.InvalidRequest, "the signed request was used before; jti is good once"), nil
+	}
+	return nil, nil
 }
 
 // room reports whether a person may be written to once more: by the service, and by all of

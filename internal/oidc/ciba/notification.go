@@ -8,7 +8,7 @@ import (
 
 // What a client_notification_token may be long, in characters.
 const (
-	minNotification = 22 // of 6 bits each: 128 bits, which a service must not go below (CIBA, 7.1)
+	minNotification = 21 // of 68 letters and the sign at the end: 128 bits, which a service must not go below (CIBA, 7.1)
 	maxNotification = 1024
 )
 
@@ -17,7 +17,7 @@ const (
 func notificationToken(p protocol.Params) (string, *protocol.Error) {
 	token := p.Get("client_notification_token")
 	refused := func(description string) (string, *protocol.Error) {
-		return "", &protocol.Error{Code: protocol.InvalidRequest, Description: description, Where: protocol.Direct}
+		return "", refusal(protocol.InvalidRequest, description)
 	}
 	switch {
 	case token == "":

@@ -83,14 +83,28 @@ func (d *Door) assertion(ctx context.Context, party *relyingparty.RelyingParty, 
 		return nil, protocol.ClientRefused().Because(protocol.AssertionSignature)
 	}
 	us := protocol.Us{Issuer: d.Issuer}
-	if party.Profile == relyingparty.ProfileCompatible { // OpenID Connect Core 1.0, 9; RFC 9126, 2
-		us.Endpoints = []string{d.Issuer + protocol.PathToken, d.Issuer + protocol.PathPush}
+	if party.Profile == relyingparty.ProfileCompatible {
+		us.Endpoints = d.audiences()
 	}
 	jti, expires, bad := protocol.CheckAssertion(payload, string(party.ID), us, d.Now())
 	if bad != nil {
 		return nil, bad
 	}
 	return &grant.Assertion{JTI: jti, Expires: expires}, nil
+}
+
+// audiences are our addresses that the assertion of a compatible client may be for, beside the
+// issuer (OpenID Connect Core 1.0, 9; RFC 9126, 2; CIBA, 7.1), also those for certificates.
+func (d *Door) audiences() []string {
+	at := []string{d.Issuer}
+	if d.Certificates != nil {
+		at = append(at, d.Certificates.PublicURL)
+	}
+	var out []string
+	for _, base := range at {
+		out = append(out, base+protocol.PathToken, base+protocol.PathPush, base+protocol.PathCIBA)
+	}
+	return out
 }
 
 // Refused notes a refusal, slows down who collects them, and returns the error to answer
