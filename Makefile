@@ -44,7 +44,7 @@ fuzz: ## each fuzz target for FUZZTIME (10s)
 e2e: build ## the journeys in Chromium; AXE=all checks every screen, language and state
 	@scripts/need.sh chromium=chromium
 	@scripts/npm.sh test/e2e
-	@AXE=$(AXE) scripts/fresh-postgres.sh node --test test/e2e/*.test.mjs
+	@AXE=$(AXE) scripts/fresh-postgres.sh node --test --test-concurrency=$$(($$(nproc) > 2 ? $$(nproc) - 1 : 2)) test/e2e/*.test.mjs
 
 interop: build ## sign-ins by foreign clients (openid-client, oauth4webapi, go-oidc, Authlib, mod_auth_openidc) and with foreign partners (oidc-provider, another Parvis, SimpleSAMLphp)
 	@scripts/npm.sh test/e2e
