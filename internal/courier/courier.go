@@ -3,8 +3,10 @@
 // What is to be told stands in an outbox of the package that owns it (a Book): a row that
 // was written in the transaction of what it tells of. A Courier runs on every node and takes
 // its part: several hosts at once but few calls at one, again after growing pauses, and not
-// for ever: each errand says until when. A host that does not answer is left alone a while.
-// Two nodes never tell the same errand, unless one died while it did.
+// for ever: each errand says until when. Each service has a lane of its own and never all
+// calls of its host: one that is slow holds up none that shares the host with it. A service
+// that does not answer in time is left alone a while, and a host that cannot be reached with
+// all its services. Two nodes never tell the same errand, unless one died while it did.
 package courier
 
 import (
@@ -13,6 +15,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -50,7 +53,7 @@ const (
 	// Lease is after which an errand that was claimed is due again.
 	Lease     = time.Minute
 	pollEvery = time.Second      // between looks at the outbox when nothing rings
-	hostRest  = 30 * time.Second // the longest that a host which does not answer is left alone by this node
+	mostRest  = 30 * time.Second // the longest that whoever does not answer is left alone by this node
 )
 
 // Bell wakes a courier of this node. Make it with room for one ring; nil wakes nobody.
@@ -107,41 +110,50 @@ type Courier[T any] struct {
 	Bell     Bell
 
 	mu    sync.Mutex
-	lanes map[string]*lane // by host
+	hosts map[string]*host
+	lanes map[id.RelyingParty]*rests // of the services that are told now, or rest
 }
 
-// lane is what this node does at one host.
-type lane struct {
+// rests is since when somebody does not answer.
+type rests struct {
 	busy     bool
 	failures int
-	rests    time.Time // until when the host is left alone
+	until    time.Time
+}
+
+// rest lengthens the rest of who has just not answered.
+func (r *rests) rest(now time.Time) {
+	r.failures++
+	r.until = now.Add(backoff(pollEvery, mostRest, int64(r.failures)))
+}
+
+// host is what this node does at one host.
+type host struct {
+	rests
+
+	lanes int           // of services that are told there now
+	calls chan struct{} // one for each call; who waits is served in turn
 }
 
 // Run tells services until ctx ends, then waits for the calls under way.
 func (c *Courier[T]) Run(ctx context.Context) {
 	var running sync.WaitGroup
-	slots := make(chan struct{}, c.Settings.Hosts)
 	for ctx.Err() == nil {
-		hosts, err := c.Book.Due(ctx)
+		due, err := c.Book.Due(ctx)
 		if err != nil && ctx.Err() == nil {
 			c.stuck(ctx, "", err)
 		}
-		for host, parties := range hosts {
-			if !c.begin(host) {
-				continue
+		for name, parties := range due {
+			for _, p := range parties {
+				h := c.begin(name, p)
+				if h == nil {
+					continue
+				}
+				running.Go(func() {
+					c.finish(name, h, p, c.serve(ctx, h, p))
+					c.Bell.Ring()
+				})
 			}
-			select {
-			case slots <- struct{}{}:
-			default: // as many as may be called are
-				c.finish(host, false, true)
-				continue
-			}
-			running.Go(func() {
-				unreachable := c.serve(ctx, parties)
-				<-slots
-				c.finish(host, unreachable, false)
-				c.Bell.Ring()
-			})
 		}
 		c.rest(ctx)
 	}
@@ -151,12 +163,17 @@ func (c *Courier[T]) Run(ctx context.Context) {
 // RunDue tells everything that is due now, whether hosts rest or not, and returns when that
 // is done; for a clock that was moved, and for tests.
 func (c *Courier[T]) RunDue(ctx context.Context) error {
-	hosts, err := c.Book.Due(ctx)
+	due, err := c.Book.Due(ctx)
 	if err != nil {
 		return fmt.Errorf("courier: %w", err)
 	}
-	for _, parties := range hosts {
-		c.serve(ctx, parties)
+	for _, parties := range due {
+		h := c.host()
+		for _, p := range parties {
+			if c.serve(ctx, h, p) == unreachable {
+				break
+			}
+		}
 	}
 	return nil
 }
@@ -177,91 +194,185 @@ func (c *Courier[T]) rest(ctx context.Context) {
 	}
 }
 
-// begin takes the lane of a host; false when it is taken, or the host rests.
-func (c *Courier[T]) begin(host string) bool {
+func (c *Courier[T]) host() *host {
+	return &host{calls: make(chan struct{}, c.Settings.PerHost)}
+}
+
+// begin takes the lane of a service at its host; nil when it is taken, when one of the two
+// rests, or when as many hosts are called as may be.
+func (c *Courier[T]) begin(name string, of id.RelyingParty) *host {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.lanes == nil {
-		c.lanes = map[string]*lane{}
+		c.hosts, c.lanes = map[string]*host{}, map[id.RelyingParty]*rests{}
 	}
-	l := c.lanes[host]
+	now, l, h := c.Now(), c.lanes[of], c.hosts[name]
+	if l != nil && (l.busy || now.Before(l.until)) || h != nil && now.Before(h.until) {
+		return nil
+	}
+	if (h == nil || h.lanes == 0) && c.called() == c.Settings.Hosts {
+		return nil
+	}
 	if l == nil {
-		l = &lane{}
-		c.lanes[host] = l
+		l = &rests{}
+		c.lanes[of] = l
 	}
-	if l.busy || c.Now().Before(l.rests) {
-		return false
+	if h == nil {
+		h = c.host()
+		c.hosts[name] = h
+	}
+	if h.failures > 0 && h.lanes > 0 { // one service tries whether the host is there again
+		return nil
 	}
 	l.busy = true
-	return true
+	h.lanes++
+	return h
 }
 
-// finish gives the lane back.
-func (c *Courier[T]) finish(host string, unreachable, untried bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	l := c.lanes[host]
-	l.busy = false
-	switch {
-	case untried:
-	case unreachable:
-		l.failures++
-		l.rests = c.Now().Add(backoff(pollEvery, hostRest, int64(l.failures)))
-	default:
-		delete(c.lanes, host)
-	}
-}
-
-// serve tells the services of one host what is due, and reports whether the host could not
-// be reached, after which it is not tried further.
-func (c *Courier[T]) serve(ctx context.Context, parties []id.RelyingParty) (unreachable bool) {
-	for _, p := range parties {
-		for ctx.Err() == nil && !unreachable {
-			errands, err := c.Book.Claim(ctx, p, c.Settings.PerHost)
-			if err != nil {
-				c.stuck(ctx, p, err)
-				return false
-			}
-			if len(errands) == 0 {
-				break
-			}
-			unreachable = c.tellAll(ctx, errands)
+// called is how many hosts are called now.
+func (c *Courier[T]) called() int {
+	n := 0
+	for _, h := range c.hosts {
+		if h.lanes > 0 {
+			n++
 		}
 	}
-	return unreachable
+	return n
 }
 
-// tellAll tells one service some things at once.
-func (c *Courier[T]) tellAll(ctx context.Context, errands []Errand[T]) (unreachable bool) {
+// outcome is what became of telling a service.
+type outcome int
+
+const (
+	answered    outcome = iota
+	silent              // it did not answer in time
+	unreachable         // its host cannot be reached
+)
+
+// finish gives the lane back.
+func (c *Courier[T]) finish(name string, h *host, of id.RelyingParty, o outcome) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l, now := c.lanes[of], c.Now()
+	l.busy = false
+	h.lanes--
+	switch o {
+	case silent:
+		l.rest(now)
+	case unreachable, answered:
+		delete(c.lanes, of)
+	}
+	if h.lanes == 0 && h.failures == 0 {
+		delete(c.hosts, name)
+	}
+}
+
+// serve tells a service what is due, a few things at once, until there is nothing or it
+// does not answer.
+func (c *Courier[T]) serve(ctx context.Context, h *host, of id.RelyingParty) outcome {
+	for {
+		n := c.take(ctx, h)
+		if n == 0 || c.away(h) {
+			h.give(n)
+			return answered
+		}
+		errands, err := c.Book.Claim(ctx, of, n)
+		h.give(n - len(errands))
+		if err != nil && ctx.Err() == nil {
+			c.stuck(ctx, of, err)
+		}
+		if len(errands) == 0 {
+			return answered
+		}
+		if o := c.tellAll(ctx, h, errands); o != answered {
+			return o
+		}
+	}
+}
+
+// away reports whether a host was found to be unreachable meanwhile.
+func (c *Courier[T]) away(h *host) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.Now().Before(h.until)
+}
+
+// seen notes that a host could be reached, or lets it rest.
+func (c *Courier[T]) seen(h *host, reached bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.Now()
+	switch {
+	case now.Before(h.until): // it rests since another call
+	case reached:
+		h.failures = 0
+	default:
+		h.rest(now)
+	}
+}
+
+// take waits for a call at a host, and takes more when they are free: but for one of them,
+// which is left to the other services there. It is 0 when ctx ends.
+func (c *Courier[T]) take(ctx context.Context, h *host) int {
+	select {
+	case h.calls <- struct{}{}:
+	case <-ctx.Done():
+		return 0
+	}
+	for n := 1; n < c.Settings.PerHost-1; n++ {
+		select {
+		case h.calls <- struct{}{}:
+		default:
+			return n
+		}
+	}
+	return max(1, c.Settings.PerHost-1)
+}
+
+// give gives calls back.
+func (h *host) give(n int) {
+	for range n {
+		<-h.calls
+	}
+}
+
+// tellAll tells one service some things at once, and gives each call back when it is over.
+func (c *Courier[T]) tellAll(ctx context.Context, h *host, errands []Errand[T]) outcome {
 	var running sync.WaitGroup
-	failed := make([]bool, len(errands))
+	became := make([]outcome, len(errands))
 	for i, e := range errands {
-		running.Go(func() { failed[i] = c.tell(ctx, e) })
+		running.Go(func() {
+			defer h.give(1)
+			became[i] = c.tell(ctx, e)
+			c.seen(h, became[i] != unreachable) // before another service takes the call
+		})
 	}
 	running.Wait()
-	for _, f := range failed {
-		unreachable = unreachable || f
-	}
-	return unreachable
+	return slices.Max(became)
 }
 
 // tell runs one errand and records what became of it.
-func (c *Courier[T]) tell(ctx context.Context, e Errand[T]) (unreachable bool) {
+func (c *Courier[T]) tell(ctx context.Context, e Errand[T]) outcome {
 	err := c.Book.Call(ctx, e)
 	switch {
 	case err == nil, errors.Is(err, ErrNobody):
 		c.record(ctx, e, c.Book.Done(ctx, e, ""))
-		return false
+		return answered
 	case ctx.Err() != nil:
-		return false // the node stops: it is due again when its lease ends
+		return answered // the node stops: it is due again when its lease ends
 	}
-	reason := "failed"
+	reason, became := "failed", answered
 	if errors.Is(err, ErrLate) {
 		reason = "expired"
 	}
 	if failure, ok := errors.AsType[*outbound.Error](err); ok {
-		reason, unreachable = string(failure.Kind), failure.Kind == outbound.Timeout || failure.Kind == outbound.Unreachable
-		if failure.Kind == outbound.Status {
+		reason = string(failure.Kind)
+		switch failure.Kind { //nolint:exhaustive // the others are answers
+		case outbound.Timeout:
+			became = silent
+		case outbound.Unreachable:
+			became = unreachable
+		case outbound.Status:
 			reason = strconv.Itoa(failure.Status)
 		}
 	}
@@ -269,10 +380,10 @@ func (c *Courier[T]) tell(ctx context.Context, e Errand[T]) (unreachable bool) {
 	pause := jitter(backoff(c.Settings.RetryFirst, c.Settings.RetryMost, e.Attempt))
 	if errors.Is(err, ErrFinal) || errors.Is(err, ErrLate) || c.Now().Add(pause).After(e.Until) {
 		c.record(ctx, e, c.Book.Done(ctx, e, reason))
-		return unreachable
+		return became
 	}
 	c.record(ctx, e, c.Book.Again(ctx, e, pause))
-	return unreachable
+	return became
 }
 
 // record logs that the result could not be recorded: it is tried again when the lease ends.

@@ -123,18 +123,151 @@ func TestWhatIsNotToBeToldAgainIsNot(t *testing.T) {
 	}
 }
 
-// A host that does not answer costs one call now and then, however many services it has.
+// A host that cannot be reached costs its few calls at once, then one now and then, however many services it has.
 func TestAHostThatDoesNotAnswerIsLeftAloneAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := carries(t, &outbound.Error{Kind: outbound.Unreachable}, 10*time.Second, "a", "b", "c", "d", "e", "f")
+		l := carries(t, &outbound.Error{Kind: outbound.Unreachable}, 10*time.Second, "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l")
 		total := int64(0)
 		for _, n := range l.calls {
 			total += n
 		}
-		if total < 2 || total > 6 {
+		if total < 3 || total > 8 {
 			t.Errorf("%d calls in ten seconds", total)
 		}
 	})
+}
+
+// A service that never answers in time costs its own pauses, and those that share its host none.
+func TestASlowServiceHoldsUpNoOtherOfItsHost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &busy{hosts: map[id.RelyingParty]string{"slow": "host", "slower": "host", "good": "host", "far": "elsewhere"}, waiting: map[id.RelyingParty]int{"slow": 500, "slower": 500}}
+		ctx, stop := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		c := &courier.Courier[string]{
+			Book: b, About: "news", Log: slog.New(slog.DiscardHandler), Now: time.Now, Bell: make(courier.Bell, 1),
+			Settings: courier.Settings{RetryFirst: 2 * time.Second, RetryMost: time.Minute, PerHost: 4, Hosts: 2},
+		}
+		running.Go(func() { c.Run(ctx) })
+		time.Sleep(time.Second)
+		for range 20 { // while the two are told, again and again
+			b.add("good")
+			b.add("far")
+			c.Bell.Ring()
+			time.Sleep(11 * time.Second)
+		}
+		stop()
+		running.Wait()
+		if b.longest["good"] > 7*time.Second || b.longest["far"] > 2*time.Second || b.told["good"] != 20 || b.told["far"] != 20 {
+			t.Errorf("told %v, after at most %v", b.told, b.longest)
+		}
+		if b.most > 4 || b.told["slow"] == 0 || b.told["slower"] == 0 {
+			t.Errorf("%d calls at once at one host; told %v", b.most, b.told)
+		}
+	})
+}
+
+// A service that answers, late but in time, and has very much to be told leaves a call to the others at once.
+func TestAServiceNeverTakesEveryCallOfItsHost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &busy{answers: true, hosts: map[id.RelyingParty]string{"slow": "host", "good": "host"}, waiting: map[id.RelyingParty]int{"slow": 500}}
+		ctx, stop := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		c := &courier.Courier[string]{
+			Book: b, About: "news", Log: slog.New(slog.DiscardHandler), Now: time.Now, Bell: make(courier.Bell, 1),
+			Settings: courier.Settings{RetryFirst: 2 * time.Second, RetryMost: time.Minute, PerHost: 4, Hosts: 1},
+		}
+		running.Go(func() { c.Run(ctx) })
+		time.Sleep(time.Second)
+		for range 20 {
+			b.add("good")
+			time.Sleep(11 * time.Second)
+		}
+		stop()
+		running.Wait()
+		if b.longest["good"] > 2*time.Second || b.told["good"] != 20 || b.told["slow"] < 100 || b.most > 4 {
+			t.Errorf("told %v, after at most %v, %d at once", b.told, b.longest, b.most)
+		}
+	})
+}
+
+// busy is a book whose slow services have much to be told and take five seconds for each.
+type busy struct {
+	mu      sync.Mutex
+	answers bool // in time
+	hosts   map[id.RelyingParty]string
+	waiting map[id.RelyingParty]int
+	since   map[id.RelyingParty]time.Time
+	longest map[id.RelyingParty]time.Duration
+	told    map[id.RelyingParty]int
+	now     map[string]int
+	most    int // calls at once at one host
+}
+
+func (b *busy) add(of id.RelyingParty) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.since == nil {
+		b.since = map[id.RelyingParty]time.Time{}
+	}
+	b.waiting[of]++
+	b.since[of] = time.Now()
+}
+
+func (b *busy) Due(context.Context) (map[string][]id.RelyingParty, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	out := map[string][]id.RelyingParty{}
+	for p, n := range b.waiting {
+		if n > 0 {
+			out[b.hosts[p]] = append(out[b.hosts[p]], p)
+		}
+	}
+	return out, nil
+}
+
+func (b *busy) Claim(_ context.Context, of id.RelyingParty, most int) ([]courier.Errand[string], error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var out []courier.Errand[string]
+	for ; b.waiting[of] > 0 && len(out) < most; b.waiting[of]-- {
+		out = append(out, courier.Errand[string]{Of: of, Attempt: 1, Until: time.Now().Add(time.Hour)})
+	}
+	return out, nil
+}
+
+func (b *busy) Call(_ context.Context, e courier.Errand[string]) error {
+	b.mu.Lock()
+	if b.now == nil {
+		b.now, b.told, b.longest = map[string]int{}, map[id.RelyingParty]int{}, map[id.RelyingParty]time.Duration{}
+	}
+	at := b.hosts[e.Of]
+	b.now[at]++
+	b.most = max(b.most, b.now[at])
+	b.told[e.Of]++
+	if since, is := b.since[e.Of]; is {
+		b.longest[e.Of] = max(b.longest[e.Of], time.Since(since))
+	}
+	b.mu.Unlock()
+	slow := e.Of == "slow" || e.Of == "slower"
+	if slow {
+		time.Sleep(5 * time.Second)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.now[at]--
+	if slow && !b.answers {
+		return &outbound.Error{Kind: outbound.Timeout}
+	}
+	return nil
+}
+
+func (b *busy) Done(context.Context, courier.Errand[string], string) error { return nil }
+
+func (b *busy) Again(_ context.Context, e courier.Errand[string], _ time.Duration) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.waiting[e.Of]++
+	return nil
 }
 
 func TestSettingsAreChecked(t *testing.T) {
