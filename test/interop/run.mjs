@@ -15,22 +15,29 @@ import { signInWithNodeClients } from "./node-clients.mjs";
 import { office } from "./office.mjs";
 import { receiver } from "./receiver.mjs";
 import { freePort, startServe } from "./serve.mjs";
+import { strict } from "./strict.mjs";
 
 const person = { email: "interop@example.org", password: "paper lantern over the river 7" };
 const secret = "an-interop-secret-of-more-than-32-characters";
 
-// A client that prints its address, reads the redirect, and checks the tokens.
-async function withProgram(name, command, serve, partner) {
-  const child = spawn(command[0], [...command.slice(1), serve.issuer, partner.id, partner.secret, partner.redirectUri], { stdio: ["pipe", "pipe", "inherit"] });
+// A client that prints, in lines of JSON, where to send the browser, what to type for a device, and at the end the claims.
+async function withProgram(name, command, serve, partner, ...more) {
+  const child = spawn(command[0], [...command.slice(1), serve.issuer, partner.id, partner.key ?? partner.secret, partner.redirectUri, ...more], { stdio: ["pipe", "pipe", "inherit"] });
   const ended = new Promise((resolve) => child.once("exit", resolve));
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const url = new URL((await lines.next()).value);
-  const back = await new Jar().signIn(url, { ...person, redirectUri: partner.redirectUri });
-  child.stdin.end(`${back.href}\n`);
-  const claims = JSON.parse((await lines.next()).value);
+  let claims;
+  let devices = 0;
+  for await (const line of createInterface({ input: child.stdout })) {
+    const told = JSON.parse(line);
+    if (told.open) child.stdin.end(`${(await new Jar().signIn(new URL(told.open), { ...person, redirectUri: partner.redirectUri })).href}\n`);
+    if (told.device) {
+      await new Jar().walk(new URL(told.device), { ...person, end: "device-done", forms: { device: { user_code: told.code }, "device-confirm": { choice: told.choice } } });
+      devices++;
+    }
+    claims = told.claims;
+  }
+  assert.equal(await ended, 0, `${name} ended badly`);
   assert.equal(claims.email, person.email);
-  assert.equal(await ended, 0);
-  console.log(`${name}: signed in`);
+  console.log(`${name}: signed in and refreshed${devices ? `, ${devices} devices decided` : ""}`);
 }
 
 const goOIDC = [fileURLToPath(new URL("../../bin/goclient", import.meta.url))];
@@ -95,27 +102,37 @@ const wanted = process.argv.slice(2);
 const want = (name) => wanted.length === 0 || wanted.includes(name);
 
 async function signInWithAll(engine, env) {
+  const offline = { grant_types: ["authorization_code", "refresh_token"], scopes: ["openid", "email", "offline_access"] };
   const partners = {};
-  for (const [name, path, more] of [["node", "/callback"], ["go", "/callback"], ["authlib", "/callback", { auth: "client_secret_post" }], ["apache", "/redirect"]]) {
+  for (const [name, path, more] of [
+    ["node", "/callback"], ["go", "/callback", offline], ["authlib", "/callback", { ...offline, auth: "client_secret_post" }], ["apache", "/redirect"],
+  ]) {
     partners[name] = { id: `interop-${name}`, name: `Interop ${name}`, secret, redirectUri: `http://127.0.0.1:${await freePort()}${path}`, more };
   }
   const folder = mkdtempSync(join(tmpdir(), "parvis-interop-"));
   const told = await receiver(await identity(folder, "localhost"));
+  const { jwks } = await identity(folder, "interop-authlib-key");
+  partners.byKey = {
+    id: "interop-authlib-key", name: "Interop key", key: join(folder, "interop-authlib-key.key"), redirectUri: `http://127.0.0.1:${await freePort()}/callback`,
+    more: { ...offline, auth: "private_key_jwt", jwks, require_pushed_authorization_requests: true },
+  };
   const callback = await freePort();
   const redirect = (id) => `http://127.0.0.1:${callback}/callback/${id}`;
-  const strict = await fapi(await freePort());
+  const [high, bound] = [await fapi(await freePort()), await strict(redirect)];
   const [away, desk] = [elsewhere(told, redirect), office(told, redirect)];
-  const serve = await startServe([...Object.values(partners), ...strict.partners, ...away.partners, ...desk.partners], {
-    ...env, ...strict.env, ...desk.env, PARVIS_OIDC_DEVICE_INTERVAL: "1s", PARVIS_OIDC_CIBA_INTERVAL: "1s",
+  const serve = await startServe([...Object.values(partners), ...high.partners, ...bound.partners, ...away.partners, ...desk.partners], {
+    ...env, ...high.env, ...desk.env, PARVIS_OIDC_DEVICE_INTERVAL: "1s", PARVIS_OIDC_CIBA_INTERVAL: "1s",
   }, { settings: { outbound: { allow: ["127.0.0.0/8", "::1/128"], ca_file: join(folder, "localhost.crt") } } });
   console.log(`with ${engine}`);
   const walks = {
     node: () => signInWithNodeClients(serve.issuer, partners.node, person),
-    fapi: () => strict.run(serve.issuer, person),
+    fapi: () => high.run(serve.issuer, person),
+    strict: () => bound.run(serve.issuer, person),
     elsewhere: () => away.run(serve, person),
     office: () => desk.run(serve, person),
-    go: () => withProgram("coreos/go-oidc", goOIDC, serve, partners.go),
+    go: () => withProgram("coreos/go-oidc", goOIDC, serve, partners.go, "interop-device"),
     authlib: () => withProgram("Authlib", authlib, serve, partners.authlib),
+    authlibByKey: () => withProgram("Authlib with PAR and private_key_jwt", authlib, serve, partners.byKey),
     apache: () => withApache(serve, partners.apache),
   };
   try {
