@@ -9,6 +9,7 @@ import (
 	"parvis/internal/id"
 	"parvis/internal/jose"
 	"parvis/internal/policy"
+	"parvis/internal/relyingparty"
 	"parvis/internal/session"
 	"parvis/internal/web/kit"
 )
@@ -24,11 +25,13 @@ func (b *browser) prove(a id.Account, f policy.Facts) {
 	b.cookies[kit.SessionCookie] = n.Token
 }
 
+// OIDC Registration, 2: default_acr_values are asked for where a request names none.
 // A service is told what was proven, by the name it asked for, and nothing above; and
 // what its registration demands is not talked down by a request.
 func TestWhatAServiceDemandsDecidesTheAnswerAndTheToken(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		b, a := h.agreed("service", "two-factors")
+		h.enroll("wishes", func(s *relyingparty.Settings) { s.DefaultACR = []string{policy.ACRTwoSteps} })
+		b, a := h.agreed("service", "two-factors", "wishes")
 		password := policy.Facts{}.With(policy.Password, h.clock.Now(), "F")
 		mail, app := password.With(policy.Email, h.clock.Now(), "F"), password.With(policy.App, h.clock.Now(), "F")
 		essential := func(values string) []string {
@@ -52,6 +55,10 @@ func TestWhatAServiceDemandsDecidesTheAnswerAndTheToken(t *testing.T) {
 			{"asked for, and missing", password, "service", []string{"acr_values", policy.ACRAAL2}, "", ""},
 			{"two steps, and there", mail, "service", []string{"acr_values", policy.ACRTwoSteps}, policy.ACRTwoSteps, "pwd email"},
 			{"the best that is there", mail, "service", []string{"acr_values", policy.ACRAAL2 + " " + policy.ACRTwoSteps}, policy.ACRTwoSteps, "pwd email"},
+			// OIDC Registration, 2: default_acr_values are asked for where a request names none.
+			{"wished for, and missing", password, "wishes", nil, "", ""},
+			{"wished for, and there", mail, "wishes", nil, policy.ACRTwoSteps, "pwd email"},
+			{"the request says otherwise", password, "wishes", []string{"acr_values", policy.ACROneStep}, policy.ACROneStep, "pwd"},
 			{"essential, and missing", mail, "service", essential(`"` + policy.ACRAAL2 + `"`), "", ""},
 			{"essential, and there", app, "service", essential(`"` + policy.ACRAAL2 + `"`), policy.ACRAAL2, "pwd otp mfa"},
 			{"one of the essential", mail, "service", essential(`"` + policy.ACRAAL2 + `","` + policy.ACRTwoSteps + `"`), policy.ACRTwoSteps, "pwd email"},

@@ -157,7 +157,7 @@ func TestARequestObjectIsFetchedFromItsRegisteredAddressOnly(t *testing.T) {
 		t.Cleanup(client.Close)
 		h.partnerKeys.Outbound = client
 		object1, moved := server.URL+"/object", server.URL+"/moved"
-		h.adds("fetched", func(s *relyingparty.Settings) { s.RequestURIs = []string{object1, moved} })
+		h.adds("fetched", func(s *relyingparty.Settings) { s.RequestURIs = []string{object1, moved, object1 + "#GkurKxf5T0Y"} })
 		b, _ := h.agreed("fetched")
 		named := func(uri string) reply {
 			return b.authorize(url.Values{"client_id": {"fetched"}, "request_uri": {uri}, "state": {"changed"}, "scope": {"openid"}, "response_type": {"code"}})
@@ -168,6 +168,10 @@ func TestARequestObjectIsFetchedFromItsRegisteredAddressOnly(t *testing.T) {
 			if got := named(object1).answer(t); got.Get("code") == "" || got.Get("state") != "st4te" {
 				t.Errorf("%s: %v", one, got)
 			}
+		}
+		// OIDC Registration, 2: the fragment of a registered address tells contents apart, and is not sent.
+		if got := named(object1 + "#GkurKxf5T0Y").answer(t); got.Get("code") == "" {
+			t.Errorf("a registered fragment: %v", got)
 		}
 		before := asked
 		for name, uri := range map[string]string{"another path": server.URL + "/other", "a query": object1 + "?x=1", "a fragment": object1 + "#x", "an inner address": "http://169.254.169.254/latest"} {

@@ -18,8 +18,9 @@ var ErrObject = errors.New("relyingparty: no request object there")
 // by the guarded client, without redirects, as one of the types that it can have. What it
 // says is for the caller to verify.
 func (k *Keys) Object(ctx context.Context, p *RelyingParty, uri string) (string, error) {
+	plain, _, _ := strings.Cut(uri, "#") // no part of what is asked for (RFC 9110, 4.2.5)
 	answer, err := p.Calls(k.Outbound).Do(ctx, outbound.Request{
-		Method: "GET", URL: uri, Header: map[string]string{"Accept": strings.Join(objectTypes(), ", ")},
+		Method: "GET", URL: plain, Header: map[string]string{"Accept": strings.Join(objectTypes(), ", ")},
 	})
 	if err == nil {
 		err = answer.Err()

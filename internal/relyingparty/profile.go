@@ -85,7 +85,8 @@ func secrecy(alg, enc string) Secrecy {
 }
 
 // requestURIs wants plain https addresses, and keys that the objects there are verified with
-// (RFC 9101, 5.2 and 10.4).
+// (RFC 9101, 5.2 and 10.4). A fragment tells one content from another, most often by its hash
+// (OpenID Connect Dynamic Client Registration 1.0, 2); nothing that was fetched is kept.
 func (c *check) requestURIs(s Settings) {
 	if len(s.RequestURIs) > 0 && s.JWKS == "" && s.JWKSURI == "" {
 		c.add("request_uris", "needs the service's public keys: jwks, or their address in jwks_uri")
@@ -94,8 +95,8 @@ func (c *check) requestURIs(s Settings) {
 		c.add("request_uris", "name at most %d addresses", maxRequestURIs)
 	}
 	for _, uri := range s.RequestURIs {
-		if u, err := url.Parse(uri); err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || u.Fragment != "" || len(uri) > 512 {
-			c.add("request_uris", "%q is no https address of at most 512 bytes without a fragment", uri)
+		if u, err := url.Parse(uri); err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || len(uri) > 512 {
+			c.add("request_uris", "%q is no https address of at most 512 bytes", uri)
 		}
 	}
 }

@@ -64,6 +64,7 @@ func (s Support) Known() bool { return s.Email != "" || s.Phone != "" || len(s.U
 type RelyingParty struct {
 	Protection // how it proves who it is, and what protects what it sends and is given
 	CIBA       // how it asks people to confirm who are not in front of it
+	Stated     // what it says of itself
 
 	ID          id.RelyingParty // the client_id
 	Name        i18n.Text       // what people call the service

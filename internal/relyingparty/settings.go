@@ -59,6 +59,7 @@ type Settings struct {
 
 	ProtectionSettings `yaml:",inline"`
 	CIBASettings       `yaml:",inline"`
+	StatedSettings     `yaml:",inline"`
 
 	// Auth is how the service shows who it is: client_secret_basic (the default), client_secret_post, private_key_jwt, tls_client_auth, self_signed_tls_client_auth or none (a public client with PKCE).
 	Auth string `yaml:"auth,omitempty" json:"auth,omitempty"`
@@ -155,6 +156,7 @@ func (s Settings) Build() (*RelyingParty, []string) {
 	c.doors(s.Doors)
 	c.grants(s)
 	c.ciba(s)
+	c.stated(s)
 	c.resources(s)
 	c.details(s)
 	p := &RelyingParty{
@@ -167,6 +169,7 @@ func (s Settings) Build() (*RelyingParty, []string) {
 		Protection:  s.protection(),
 		CIBA:        s.ciba(),
 		RequirePKCE: s.PKCE == "required", PlainOAuth: s.OpenID == "optional", FormPost: s.FormPost, IDTokenAlg: s.IDTokenAlg,
+		Stated:      s.stated(),
 		Introspects: s.Introspect, RequireDPoP: s.RequireDPoP, RequirePushed: s.RequirePushed, RequireObject: s.RequireObject, RequestObjectAlg: jose.Algorithm(s.RequestObjectAlg), AnswerAlg: jose.Algorithm(s.AnswerAlg),
 		IDTokenClaims: s.IDTokenClaims, Sector: s.sector(), Scopes: slices.Clone(s.Scopes), Purposes: s.Purposes,
 		Doors: s.Doors.policy(), PreferDoor: s.Doors.Prefer, ACR: slices.Clone(s.ACR), MaxAge: s.MaxAge, ConsentPeriod: s.ConsentPeriod,

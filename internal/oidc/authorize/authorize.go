@@ -262,6 +262,9 @@ func demand(in incoming) policy.Demand {
 	d := policy.Demand{
 		ACR: in.request.ACR, Essential: in.request.EssentialACR, Floor: in.party.ACR, Doors: in.party.Doors, ForceLogin: in.request.Prompt.Login,
 	}
+	if len(d.ACR) == 0 && !d.Essential {
+		d.ACR = in.party.DefaultACR // OpenID Connect Dynamic Client Registration 1.0, 2: a request says otherwise
+	}
 	switch {
 	case in.request.MaxAge != nil:
 		age := time.Duration(*in.request.MaxAge) * time.Second

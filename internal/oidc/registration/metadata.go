@@ -3,6 +3,7 @@ package registration
 import (
 	"encoding/json"
 	"maps"
+	"net/mail"
 	"net/url"
 	"reflect"
 	"slices"
@@ -64,7 +65,8 @@ type metadata struct {
 	RequireObject       bool                         `json:"require_signed_request_object,omitempty"`
 	RequirePushed       bool                         `json:"require_pushed_authorization_requests,omitempty"`
 	RequireDPoP         bool                         `json:"dpop_bound_access_tokens,omitempty"`
-	DefaultMaxAge       int64                        `json:"default_max_age,omitempty"`
+	DefaultMaxAge       *int64                       `json:"default_max_age,omitempty"`
+	DefaultACR          []string                     `json:"default_acr_values,omitempty"`
 	RequireAuthTime     bool                         `json:"require_auth_time,omitempty"`
 	InitiateLoginURI    string                       `json:"initiate_login_uri,omitempty"`
 	SoftwareID          string                       `json:"software_id,omitempty"`
@@ -201,6 +203,29 @@ func (m metadata) inAll(member, otherwise string) i18n.Text {
 	return out
 }
 
+// given is a member in every language, when it is given in one.
+func (m metadata) given(member string) i18n.Text {
+	if m.one(member) == "" {
+		return nil
+	}
+	return m.inAll(member, "")
+}
+
+// support is whom people can ask about the service: the first of its contacts that is an
+// e-mail address (RFC 7591, 2: they may be told to people). What an operator says of the
+// desk beyond an address stays.
+func (m metadata) support(before relyingparty.Support) relyingparty.Support {
+	if before.Phone != "" || len(before.Name)+len(before.URL)+len(before.Hours) > 0 {
+		return before
+	}
+	for _, c := range m.Contacts {
+		if plain, err := mail.ParseAddress(c); err == nil && plain.Address == c && !strings.ContainsAny(c, "\"' ") {
+			return relyingparty.Support{Email: c}
+		}
+	}
+	return relyingparty.Support{}
+}
+
 func langs() []string {
 	var out []string
 	for _, l := range i18n.Langs() {
@@ -283,6 +308,9 @@ func (m *metadata) defaults(t registrar.Terms) {
 	if m.UserInfoAlg == "none" {
 		m.UserInfoAlg = "" // answered in JSON, as without
 	}
+	if m.DefaultMaxAge != nil && *m.DefaultMaxAge == 0 {
+		*m.DefaultMaxAge = 1 // 0 is what is said of no age at all; it is answered as it is registered
+	}
 	if len(m.ResponseTypes) == 0 {
 		m.ResponseTypes = []string{"code"}
 	}
@@ -322,7 +350,7 @@ func (m metadata) check(issuer string, certificates bool, t registrar.Terms) *pr
 			return bad("contacts, software_id and software_version", "must be short lines")
 		}
 	}
-	if m.DefaultMaxAge < 0 || m.DefaultMaxAge > int64(10*365*24*time.Hour/time.Second) {
+	if age := m.DefaultMaxAge; age != nil && (*age < 0 || *age > int64(10*365*24*time.Hour/time.Second)) {
 		return bad("default_max_age", "is out of range")
 	}
 	return m.checkAddresses(issuer)
@@ -406,7 +434,12 @@ func (m metadata) settings(before relyingparty.Settings, t registrar.Terms) rely
 	s.RequestObjectAlg, s.AnswerAlg, s.IDTokenAlg = m.RequestObjectAlg, m.AnswerAlg, m.IDTokenAlg
 	s.Subject, s.Sector = m.SubjectType, sector(m.SectorURI)
 	s.GrantTypes, s.Scopes = m.GrantTypes, strings.Fields(m.Scope)
-	s.MaxAge = time.Duration(m.DefaultMaxAge) * time.Second
+	s.MaxAge = 0
+	if m.DefaultMaxAge != nil {
+		s.MaxAge = time.Duration(*m.DefaultMaxAge) * time.Second
+	}
+	s.DefaultACR, s.PolicyURL, s.TermsURL = m.DefaultACR, m.given("policy_uri"), m.given("tos_uri")
+	s.Support = m.support(before.Support)
 	return s
 }
 
@@ -424,7 +457,7 @@ func sector(uri string) string {
 // service can say have one name in both.
 var renamed = map[string]string{
 	"name": "client_name", "type": "application_type", "start_url": "client_uri", "auth": "token_endpoint_auth_method",
-	"id_token_alg": "id_token_signed_response_alg", "subject": "subject_type", "sector": "sector_identifier_uri", "scopes": "scope",
+	"id_token_alg": "id_token_signed_response_alg", "max_age": "default_max_age", "policy_url": "policy_uri", "terms_url": "tos_uri", "subject": "subject_type", "sector": "sector_identifier_uri", "scopes": "scope",
 }
 
 // memberOf is the member that a setting comes from; "" when none does.
