@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { request as plainRequest } from "node:http";
-import { createServer, request } from "node:https";
+import { createServer } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as client from "openid-client";
 import { Jar } from "../e2e/lib/jar.mjs";
-import { identity } from "./identity.mjs";
+import { fetchWith, identity } from "./identity.mjs";
 import { freePort } from "./serve.mjs";
 
 // A proxy that ends TLS, asks for a certificate, and passes it on as RFC 9440 says.
@@ -27,26 +27,6 @@ async function proxyTo(serverPort, port, own) {
   await new Promise((resolve) => server.listen(port, "127.0.0.1", resolve));
   return server;
 }
-
-// fetch that shows a certificate to https addresses.
-const fetchWith = (mine) => (url, options) => {
-  if (!url.startsWith("https:")) return fetch(url, options);
-  return new Promise((resolve, reject) => {
-    const body = options.body === undefined || options.body === null ? undefined : options.body.toString();
-    const headers = Object.fromEntries(new Headers(options.headers));
-    if (body !== undefined) {
-      headers["content-type"] ??= "application/x-www-form-urlencoded";
-      headers["content-length"] = Buffer.byteLength(body);
-    }
-    const sent = request(url, { method: options.method, headers, key: mine?.key, cert: mine?.cert, rejectUnauthorized: false }, (got) => {
-      const parts = [];
-      got.on("data", (b) => parts.push(b));
-      got.on("end", () => resolve(new Response(Buffer.concat(parts), { status: got.statusCode, headers: Object.entries(got.headers).flatMap(([k, v]) => (Array.isArray(v) ? v : [v]).map((one) => [k, one])) })));
-    });
-    sent.on("error", reject);
-    sent.end(body);
-  });
-};
 
 async function signIn(config, { redirectUri, person, DPoP, signed }) {
   const [verifier, state, nonce] = [client.randomPKCECodeVerifier(), client.randomState(), client.randomNonce()];

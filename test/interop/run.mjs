@@ -149,6 +149,6 @@ async function signInWithAll(engine, env) {
 }
 
 if (want("guide")) await walkTheGuide();
-await signInWithAll("SQLite", {});
 assert.ok(process.env.FRESH_POSTGRES || wanted.length > 0, "FRESH_POSTGRES names an empty PostgreSQL");
+await signInWithAll("SQLite", {});
 if (process.env.FRESH_POSTGRES) await signInWithAll("PostgreSQL", { PARVIS_DATABASE_URL: process.env.FRESH_POSTGRES });

@@ -63,12 +63,12 @@ function linkIn(mail) {
 }
 
 // `more.port` is the port where one must be known beforehand, `more.host` another name of this machine; `more.upstreams` are sign-in partners,
-// `more.listen` the port to listen on where that of the public address is a balancer's, and `more.settings` further sections of the configuration. A partner's `more` are further settings of it; one without a redirectUri has none.
+// `more.tls` the files of its own TLS, `more.listen` the port to listen on where that of the public address is a balancer's, and `more.settings` further sections of the configuration. A partner's `more` are further settings of it; one without a redirectUri has none.
 export async function startServe(partners, env = {}, more = {}) {
   const folder = mkdtempSync(join(tmpdir(), "parvis-serve-"));
   const [port, operations] = [more.port ?? await freePort(), await freePort()];
   const sink = await mailSink();
-  const issuer = `http://${more.host ?? "localhost"}:${port}`;
+  const issuer = `${more.tls ? "https" : "http"}://${more.host ?? "localhost"}:${port}`;
   execFileSync(binary, ["init", "--dir", folder, "--data", folder, "--public-url", issuer]);
   const file = join(folder, "parvis.yaml");
   let text = readFileSync(file, "utf8")
@@ -89,7 +89,8 @@ export async function startServe(partners, env = {}, more = {}) {
     ...process.env, PARVIS_CONFIG: file,
     PARVIS_SERVER_LISTEN: `127.0.0.1:${more.listen ?? port}`, PARVIS_SERVER_OPERATIONS_LISTEN: `127.0.0.1:${operations}`,
     PARVIS_MAIL_FROM: "parvis@example.org", PARVIS_MAIL_SERVER_HOST: "127.0.0.1", PARVIS_MAIL_SERVER_PORT: String(sink.port), PARVIS_MAIL_SERVER_TLS: "none",
-    PARVIS_PUBLIC_CONTACT_DESK: "desk@example.org", ...env,
+    PARVIS_PUBLIC_CONTACT_DESK: "desk@example.org",
+    ...(more.tls ? { PARVIS_SERVER_TLS_CERTIFICATE_FILE: more.tls.certificate, PARVIS_SERVER_TLS_KEY_FILE: more.tls.key } : {}), ...env,
   };
   const running = new Serve({ folder, issuer, operations, sink, environment });
   await running.start();
@@ -182,8 +183,7 @@ class Serve {
   }
 
   // Creates and activates an account as a browser without JavaScript does.
-  async createAccount(email, password) {
-    const jar = new Jar();
+  async createAccount(email, password, jar = new Jar()) {
     let step = await jar.follow(new URL(`${this.issuer}/signin?start=create-account`));
     step = await jar.post(step.url, step.html, "create-account", { email, terms: "yes" });
     step = await jar.follow(new URL(await this.mailTo(email)));

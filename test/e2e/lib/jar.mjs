@@ -1,24 +1,28 @@
 // A browser reduced to redirects, cookies and forms: enough to sign in without JavaScript.
 import assert from "node:assert/strict";
 import { Agent, request } from "node:http";
+import { Agent as SecureAgent, request as secureRequest } from "node:https";
 
 const agent = new Agent({ keepAlive: true });
+const secureAgent = new SecureAgent({ keepAlive: true });
 const flat = (headers) => Object.entries(headers).flatMap(([k, v]) => (Array.isArray(v) ? v : [v]).map((one) => [k, one]));
 
 export class Jar {
   cookies = new Map(); // by host and name: cookies know no ports
 
   // `via` is the port of the node that is asked, whatever port the addresses have: as a proxy in front of several nodes chooses one.
-  constructor({ via } = {}) { this.via = via; }
+  // `ca` is the authority of https addresses.
+  constructor({ via, ca } = {}) { Object.assign(this, { via, ca }); }
 
   // One request, as a browser that opens a page sends it (fetch would say that it is no navigation).
   async get(url, { method = "GET", body, headers } = {}) {
     const content = body?.toString();
-    const { hostname, host } = new URL(url);
+    const { hostname, host, protocol } = new URL(url);
+    const secure = protocol === "https:";
     const mine = [...this.cookies].filter(([key]) => key.startsWith(`${hostname} `));
     const answer = await new Promise((resolve, reject) => {
-      const sent = request(url, {
-        method, agent, timeout: 30000,
+      const sent = (secure ? secureRequest : request)(url, {
+        method, timeout: 30000, ...(secure ? { agent: secureAgent, ca: this.ca } : { agent }),
         ...(this.via ? { port: this.via } : {}),
         headers: {
           host,
