@@ -88,6 +88,8 @@ type house struct {
 	devices     device.Requests
 	asked       ciba.Requests
 	pinging     *ciba.Pinger
+	applicant   id.Account // the person of applicants
+	applied     int        // how many of them there were
 }
 
 // each runs a test against a house on every engine.

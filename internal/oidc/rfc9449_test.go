@@ -2,10 +2,13 @@ package oidc_test
 
 import (
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -17,7 +20,9 @@ import (
 	"parvis/internal/db/dbtest"
 	"parvis/internal/grant"
 	"parvis/internal/jose"
+	"parvis/internal/oidc/claim"
 	"parvis/internal/oidc/machine"
+	"parvis/internal/relyingparty"
 	"parvis/internal/secret"
 )
 
@@ -315,6 +320,194 @@ func TestNamesInProofsAndObjectsAreExact(t *testing.T) {
 			if got.StatusCode != http.StatusBadRequest {
 				t.Errorf("%s of a request object in upper case: %d", claim, got.StatusCode)
 			}
+		}
+	})
+}
+
+// raw makes a proof by hand, so that its header can be anything; key signs with ES256.
+func raw(t *testing.T, key crypto.Signer, header, claims map[string]any) string {
+	t.Helper()
+	h, err := json.Marshal(header)
+	check(t, err)
+	c, err := json.Marshal(claims)
+	check(t, err)
+	input := base64.RawURLEncoding.EncodeToString(h) + "." + base64.RawURLEncoding.EncodeToString(c)
+	sum := sha256.Sum256([]byte(input))
+	r, s, err := ecdsa.Sign(rand.Reader, key.(*ecdsa.PrivateKey), sum[:])
+	check(t, err)
+	return input + "." + base64.RawURLEncoding.EncodeToString(append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...))
+}
+
+// What fapi2-security-profile-final-dpop-negative-tests sends to a protected resource, and the token endpoint with it.
+func TestEachRuleOfProofsHoldsAtTheResourceAndAtTheTokenEndpoint(t *testing.T) {
+	rsa, err := jose.Generate(jose.PS256)
+	check(t, err)
+	each(t, func(t *testing.T, h *house) {
+		b, _ := h.agreed("service")
+		key, err := jose.Generate(jose.ES256)
+		check(t, err)
+		k := holder{t, h, signerOf(t, jose.ES256, key)}
+		tok, _ := k.tokens(h, "service", b.code("service"), k.proof("POST", "/token"))
+		private := key.(*ecdsa.PrivateKey)
+		point, err := private.PublicKey.Bytes()
+		check(t, err)
+		jwk := map[string]any{"kty": "EC", "crv": "P-256", "x": base64.RawURLEncoding.EncodeToString(point[1:33]), "y": base64.RawURLEncoding.EncodeToString(point[33:])}
+		d, err := private.Bytes()
+		check(t, err)
+		leaked := maps.Clone(jwk)
+		leaked["d"] = base64.RawURLEncoding.EncodeToString(d)
+		header := func(changes ...any) map[string]any {
+			return changed(map[string]any{"typ": "dpop+jwt", "alg": "ES256", "jwk": jwk}, changes...)
+		}
+		type target struct {
+			method, path, ath string
+		}
+		resource, endpoint := target{"GET", "/userinfo", ath(tok.Access)}, target{"POST", "/token", ""}
+		claims := func(at target, changes ...any) map[string]any {
+			out := map[string]any{"jti": secret.NewToken(), "htm": at.method, "htu": h.issuer + at.path, "iat": h.clock.Now().Unix()}
+			if at.ath != "" {
+				out["ath"] = at.ath
+			}
+			return changed(out, changes...)
+		}
+		// sends gives the status and the error of a request with proofs.
+		sends := func(at target, proofs ...string) (int, string) {
+			t.Helper()
+			if at == endpoint {
+				out, _ := k.tokens(h, "service", b.code("service"), proofs...)
+				return out.status, out.Error
+			}
+			r, err := http.NewRequestWithContext(t.Context(), at.method, h.issuer+at.path, nil)
+			check(t, err)
+			r.Header.Set("Authorization", "DPoP "+tok.Access)
+			for _, p := range proofs {
+				r.Header.Add("DPoP", p)
+			}
+			resp, err := http.DefaultClient.Do(r)
+			check(t, err)
+			check(t, resp.Body.Close())
+			found := ""
+			if _, rest, ok := strings.Cut(resp.Header.Get("WWW-Authenticate"), `error="`); ok {
+				found, _, _ = strings.Cut(rest, `"`)
+			}
+			return resp.StatusCode, found
+		}
+		now := h.clock.Now()
+		for _, at := range []target{resource, endpoint} {
+			foreign := strings.Replace(h.issuer, "127.0.0.1", "127.0.0.3", 1) + at.path
+			signed := func(header, claims map[string]any) []string { return []string{raw(t, key, header, claims)} }
+			for name, proofs := range map[string][]string{
+				"RFC 9449, 4.3: a proof as it should be is taken":                            signed(header(), claims(at)),
+				"RFC 9449, 4.3: query and fragment of htu do not count":                      signed(header(), claims(at, "htu", h.issuer+at.path+"?a=b#c")),
+				"RFC 9449, 4.3: scheme and host of htu are compared without regard to case":  signed(header(), claims(at, "htu", strings.ToUpper(h.issuer[:4])+h.issuer[4:]+at.path)),
+				"RFC 9449, 11.1: iat may be 10 seconds ahead":                                signed(header(), claims(at, "iat", now.Add(10*time.Second).Unix())),
+				"RFC 9449, 11.1: iat may be 10 seconds ago":                                  signed(header(), claims(at, "iat", now.Add(-10*time.Second).Unix())),
+				"RFC 9449, 4.2: members of header and claims that are not known are ignored": signed(header("x", "y"), claims(at, "nbf", now.Unix(), "exp", now.Add(5*time.Minute).Unix(), "z", []int{1})),
+			} {
+				t.Run(name+": "+at.path, func(t *testing.T) {
+					if status, code := sends(at, proofs...); status != http.StatusOK {
+						t.Errorf("%d %s", status, code)
+					}
+				})
+			}
+			none := strings.Split(raw(t, key, header("alg", "none"), claims(at)), ".")
+			broken := raw(t, key, header(), claims(at))
+			broken = broken[:len(broken)-8] + map[bool]string{true: "BBBBBBBB", false: "AAAAAAAA"}[strings.HasSuffix(broken, "AAAAAAAA")]
+			rs256, err := signerOf(t, jose.RS256, rsa).SignWithKey("dpop+jwt", claims(at))
+			check(t, err)
+			refusals := map[string][]string{
+				"RFC 9449, 4.3: one proof and no more":                                {k.proof(at.method, at.path, "ath", ath(tok.Access)), k.proof(at.method, at.path, "ath", ath(tok.Access))},
+				"RFC 9449, 4.3: a proof is a JWT":                                     {"x.y.z"},
+				"RFC 9449, 4.3: typ is there":                                         signed(header("typ", nil), claims(at)),
+				"RFC 9449, 4.3: typ is dpop+jwt":                                      signed(header("typ", "JWT"), claims(at)),
+				"RFC 9449, 4.3: alg is there":                                         signed(header("alg", nil), claims(at)),
+				"RFC 9449, 4.3: alg is not none":                                      {none[0] + "." + none[1] + "."},
+				"RFC 9449, 4.3: alg is none that a secret signs":                      signed(header("alg", "HS256"), claims(at)),
+				"RFC 9449, 4.3: alg is one of dpop_signing_alg_values_supported":      {rs256},
+				"RFC 9449, 4.2: jwk is there":                                         signed(header("jwk", nil), claims(at)),
+				"RFC 9449, 4.3: jwk holds no private key":                             signed(header("jwk", leaked), claims(at)),
+				"RFC 9449, 4.3: the signature is good with the key in the header":     {broken},
+				"RFC 9449, 4.2: jti is there":                                         signed(header(), claims(at, "jti", nil)),
+				"RFC 9449, 4.2: htm is there":                                         signed(header(), claims(at, "htm", nil)),
+				"RFC 9449, 4.2: htu is there":                                         signed(header(), claims(at, "htu", nil)),
+				"RFC 9449, 4.2: iat is there":                                         signed(header(), claims(at, "iat", nil)),
+				"RFC 9449, 4.3: htm is the method":                                    signed(header(), claims(at, "htm", "PUT")),
+				"RFC 9449, 4.3: htm is compared with regard to case":                  signed(header(), claims(at, "htm", strings.ToLower(at.method))),
+				"RFC 9449, 4.3: htu has the path of the request":                      signed(header(), claims(at, "htu", h.issuer+"/elsewhere")),
+				"RFC 9449, 4.3: htu has the host of the request":                      signed(header(), claims(at, "htu", foreign)),
+				"RFC 9449, 11.1: iat is not an hour ahead":                            signed(header(), claims(at, "iat", now.Add(time.Hour).Unix())),
+				"RFC 9449, 11.1: iat is not an hour ago":                              signed(header(), claims(at, "iat", now.Add(-time.Hour).Unix())),
+				"FAPI 2.0 SP, 5.3.2.1: iat is not more than 60 seconds ahead":         signed(header(), claims(at, "iat", now.Add(61*time.Second).Unix())),
+				"RFC 9449, 4.3: claims are of their types":                            signed(header(), claims(at, "iat", "now")),
+				"RFC 9449, 11.1: jti is of a length that can be kept":                 signed(header(), claims(at, "jti", strings.Repeat("j", 257))),
+				"RFC 9449, 12.1: a token of another type in its place proves nothing": {tok.ID},
+			}
+			for name, proofs := range refusals {
+				t.Run(name+": "+at.path, func(t *testing.T) {
+					want := map[bool]int{true: http.StatusUnauthorized, false: http.StatusBadRequest}[at == resource]
+					if status, code := sends(at, proofs...); status != want || code != "invalid_dpop_proof" {
+						t.Errorf("%d %s", status, code)
+					}
+				})
+			}
+		}
+		for name, proof := range map[string]string{
+			"RFC 9449, 7.1: ath is there":                  raw(t, key, header(), claims(resource, "ath", nil)),
+			"RFC 9449, 4.3: ath is the hash of this token": raw(t, key, header(), claims(resource, "ath", ath("another"))),
+		} {
+			t.Run(name, func(t *testing.T) {
+				if status, code := sends(resource, proof); status != http.StatusUnauthorized || code != "invalid_dpop_proof" {
+					t.Errorf("%d %s", status, code)
+				}
+			})
+		}
+		t.Run("RFC 9449, 11.1: a proof is good once at the resource", func(t *testing.T) {
+			proof := raw(t, key, header(), claims(resource))
+			if status, _ := sends(resource, proof); status != http.StatusOK {
+				t.Fatalf("%d", status)
+			}
+			if status, code := sends(resource, proof); status != http.StatusUnauthorized || code != "invalid_dpop_proof" {
+				t.Errorf("%d %s", status, code)
+			}
+		})
+		t.Run("RFC 9449, 11.1: a proof is good once at the token endpoint, also for another code", func(t *testing.T) {
+			proof := raw(t, key, header(), claims(endpoint))
+			if status, _ := sends(endpoint, proof); status != http.StatusOK {
+				t.Fatalf("%d", status)
+			}
+			if status, code := sends(endpoint, proof); status != http.StatusBadRequest || code != "invalid_dpop_proof" {
+				t.Errorf("%d %s", status, code)
+			}
+		})
+	})
+}
+
+// RFC 9449, 5: a refresh token of a public client is bound to its key, and a new access token to the key of the proof with it.
+// RFC 9449, 5.1: the document names the algorithms of proofs.
+func TestRefreshedTokensAreBound(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.enroll("mobile", func(s *relyingparty.Settings) { s.Auth = "none" })
+		a := h.person("anna@example.org")
+		h.consent(a, "mobile", claim.Email, claim.ScopeOffline)
+		b := h.browser()
+		b.signIn(a, "")
+		k, thief := h.holder(), h.holder()
+		tok := h.ask("mobile", exchange(b.code("mobile", "scope", offline)), k.proof("POST", "/token"))
+		refresh := func() url.Values {
+			return url.Values{"grant_type": {"refresh_token"}, "refresh_token": {tok["refresh_token"].(string)}}
+		}
+		for name, proofs := range map[string][]string{"without a proof": nil, "with another key": {thief.proof("POST", "/token")}} {
+			if out := h.ask("mobile", refresh(), proofs...); out["error"] != "invalid_grant" {
+				t.Errorf("%s: %v", name, out)
+			}
+		}
+		next := h.ask("mobile", refresh(), k.proof("POST", "/token"))
+		cnf, _ := h.told(next["access_token"])["cnf"].(map[string]any)
+		if next["token_type"] != "DPoP" || cnf["jkt"] != k.key.KeyID() {
+			t.Errorf("%v bound to %v", next, cnf)
+		}
+		if doc := b.get("/.well-known/oauth-authorization-server").text; !strings.Contains(doc, `"dpop_signing_alg_values_supported":["ES256","PS256","EdDSA"]`) {
+			t.Error(doc)
 		}
 	})
 }
