@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -81,7 +82,7 @@ func applicants(t *testing.T, h *house, ca identity, v variant) (first, second *
 		name = "fapi-" + name + "-" + strconv.Itoa(h.applied)
 		key, err := jose.Generate(jose.ES256)
 		check(t, err)
-		a := &applicant{T: t, variant: v, h: h, b: b, client: name, k: h.holder(), signer: signerOf(t, jose.ES256, key)}
+		a := &applicant{T: t, variant: v, h: h, b: b, client: name, k: h.holder(), signer: signs(t, jose.ES256, key)}
 		a.mine = certify(&ca, pkix.Name{CommonName: name}, begins, always, nil)
 		h.enroll(name, func(s *relyingparty.Settings) {
 			s.Profile, s.JWKS, s.Auth, s.CertificateBound, s.RequireDPoP, s.RequireObject = "fapi2", keySet(key), "private_key_jwt", !v.dpop, v.dpop, v.signed
@@ -101,11 +102,16 @@ func applicants(t *testing.T, h *house, ca identity, v variant) (first, second *
 	return one("one"), one("two")
 }
 
-func signerOf(t *testing.T, alg jose.Algorithm, key crypto.Signer) *jose.Signer {
+func signs(t *testing.T, alg jose.Algorithm, key crypto.Signer) *jose.Signer {
 	t.Helper()
 	s, err := jose.NewSigner(alg, key)
 	check(t, err)
 	return s
+}
+
+// anyAlg are keys that do not say what they are for, so that the rules of the profile decide.
+func anyAlg(set []byte) string {
+	return regexp.MustCompile(`"alg":"[^"]*",?`).ReplaceAllString(string(set), "")
 }
 
 // in is the applicant in a case.

@@ -91,7 +91,7 @@ func TestFAPI2MessageSigningPlanOfSignedRequests(t *testing.T) {
 					}, good[dot:dot+1]) + good[dot+1:]
 					for what, o := range map[string]string{
 						"none": unsecured(a.T, a.object(a.parameters())), "another's key": a.sign(other.signer, "oauth-authz-req+jwt", a.object(a.parameters())),
-						"a changed signature": changed, "RS256": a.sign(signerOf(a.T, jose.RS256, rsa), "oauth-authz-req+jwt", a.object(a.parameters())), "no signature": good[:dot],
+						"a changed signature": changed, "RS256": a.sign(signs(a.T, jose.RS256, rsa), "oauth-authz-req+jwt", a.object(a.parameters())), "no signature": good[:dot],
 					} {
 						out, status := push(a, o)
 						a.refused(what, out, status, "invalid_request_object", "invalid_request")
@@ -141,16 +141,16 @@ func TestAnObjectOfTheProfileIsNotSignedWithRS256(t *testing.T) {
 	edwards, err := jose.Generate(jose.EdDSA)
 	check(t, err)
 	each(t, func(t *testing.T, h *house) {
-		set, err := jose.NewKeySet(signerOf(t, jose.PS256, rsa).JWK(), signerOf(t, jose.EdDSA, edwards).JWK()).JSON()
+		set, err := jose.NewKeySet(signs(t, jose.PS256, rsa).JWK(), signs(t, jose.EdDSA, edwards).JWK()).JSON()
 		check(t, err)
-		h.adds("fapi-rsa", func(s *relyingparty.Settings) { s.Profile, s.JWKS, s.RequireObject = "fapi2", string(set), true })
+		h.adds("fapi-rsa", func(s *relyingparty.Settings) { s.Profile, s.JWKS, s.RequireObject = "fapi2", anyAlg(set), true })
 		for _, c := range []struct {
 			signer *jose.Signer
 			want   int
-		}{{signerOf(t, jose.PS256, rsa), http.StatusCreated}, {signerOf(t, jose.EdDSA, edwards), http.StatusCreated}, {signerOf(t, jose.RS256, rsa), http.StatusBadRequest}} {
+		}{{signs(t, jose.PS256, rsa), http.StatusCreated}, {signs(t, jose.EdDSA, edwards), http.StatusCreated}, {signs(t, jose.RS256, rsa), http.StatusBadRequest}} {
 			o, err := c.signer.Sign("oauth-authz-req+jwt", objectClaims(h, "fapi-rsa"))
 			check(t, err)
-			assertion, err := signerOf(t, jose.PS256, rsa).Sign("JWT", assertionClaims(h, "iss", "fapi-rsa", "sub", "fapi-rsa"))
+			assertion, err := signs(t, jose.PS256, rsa).Sign("JWT", assertionClaims(h, "iss", "fapi-rsa", "sub", "fapi-rsa"))
 			check(t, err)
 			p := h.push("", url.Values{"request": {o}, "client_assertion_type": {protocol.AssertionType}, "client_assertion": {assertion}})
 			if p.status != c.want || c.want == http.StatusBadRequest && p.Error != "invalid_request_object" {

@@ -360,11 +360,11 @@ func TestFAPI2ClientAssertions(t *testing.T) {
 	check(t, err)
 	showing(t, clientcert.PEM, func(t *testing.T, h *house, ca identity) {
 		a, other := applicants(t, h, ca, variant{keys: true, dpop: true})
-		set, err := jose.NewKeySet(a.signer.JWK(), signerOf(t, jose.PS256, rsa).JWK()).JSON()
+		set, err := jose.NewKeySet(a.signer.JWK(), signs(t, jose.PS256, rsa).JWK()).JSON()
 		check(t, err)
 		h.write(func(tx *db.Tx) error {
 			stored := parties()[0]
-			stored.ID, stored.Profile, stored.Auth, stored.JWKS = "fapi-rsa", "fapi2", "private_key_jwt", string(set)
+			stored.ID, stored.Profile, stored.Auth, stored.JWKS = "fapi-rsa", "fapi2", "private_key_jwt", anyAlg(set)
 			return h.store.Create(tx, stored, nil)
 		})
 		check(t, h.registry.Refresh(t.Context()))
@@ -384,10 +384,10 @@ func TestFAPI2ClientAssertions(t *testing.T) {
 		}
 		now := h.clock.Now()
 		t.Run("FAPI 2.0 SP, 5.4.1: PS256, ES256 and EdDSA sign assertions; RS256 and none do not", func(t *testing.T) {
-			if out, status := push("fapi-rsa", signerOf(t, jose.PS256, rsa)); status != http.StatusCreated {
+			if out, status := push("fapi-rsa", signs(t, jose.PS256, rsa)); status != http.StatusCreated {
 				t.Errorf("PS256: %d %v", status, out)
 			}
-			for what, s := range map[string]*jose.Signer{"RS256": signerOf(t, jose.RS256, rsa), "none": nil} {
+			for what, s := range map[string]*jose.Signer{"RS256": signs(t, jose.RS256, rsa), "none": nil} {
 				out, status := push("fapi-rsa", s)
 				a.refused(what, out, status, "invalid_client")
 			}

@@ -26,7 +26,9 @@ import (
 	"parvis/internal/db"
 	"parvis/internal/db/dbtest"
 	"parvis/internal/jose"
+	"parvis/internal/oidc/claim"
 	"parvis/internal/oidc/machine"
+	"parvis/internal/relyingparty"
 )
 
 // showHost is where the houses of these tests take certificates.
@@ -354,6 +356,66 @@ func TestAClientWhoseTokensAreBoundGetsNoneWithoutItsCertificate(t *testing.T) {
 		}
 		if _, status := h.userinfo(access); status != http.StatusUnauthorized {
 			t.Errorf("without the certificate: %d", status)
+		}
+	})
+}
+
+// RFC 8705, 4: tokens of a public client are bound to whatever certificate it shows.
+// RFC 8705, 7.1: its refresh tokens are, too.
+func TestTokensOfAPublicClientAreBoundToItsCertificate(t *testing.T) {
+	showing(t, clientcert.PEM, func(t *testing.T, h *house, _ identity) {
+		h.enroll("mobile", func(s *relyingparty.Settings) { s.Auth, s.CertificateBound = "none", true })
+		a := h.person("anna@example.org")
+		h.consent(a, "mobile", claim.Email, claim.ScopeOffline)
+		b := h.browser()
+		b.signIn(a, "")
+		mine, other := certify(nil, pkix.Name{CommonName: "a phone"}, begins, always, nil), certify(nil, pkix.Name{CommonName: "another phone"}, begins, always, nil)
+		us, thief := h.proxy(clientcert.PEM, &mine), h.proxy(clientcert.PEM, &other)
+		tok, status := us.do(http.MethodPost, "/token", exchange(b.code("mobile", "scope", offline), "client_id", "mobile"))
+		access, _ := tok["access_token"].(string)
+		refresh, _ := tok["refresh_token"].(string)
+		if status != http.StatusOK || tok["token_type"] != "Bearer" || refresh == "" {
+			t.Fatalf("%d %v", status, tok)
+		}
+		for name, c := range map[string]struct {
+			by   caller
+			want int
+		}{"its own": {us, http.StatusOK}, "another": {thief, http.StatusUnauthorized}, "none": {h.proxy(clientcert.PEM, nil), http.StatusUnauthorized}} {
+			if _, status := c.by.do(http.MethodGet, "/userinfo", nil, "Authorization", "Bearer "+access); status != c.want {
+				t.Errorf("userinfo with %s: %d", name, status)
+			}
+		}
+		again := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh}, "client_id": {"mobile"}}
+		if out, status := thief.do(http.MethodPost, "/token", again); status != http.StatusBadRequest || out["error"] != "invalid_grant" {
+			t.Errorf("refresh with another: %d %v", status, out)
+		}
+		if out, status := us.do(http.MethodPost, "/token", again); status != http.StatusOK || out["access_token"] == nil {
+			t.Errorf("refresh: %d %v", status, out)
+		}
+	})
+}
+
+// RFC 8705, 3.1: an access token that is a JWT says in cnf with x5t#S256 what it is bound to.
+// RFC 8705, 2: client_id tells whose certificate it should be; without it nobody is authenticated.
+func TestAReadableTokenSaysWhichCertificateItIsBoundTo(t *testing.T) {
+	showing(t, clientcert.PEM, func(t *testing.T, h *house, ca identity) {
+		h.adds("reads", func(s *relyingparty.Settings) {
+			s.Auth, s.JWKS, s.SANDNS, s.CertificateBound, s.AccessTokens = "tls_client_auth", "", "reads.example", true, "jwt"
+		})
+		b, _ := h.agreed("reads")
+		mine := certify(&ca, pkix.Name{CommonName: "any"}, begins, always, func(c *x509.Certificate) { c.DNSNames = []string{"reads.example"} })
+		us := h.proxy(clientcert.PEM, &mine)
+		tok, status := us.do(http.MethodPost, "/token", exchange(b.code("reads"), "client_id", "reads"))
+		access, _ := tok["access_token"].(string)
+		if status != http.StatusOK {
+			t.Fatalf("%d %v", status, tok)
+		}
+		cnf, _ := h.claims(access, jose.RS256)["cnf"].(map[string]any)
+		if cnf["x5t#S256"] != (&clientcert.Presented{Leaf: mine.cert}).Thumbprint() || len(cnf) != 1 {
+			t.Errorf("%v", cnf)
+		}
+		if out, status := us.do(http.MethodPost, "/token", exchange(b.code("reads"))); status != http.StatusUnauthorized || out["error"] != "invalid_client" {
+			t.Errorf("without client_id: %d %v", status, out)
 		}
 	})
 }

@@ -2,6 +2,8 @@ package oidc_test
 
 import (
 	"crypto"
+	"encoding/base64"
+	"encoding/json"
 	"encoding/pem"
 	"io"
 	"net/http"
@@ -217,5 +219,77 @@ func TestARequestObjectIsFetchedFromItsRegisteredAddressOnly(t *testing.T) {
 		if got := b.authorize(request("service", "request_uri", object1)).answer(t); got.Get("error") != "request_uri_not_supported" {
 			t.Errorf("a service without one: %v", got)
 		}
+	})
+}
+
+func TestEachRuleOfRequestObjects(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		b, _ := h.agreed("signed", "service")
+		good := func(changes ...any) string {
+			return object(t, signingKey, "oauth-authz-req+jwt", objectClaims(h, "signed", changes...))
+		}
+		t.Run("RFC 9101, 5: client_id stands beside the object, too", func(t *testing.T) {
+			if got := b.authorize(url.Values{"request": {good()}}); got.StatusCode != http.StatusBadRequest || got.Header.Get("Location") != "" {
+				t.Errorf("%d", got.StatusCode)
+			}
+		})
+		t.Run("RFC 9101, 5: request and request_uri exclude each other", func(t *testing.T) {
+			got := b.authorize(inObject("signed", good(), "request_uri", "https://service.example/object"))
+			if got.StatusCode != http.StatusBadRequest || !strings.Contains(got.text, "invalid_request") {
+				t.Errorf("%d", got.StatusCode)
+			}
+		})
+		t.Run("RFC 9101, 5.1: an object by value is taken by POST, too", func(t *testing.T) {
+			f := b.do(http.MethodPost, "/authorize", inObject("signed", good())).flow(t)
+			if got := b.get("/authorize/finish/" + string(f)).answer(t); got.Get("code") == "" || got.Get("state") != "st4te" {
+				t.Errorf("%v", got)
+			}
+		})
+		t.Run("RFC 9101, 4: members that are no text are read as JSON, and one that is an object is no other request", func(t *testing.T) {
+			got := b.authorize(inObject("signed", good("max_age", 3600, "claims", map[string]any{"id_token": map[string]any{"email": nil}}))).answer(t)
+			if got.Get("code") == "" {
+				t.Errorf("%v", got)
+			}
+			for _, name := range []string{"request", "request_uri"} {
+				if got := b.authorize(inObject("signed", good(name, "x"))); got.StatusCode != http.StatusBadRequest || !strings.Contains(got.text, "invalid_request_object") {
+					t.Errorf("%s: %d", name, got.StatusCode)
+				}
+			}
+		})
+		t.Run("RFC 9101, 6.1: an object that is encrypted is refused: discovery names no algorithm for it", func(t *testing.T) {
+			got := b.authorize(inObject("signed", "eyJhbGciOiJSU0EtT0FFUC0yNTYiLCJlbmMiOiJBMjU2R0NNIn0.a.b.c.d"))
+			if got.StatusCode != http.StatusBadRequest || !strings.Contains(got.text, "invalid_request_object") {
+				t.Errorf("%d", got.StatusCode)
+			}
+			if doc := b.get("/.well-known/openid-configuration").text; strings.Contains(doc, "request_object_encryption") {
+				t.Error(doc)
+			}
+		})
+		t.Run("RFC 9101, 6.2: alg none and secrets sign no object", func(t *testing.T) {
+			for _, alg := range []string{"none", "HS256"} {
+				claims, err := json.Marshal(objectClaims(h, "signed"))
+				check(t, err)
+				head := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"` + alg + `"}`))
+				o := head + "." + base64.RawURLEncoding.EncodeToString(claims) + "." + map[string]string{"none": "", "HS256": "c2ln"}[alg]
+				if got := b.authorize(inObject("signed", o)); got.StatusCode != http.StatusBadRequest || !strings.Contains(got.text, "invalid_request_object") {
+					t.Errorf("%s: %d", alg, got.StatusCode)
+				}
+			}
+		})
+		t.Run("RFC 9101, 7: what is not supported for a client has a code of its own", func(t *testing.T) {
+			if got := b.authorize(request("service", "request", good())).answer(t); got.Get("error") != "request_not_supported" {
+				t.Errorf("%v", got)
+			}
+			if got := b.authorize(request("service", "request_uri", "https://service.example/object")).answer(t); got.Get("error") != "request_uri_not_supported" {
+				t.Errorf("%v", got)
+			}
+		})
+		t.Run("RFC 9101, 10.5: the document says what is taken, and does not say that all must sign", func(t *testing.T) {
+			var doc map[string]any
+			check(t, json.Unmarshal([]byte(b.get("/.well-known/oauth-authorization-server").text), &doc))
+			if _, must := doc["require_signed_request_object"]; must || doc["request_parameter_supported"] != true || doc["request_uri_parameter_supported"] != true || doc["require_request_uri_registration"] != true {
+				t.Errorf("%v", doc)
+			}
+		})
 	})
 }

@@ -259,3 +259,85 @@ func TestABodyThatIsTooLongIsRefusedAsThat(t *testing.T) {
 		}
 	})
 }
+
+func TestEachRuleOfPushedRequests(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		b, _ := h.agreed("service", "signed", "es256")
+		t.Run("RFC 9126, 2.1: a client authenticates as at the token endpoint, by the method it is registered with", func(t *testing.T) {
+			for name, v := range map[string]url.Values{"by post": request("es256", "client_secret", password), "by assertion": h.assert("signed", request("signed")), "by its name alone": request("public")} {
+				if p := h.push("", v); p.status != http.StatusCreated {
+					t.Errorf("%s: %+v", name, p)
+				}
+			}
+			for name, v := range map[string]url.Values{"no secret": request("service"), "a wrong secret": request("es256", "client_secret", "wrong"), "nobody": request("service", "client_id", "")} {
+				if p := h.push("", v); p.status != http.StatusUnauthorized || p.Error != "invalid_client" {
+					t.Errorf("%s: %+v", name, p)
+				}
+			}
+		})
+		t.Run("RFC 9126, 2.1: the body is a form", func(t *testing.T) {
+			got := h.browser().do(http.MethodPost, "/par", request("service"), "Content-Type", "application/json", "Authorization", basic("service", password))
+			if got.StatusCode != http.StatusBadRequest || !strings.Contains(got.text, `"invalid_request"`) {
+				t.Errorf("%d %s", got.StatusCode, got.text)
+			}
+		})
+		t.Run("RFC 9126, 2.2: names cannot be guessed, and the answer is JSON", func(t *testing.T) {
+			seen := map[string]bool{}
+			for range 5 {
+				got := h.post("/par", request("service"), "Authorization", basic("service", password))
+				var p pushes
+				check(t, json.Unmarshal([]byte(got.text), &p))
+				if random := strings.TrimPrefix(p.URI, "urn:ietf:params:oauth:request_uri:"); seen[p.URI] || len(random) < 43 || got.Header.Get("Content-Type") != "application/json" {
+					t.Errorf("%s %v", p.URI, got.Header)
+				}
+				seen[p.URI] = true
+			}
+		})
+		t.Run("RFC 9126, 2.3: a parameter that comes twice is refused", func(t *testing.T) {
+			r := post(t, h, "/par", request("service").Encode()+"&scope=openid")
+			r.SetBasicAuth("service", password)
+			if out := h.send(r); out.status != http.StatusBadRequest || out.Error != "invalid_request" {
+				t.Errorf("%+v", out)
+			}
+		})
+		t.Run("RFC 9126, 3: in a request object client_id is that of who authenticated, and only the object counts", func(t *testing.T) {
+			v := h.assert("signed", inObject("signed", object(t, signingKey, "oauth-authz-req+jwt", objectClaims(h, "signed")), "redirect_uri", "https://evil.example/", "scope", "openid"))
+			p := h.push("", v)
+			if got := b.authorize(named("signed", p)).answer(t); p.status != http.StatusCreated || got.Get("code") == "" || got.Get("state") != "st4te" {
+				t.Errorf("%+v %v", p, got)
+			}
+			other := h.assert("signed", inObject("signed", object(t, signingKey, "oauth-authz-req+jwt", objectClaims(h, "signed", "client_id", "strict"))))
+			if p := h.push("", other); p.status != http.StatusBadRequest || p.Error != "invalid_request_object" {
+				t.Errorf("%+v", p)
+			}
+		})
+		t.Run("RFC 9126, 4: client_id goes with the name", func(t *testing.T) {
+			p := h.push("service", request("service"))
+			if got := b.authorize(url.Values{"request_uri": {p.URI}}); got.StatusCode != http.StatusBadRequest || got.Header.Get("Location") != "" {
+				t.Errorf("%d", got.StatusCode)
+			}
+			if got := b.authorize(named("service", p)).answer(t); got.Get("code") == "" {
+				t.Errorf("%v", got)
+			}
+		})
+		t.Run("RFC 9126, 5: the document names the endpoint, and does not say that all must use it", func(t *testing.T) {
+			var doc map[string]any
+			check(t, json.Unmarshal([]byte(b.get("/.well-known/oauth-authorization-server").text), &doc))
+			if _, must := doc["require_pushed_authorization_requests"]; doc["pushed_authorization_request_endpoint"] != h.issuer+"/par" || must {
+				t.Errorf("%v", doc)
+			}
+		})
+		t.Run("RFC 9126, 7.4: what is registered when the person comes counts, not what was when the request was pushed", func(t *testing.T) {
+			p := h.push("service", request("service"))
+			h.write(func(tx *db.Tx) error {
+				changed := parties()[0]
+				changed.RedirectURIs = []string{callback + "/new"}
+				return h.store.Update(tx, changed)
+			})
+			check(t, h.registry.Refresh(t.Context()))
+			if got := b.authorize(named("service", p)); got.StatusCode != http.StatusBadRequest || got.Header.Get("Location") != "" {
+				t.Errorf("%d %s", got.StatusCode, got.Header.Get("Location"))
+			}
+		})
+	})
+}

@@ -140,3 +140,37 @@ func TestTheDocumentNamesTheTypesOfDetails(t *testing.T) {
 		}
 	})
 }
+
+func TestEachRuleOfAuthorizationDetails(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		b, _ := h.payable()
+		b.cookies[kit.BrowserCookie] = strings.Repeat("b", 43)
+		t.Run("RFC 9396, 5: what is no list of objects with a known type and known members of their types is refused", func(t *testing.T) {
+			for name, raw := range map[string]string{
+				"no JSON": "fee", "an object": `{"type":"fee"}`, "an empty list": `[]`, "texts": `["fee"]`, "no type": `[{"amount":1}]`, "a type that is no text": `[{"type":1}]`, "an unknown type": `[{"type":"transfer"}]`,
+				"an unknown member": `[{"type":"fee","iban":"x"}]`, "one good and one bad": `[{"type":"fee","amount":1},{"type":"x"}]`, "null": `[{"type":"fee","amount":null}]`, "two lists": `[{"type":"fee"}][]`,
+				"what turns the text around": "[{\"type\":\"fee\",\"for\":\"a\u202eb\"}]", "too many": "[" + strings.Repeat(`{"type":"fee"},`, 5) + `{"type":"fee"}]`,
+				"too long": `[{"type":"fee","for":"` + strings.Repeat("x", 201) + `"}]`, "too deep": `[{"type":"fee","for":[[[["x"]]]]}]`, "a bomb": `[{"type":"fee","for":` + strings.Repeat("[", 500) + strings.Repeat("]", 500) + `}]`,
+			} {
+				if p := h.push("office", request("office", "authorization_details", raw)); p.status != http.StatusBadRequest || p.Error != "invalid_authorization_details" {
+					t.Errorf("%s: %+v", name, p)
+				}
+			}
+		})
+		t.Run("RFC 9396, 3: they come in pushed requests and beside scope", func(t *testing.T) {
+			p := h.push("office", request("office", "authorization_details", fee))
+			if p.status != http.StatusCreated {
+				t.Fatalf("%+v", p)
+			}
+			if f := b.authorize(named("office", p)).flow(t); f == "" {
+				t.Error("nobody is asked")
+			}
+		})
+		t.Run("RFC 9396, 6: nobody is asked what a service wants to do for itself", func(t *testing.T) {
+			out := h.ask("office", url.Values{"grant_type": {"client_credentials"}, "authorization_details": {fee}})
+			if out["error"] != "invalid_authorization_details" && out["error"] != "unauthorized_client" {
+				t.Errorf("%v", out)
+			}
+		})
+	})
+}

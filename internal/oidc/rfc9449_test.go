@@ -346,7 +346,7 @@ func TestEachRuleOfProofsHoldsAtTheResourceAndAtTheTokenEndpoint(t *testing.T) {
 		b, _ := h.agreed("service")
 		key, err := jose.Generate(jose.ES256)
 		check(t, err)
-		k := holder{t, h, signerOf(t, jose.ES256, key)}
+		k := holder{t, h, signs(t, jose.ES256, key)}
 		tok, _ := k.tokens(h, "service", b.code("service"), k.proof("POST", "/token"))
 		private := key.(*ecdsa.PrivateKey)
 		point, err := private.PublicKey.Bytes()
@@ -413,7 +413,7 @@ func TestEachRuleOfProofsHoldsAtTheResourceAndAtTheTokenEndpoint(t *testing.T) {
 			none := strings.Split(raw(t, key, header("alg", "none"), claims(at)), ".")
 			broken := raw(t, key, header(), claims(at))
 			broken = broken[:len(broken)-8] + map[bool]string{true: "BBBBBBBB", false: "AAAAAAAA"}[strings.HasSuffix(broken, "AAAAAAAA")]
-			rs256, err := signerOf(t, jose.RS256, rsa).SignWithKey("dpop+jwt", claims(at))
+			rs256, err := signs(t, jose.RS256, rsa).SignWithKey("dpop+jwt", claims(at))
 			check(t, err)
 			refusals := map[string][]string{
 				"RFC 9449, 4.3: one proof and no more":                                {k.proof(at.method, at.path, "ath", ath(tok.Access)), k.proof(at.method, at.path, "ath", ath(tok.Access))},
