@@ -140,14 +140,14 @@ func (v Visits) Disconnect(tx *db.Tx, account id.Account, rp id.RelyingParty) er
 	return nil
 }
 
-// Leave notes, before a session is ended in its browser, that the browser leaves what was
-// visited in it: for LeftFor it can be shown the services (Front-Channel Logout 1.0).
-func (v Visits) Leave(tx *db.Tx, browser []byte, session id.Session) error {
-	if len(browser) == 0 {
+// Leave notes, before sessions are ended in their browser, that the browser leaves what was
+// visited in them: for LeftFor it can be shown the services (Front-Channel Logout 1.0).
+func (v Visits) Leave(tx *db.Tx, browser []byte, sessions ...id.Session) error {
+	if len(browser) == 0 || len(sessions) == 0 {
 		return nil
 	}
-	_, err := tx.Exec(`UPDATE session_party SET left_by = $1, ends_at = $2 WHERE session = $3`,
-		browser, db.Millis(tx.Now().Add(LeftFor)), string(session))
+	among, args := list(sessions, db.Millis(tx.Now().Add(LeftFor)), browser)
+	_, err := tx.Exec(`UPDATE session_party SET ends_at = $1, left_by = $2 WHERE session IN (`+among+`)`, args...)
 	if err != nil {
 		return fmt.Errorf("backchannel: leave: %w", err)
 	}
@@ -181,9 +181,13 @@ func list[T ~string](values []T, before ...any) (marks string, args []any) {
 	return strings.Join(out, ", "), before
 }
 
-// In are the services that were visited in a session, in the order of their identifiers.
-func (v Visits) In(tx *db.Tx, session id.Session) ([]Visit, error) {
-	rows, err := tx.Query(`SELECT `+columns+` FROM session_party WHERE session = $1 ORDER BY relying_party, origin`, string(session))
+// In are the services that were visited in some sessions, in the order of their identifiers.
+func (v Visits) In(tx *db.Tx, sessions ...id.Session) ([]Visit, error) {
+	if len(sessions) == 0 {
+		return nil, nil
+	}
+	among, args := list(sessions)
+	rows, err := tx.Query(`SELECT `+columns+` FROM session_party WHERE session IN (`+among+`) ORDER BY relying_party, origin`, args...)
 	out, err := db.Collect(rows, err, scan)
 	if err != nil {
 		return nil, fmt.Errorf("backchannel: visits: %w", err)

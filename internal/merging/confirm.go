@@ -211,7 +211,7 @@ func (j *Journey) Drop(ctx context.Context, held string, v flow.Visitor) error {
 
 // leave signs a session out.
 func (j *Journey) leave(tx *db.Tx, v flow.Visitor, live session.Session) error {
-	if _, err := j.Sessions.End(tx, live.ID, session.SignedOut); err != nil {
+	if _, err := j.Sessions.EndLineage(tx, live.ID, session.SignedOut); err != nil {
 		return err
 	}
 	return j.Audit.Record(tx, audit.Event{

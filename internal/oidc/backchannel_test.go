@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"parvis/internal/relyingparty"
 	"parvis/internal/secret"
 	"parvis/internal/session"
+	"parvis/internal/web/kit"
 )
 
 // told is a service's machine that is told that sessions ended.
@@ -244,6 +246,69 @@ func TestAServiceThatIsDisconnectedIsTold(t *testing.T) {
 		h.tell()
 		if n, m := len(first.take(t)), len(second.take(t)); n != 0 || m != 1 {
 			t.Errorf("at the end told %d and %d times", n, m)
+		}
+	})
+}
+
+// Tabs that sign in anew at once each replace the older session, and the browser keeps one of
+// theirs. Who signs out there signs out of all of them, and every service is told, by both channels.
+func TestTabsThatSignInAnewAtOnceAreAllSignedOut(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		const tabs = 8
+		at := newTold(t)
+		services := []string{"first"}
+		for i := range tabs {
+			services = append(services, "tab"+strconv.Itoa(i))
+		}
+		for _, name := range services {
+			h.registers(name, at, func(s *relyingparty.Settings) { s.FrontchannelLogoutURI = framed })
+		}
+		b, a := h.agreed(append(services, "service")...)
+		b.known()
+		b.code("first")
+		older := b.cookies[kit.SessionCookie]
+		var running sync.WaitGroup
+		var kept [tabs]*browser
+		for i := range tabs {
+			tab := h.browser()
+			tab.known()
+			kept[i] = tab
+			n := session.Prepare(a, b.facts())
+			tab.cookies[kit.SessionCookie] = n.Token
+			running.Go(func() {
+				err := h.db.Write(t.Context(), func(tx *db.Tx) error { _, err := h.sessions.Reauthenticate(tx, older, n); return err })
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		running.Wait()
+		for i, tab := range kept {
+			tab.code("tab" + strconv.Itoa(i))
+		}
+		elsewhere := h.browser()
+		elsewhere.signIn(a, "")
+		b.cookies[kit.SessionCookie] = kept[0].cookies[kit.SessionCookie]
+		hint := h.asClient("service", exchange(b.code("service"))).ID
+		to := b.logout("id_token_hint", hint, "post_logout_redirect_uri", landing).Header.Get("Location")
+		if frames, next := b.get(to).frames(t); len(frames) != tabs+1 || next != landing {
+			t.Errorf("%d services are framed, next %q", len(frames), next)
+		}
+		h.tell()
+		told := map[any]bool{}
+		for _, token := range at.take(t) {
+			told[h.claims(token, jose.RS256)["aud"]] = true
+		}
+		if len(told) != tabs+1 {
+			t.Errorf("told: %v", told)
+		}
+		for i, tab := range kept {
+			if tab.live() {
+				t.Errorf("tab %d is still signed in", i)
+			}
+		}
+		if !elsewhere.live() {
+			t.Error("another browser was signed out, too")
 		}
 	})
 }

@@ -273,6 +273,37 @@ func (s Sessions) End(tx *db.Tx, session id.Session, reason EndReason) (bool, er
 	return n == 1, err
 }
 
+// EndLineage ends a session for who signs out in its browser, with every other of its
+// Lineage: two tabs that sign in anew at once both replace the older one, and the browser
+// keeps one of the two. OnEnd is told of all of them, also of those that were replaced
+// before. It reports whether this one ended now.
+func (s Sessions) EndLineage(tx *db.Tx, of id.Session, reason EndReason) (bool, error) {
+	all, err := s.InLineage(tx, of)
+	if err != nil {
+		return false, err
+	}
+	rows, err := tx.Query(`UPDATE session SET ended_at = $1, end_reason = $2, there = NULL
+		WHERE ended_at IS NULL AND account_id = (SELECT account_id FROM session WHERE id = $3)
+			AND COALESCE(lineage, id) = (SELECT COALESCE(lineage, id) FROM session WHERE id = $3) RETURNING id`, db.Millis(tx.Now()), reason, of)
+	ended, err := db.Collect(rows, err, func(r *db.Rows) (out id.Session, err error) { return out, r.Scan(&out) })
+	if err != nil {
+		return false, fmt.Errorf("session: end lineage: %w", err)
+	}
+	return slices.Contains(ended, of), s.tell(tx, all, "")
+}
+
+// InLineage are the sessions of a session's Lineage that are not forgotten yet, the newest
+// first and not more than OnEnd is told of at once.
+func (s Sessions) InLineage(tx *db.Tx, of id.Session) ([]id.Session, error) {
+	rows, err := tx.Query(`SELECT id FROM session WHERE account_id = (SELECT account_id FROM session WHERE id = $1)
+		AND COALESCE(lineage, id) = (SELECT COALESCE(lineage, id) FROM session WHERE id = $1) ORDER BY created_at DESC, id LIMIT $2`, of, toldAtOnce)
+	out, err := db.Collect(rows, err, func(r *db.Rows) (out id.Session, err error) { return out, r.Scan(&out) })
+	if err != nil {
+		return nil, fmt.Errorf("session: lineage: %w", err)
+	}
+	return out, nil
+}
+
 // EndAll ends every session of an account except one ("" for none excepted)
 // and tells how many.
 func (s Sessions) EndAll(tx *db.Tx, account id.Account, except id.Session, reason EndReason) (int64, error) {

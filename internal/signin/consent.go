@@ -193,10 +193,14 @@ func (j *Journey) endSession(tx *db.Tx, v flow.Visitor, s session.Session, rp id
 	if err := j.Leavings.Begin(tx, v.Browser, upstream.ID(s.Facts.Partner.Door), s.ID, there); err != nil {
 		return err
 	}
-	if err := j.Visits.Leave(tx, v.Browser, s.ID); err != nil {
+	all, err := j.Sessions.InLineage(tx, s.ID)
+	if err != nil {
 		return err
 	}
-	ended, err := j.Sessions.End(tx, s.ID, session.SignedOut)
+	if err := j.Visits.Leave(tx, v.Browser, all...); err != nil {
+		return err
+	}
+	ended, err := j.Sessions.EndLineage(tx, s.ID, session.SignedOut)
 	if err != nil || !ended {
 		return err
 	}

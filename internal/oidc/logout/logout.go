@@ -246,16 +246,11 @@ func (e *Endpoint) decide(w http.ResponseWriter, r *http.Request, o order, fid i
 	err = e.DB.Write(r.Context(), func(tx *db.Tx) error {
 		visited = nil
 		for _, live := range []session.Session{v.Session, aside} {
-			if live.ID != "" {
-				in, err := e.Visits.In(tx, live.ID)
-				if err != nil {
-					return err
-				}
-				visited = append(visited, in...)
-			}
-			if err := e.end(tx, r, live, o); err != nil {
+			in, err := e.end(tx, r, live, o)
+			if err != nil {
 				return err
 			}
+			visited = append(visited, in...)
 		}
 		if fid == "" {
 			return nil
@@ -306,25 +301,34 @@ func (e *Endpoint) aside(r *http.Request) (session.Session, error) {
 	return out, nil
 }
 
-func (e *Endpoint) end(tx *db.Tx, r *http.Request, live session.Session, o order) error {
+// end ends a session, with what else of it this browser has opened, and tells what was visited there.
+func (e *Endpoint) end(tx *db.Tx, r *http.Request, live session.Session, o order) ([]backchannel.Visit, error) {
 	if live.ID == "" {
-		return nil
+		return nil, nil
 	}
 	there, err := e.Visitor.Sessions.There(live)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := e.Leavings.Begin(tx, e.Visitor.Of(r).Browser, upstream.ID(live.Facts.Partner.Door), live.ID, there); err != nil {
-		return err
+		return nil, err
 	}
-	if err := e.Visits.Leave(tx, e.Visitor.Of(r).Browser, live.ID); err != nil {
-		return err
+	all, err := e.Visitor.Sessions.InLineage(tx, live.ID)
+	if err != nil {
+		return nil, err
 	}
-	ended, err := e.Visitor.Sessions.End(tx, live.ID, session.SignedOut)
+	visited, err := e.Visits.In(tx, all...)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.Visits.Leave(tx, e.Visitor.Of(r).Browser, all...); err != nil {
+		return nil, err
+	}
+	ended, err := e.Visitor.Sessions.EndLineage(tx, live.ID, session.SignedOut)
 	if err != nil || !ended {
-		return err
+		return visited, err
 	}
-	return e.Audit.Record(tx, audit.Event{
+	return visited, e.Audit.Record(tx, audit.Event{
 		Name: audit.Signout, Account: live.Account, RelyingParty: id.RelyingParty(o.Client), Session: live.ID, Outcome: audit.Success,
 		Personal: audit.Personal{IP: kit.ClientIP(r), UserAgent: e.Visitor.Of(r).UserAgent}, Data: map[string]string{"from": o.Client},
 	})
