@@ -238,8 +238,8 @@ func TestTheModulesOfTheSuiteThatMustEndInACode(t *testing.T) {
 		check(c.T, json.Unmarshal([]byte(c.b.get(protocol.PathDiscovery).text), &document))
 		classes := strings.ReplaceAll(joined(document["acr_values_supported"]), "  ", " ")
 		for module, changes := range map[string][]string{
-			"oidcc-server":                    nil,
-			"oidcc-server-client-secret-post": nil,
+			"oidcc-server":                    {},
+			"oidcc-server-client-secret-post": {},
 			"oidcc-ensure-request-without-nonce-succeeds-for-code-flow": {"nonce", ""},
 			"oidcc-ensure-other-scope-order-succeeds":                   {"scope", "email openid"},
 			"oidcc-display-page":                                        {"display", "page"},

@@ -2,13 +2,17 @@ package oidc_test
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
 	goidc "github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
+
+	"parvis/internal/jose"
 )
 
 // OIDC Discovery, 4.2: the document is JSON at its well-known address.
@@ -63,6 +67,77 @@ func TestGoOIDCSignsInAsAService(t *testing.T) {
 			check(t, err)
 			if info.Subject != idToken.Subject || info.Email != "anna@example.org" || !info.EmailVerified {
 				t.Errorf("userinfo %+v", info)
+			}
+		}
+	})
+}
+
+// OIDC Discovery, 3: issuer, authorization_endpoint, token_endpoint, jwks_uri, response_types_supported, subject_types_supported and id_token_signing_alg_values_supported with RS256 are there, openid is among the scopes, and what is supported by default is said where it is not.
+// OIDC Discovery, 4.1: the document is at the issuer's address with /.well-known/openid-configuration behind it.
+// OIDC Core, 10.1: the keys that are published are public, each with a kid of its own, use and alg.
+// OIDC Core, 10.1.1: of several keys of one algorithm the kid of a token names the one that signed it.
+func TestTheModuleOfTheSuiteThatReadsDiscovery(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		b, _ := h.agreed("service")
+		before := h.asClient("service", exchange(b.code("service"))).ID
+		check(t, h.keyring.Rotate(t.Context()))
+		var document map[string]any
+		check(t, json.Unmarshal([]byte(b.get("/.well-known/openid-configuration").text), &document))
+		for name, want := range map[string]string{
+			"issuer": "", "authorization_endpoint": "/authorize", "token_endpoint": "/token", "userinfo_endpoint": "/userinfo", "jwks_uri": "/jwks.json", "end_session_endpoint": "/logout",
+		} {
+			if document[name] != h.issuer+want {
+				t.Errorf("%s is %v", name, document[name])
+			}
+		}
+		for name, want := range map[string]string{
+			"response_types_supported": "code", "subject_types_supported": "pairwise public", "claim_types_supported": "normal", "scopes_supported": "openid email profile",
+			"id_token_signing_alg_values_supported": "RS256", "request_object_signing_alg_values_supported": "RS256", "claims_supported": "sub iss aud auth_time acr email",
+			"token_endpoint_auth_methods_supported": "client_secret_basic client_secret_post", "ui_locales_supported": "en fr", "prompt_values_supported": "none login consent select_account create",
+		} {
+			has := strings.Fields(joined(document[name]))
+			for _, w := range strings.Fields(want) {
+				if !slices.Contains(has, w) {
+					t.Errorf("%s is %v and lacks %s", name, has, w)
+				}
+			}
+		}
+		for _, name := range []string{"claims_parameter_supported", "request_parameter_supported", "request_uri_parameter_supported", "require_request_uri_registration"} {
+			if document[name] != true {
+				t.Errorf("%s is %v", name, document[name])
+			}
+		}
+		var set struct {
+			Keys []map[string]any `json:"keys"`
+		}
+		published := b.get("/jwks.json").text
+		check(t, json.Unmarshal([]byte(published), &set))
+		kids, algs := map[any]bool{}, map[any]int{}
+		for _, key := range set.Keys {
+			kid, _ := key["kid"].(string)
+			if kid == "" || kids[kid] || key["use"] != "sig" || key["kty"] == "oct" || key["alg"] == nil {
+				t.Errorf("key %v", key)
+			}
+			for _, private := range []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k"} {
+				if key[private] != nil {
+					t.Errorf("key %s has %s", kid, private)
+				}
+			}
+			kids[kid] = true
+			algs[key["alg"]]++
+		}
+		if algs["RS256"] < 2 {
+			t.Fatalf("keys by algorithm: %v", algs)
+		}
+		keys, err := jose.ParseKeySet([]byte(published))
+		check(t, err)
+		for name, token := range map[string]string{"before": before, "after": h.asClient("service", exchange(b.code("service"))).ID} {
+			var head map[string]any
+			raw, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[0])
+			check(t, err)
+			check(t, json.Unmarshal(raw, &head))
+			if _, _, err := keys.Verify(token, jose.RS256); err != nil || !kids[head["kid"]] || head["alg"] != "RS256" {
+				t.Errorf("%s the rotation: %v %v", name, head, err)
 			}
 		}
 	})

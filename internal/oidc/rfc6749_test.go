@@ -11,6 +11,7 @@ import (
 
 	"parvis/internal/db"
 	"parvis/internal/db/dbtest"
+	"parvis/internal/secret"
 )
 
 // RFC 6749, 4.1.2.1: with a client or a redirect address that is not good nobody is sent anywhere.
@@ -350,6 +351,62 @@ func TestTwoAuthorizationHeadersAreRefused(t *testing.T) {
 		_ = resp.Body.Close()
 		if resp.StatusCode != http.StatusBadRequest || !strings.Contains(resp.Header.Get("WWW-Authenticate"), `error="invalid_request"`) {
 			t.Errorf("userinfo: %d %s", resp.StatusCode, resp.Header.Get("WWW-Authenticate"))
+		}
+	})
+}
+
+// RFC 6749, 2.3.1: identifier and secret of HTTP Basic are form-encoded, whatever characters they hold; neither is taken from the address.
+// RFC 6749, 3.2: parameters that are not known are ignored, and those without a value are as if they were not there.
+// RFC 6749, 3.2.1: a public client says who it is.
+// RFC 6749, 3.3: the answer names the scope that was granted.
+func TestACredentialHasAnyCharacters(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		const client, hard = "urn:gov:permits/1", "p%41+ &=:é/ä\"ß~€-more-than-32-characters"
+		h.write(func(tx *db.Tx) error {
+			s := parties()[0]
+			s.ID = client
+			return h.store.Create(tx, s, secret.Digest(hard))
+		})
+		check(t, h.registry.Refresh(t.Context()))
+		b, _ := h.agreed(client)
+		encoded := basic(url.QueryEscape(client), url.QueryEscape(hard))
+		ask := func(v url.Values, headers ...string) tokens {
+			t.Helper()
+			var out tokens
+			got := b.do(http.MethodPost, "/token", v, headers...)
+			check(t, json.Unmarshal([]byte(got.text), &out))
+			out.status = got.StatusCode
+			return out
+		}
+		good := exchange(b.code(client, "scope", "openid email unknown"))
+		good.Set("unknown", "x")
+		good.Set("client_secret", "")
+		if tok := ask(good, "Authorization", encoded); tok.status != http.StatusOK || tok.Scope != "openid email" {
+			t.Errorf("form-encoded: %+v", tok)
+		}
+		if tok := ask(exchange(b.code(client)), "Authorization", strings.Replace(encoded, "Basic", "basic", 1)); tok.status != http.StatusOK {
+			t.Errorf("the scheme in small letters: %+v", tok)
+		}
+		if tok := ask(exchange(b.code(client), "client_id", client, "client_secret", hard)); tok.status != http.StatusOK {
+			t.Errorf("in the body: %+v", tok)
+		}
+		code := b.code(client)
+		for name, tok := range map[string]tokens{
+			"another secret":    ask(exchange(code), "Authorization", basic(url.QueryEscape(client), url.QueryEscape(hard+"x"))),
+			"nobody":            ask(exchange(code)),
+			"a public client":   ask(exchange(code, "client_id", "")),
+			"an empty password": ask(exchange(code), "Authorization", basic(url.QueryEscape(client), "")),
+		} {
+			if tok.status != http.StatusUnauthorized || tok.Error != "invalid_client" {
+				t.Errorf("%s: %+v", name, tok)
+			}
+		}
+		inAddress := b.do(http.MethodPost, "/token?"+url.Values{"client_id": {client}, "client_secret": {hard}}.Encode(), exchange(code))
+		if inAddress.StatusCode != http.StatusUnauthorized {
+			t.Errorf("in the address: %d", inAddress.StatusCode)
+		}
+		if tok := ask(exchange(code), "Authorization", encoded); tok.status != http.StatusOK {
+			t.Errorf("the code was spent by who could not authenticate: %+v", tok)
 		}
 	})
 }

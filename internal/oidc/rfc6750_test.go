@@ -69,3 +69,39 @@ func TestUserInfoWithoutATokenNamesTheSchemesAndNoError(t *testing.T) {
 		}
 	})
 }
+
+// RFC 6750, 2: a token that comes in two ways is invalid_request.
+// RFC 6750, 2.1: the scheme is read in whatever letters (RFC 9110, 11.1).
+// RFC 6750, 2.2: a body that is no form, and a form of a GET, bring no token.
+// RFC 6750, 3: the challenge is Bearer with its realm, and says the error that the body says.
+// RFC 6750, 5.3: what userinfo answers is not kept.
+func TestATokenIsBroughtByTheBook(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		b, _ := h.agreed("service")
+		token := h.asClient("service", exchange(b.code("service"))).Access
+		form := url.Values{"access_token": {token}}
+		for name, c := range map[string]struct {
+			got    reply
+			status int
+			code   string // of the challenge; "" for none
+		}{
+			"header and form":  {b.do(http.MethodPost, "/userinfo", form, "Authorization", "Bearer "+token), http.StatusBadRequest, "invalid_request"},
+			"twice in a form":  {b.do(http.MethodPost, "/userinfo", url.Values{"access_token": {token, token}}), http.StatusBadRequest, "invalid_request"},
+			"small letters":    {b.get("/userinfo", "Authorization", "bearer "+token), http.StatusOK, ""},
+			"as JSON":          {b.do(http.MethodPost, "/userinfo", form, "Content-Type", "application/json"), http.StatusUnauthorized, ""},
+			"a form of a GET":  {b.do(http.MethodGet, "/userinfo", form), http.StatusUnauthorized, ""},
+			"by Basic":         {b.get("/userinfo", "Authorization", basic("service", password)), http.StatusUnauthorized, ""},
+			"an empty token":   {b.get("/userinfo", "Authorization", "Bearer "), http.StatusUnauthorized, "invalid_token"},
+			"of another shape": {b.get("/userinfo", "Authorization", "Bearer a b"), http.StatusUnauthorized, "invalid_token"},
+		} {
+			challenge := strings.Join(c.got.Header.Values("WWW-Authenticate"), ", ")
+			if c.got.StatusCode != c.status || c.got.Header.Get("Cache-Control") != "no-store" || c.code != "" && (!strings.Contains(challenge, `error="`+c.code+`"`) || !strings.Contains(c.got.text, `"error":"`+c.code+`"`)) ||
+				c.code == "" && strings.Contains(challenge, "error=") || (c.status == http.StatusOK) != (challenge == "") || challenge != "" && !strings.Contains(challenge, `Bearer realm="`+h.issuer+`"`) {
+				t.Errorf("%s: %d %s %s", name, c.got.StatusCode, challenge, c.got.text)
+			}
+			if len(c.got.Cookies()) > 0 {
+				t.Errorf("%s: a cookie", name)
+			}
+		}
+	})
+}
