@@ -96,7 +96,7 @@ func TestTheModuleOfTheSuiteThatReadsDiscovery(t *testing.T) {
 			"token_endpoint_auth_methods_supported": "client_secret_basic client_secret_post", "ui_locales_supported": "en fr", "prompt_values_supported": "none login consent select_account create",
 		} {
 			has := strings.Fields(joined(document[name]))
-			for _, w := range strings.Fields(want) {
+			for w := range strings.FieldsSeq(want) {
 				if !slices.Contains(has, w) {
 					t.Errorf("%s is %v and lacks %s", name, has, w)
 				}
