@@ -18,8 +18,24 @@ async function withOpenidClient({ issuer, clientId, secret, redirectUri, email, 
   const claims = tokens.claims();
   const info = await client.fetchUserInfo(config, tokens.access_token, claims.sub);
   assert.equal(info.email, email);
-  const end = client.buildEndSessionUrl(config, { id_token_hint: tokens.id_token });
-  assert.ok(end.href.startsWith(issuer));
+  assert.deepEqual([claims.iss, claims.aud, claims.nonce], [issuer, clientId, nonce]);
+  assert.ok(claims.acr && claims.sid && claims.auth_time <= claims.iat && claims.exp > claims.iat, JSON.stringify(claims));
+
+  // What is refused reaches the library as it must.
+  const refused = (error) => (e) => e.error === error;
+  const again = async (jar, more, forms = {}) => {
+    const step = await jar.walk(client.buildAuthorizationUrl(config, { ...Object.fromEntries(url.searchParams), ...more }), { email, password, stop: redirectUri, forms });
+    return client.authorizationCodeGrant(config, step.url, { pkceCodeVerifier: verifier, expectedState: state, expectedNonce: nonce });
+  };
+  await assert.rejects(again(new Jar(), { prompt: "none" }), refused("login_required"));
+  await assert.rejects(again(new Jar(), { prompt: "consent" }, { consent: { choice: "deny" } }), refused("access_denied"));
+  await assert.rejects(again(new Jar(), { claims: JSON.stringify({ id_token: { acr: { essential: true, value: "urn:example:unknown" } } }) }), refused("unmet_authentication_requirements"));
+  await assert.rejects(client.authorizationCodeGrant(config, back, { pkceCodeVerifier: verifier, expectedState: state, expectedNonce: nonce }), refused("invalid_grant"), "a code works once");
+  await assert.rejects(client.fetchUserInfo(config, tokens.access_token, claims.sub), (e) => e.status === 401, "and a second time ends what it gave");
+  const wrong = await client.discovery(new URL(issuer), clientId, `${secret}-wrong`, undefined, insecure ? { execute: [client.allowInsecureRequests] } : {});
+  await assert.rejects(client.tokenIntrospection(wrong, tokens.access_token), (e) => e.error === "invalid_client" || e.status === 401);
+  const elsewhere = await new Jar().follow(client.buildAuthorizationUrl(config, { ...Object.fromEntries(url.searchParams), redirect_uri: `${redirectUri}/other` }));
+  assert.equal(elsewhere.answer.status, 400, "an address that is not registered is a page of ours");
   return claims.sub;
 }
 

@@ -89,7 +89,16 @@ OIDCSSLValidateServer Off
     assert.equal(step.answer.status, 200, step.html);
     assert.match(step.html, /behind the door/);
     assert.ok(step.answer.headers.get("x-seen-user")?.startsWith(person.email), step.answer.headers.get("x-seen-user"));
-    console.log("mod_auth_openidc: signed in");
+    // The module's own sign-out goes to the end_session_endpoint with the ID token as the hint.
+    const out = new URL(partner.redirectUri);
+    out.searchParams.set("logout", new URL("/", partner.redirectUri).href);
+    const over = await jar.follow(out, `${serve.issuer}/logout`);
+    assert.ok(over.url.searchParams.get("id_token_hint"), over.url.href);
+    const landed = await jar.follow(over.url, new URL("/", partner.redirectUri).href);
+    assert.equal(landed.url.href, new URL("/", partner.redirectUri).href);
+    const anew = await jar.follow(landed.url);
+    assert.match(anew.html, /data-page="sign-in"/, "signed out at Apache and at Parvis");
+    console.log("mod_auth_openidc: signed in and out");
   } finally {
     apache.kill("SIGTERM");
     await ended;
@@ -109,6 +118,7 @@ async function signInWithAll(engine, env) {
   ]) {
     partners[name] = { id: `interop-${name}`, name: `Interop ${name}`, secret, redirectUri: `http://127.0.0.1:${await freePort()}${path}`, more };
   }
+  partners.apache.more = { post_logout_redirect_uris: [new URL("/", partners.apache.redirectUri).href] };
   const folder = mkdtempSync(join(tmpdir(), "parvis-interop-"));
   const told = await receiver(await identity(folder, "localhost"));
   const { jwks } = await identity(folder, "interop-authlib-key");
