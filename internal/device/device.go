@@ -126,6 +126,7 @@ type Request struct {
 	Digest       []byte // of the device's code
 	RelyingParty id.RelyingParty
 	Scopes       []string
+	Begun        time.Time
 	Expires      time.Time
 }
 
@@ -155,7 +156,7 @@ func (s Requests) Open(tx *db.Tx, code Code) (Request, bool, error) {
 	for _, index := range s.Keys.Indexes(indexPurpose, string(code)) {
 		r, found, err := scan(tx.QueryRow(`UPDATE device_request SET opened = opened + 1
 			WHERE user_index = $1 AND state = 'waiting' AND expires_at > $2 AND opened < $3
-			RETURNING digest, relying_party, scope, expires_at`, index, db.Millis(tx.Now()), mostOpen))
+			RETURNING digest, relying_party, scope, created_at, expires_at`, index, db.Millis(tx.Now()), mostOpen))
 		if err != nil || found {
 			return r, found, err
 		}
@@ -165,14 +166,14 @@ func (s Requests) Open(tx *db.Tx, code Code) (Request, bool, error) {
 
 // Find is a request that waits still.
 func (s Requests) Find(tx *db.Tx, digest []byte) (Request, bool, error) {
-	return scan(tx.QueryRow(`SELECT digest, relying_party, scope, expires_at FROM device_request
+	return scan(tx.QueryRow(`SELECT digest, relying_party, scope, created_at, expires_at FROM device_request
 		WHERE digest = $1 AND state = 'waiting' AND expires_at > $2`, digest, db.Millis(tx.Now())))
 }
 
 func scan(row interface{ Scan(dest ...any) error }) (Request, bool, error) {
 	var r Request
 	var scopes string
-	err := row.Scan(&r.Digest, &r.RelyingParty, &scopes, db.ScanTime(&r.Expires))
+	err := row.Scan(&r.Digest, &r.RelyingParty, &scopes, db.ScanTime(&r.Begun), db.ScanTime(&r.Expires))
 	if errors.Is(err, db.ErrNoRows) {
 		return Request{}, false, nil
 	}

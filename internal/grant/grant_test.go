@@ -313,9 +313,10 @@ func TestOfFiveHundredAssertionsOneIsNew(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		g := grants(t, d)
 		a := Assertion{JTI: "j", Expires: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}
-		outcomes := race(t, 500, func(int) (Outcome, error) {
+		nodes := []*db.DB{d, dbtest.Second(t, d)}
+		outcomes := race(t, 500, func(i int) (Outcome, error) {
 			var fresh bool
-			err := d.WriteStatement(t.Context(), func(tx *db.Tx) error {
+			err := nodes[i%2].WriteStatement(t.Context(), func(tx *db.Tx) error {
 				var err error
 				fresh, err = g.UseAssertion(tx, "s", a)
 				return err

@@ -10,12 +10,15 @@ import (
 
 	"parvis/internal/audit"
 	"parvis/internal/db"
+	"parvis/internal/db/dbtest"
 	"parvis/internal/device"
 	"parvis/internal/grant"
 	"parvis/internal/id"
 	"parvis/internal/jose"
 	"parvis/internal/oidc/claim"
 	"parvis/internal/oidc/protocol"
+	"parvis/internal/policy"
+	"parvis/internal/relyingparty"
 	"parvis/internal/secret"
 )
 
@@ -406,6 +409,44 @@ func TestAClientThatSignsItsRequestsSendsNoOthers(t *testing.T) {
 	})
 }
 
+// CIBA, 7.1: acr_values and what the service is registered for are met before the person is asked, and acr tells what was.
+func TestWhoHasProvenTooLittleProvesMoreBeforeTheyAreAsked(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.enroll("teller", func(s *relyingparty.Settings) {
+			s.RedirectURIs, s.GrantTypes, s.Scopes, s.ACR = nil, []string{protocol.GrantCIBA}, []string{"openid", "email"}, []string{policy.ACRAAL2}
+		})
+		b, a := h.agreed("caller", "teller")
+		b.known()
+		for client, acr := range map[string]string{"caller": policy.ACRAAL2, "teller": ""} {
+			one := policy.Facts{}.With(policy.Password, h.clock.Now(), "F")
+			b.prove(a, one)
+			code, name := h.asks(client, "acr_values", acr)
+			fid := b.opens(name)
+			path := "/confirmations/confirm/" + string(fid)
+			if got := b.get(path); got.StatusCode != http.StatusSeeOther || got.Header.Get("Location") != "/signin/"+string(fid) {
+				t.Errorf("%s: with one factor: %d %q", client, got.StatusCode, got.Header.Get("Location"))
+			}
+			two := one.With(policy.App, h.clock.Now(), fid)
+			b.prove(a, two)
+			page := b.get(path) // the question is shown, and then the session is weaker again
+			b.prove(a, one)
+			if to := b.submit(page, path, "choice", "allow").Header.Get("Location"); to != "/signin/"+string(fid) {
+				t.Errorf("%s: allowed with one factor: %q", client, to)
+			}
+			if got := h.confirmed(client, code); got.Error != "authorization_pending" {
+				t.Errorf("%s: %s", client, got.Error)
+			}
+			b.prove(a, two)
+			if to := b.says(fid, "allow"); to != "/confirmations/done?how=allowed" {
+				t.Fatalf("%s: to %q", client, to)
+			}
+			if claims := h.claims(h.confirmed(client, code).ID, jose.RS256); claims["acr"] != policy.ACRAAL2 {
+				t.Errorf("%s: %v", client, claims)
+			}
+		}
+	})
+}
+
 // CIBA, 10.1.1: of many questions at once, on two nodes, one is given tokens.
 func TestOfManyQuestionsOfAServiceAtOnceOneIsGivenTokens(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
@@ -415,8 +456,8 @@ func TestOfManyQuestionsOfAServiceAtOnceOneIsGivenTokens(t *testing.T) {
 		if to := b.says(b.opens(name), "allow"); to != "/confirmations/done?how=allowed" {
 			t.Fatalf("to %q", to)
 		}
-		second := open(t, h.db, h.clock, h)
-		const racers = 100
+		second := open(t, dbtest.Second(t, h.db, dbtest.WithClock(h.clock.Now)), h.clock, h)
+		const racers = 500
 		won, lost := make(chan grant.Result, racers), make(chan device.Standing, racers)
 		var running sync.WaitGroup
 		for i := range racers {

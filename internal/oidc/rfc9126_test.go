@@ -197,7 +197,7 @@ func TestOfManyWhoUseAPushedRequestAtOnceOneGetsACode(t *testing.T) {
 		var mu sync.Mutex
 		var wg sync.WaitGroup
 		codes := 0
-		for i := range 100 {
+		for i := range 500 {
 			wg.Go(func() {
 				one := nodes[i%2].browser()
 				maps.Copy(one.cookies, b.cookies)

@@ -234,7 +234,7 @@ func TestOfManyWhoUseAProofAtOnceOneWins(t *testing.T) {
 		var mu sync.Mutex
 		var wg sync.WaitGroup
 		wins := 0
-		for i := range 200 {
+		for i := range 500 {
 			wg.Go(func() {
 				won := false
 				err := nodes[i%2].WriteStatement(t.Context(), func(tx *db.Tx) (err error) {

@@ -13,6 +13,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
+	"time"
 
 	"parvis/internal/audit"
 	"parvis/internal/connection"
@@ -164,7 +165,8 @@ type standing struct {
 	elsewhere.Standing
 
 	order order
-	waits bool // the device waits still
+	begun time.Time // when the device asked
+	waits bool      // the device waits still
 }
 
 // load is the device of a journey of this browser, and its service.
@@ -179,20 +181,24 @@ func (u *UI) read(tx *db.Tx, r *http.Request, party *relyingparty.RelyingParty, 
 	if out.Standing, err = u.journey.Come(tx, r, party); err != nil {
 		return out, err
 	}
-	if _, out.waits, err = u.Devices.Find(tx, o.digest()); err != nil {
+	var found device.Request
+	if found, out.waits, err = u.Devices.Find(tx, o.digest()); err != nil {
 		return out, err
 	}
+	out.begun = found.Begun
 	err = u.journey.Judge(tx, &out.Standing, o.Scopes)
 	return out, err
 }
 
 // confirmPage is the data of pages/device-confirm.html.
 type confirmPage struct {
-	Flow    id.Flow
-	Service string
-	Address string
-	Code    string
-	Form    string // names the form for its token: that of this journey
+	Flow       id.Flow
+	Service    string
+	Department string
+	Begun      time.Time // by which somebody who was sent a link can tell that it was not them
+	Address    string
+	Code       string
+	Form       string // names the form for its token: that of this journey
 }
 
 // confirm asks the last question.
@@ -215,7 +221,7 @@ func (u *UI) confirm(w http.ResponseWriter, r *http.Request) error {
 		return u.journey.Back(w, r, s.Flow.ID) //nolint:wrapcheck // writes only
 	}
 	data := confirmPage{
-		Flow: s.Flow.ID, Service: party.Name.In(kit.Lang(r)), Address: s.Visit.Address, Code: o.Code.String(), Form: formOf(s.Flow.ID, s.Visit.Account.ID),
+		Flow: s.Flow.ID, Service: party.Name.In(kit.Lang(r)), Department: party.Department.In(kit.Lang(r)), Begun: s.begun, Address: s.Visit.Address, Code: o.Code.String(), Form: formOf(s.Flow.ID, s.Visit.Account.ID),
 	}
 	err = u.pages.Render(w, r, http.StatusOK, kit.View{
 		Page: "device-confirm", Title: u.Site.Tr(r).T("device-confirm.title", "service", data.Service), Data: data,

@@ -11,6 +11,7 @@ import (
 
 	"parvis/internal/audit"
 	"parvis/internal/db"
+	"parvis/internal/db/dbtest"
 	"parvis/internal/device"
 	"parvis/internal/grant"
 	"parvis/internal/id"
@@ -105,7 +106,7 @@ func TestADeviceIsGivenTokensWhenItsPersonSaysYes(t *testing.T) {
 		b, a := h.viewer("television")
 		fid := b.types(" " + strings.ToLower(strings.ReplaceAll(user, "-", " ")))
 		page := b.get("/device/confirm/" + string(fid))
-		for _, want := range []string{user, "Fishing licences", "anna@", `id="allow"`, `id="deny"`} {
+		for _, want := range []string{user, "Fishing licences", "Natural Resources", "anna@", `id="allow"`, `id="deny"`} {
 			if !strings.Contains(page.text, want) {
 				t.Errorf("the question does not show %q", want)
 			}
@@ -216,6 +217,7 @@ func TestADeviceAuthorizationRequestIsRefusedByTheBook(t *testing.T) {
 			"no secret":           {"", url.Values{"client_id": {"terminal"}, "scope": {"openid"}}, "invalid_client"},
 			"no scope":            {"terminal", url.Values{}, "invalid_scope"},
 			"without openid":      {"terminal", url.Values{"scope": {"email"}}, "invalid_scope"},
+			"scope twice":         {"", url.Values{"client_id": {"television"}, "scope": {"openid", "email"}}, "invalid_request"},
 			"a parameter twice":   {"", url.Values{"client_id": {"television", "television"}, "scope": {"openid"}}, "invalid_request"},
 			"a scope without end": {"terminal", url.Values{"scope": {"openid " + strings.Repeat("x", 3000)}}, "invalid_scope"},
 		} {
@@ -294,7 +296,7 @@ func TestCodesCannotBeTriedWithoutEnd(t *testing.T) {
 	})
 }
 
-// An assertion is good for one question, whatever the device is told.
+// RFC 8628, 3.4: the client authenticates with each question as it does at the token endpoint: an assertion is good for one, whatever the device is told.
 func TestAnAssertionIsGoodForOneQuestionOfADevice(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		signed := func(h *house) url.Values {
@@ -330,15 +332,16 @@ func TestOfManyQuestionsOfADeviceAtOnceOneIsGivenTokens(t *testing.T) {
 		if to := b.answers(b.types(d.user), "allow"); to != "/device/done?how=allowed" {
 			t.Fatalf("to %q", to)
 		}
-		const racers = 100
+		nodes := []*db.DB{h.db, dbtest.Second(t, h.db, dbtest.WithClock(h.clock.Now))}
+		const racers = 500
 		won, lost := make(chan grant.Result, racers), make(chan device.Standing, racers)
 		var running sync.WaitGroup
-		for range racers {
+		for i := range racers {
 			running.Go(func() {
 				var standing device.Standing
 				var result grant.Result
 				token := grant.Challenge(string(device.NewCode()))
-				err := h.db.WriteStatement(t.Context(), func(tx *db.Tx) (err error) {
+				err := nodes[i%2].WriteStatement(t.Context(), func(tx *db.Tx) (err error) {
 					if standing, err = h.devices.Poll(tx, d.code, "television"); err != nil || standing != device.Allowed {
 						return err
 					}
@@ -375,5 +378,67 @@ func TestOfManyQuestionsOfADeviceAtOnceOneIsGivenTokens(t *testing.T) {
 		if n := h.count(`SELECT COUNT(*) FROM access_token t JOIN authorization_grant g ON g.id = t.grant_id WHERE g.relying_party = 'television' AND g.revoked_at IS NULL`); n != 1 {
 			t.Errorf("%d tokens", n)
 		}
+	})
+}
+
+// What a device is given, and what its person types.
+func TestTheCodesOfADevice(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		v := url.Values{"client_id": {"television"}, "scope": {"openid"}}
+		b, _ := h.viewer("television")
+		first, second := h.device("television", "openid"), h.device("television", "openid")
+		t.Run("RFC 8628, 5.2: the code of the device has at least 128 random bits, and is another one each time", func(t *testing.T) {
+			if len(first.code) < 43 || first.code == second.code || first.user == second.user {
+				t.Errorf("%d letters", len(first.code))
+			}
+		})
+		t.Run("RFC 8628, 6.1: the code of the person is of letters that are not mixed up and make no words", func(t *testing.T) {
+			for range 20 {
+				out, _ := h.call("/device_authorization", "", v)
+				if user, _ := out["user_code"].(string); !regexp.MustCompile(`\A[BCDFGHJKLMNPQRSTVWXZ]{4}-[BCDFGHJKLMNPQRSTVWXZ]{4}\z`).MatchString(user) {
+					t.Errorf("%q", user)
+				}
+			}
+		})
+		t.Run("RFC 8628, 6.1: small letters, spaces and dashes do not matter when it is typed", func(t *testing.T) {
+			for _, typed := range []string{strings.ToLower(first.user), strings.ReplaceAll(first.user, "-", ""), " " + strings.ReplaceAll(first.user, "-", " – ")} {
+				path := "/device/confirm/" + string(b.types(strings.ReplaceAll(typed, "–", "-")))
+				if page := b.get(path); !strings.Contains(page.text, first.user) {
+					t.Errorf("%q: %d", typed, page.StatusCode)
+				}
+			}
+		})
+		t.Run("RFC 8628, 3.3.1: verification_uri_complete brings the code, which is shown to be compared, and nothing happens yet", func(t *testing.T) {
+			page := b.get(strings.TrimPrefix(second.complete, h.issuer))
+			if page.StatusCode != http.StatusOK || !strings.Contains(page.text, `value="`+second.user+`"`) {
+				t.Errorf("%d %s", page.StatusCode, page.text)
+			}
+			if got := h.poll("television", second.code); got.Error != "authorization_pending" {
+				t.Error(got.Error)
+			}
+		})
+		t.Run("RFC 8628, 5.4: the question names the service, whose it is, and when the device asked, and warns", func(t *testing.T) {
+			h.clock.Advance(3 * time.Minute)
+			page := b.get("/device/confirm/" + string(b.types(second.user)))
+			for _, want := range []string{"Fishing licences", "Natural Resources", second.user, `Started on the device</dt><dd>\d+.\w+.\d{4}.at.\d\d:\d\d`, "a device of your own"} {
+				if !regexp.MustCompile(want).MatchString(page.text) {
+					t.Errorf("without %q: %s", want, page.text)
+				}
+			}
+		})
+		t.Run("RFC 8628, 5.1: a code that was opened five times opens no more", func(t *testing.T) {
+			for range 2 {
+				b.types(first.user)
+			}
+			if got := b.submit(b.get("/device"), "/device", "user_code", first.user); got.StatusCode != http.StatusBadRequest {
+				t.Errorf("%d", got.StatusCode)
+			}
+		})
+		t.Run("RFC 8628, 3.5: an answered or unknown code is told so with status 400 as JSON", func(t *testing.T) {
+			got := h.post("/token", url.Values{"grant_type": {protocol.GrantDeviceCode}, "device_code": {"none"}, "client_id": {"television"}})
+			if got.StatusCode != http.StatusBadRequest || !strings.HasPrefix(got.Header.Get("Content-Type"), "application/json") {
+				t.Errorf("%d %v", got.StatusCode, got.Header)
+			}
+		})
 	})
 }

@@ -3,6 +3,7 @@ package oidc_test
 import (
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -128,6 +129,7 @@ func TestAnExchangeEscalatesNothing(t *testing.T) {
 	})
 }
 
+// RFC 8693, 1.1: what comes of a token goes on only while that is good.
 // RFC 9700, 4.14.2: what ends a sign-in ends what came of it, however far it went.
 func TestWhatCameOfATokenEndsWithIt(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
@@ -172,6 +174,7 @@ func TestWhatCameOfATokenEndsWithIt(t *testing.T) {
 	})
 }
 
+// RFC 8693, 2.2.1: the new token is of the form that its resource is registered for.
 // RFC 9068, 2.2: a readable token that was exchanged is signed like every other, and typed.
 func TestAnExchangedTokenCanBeReadable(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
@@ -182,5 +185,62 @@ func TestAnExchangedTokenCanBeReadable(t *testing.T) {
 		if err != nil || head.Type != "at+jwt" || h.told(out["access_token"])["active"] != true {
 			t.Errorf("%v %v %v", out, head, err)
 		}
+	})
+}
+
+// What a request of an exchange may say.
+func TestAnExchangeIsAskedForByTheBook(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		b := h.chain()
+		first := h.ask("office", exchange(b.authorize(wanting(request("office"), permits)).answer(t).Get("code")))["access_token"]
+		for requirement, c := range map[string]struct {
+			form url.Values
+			want string // "" for a token
+		}{
+			"RFC 8693, 2.1: subject_token is required":                                              {exchanged("", "subject_token", ""), "invalid_request"},
+			"RFC 8693, 2.1: subject_token_type is required":                                         {exchanged(first, "subject_token_type", ""), "invalid_request"},
+			"RFC 8693, 2.1: actor_token_type without an actor_token is refused":                     {exchanged(first, "actor_token_type", protocol.TypeOfAccessToken), "invalid_request"},
+			"RFC 8693, 2.1: an actor_token that is not supported is refused, and not left out":      {exchanged(first, "actor_token", first.(string)), "invalid_request"},
+			"RFC 8693, 2.1: requested_token_type may name an access token":                          {exchanged(first, "requested_token_type", protocol.TypeOfAccessToken), ""},
+			"RFC 8693, 2.1: requested_token_type of what is not given is refused":                   {exchanged(first, "requested_token_type", "urn:ietf:params:oauth:token-type:id_token"), "invalid_request"},
+			"RFC 8693, 2.1: audience names the service that the token is for":                       {exchanged(first, "resource", "", "audience", tiles), ""},
+			"RFC 8693, 2.1: resource must be an absolute URI without a fragment":                    {exchanged(first, "resource", tiles+"#x"), "invalid_target"},
+			"RFC 8693, 2.2.2: an audience that is not registered is invalid_target":                 {exchanged(first, "audience", "https://elsewhere.example/"), "invalid_target"},
+			"RFC 8693, 2.1: scope asks for fewer scopes than the subject token has, and never more": {exchanged(first, "scope", "openid locale"), "invalid_scope"},
+			"RFC 8693, 3: a type of token that is not known is refused":                             {exchanged(first, "subject_token_type", "urn:ietf:params:oauth:token-type:saml2"), "invalid_request"},
+		} {
+			t.Run(requirement, func(t *testing.T) {
+				out := h.ask("hub", c.form)
+				if c.want != "" && (out["error"] != c.want || out["access_token"] != nil) {
+					t.Errorf("%v, want %s", out, c.want)
+				}
+				if c.want == "" && (out["access_token"] == nil || out["issued_token_type"] != protocol.TypeOfAccessToken || h.told(out["access_token"])["aud"] != tiles) {
+					t.Errorf("%v", out)
+				}
+			})
+		}
+		t.Run("RFC 8693, 2.2.1: scope is told when it differs from what was asked for, and fewer scopes make a narrower token", func(t *testing.T) {
+			out := h.ask("hub", exchanged(first, "scope", "openid"))
+			if out["scope"] != "openid" || h.told(out["access_token"])["scope"] != "openid" {
+				t.Errorf("%v", out)
+			}
+		})
+		t.Run("RFC 8693, 5: nobody exchanges tokens who is not registered for it, and no public client", func(t *testing.T) {
+			if out := h.ask("service", exchanged(first)); out["error"] != "unauthorized_client" {
+				t.Errorf("%v", out)
+			}
+			v := exchanged(first)
+			v.Set("client_id", "public")
+			if out, status := h.call("/token", "", v); status != http.StatusBadRequest || out["error"] != "unauthorized_client" {
+				t.Errorf("%d %v", status, out)
+			}
+		})
+		t.Run("RFC 8693, 2.2.1: the answer is not kept, and says how the token is used and how long", func(t *testing.T) {
+			v := exchanged(first)
+			got := h.post("/token", v, "Authorization", basic("hub", password))
+			if got.StatusCode != http.StatusOK || got.Header.Get("Cache-Control") != "no-store" || !strings.Contains(got.text, `"token_type":"Bearer"`) || !strings.Contains(got.text, `"expires_in":`) {
+				t.Errorf("%d %v %s", got.StatusCode, got.Header, got.text)
+			}
+		})
 	})
 }
