@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -24,7 +23,7 @@ import (
 // they stand now (OpenID Connect Core 1.0, 5.3). It writes nothing. A body that
 // is no form holds no token (RFC 6750, 2.2) and is not read.
 func (e *Endpoint) userinfo(w http.ResponseWriter, r *http.Request) error {
-	interact(w, r)
+	interact(w)
 	token, claims, err := e.known(w, r)
 	if bad, ok := errors.AsType[*protocol.Error](err); ok {
 		e.Door.Log(r, "userinfo request refused", token.Grant.RelyingParty, bad)
@@ -44,22 +43,17 @@ func (e *Endpoint) userinfo(w http.ResponseWriter, r *http.Request) error {
 	return machine.Answer(w, http.StatusOK, out)
 }
 
-// interactionID is the header by which a client of FAPI knows a call again.
-const interactionID = "X-Fapi-Interaction-Id"
-
-var uuid = regexp.MustCompile(`\A[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\z`)
-
-// interact answers with the identifier that the client gave its call, or with a new one (FAPI
-// 1.0 Security Profile, Part 1, 6.2.1-11).
-func interact(w http.ResponseWriter, r *http.Request) {
-	name := r.Header.Get(interactionID)
-	if !uuid.MatchString(name) {
-		var b [16]byte
-		_, _ = rand.Read(b[:]) // never fails
-		b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-		name = fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+// interact gives a call an identifier that its client gave none; the one that it gave, the door
+// gives back (FAPI 1.0 Security Profile, Part 1, 6.2.1-11, which FAPI-CIBA keeps).
+func interact(w http.ResponseWriter) {
+	const name = "X-Fapi-Interaction-Id"
+	if w.Header().Get(name) != "" {
+		return
 	}
-	w.Header().Set(interactionID, name)
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	w.Header().Set(name, fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:]))
 }
 
 // known is the token of a request and what it lets the service know. A
