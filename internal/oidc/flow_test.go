@@ -164,3 +164,25 @@ func TestConsentThatHasRunOutIsAskedForAgain(t *testing.T) {
 }
 
 func digestOf(b *browser) []byte { return secret.Digest(b.cookies[kit.BrowserCookie]) }
+
+// A cache that goes by the ending of a path must find nobody's page, token or code below an
+// endpoint (web cache deception), and nothing that it may keep.
+func TestNothingPrivateIsBelowAnEndpoint(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		b, _ := h.agreed("service")
+		access := h.asClient("service", exchange(b.code("service"))).Access
+		query := "?" + request("service").Encode()
+		for _, path := range []string{
+			"/authorize/x.css" + query, "/authorize.css" + query, "/authorize;x.css" + query, "/authorize%2fx.css" + query, "/authorize/..%2fx.js" + query,
+			"/userinfo/x.css", "/userinfo.js", "/userinfo%2fx.png", "/userinfo;a.css", "/introspect/x.css", "/logout/x.css",
+		} {
+			got := b.get(path, "Authorization", "Bearer "+access)
+			if got.StatusCode != http.StatusNotFound || got.Header.Get("Location") != "" || got.Header.Get("Cache-Control") != "no-store" || strings.Contains(got.text, "anna@example.org") {
+				t.Errorf("%s: %d %v", path, got.StatusCode, got.Header)
+			}
+		}
+		if got := b.get("/userinfo?x=/a.css", "Authorization", "Bearer "+access); got.StatusCode != http.StatusOK || got.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("with a query: %d %v", got.StatusCode, got.Header)
+		}
+	})
+}
