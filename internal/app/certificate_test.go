@@ -103,6 +103,7 @@ func TestANewCertificateIsReadWhenItsFilesChangeOrOnASignal(t *testing.T) {
 	})
 }
 
+// FAPI 2.0 SP, 5.2.1: TLS 1.2 with the ciphers that RFC 9325, 4.2 recommends, and TLS 1.3.
 func TestOnlyForwardSecretAuthenticatedCiphersAreOffered(t *testing.T) {
 	files := filesIn(t.TempDir())
 	issue(t, files, 1)
@@ -112,16 +113,19 @@ func TestOnlyForwardSecretAuthenticatedCiphersAreOffered(t *testing.T) {
 	}
 	server := c.config()
 	for name, client := range map[string]*tls.Config{
-		"TLS 1.1": {MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11},
-		"CBC":     {MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA}},
+		"TLS 1.1":            {MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11},
+		"no forward secrecy": {MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256}},
+		"CBC":                {MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA}},
 	} {
 		if err := shake(t, server, client); err == nil {
 			t.Errorf("%s was accepted", name)
 		}
 	}
 	for name, client := range map[string]*tls.Config{
-		"TLS 1.3":     {MinVersion: tls.VersionTLS13},
-		"TLS 1.2 GCM": {MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256}},
+		"TLS 1.3":          {MinVersion: tls.VersionTLS13},
+		"TLS 1.2 ChaCha20": {MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256}},
+		"TLS 1.2 AES-256":  {MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384}},
+		"TLS 1.2 GCM":      {MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256}},
 	} {
 		if err := shake(t, server, client); err != nil {
 			t.Errorf("%s was refused: %v", name, err)
