@@ -62,6 +62,7 @@ func TestAFlowKeepsWhatThePagesNeed(t *testing.T) {
 	})
 }
 
+// OIDC Core, 3.1.2.1: prompt=consent, select_account, login and create each show a page to who is signed in and agreed.
 func TestPromptsThatNeedAPageLeadToTheDispatcher(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		b, _ := h.agreed("service")

@@ -10,9 +10,11 @@ import (
 
 	"parvis/internal/connection"
 	"parvis/internal/db"
+	"parvis/internal/id"
 	"parvis/internal/jose"
 	"parvis/internal/oidc/claim"
 	"parvis/internal/oidc/protocol"
+	"parvis/internal/relyingparty"
 )
 
 // OIDC Core, 3.1.2.5: the answer brings code and state.
@@ -400,6 +402,97 @@ func TestACompatibleServiceMayNameTheTokenEndpoint(t *testing.T) {
 		}
 		if got := h.post("/token", h.assert("signed", exchange(b.code("signed")), "aud", h.issuer+"/token")); got.StatusCode != http.StatusUnauthorized {
 			t.Errorf("a service that is not: %s", got.text)
+		}
+	})
+}
+
+// OIDC Core, 2: sub is at most 255 ASCII characters.
+// OIDC Core, 5.3.2: the sub of userinfo is that of the ID token.
+// OIDC Core, 5.7: iss and sub stand for the person at every later sign-in, whatever else changes.
+// OIDC Core, 8: a public subject is the same for every service of that kind.
+// OIDC Core, 8.1: services of one sector know a person by one subject, others by another, and no two people have the same.
+func TestASubjectStaysThePersonsAndDiffersBySector(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		change := map[string]func(*relyingparty.Settings){
+			"tax-web": func(s *relyingparty.Settings) { s.Sector = "tax" }, "tax-app": func(s *relyingparty.Settings) { s.Sector = "tax" },
+			"parks": func(*relyingparty.Settings) {}, "open-1": func(s *relyingparty.Settings) { s.Subject = "public" }, "open-2": func(s *relyingparty.Settings) { s.Subject = "public" },
+		}
+		people := map[string]id.Account{"anna": h.person("anna@example.org"), "bea": h.person("bea@example.org")}
+		for client, c := range change {
+			h.enroll(client, c)
+			for _, a := range people {
+				h.consent(a, id.RelyingParty(client), claim.Email)
+			}
+		}
+		subject := func(name, client string) string {
+			t.Helper()
+			b := h.browser()
+			b.signIn(people[name], "")
+			tok := h.asClient(client, exchange(b.code(client)))
+			sub, _ := h.claims(tok.ID, jose.RS256)["sub"].(string)
+			info, _ := h.userinfo(tok.Access)
+			if sub == "" || len(sub) > 255 || strings.ContainsFunc(sub, func(r rune) bool { return r <= ' ' || r > '~' }) || info["sub"] != sub || strings.Contains(sub, string(people[name])) {
+				t.Errorf("%s at %s: %q, userinfo %v", name, client, sub, info["sub"])
+			}
+			return sub
+		}
+		first := map[string]string{}
+		for _, name := range []string{"anna", "bea"} {
+			for client := range change {
+				first[name+client] = subject(name, client)
+			}
+		}
+		h.clock.Advance(100 * 24 * time.Hour)
+		seen := map[string]string{}
+		for _, name := range []string{"anna", "bea"} {
+			if first[name+"tax-web"] != first[name+"tax-app"] || first[name+"open-1"] != first[name+"open-2"] {
+				t.Errorf("%s: %v", name, first)
+			}
+			for _, client := range []string{"tax-web", "parks", "open-1"} {
+				if again := subject(name, client); again != first[name+client] {
+					t.Errorf("%s at %s: %s, later %s", name, client, first[name+client], again)
+				}
+				if other := seen[first[name+client]]; other != "" {
+					t.Errorf("%s at %s has the subject of %s", name, client, other)
+				}
+				seen[first[name+client]] = name + " at " + client
+			}
+		}
+	})
+}
+
+// OIDC Core, 5.5: members of claims that are null, or one of the two alone, are good.
+// OIDC Core, 13.1: a request in the address writes spaces as + or as %20.
+// OIDC Core, 13.2: a request in a body is form-encoded, and nothing else is read.
+// OIDC Core, 5.3.3: an error of userinfo is that of RFC 6750.
+// OIDC Core, 12.3: an error of a renewal is that of RFC 6749.
+func TestARequestIsReadAsItIsWritten(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		b, _ := h.agreed("service")
+		for _, value := range []string{`{}`, `{"userinfo":{}}`, `{"id_token":{}}`, `{"userinfo":null}`, `{"userinfo":{"email":null},"id_token":{"auth_time":{"essential":true}}}`, `{"unknown":{"x":1}}`} {
+			if got := b.authorize(request("service", "claims", value)).answer(t); got.Get("code") == "" {
+				t.Errorf("claims=%s: %v", value, got)
+			}
+		}
+		plain := request("service").Encode()
+		for _, query := range []string{plain, strings.ReplaceAll(plain, "+", "%20")} {
+			code := b.get("/authorize?" + query).answer(t).Get("code")
+			if tok := h.asClient("service", exchange(code)); tok.Scope != "openid email" {
+				t.Errorf("%s: scope %q", query, tok.Scope)
+			}
+		}
+		for _, kind := range []string{"text/plain", "multipart/form-data; boundary=x", "application/json", "?"} {
+			if got := b.do(http.MethodPost, "/authorize", request("service"), "Content-Type", kind); got.StatusCode != http.StatusBadRequest || got.Header.Get("Location") != "" {
+				t.Errorf("%s: %d %s", kind, got.StatusCode, got.Header.Get("Location"))
+			}
+		}
+		refused := b.get("/userinfo", "Authorization", "Bearer "+strings.Repeat("x", 43))
+		if refused.StatusCode != http.StatusUnauthorized || !strings.Contains(refused.Header.Get("WWW-Authenticate"), `error="invalid_token"`) {
+			t.Errorf("userinfo: %d %v", refused.StatusCode, refused.Header)
+		}
+		h.enroll("renewing", func(*relyingparty.Settings) {})
+		if tok := h.asClient("renewing", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {strings.Repeat("x", 43)}}); tok.status != http.StatusBadRequest || tok.Error != "invalid_grant" {
+			t.Errorf("renewal: %+v", tok)
 		}
 	})
 }
