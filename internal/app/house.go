@@ -231,7 +231,7 @@ func (h *House) ground(o Options) error {
 	if len(problems) > 0 {
 		return &config.Error{Problems: problems}
 	}
-	h.Registry = &relyingparty.Registry{DB: h.DB, Now: h.Now, File: fromFile}
+	h.Registry = &relyingparty.Registry{DB: h.DB, Now: h.Now, Keys: h.Keys, File: fromFile}
 	h.Partners = relyingparty.Store{Registry: h.Registry, Audit: h.Audit}
 	return h.upstreams()
 }

@@ -35,6 +35,9 @@ func (h *House) Start(ctx context.Context) error {
 	if err := h.Keyring.Start(ctx); err != nil {
 		return err
 	}
+	if err := h.Partners.Reseal(ctx, h.DB); err != nil {
+		return err
+	}
 	if err := h.Registry.Start(ctx); err != nil {
 		return err
 	}

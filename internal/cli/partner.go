@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -42,7 +43,7 @@ type partnerAdd struct {
 	StartURL     string   `help:"The service's own start page." placeholder:"URL" name:"start-url"`
 	InitiateURI  string   `help:"Address that starts a sign-in at the service." placeholder:"URL" name:"initiate-login-uri"`
 	Backchannel  string   `help:"Address that is told when people sign out (Back-Channel Logout)." placeholder:"URL" name:"backchannel-logout-uri"`
-	Auth         string   `help:"client_secret_basic, client_secret_post, private_key_jwt or none." placeholder:"METHOD"`
+	Auth         string   `help:"client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt or none." placeholder:"METHOD"`
 	JWKS         string   `help:"File with the service's public keys (JSON Web Key Set), for private_key_jwt." placeholder:"FILE" name:"jwks"`
 	JWKSURI      string   `help:"Address where the service publishes these keys instead." placeholder:"URL" name:"jwks-uri"`
 	IDTokenAlg   string   `help:"RS256 (default) or ES256, which costs a thirtieth to sign." placeholder:"ALG" name:"id-token-alg"`
@@ -158,15 +159,15 @@ func (cmd *partnerAdd) Run(ctx context.Context, c *console) error {
 			return &config.Error{Path: "the service", Problems: problems}
 		}
 		answer := partnerAnswer{Partner: s, Applied: cmd.Apply}
-		var digest []byte
-		if p.AuthMethod == relyingparty.AuthBasic || p.AuthMethod == relyingparty.AuthPost {
+		var kept []byte
+		if p.AuthMethod.UsesSecret() {
 			plain := secret.NewToken()
-			digest = secret.Digest(plain)
+			kept = h.Partners.Keep(p.AuthMethod, p.ID, plain)
 			if cmd.Apply {
 				answer.ClientSecret = plain
 			}
 		}
-		err = cmd.write(ctx, c, h, "partner.add", p.ID, func(tx *db.Tx) error { return h.Partners.Create(tx, s, digest) })
+		err = cmd.write(ctx, c, h, "partner.add", p.ID, func(tx *db.Tx) error { return h.Partners.Create(tx, s, kept) })
 		if err != nil {
 			return partnerError(s.ID, err)
 		}
@@ -207,7 +208,11 @@ type partnerAnswer struct {
 func (a partnerAnswer) print(c *console) {
 	c.printf("service        %s\nissuer         %s\nclient_id      %s\n", a.Partner.Name.In(i18n.English), a.Issuer, a.Partner.ID)
 	if a.ClientSecret != "" {
-		c.printf("client_secret  %s\n\nThe secret is shown once and kept as a digest only: hand it over now.\n", a.ClientSecret)
+		how := "as a digest only"
+		if a.Partner.Auth == string(relyingparty.AuthSecretJWT) {
+			how = "sealed"
+		}
+		c.printf("client_secret  %s\n\nThe secret is shown once and kept %s: hand it over now.\n", a.ClientSecret, how)
 	}
 	if a.OldUntil != nil {
 		c.printf("The secret before stays valid until %s.\n", a.OldUntil.UTC().Format(time.RFC3339))
@@ -288,7 +293,7 @@ func (cmd *partnerRotate) Run(ctx context.Context, c *console) error {
 				return err
 			}
 			until = tx.Now().Add(cmd.Overlap)
-			return h.Partners.RotateSecret(tx, pid, secret.Digest(plain), until)
+			return h.Partners.RotateSecret(tx, pid, h.Partners.Keep(relyingparty.AuthMethod(cmp.Or(s.Auth, string(relyingparty.AuthBasic))), pid, plain), until)
 		})
 		if err != nil {
 			return partnerError(cmd.ID, err)

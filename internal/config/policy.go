@@ -31,6 +31,9 @@ func (c *Config) Demands(p relyingparty.Settings) []string {
 	if built, _ := p.Build(); built != nil && c.OIDC.Machine.MTLS.PublicURL == "" && (built.ByCertificate() || built.CertificateBound) {
 		out = append(out, fmt.Sprintf("partners[%s].auth: this deployment takes no certificates; set oidc.mtls, or choose private_key_jwt", p.ID))
 	}
+	if p.Auth == string(relyingparty.AuthSecretJWT) && !c.OIDC.Machine.SecretJWT {
+		out = append(out, fmt.Sprintf("partners[%s].auth: this deployment does not take client_secret_jwt; choose private_key_jwt, or set oidc.client_secret_jwt", p.ID))
+	}
 	table := c.Table()
 	for _, acr := range p.ACR {
 		if !table.Known(acr) {

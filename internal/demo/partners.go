@@ -51,7 +51,7 @@ func readFile(path string) (text []byte, err error) {
 // newAdded gives a service that needs a client secret and has none one of its own.
 func newAdded(file string, s relyingparty.Settings) *added {
 	a := &added{file: file, settings: s}
-	bySecret := s.Auth == "" || s.Auth == string(relyingparty.AuthBasic) || s.Auth == string(relyingparty.AuthPost)
+	bySecret := s.Auth == "" || relyingparty.AuthMethod(s.Auth).UsesSecret()
 	if bySecret && s.Secret == "" && len(s.SecretSHA256) == 0 {
 		a.made = secret.NewToken()
 		a.settings.Secret = a.made

@@ -1,7 +1,7 @@
 // Package jose signs, verifies and decrypts the tokens that Parvis allows, over go-jose.
 //
-// Only asymmetric algorithms of an allow-list exist here: there is no "none", no
-// HMAC, and a header's own key (jwk, jku, x5u, x5c) is never used, but by Possession,
+// Only asymmetric algorithms of an allow-list exist here: there is no "none", HMAC
+// is in VerifySecret alone, which knows no keys, and a header's own key (jwk, jku, x5u, x5c) is never used, but by Possession,
 // which tells whose key it is. Verification
 // names its algorithms and its keys; input is capped before it is parsed, and a
 // panic of the library becomes an error. Callers check the claims themselves.

@@ -135,7 +135,7 @@ func open(t *testing.T, d *db.DB, clock *dbtest.Clock, first *house, demands ...
 	h.sessions = session.Sessions{Keys: keys, Settings: session.Preset(""), OnEnd: h.visits.Ended}
 	h.connections = connection.Connections{Settings: connection.Preset(""), Audit: log}
 	h.grants = grant.Grants{Settings: grant.Preset(""), Audit: log}
-	h.registry = &relyingparty.Registry{DB: d, Now: clock.Now}
+	h.registry = &relyingparty.Registry{DB: d, Now: clock.Now, Keys: keys}
 	h.store = relyingparty.Store{Registry: h.registry, Audit: log}
 	h.keyring = &keyring.Keyring{DB: d, Keys: keys, Settings: keyring.Preset(""), Audit: log, Now: clock.Now, NewKey: keyringtest.NewKey(d)}
 	check(t, h.keyring.Start(t.Context()))

@@ -24,7 +24,7 @@ const (
 type ProtectionSettings struct {
 	// Profile holds the service to a set of rules at once: standard (the default); fapi2 (FAPI 2.0 Security Profile: requests are pushed, PKCE, private_key_jwt or a certificate, every token bound to a key or a certificate, and PS256, ES256 or EdDSA only); compatible (client assertions may name the token endpoint as their audience, as clients of Login.gov do).
 	Profile string `yaml:"profile,omitempty" json:"profile,omitempty"`
-	// AuthAlg is the one algorithm that its client assertions are signed with: RS256, PS256, ES256 or EdDSA; empty takes each of them.
+	// AuthAlg is the one algorithm that its client assertions are signed with: RS256, PS256, ES256 or EdDSA, or HS256 with client_secret_jwt; empty takes each of them.
 	AuthAlg string `yaml:"token_endpoint_auth_signing_alg,omitempty" json:"token_endpoint_auth_signing_alg,omitempty"`
 	// SubjectDN is the subject of its certificate (RFC 4514, such as CN=client,O=Example,C=CA); for auth: tls_client_auth one of this and the four below.
 	SubjectDN string `yaml:"tls_client_auth_subject_dn,omitempty" json:"tls_client_auth_subject_dn,omitempty"`
@@ -242,9 +242,13 @@ func (c *check) profile(s Settings) {
 	c.requestURIs(s)
 	c.oneOf("profile", s.Profile, string(ProfileStandard), string(ProfileFAPI2), string(ProfileCompatible))
 	if s.AuthAlg != "" {
-		c.oneOf("token_endpoint_auth_signing_alg", s.AuthAlg, names(jose.Algorithms())...)
-		if s.Auth != string(AuthPrivateKeyJWT) {
-			c.add("token_endpoint_auth_signing_alg", "has a meaning with auth: private_key_jwt only; remove it")
+		switch AuthMethod(s.Auth) {
+		case AuthPrivateKeyJWT:
+			c.oneOf("token_endpoint_auth_signing_alg", s.AuthAlg, names(jose.Algorithms())...)
+		case AuthSecretJWT:
+			c.oneOf("token_endpoint_auth_signing_alg", s.AuthAlg, jose.HS256)
+		default:
+			c.add("token_endpoint_auth_signing_alg", "has a meaning with auth: private_key_jwt and client_secret_jwt only; remove it")
 		}
 	}
 	if Profile(s.Profile) != ProfileFAPI2 {

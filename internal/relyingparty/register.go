@@ -13,17 +13,17 @@ import (
 
 // Register stores a partner that registers itself (RFC 7591, 3) with the initial access
 // token of a name. It is Create otherwise, but that the caller records it.
-func (st Store) Register(tx *db.Tx, s Settings, secretDigest []byte, by string) error {
+func (st Store) Register(tx *db.Tx, s Settings, secret []byte, by string) error {
 	if by == "" {
 		return fault.On("id", fault.Invalid, "error.partner.settings")
 	}
-	return st.create(tx, s, secretDigest, by)
+	return st.create(tx, s, secret, by)
 }
 
 // Reregister replaces the settings of a partner that registered itself (RFC 7592, 2.2). A
-// secret that it has stays while it uses one; secretDigest is put in force when it uses one
-// and has none, which is reported. fault.NotFound for partners that others registered.
-func (st Store) Reregister(tx *db.Tx, s Settings, secretDigest []byte) (issued bool, err error) {
+// secret that it has stays while it uses one that is kept in this way; secret, which Keep made,
+// is put in force when it has none, which is reported. fault.NotFound for partners that others registered.
+func (st Store) Reregister(tx *db.Tx, s Settings, secret []byte) (issued bool, err error) {
 	p, err := buildStored(s)
 	if err != nil {
 		return false, err
@@ -41,14 +41,14 @@ func (st Store) Reregister(tx *db.Tx, s Settings, secretDigest []byte) (issued b
 		return false, fmt.Errorf("relyingparty: register: %w", err)
 	}
 	now := db.Millis(tx.Now())
-	switch uses := p.AuthMethod == AuthBasic || p.AuthMethod == AuthPost; {
-	case uses && had != nil:
+	switch uses := p.AuthMethod.UsesSecret(); {
+	case uses && p.AuthMethod.keeps(had):
 		err = st.update(tx, p.ID, audit.PartnerChanged, "registration",
 			`UPDATE relying_party SET settings = $1, changed_at = $2 WHERE id = $3`, string(text), now, s.ID)
 	case uses:
 		issued = true
 		err = st.update(tx, p.ID, audit.PartnerChanged, "registration",
-			`UPDATE relying_party SET settings = $1, changed_at = $2, secret = $3 WHERE id = $4`, string(text), now, secretDigest, s.ID)
+			`UPDATE relying_party SET settings = $1, changed_at = $2, secret = $3, former_secret = NULL, former_secret_ends = NULL WHERE id = $4`, string(text), now, secret, s.ID)
 	default:
 		err = st.update(tx, p.ID, audit.PartnerChanged, "registration",
 			`UPDATE relying_party SET settings = $1, changed_at = $2, secret = NULL, former_secret = NULL, former_secret_ends = NULL WHERE id = $3`,

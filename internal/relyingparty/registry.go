@@ -13,6 +13,7 @@ import (
 	"parvis/internal/db"
 	"parvis/internal/fault"
 	"parvis/internal/id"
+	"parvis/internal/secret"
 )
 
 // PollEvery is how often the revision is read, and StaleAfter how long an
@@ -27,6 +28,7 @@ const (
 type Registry struct {
 	DB   *db.DB
 	Now  func() time.Time
+	Keys *secret.Keys    // that seal secrets of AuthSecretJWT
 	File []*RelyingParty // partners of the configuration file
 
 	snapshot atomic.Pointer[snapshot]
@@ -245,7 +247,7 @@ func (r *Registry) read(ctx context.Context, known *snapshot) (*snapshot, error)
 func (r *Registry) join(ctx context.Context, stored []record) map[id.RelyingParty]*RelyingParty {
 	out := make(map[id.RelyingParty]*RelyingParty, len(stored)+len(r.File))
 	for _, rec := range stored {
-		p, problems := rec.build()
+		p, problems := rec.build(r.Keys)
 		if len(problems) > 0 {
 			slog.ErrorContext(ctx, "a stored partner is left out", "relying_party", rec.id, "problems", problems)
 			continue
@@ -272,13 +274,21 @@ func FromFile(all []Settings) ([]*RelyingParty, []string) {
 			continue
 		}
 		p.FromFile = true
-		if p.AuthMethod == AuthBasic || p.AuthMethod == AuthPost {
+		if p.AuthMethod.UsesSecret() {
 			if len(p.Secrets) == 0 {
-				problems = append(problems, fmt.Sprintf("partners[%s].secret_file: auth: %s needs a secret; write secret_file or secret_sha256", s.ID, p.AuthMethod))
+				problems = append(problems, fmt.Sprintf("partners[%s].secret_file: auth: %s needs a secret; write secret_file%s", s.ID, p.AuthMethod, orDigest(p.AuthMethod)))
 				continue
 			}
 		}
 		out = append(out, p)
 	}
 	return out, problems
+}
+
+// orDigest is the other way to write a secret down, for methods that need no more of it.
+func orDigest(m AuthMethod) string {
+	if m == AuthSecretJWT {
+		return ""
+	}
+	return " or secret_sha256"
 }

@@ -12,7 +12,8 @@
 // The package refuses redirect addresses that are not https (loopback and the
 // private schemes of native applications excepted), fragments, wildcards, user
 // information, and two partners of one identifier. Client secrets are 256
-// random bits, kept as their SHA-256 only, two at a time during rotation.
+// random bits, kept as their SHA-256 only, two at a time during rotation; those of
+// client_secret_jwt, which assertions are verified with, are kept sealed.
 package relyingparty
 
 import (
@@ -26,7 +27,6 @@ import (
 	"parvis/internal/notify/notice"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/policy"
-	"parvis/internal/secret"
 )
 
 // AuthMethod is how a partner proves at the token endpoint that it is itself.
@@ -36,6 +36,7 @@ type AuthMethod string
 const (
 	AuthBasic         AuthMethod = "client_secret_basic"
 	AuthPost          AuthMethod = "client_secret_post"
+	AuthSecretJWT     AuthMethod = "client_secret_jwt" // where the deployment has turned it on
 	AuthPrivateKeyJWT AuthMethod = "private_key_jwt"
 	AuthNone          AuthMethod = "none"                        // a public client: PKCE only
 	AuthTLS           AuthMethod = "tls_client_auth"             // a certificate of an authority (RFC 8705, 2.1)
@@ -83,7 +84,7 @@ type RelyingParty struct {
 
 	Native           bool         // a native application in the sense of RFC 8252
 	AuthMethod       AuthMethod   // at the token endpoint
-	Secrets          []Secret     // digests; empty for private_key_jwt and none
+	Secrets          []Secret     // in force; empty for private_key_jwt and none
 	Keys             *jose.KeySet // that are registered; nil with a JWKSURI
 	JWKSURI          string       // where its keys are; "" for those that are registered. Ask with Keys.Verify
 	RequirePKCE      bool
@@ -122,12 +123,6 @@ type RelyingParty struct {
 	RegisteredBy string // the name of the initial access token with which it registered itself; "" for one that an operator made
 }
 
-// Secret is the digest of one client secret.
-type Secret struct {
-	Digest []byte
-	Ends   time.Time // zero: no end
-}
-
 // Public reports whether the partner cannot keep a secret.
 func (p *RelyingParty) Public() bool { return p.AuthMethod == AuthNone }
 
@@ -138,19 +133,6 @@ func (p *RelyingParty) WantsLogout() bool {
 
 // Signs reports whether there are keys that what the partner signs is verified with.
 func (p *RelyingParty) Signs() bool { return p.Keys.Len() > 0 || p.JWKSURI != "" }
-
-// SecretMatches compares a presented client secret with those in force, in constant time.
-func (p *RelyingParty) SecretMatches(presented string, now time.Time) bool {
-	digest := secret.Digest(presented)
-	found := false
-	for _, s := range p.Secrets {
-		alive := s.Ends.IsZero() || now.Before(s.Ends)
-		if secret.Equal(s.Digest, digest) && alive {
-			found = true
-		}
-	}
-	return found
-}
 
 // Allows reports whether the partner may ask for a scope.
 func (p *RelyingParty) Allows(scope string) bool { return slices.Contains(p.Scopes, scope) }

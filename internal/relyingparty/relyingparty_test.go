@@ -86,7 +86,7 @@ func TestEachMistakeInAPartnerIsNamedByItsKey(t *testing.T) {
 		"support url":           {func(s *Settings) { s.Support.URL = i18n.Text{"en": "http://x.example"} }, ".support.url.en:"},
 		"support email":         {func(s *Settings) { s.Support.Email = "a@b.example\r\nBcc: c" }, ".support.email:"},
 		"type":                  {func(s *Settings) { s.Type = "spa" }, ".type:"},
-		"auth":                  {func(s *Settings) { s.Auth = "client_secret_jwt" }, ".auth:"},
+		"auth":                  {func(s *Settings) { s.Auth = "client_secret_hmac" }, ".auth:"},
 		"alg none":              {func(s *Settings) { s.IDTokenAlg = "none" }, ".id_token_alg:"},
 		"alg HS256":             {func(s *Settings) { s.IDTokenAlg = "HS256" }, ".id_token_alg:"},
 		"public without PKCE":   {func(s *Settings) { s.Auth, s.PKCE = "none", "optional" }, ".pkce:"},

@@ -61,7 +61,7 @@ type Settings struct {
 	CIBASettings       `yaml:",inline"`
 	StatedSettings     `yaml:",inline"`
 
-	// Auth is how the service shows who it is: client_secret_basic (the default), client_secret_post, private_key_jwt, tls_client_auth, self_signed_tls_client_auth or none (a public client with PKCE).
+	// Auth is how the service shows who it is: client_secret_basic (the default), client_secret_post, client_secret_jwt (where oidc.client_secret_jwt allows it; better private_key_jwt), private_key_jwt, tls_client_auth, self_signed_tls_client_auth or none (a public client with PKCE).
 	Auth string `yaml:"auth,omitempty" json:"auth,omitempty"`
 	// Secret is the client secret (at least 32 characters). Better: secret_file or secret_sha256.
 	Secret string `yaml:"secret,omitempty" json:"-" secret:"true"`
@@ -331,7 +331,7 @@ func (c *check) link(key, uri string) {
 
 func (c *check) choices(s Settings) {
 	c.oneOf("type", s.Type, "web", "native")
-	c.oneOf("auth", s.Auth, string(AuthBasic), string(AuthPost), string(AuthPrivateKeyJWT), string(AuthTLS), string(AuthSelfSigned), string(AuthNone))
+	c.oneOf("auth", s.Auth, string(AuthBasic), string(AuthPost), string(AuthSecretJWT), string(AuthPrivateKeyJWT), string(AuthTLS), string(AuthSelfSigned), string(AuthNone))
 	c.oneOf("pkce", s.PKCE, "required", "optional")
 	c.oneOf("openid", s.OpenID, "required", "optional")
 	c.oneOf("id_token_alg", s.IDTokenAlg, names(jose.Algorithms())...)
@@ -401,8 +401,8 @@ func (c *check) logo(data string) []byte {
 
 func (c *check) secrets(s Settings) []Secret {
 	var out []Secret
-	usesSecret := s.Auth == string(AuthBasic) || s.Auth == string(AuthPost)
-	if !usesSecret {
+	method := AuthMethod(s.Auth)
+	if !method.UsesSecret() {
 		if s.Secret != "" || len(s.SecretSHA256) > 0 {
 			c.add("secret", "auth: %s uses no secret; remove it", s.Auth)
 		}
@@ -412,7 +412,14 @@ func (c *check) secrets(s Settings) []Secret {
 		if len(s.Secret) < 32 || len(s.Secret) > 512 {
 			c.add("secret", "must have 32 to 512 characters; make one with `openssl rand -base64 32`")
 		}
-		out = append(out, Secret{Digest: secret.Digest(s.Secret)})
+		one := Secret{Digest: secret.Digest(s.Secret)}
+		if method == AuthSecretJWT {
+			one.plain = []byte(s.Secret)
+		}
+		out = append(out, one)
+	}
+	if method == AuthSecretJWT && len(s.SecretSHA256) > 0 {
+		c.add("secret_sha256", "auth: client_secret_jwt needs the secret itself; write secret_file")
 	}
 	for _, text := range s.SecretSHA256 {
 		digest, err := hex.DecodeString(text)

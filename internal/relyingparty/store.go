@@ -11,6 +11,7 @@ import (
 	"parvis/internal/db"
 	"parvis/internal/fault"
 	"parvis/internal/id"
+	"parvis/internal/secret"
 )
 
 // Store changes the partners that stand in the database. Every change raises
@@ -31,7 +32,7 @@ type record struct {
 }
 
 // build makes the partner of a row; the rules are asked again, because they may have become stricter.
-func (rec record) build() (*RelyingParty, []string) {
+func (rec record) build(keys *secret.Keys) (*RelyingParty, []string) {
 	var s Settings
 	if err := json.Unmarshal(rec.settings, &s); err != nil {
 		return nil, []string{fmt.Sprintf("relying_party row %s: %v", rec.id, err)}
@@ -41,11 +42,18 @@ func (rec record) build() (*RelyingParty, []string) {
 		return nil, problems
 	}
 	p.Disabled, p.RegisteredBy = !rec.disabledAt.IsZero(), rec.registeredBy
-	if rec.secret != nil {
-		p.Secrets = append(p.Secrets, Secret{Digest: rec.secret})
-	}
-	if rec.former != nil {
-		p.Secrets = append(p.Secrets, Secret{Digest: rec.former, Ends: rec.formerEnds})
+	for _, one := range []struct {
+		stored []byte
+		ends   time.Time
+	}{{rec.secret, time.Time{}}, {rec.former, rec.formerEnds}} {
+		if one.stored == nil {
+			continue
+		}
+		s, err := kept(keys, p.AuthMethod, rec.id, one.stored, one.ends)
+		if err != nil {
+			return nil, []string{err.Error()}
+		}
+		p.Secrets = append(p.Secrets, s)
 	}
 	return p, nil
 }
@@ -77,14 +85,14 @@ func bump(tx *db.Tx) error {
 	return tx.ExecOne(`UPDATE relying_party_revision SET revision = revision + 1 WHERE id = 1`)
 }
 
-// Create stores a new partner. The digest is that of its client secret, nil for
-// a partner without one. fault.Conflict when the identifier is taken,
+// Create stores a new partner. secret is what Keep makes of its client secret, nil
+// for a partner without one. fault.Conflict when the identifier is taken,
 // fault.Invalid when the settings have problems.
-func (st Store) Create(tx *db.Tx, s Settings, secretDigest []byte) error {
-	return st.create(tx, s, secretDigest, "")
+func (st Store) Create(tx *db.Tx, s Settings, secret []byte) error {
+	return st.create(tx, s, secret, "")
 }
 
-func (st Store) create(tx *db.Tx, s Settings, secretDigest []byte, by string) error {
+func (st Store) create(tx *db.Tx, s Settings, secret []byte, by string) error {
 	p, err := buildStored(s)
 	if err != nil {
 		return err
@@ -92,8 +100,7 @@ func (st Store) create(tx *db.Tx, s Settings, secretDigest []byte, by string) er
 	if err := st.mayWrite(p.ID); err != nil {
 		return err
 	}
-	usesSecret := p.AuthMethod == AuthBasic || p.AuthMethod == AuthPost
-	if usesSecret != (len(secretDigest) == 32) {
+	if !p.AuthMethod.keeps(secret) {
 		return fault.On("secret", fault.Invalid, "error.partner.secret")
 	}
 	text, err := json.Marshal(s) //nolint:gosec // access_tokens is a format, no token
@@ -101,7 +108,7 @@ func (st Store) create(tx *db.Tx, s Settings, secretDigest []byte, by string) er
 		return fmt.Errorf("relyingparty: create: %w", err)
 	}
 	n, err := tx.Exec(`INSERT INTO relying_party (id, settings, secret, created_at, changed_at, registered_by)
-		VALUES ($1, $2, $3, $4, $4, $5) ON CONFLICT (id) DO NOTHING`, s.ID, string(text), nullBytes(secretDigest), db.Millis(tx.Now()), db.NullText(by))
+		VALUES ($1, $2, $3, $4, $4, $5) ON CONFLICT (id) DO NOTHING`, s.ID, string(text), nullBytes(secret), db.Millis(tx.Now()), db.NullText(by))
 	if err != nil {
 		return fmt.Errorf("relyingparty: create: %w", err)
 	}
@@ -114,11 +121,22 @@ func (st Store) create(tx *db.Tx, s Settings, secretDigest []byte, by string) er
 	return st.changed(tx, p.ID, audit.PartnerCreated, "")
 }
 
-// Update replaces the settings of a stored partner; its secrets stay.
+// Update replaces the settings of a stored partner; its secrets stay. fault.Invalid when
+// another method would need them kept otherwise than they are.
 func (st Store) Update(tx *db.Tx, s Settings) error {
 	p, err := buildStored(s)
 	if err != nil {
 		return err
+	}
+	if err := st.mayWrite(p.ID); err != nil {
+		return err
+	}
+	before, err := st.Settings(tx, p.ID)
+	if err != nil {
+		return err
+	}
+	if was := AuthMethod(before.withDefaults().Auth); was != p.AuthMethod && (was == AuthSecretJWT || p.AuthMethod == AuthSecretJWT) {
+		return fault.On("auth", fault.Invalid, "error.partner.secret")
 	}
 	text, err := json.Marshal(s) //nolint:gosec // access_tokens is a format, no token
 	if err != nil {
@@ -128,14 +146,22 @@ func (st Store) Update(tx *db.Tx, s Settings) error {
 		`UPDATE relying_party SET settings = $1, changed_at = $2 WHERE id = $3`, string(text), db.Millis(tx.Now()), s.ID)
 }
 
-// RotateSecret puts a new client secret in force; the one before stays valid until overlapEnds.
-func (st Store) RotateSecret(tx *db.Tx, pid id.RelyingParty, digest []byte, overlapEnds time.Time) error {
-	if len(digest) != 32 {
+// RotateSecret puts a new client secret in force, of which secret is what Keep makes; the one
+// before stays valid until overlapEnds.
+func (st Store) RotateSecret(tx *db.Tx, pid id.RelyingParty, secret []byte, overlapEnds time.Time) error {
+	if err := st.mayWrite(pid); err != nil {
+		return err
+	}
+	s, err := st.Settings(tx, pid)
+	if err != nil {
+		return err
+	}
+	if m := AuthMethod(s.withDefaults().Auth); !m.UsesSecret() || !m.keeps(secret) {
 		return fault.On("secret", fault.Invalid, "error.partner.secret")
 	}
 	return st.update(tx, pid, audit.PartnerChanged, "secret",
 		`UPDATE relying_party SET former_secret = secret, former_secret_ends = $1, secret = $2, changed_at = $3
-			WHERE id = $4 AND secret IS NOT NULL`, db.Millis(overlapEnds), digest, db.Millis(tx.Now()), string(pid))
+			WHERE id = $4 AND secret IS NOT NULL`, db.Millis(overlapEnds), secret, db.Millis(tx.Now()), string(pid))
 }
 
 // Disable lets nobody sign in through the partner any more. The caller ends what was given to it.

@@ -126,6 +126,9 @@ func (k *Keys) Seal(table, column, row string, plain []byte) []byte {
 	return r.aead.Seal([]byte{r.id}, nil, plain, place(table, column, row)) //nolint:gosec // the cipher makes a random nonce of its own; nil is what it wants
 }
 
+// Newest reports whether a value was sealed with the key that seals now.
+func (k *Keys) Newest(sealed []byte) bool { return len(sealed) > 0 && sealed[0] == k.roots[0].id }
+
 // Open decrypts what Seal made for the same column and row; ErrSealed otherwise.
 func (k *Keys) Open(table, column, row string, sealed []byte) ([]byte, error) {
 	if len(sealed) == 0 {

@@ -46,6 +46,9 @@ func (d *Door) authenticate(ctx context.Context, c protocol.Credentials, shown *
 // prove checks what a client sent against what is registered. A *protocol.Error is the
 // refusal; any other error says that it cannot be told now.
 func (d *Door) prove(ctx context.Context, party *relyingparty.RelyingParty, c protocol.Credentials, shown *clientcert.Presented) (*grant.Assertion, error) {
+	if party.AuthMethod == relyingparty.AuthSecretJWT && !d.Settings.SecretJWT {
+		return nil, protocol.ClientRefused().Because(protocol.MethodOff)
+	}
 	bySecret := party.AuthMethod == relyingparty.AuthBasic || party.AuthMethod == relyingparty.AuthPost
 	switch {
 	case c.Method == protocol.MethodBasic, c.Method == protocol.MethodPost:
@@ -65,6 +68,8 @@ func (d *Door) prove(ctx context.Context, party *relyingparty.RelyingParty, c pr
 		return nil, protocol.ClientRefused().Because(protocol.SecretWrong)
 	case c.Method == protocol.MethodNone && party.ByCertificate():
 		return nil, d.byCertificate(ctx, party, shown)
+	case c.Method == protocol.MethodPrivateKeyJWT && party.AuthMethod == relyingparty.AuthSecretJWT:
+		return d.assertion(ctx, party, c) // what is registered says how it is verified, never the assertion
 	case c.Method != string(party.AuthMethod):
 		return nil, protocol.ClientRefused().Because(protocol.MethodDiffers)
 	case c.Method == protocol.MethodPrivateKeyJWT:
@@ -73,9 +78,16 @@ func (d *Door) prove(ctx context.Context, party *relyingparty.RelyingParty, c pr
 	return nil, nil // a public client has nothing to prove
 }
 
-// assertion verifies a client assertion with the client's registered keys (RFC 7523, 3).
+// assertion verifies a client assertion with the client's registered keys or with its secret,
+// as it is registered (RFC 7523, 3; OpenID Connect Core 1.0, 9).
 func (d *Door) assertion(ctx context.Context, party *relyingparty.RelyingParty, c protocol.Credentials) (*grant.Assertion, error) {
-	payload, _, err := d.Partners.Verify(ctx, party, c.Assertion, party.AssertionAlgorithms()...)
+	var payload []byte
+	var err error
+	if party.AuthMethod == relyingparty.AuthSecretJWT {
+		payload, err = party.VerifySecret(c.Assertion, d.Now())
+	} else {
+		payload, _, err = d.Partners.Verify(ctx, party, c.Assertion, party.AssertionAlgorithms()...)
+	}
 	switch {
 	case fault.Is(err, fault.Unavailable):
 		return nil, fmt.Errorf("machine: %w", err)

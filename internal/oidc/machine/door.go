@@ -52,6 +52,8 @@ type Config struct {
 type Settings struct {
 	// ProofNonce takes proofs of possession (DPoP, RFC 9449, section 8) only with a nonce that was given out a few minutes ago: one that was made beforehand is then worth nothing, and each client asks once more every few minutes.
 	ProofNonce bool `yaml:"dpop_nonce"`
+	// SecretJWT lets services be registered with client_secret_jwt (OpenID Connect Core 1.0, section 9): assertions signed with a secret (HS256), which must then be kept here itself, sealed. Better: private_key_jwt, with which nothing that we keep could speak for a service.
+	SecretJWT bool `yaml:"client_secret_jwt"`
 	// MTLS says how services show certificates.
 	MTLS MTLS `yaml:"mtls"`
 }

@@ -20,6 +20,7 @@ const (
 	SecretWrong        Cause = "secret_wrong"        // no secret of the client matches
 	SecretEnded        Cause = "secret_ended"        // it matches one that was replaced and has ended
 	AssertionSignature Cause = "assertion_signature" // no registered key verifies the assertion
+	MethodOff          Cause = "auth_method_off"     // the deployment does not take the method that is registered
 	AssertionReplayed  Cause = "assertion_replayed"  // its jti was used before
 
 	CertificateMissing   Cause = "certificate_missing"   // the request came without one

@@ -3,8 +3,10 @@ package protocol
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
+	"parvis/internal/jose"
 	"parvis/internal/oidc/claim"
 )
 
@@ -95,6 +97,20 @@ type Metadata struct {
 	ServiceDocumentation string            `json:"service_documentation,omitempty"`
 	PolicyURI            string            `json:"op_policy_uri,omitempty"`
 	TermsURI             string            `json:"op_tos_uri,omitempty"`
+}
+
+// SecretJWT adds assertions that are signed with a client secret (OpenID Connect Core 1.0, 9),
+// where a deployment takes them.
+func (m *Metadata) SecretJWT(on bool) {
+	if !on {
+		return
+	}
+	for _, list := range []*[]string{&m.AuthMethods, &m.RevocationMethods, &m.IntrospectionMethods} {
+		*list = append(slices.Clone(*list), MethodSecretJWT)
+	}
+	for _, list := range []*[]string{&m.AuthAlgs, &m.RevocationAlgs, &m.IntrospectionAlgs} {
+		*list = append(slices.Clone(*list), jose.HS256)
+	}
 }
 
 // Discovery is the document's bytes for an issuer, after what else a deployment says.

@@ -25,6 +25,7 @@ const AssertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 const (
 	MethodBasic         = "client_secret_basic"
 	MethodPost          = "client_secret_post"
+	MethodSecretJWT     = "client_secret_jwt"
 	MethodPrivateKeyJWT = "private_key_jwt"
 	MethodNone          = "none"
 	MethodTLS           = "tls_client_auth"             // RFC 8705, 2.1

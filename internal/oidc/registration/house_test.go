@@ -101,7 +101,7 @@ func open(t *testing.T, d *db.DB, clock *dbtest.Clock, changes ...func(*Settings
 	out, err := outbound.New(calls, nil)
 	h.check(err)
 	t.Cleanup(out.Close)
-	h.registry = &relyingparty.Registry{DB: d, Now: clock.Now}
+	h.registry = &relyingparty.Registry{DB: d, Now: clock.Now, Keys: keys}
 	h.store = relyingparty.Store{Registry: h.registry, Audit: log}
 	h.write(func(tx *db.Tx) error {
 		return h.store.Create(tx, relyingparty.Settings{

@@ -13,6 +13,7 @@ import (
 	"parvis/internal/i18n"
 	"parvis/internal/jose"
 	"parvis/internal/oidc/claim"
+	"parvis/internal/oidc/machine"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/registrar"
 	"parvis/internal/relyingparty"
@@ -300,7 +301,7 @@ func (m *metadata) defaults(t registrar.Terms) {
 		m.RequirePushed = true
 	}
 	set(&m.AuthMethod, string(relyingparty.AuthBasic))
-	if m.AuthMethod != string(relyingparty.AuthPrivateKeyJWT) {
+	if m.AuthMethod != string(relyingparty.AuthPrivateKeyJWT) && m.AuthMethod != string(relyingparty.AuthSecretJWT) {
 		m.AuthAlg = "" // nothing to be signed
 	}
 	set(&m.SubjectType, "pairwise")
@@ -332,8 +333,11 @@ func known(values, in []string) []string {
 
 // check asks what the rules of partners do not: what holds for those that register
 // themselves only.
-func (m metadata) check(issuer string, certificates bool, t registrar.Terms) *protocol.Error {
-	if byCertificate := m.CertificateBound || strings.HasPrefix(m.AuthMethod, "tls_") || strings.HasPrefix(m.AuthMethod, "self_signed_tls_"); byCertificate && !certificates {
+func (m metadata) check(issuer string, door machine.Settings, t registrar.Terms) *protocol.Error {
+	if m.AuthMethod == string(relyingparty.AuthSecretJWT) && !door.SecretJWT {
+		return bad("token_endpoint_auth_method", "is not taken here: see token_endpoint_auth_methods_supported")
+	}
+	if byCertificate := m.CertificateBound || strings.HasPrefix(m.AuthMethod, "tls_") || strings.HasPrefix(m.AuthMethod, "self_signed_tls_"); byCertificate && door.MTLS.PublicURL == "" {
 		return bad("client certificates", "are not taken here: see token_endpoint_auth_methods_supported")
 	}
 	if m.SubjectType == "public" && !t.PublicSubject {

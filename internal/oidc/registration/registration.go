@@ -141,7 +141,7 @@ func (e *Endpoint) register(w http.ResponseWriter, r *http.Request) error {
 	var plain string
 	if usesSecret(entry.Settings) {
 		plain = secret.NewToken()
-		entry.Secret = secret.Digest(plain)
+		entry.Secret = e.Registrations.Store.Keep(relyingparty.AuthMethod(entry.Settings.Auth), id.RelyingParty(s.ID), plain)
 	}
 	why, err := e.Registrations.Register(r.Context(), token, entry)
 	if err == nil {
@@ -191,7 +191,7 @@ func (e *Endpoint) update(w http.ResponseWriter, r *http.Request) error {
 		return e.refused(r, known.Party, err)
 	}
 	access, plain := registrar.NewAccess(), secret.NewToken()
-	entry.Access, entry.Secret = secret.Digest(access), secret.Digest(plain)
+	entry.Access, entry.Secret = secret.Digest(access), e.Registrations.Store.Keep(relyingparty.AuthMethod(entry.Settings.Auth), known.Party, plain)
 	issued, why, err := e.Registrations.Update(r.Context(), known, entry)
 	if err == nil {
 		err = verdict(why)
@@ -316,7 +316,7 @@ func (e *Endpoint) entry(ctx context.Context, m *metadata, before relyingparty.S
 	if refusal := m.complete(t); refusal != nil {
 		return registrar.Entry{}, refusal
 	}
-	if refusal := m.check(e.Issuer, e.Door.Settings.MTLS.PublicURL != "", t); refusal != nil {
+	if refusal := m.check(e.Issuer, e.Door.Settings, t); refusal != nil {
 		return registrar.Entry{}, refusal
 	}
 	s := m.settings(before, t)
@@ -339,7 +339,7 @@ func (e *Endpoint) entry(ctx context.Context, m *metadata, before relyingparty.S
 }
 
 func usesSecret(s relyingparty.Settings) bool {
-	return s.Auth == string(relyingparty.AuthBasic) || s.Auth == string(relyingparty.AuthPost)
+	return relyingparty.AuthMethod(s.Auth).UsesSecret()
 }
 
 // verdict puts a refusal of the registrar into the words of the protocol.
@@ -373,8 +373,7 @@ type said struct {
 	metadata string
 }
 
-// answer tells a service what is registered (RFC 7591, 3.2.1; RFC 7592, 3). Of a secret only
-// the digest is kept: it is told once.
+// answer tells a service what is registered (RFC 7591, 3.2.1; RFC 7592, 3). A secret is told once.
 func (e *Endpoint) answer(w http.ResponseWriter, status int, s said) error {
 	out := map[string]any{}
 	if err := json.Unmarshal([]byte(s.metadata), &out); err != nil {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"parvis/internal/audit"
+	"parvis/internal/oidc/machine"
 	"parvis/internal/registrar"
 	"parvis/internal/relyingparty"
 )
@@ -137,7 +138,7 @@ func FuzzMetadata(f *testing.F) {
 	terms := registrar.Terms{Scopes: []string{"openid", "email"}}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		m, unread := parse(raw)
-		if unread != nil || m.complete(terms) != nil || m.check(issuer, true, terms) != nil {
+		if unread != nil || m.complete(terms) != nil || m.check(issuer, machine.Settings{MTLS: machine.MTLS{PublicURL: "https://mtls.example"}}, terms) != nil {
 			return
 		}
 		s := m.settings(relyingparty.Settings{ID: "fuzz"}, terms)

@@ -57,6 +57,7 @@ func makeDocuments(c Config) (*documents, error) {
 	discover := func(details []string) ([]byte, error) {
 		return protocol.Discovery(c.Issuer, locales, c.Table.Values(), algs, proofs, func(m *protocol.Metadata) {
 			certificates(m, c.Door.Settings.MTLS.PublicURL)
+			m.SecretJWT(c.Door.Settings.SecretJWT)
 			supported(m)
 			m.DetailTypes = details
 			if c.Registration {
