@@ -114,6 +114,7 @@ type New struct {
 	User         Code
 	RelyingParty id.RelyingParty
 	Scopes       []string
+	Details      string // what exactly it wants to do, as JSON (RFC 9396); "" for nothing in particular
 }
 
 // Prepare makes the codes of a new request.
@@ -126,6 +127,7 @@ type Request struct {
 	Digest       []byte // of the device's code
 	RelyingParty id.RelyingParty
 	Scopes       []string
+	Details      string // as in New
 	Begun        time.Time
 	Expires      time.Time
 }
@@ -140,10 +142,10 @@ type Requests struct {
 // it in DB.WriteStatement.
 func (s Requests) Begin(tx *db.Tx, n New) (bool, error) {
 	now := tx.Now()
-	stored, err := tx.Exec(`INSERT INTO device_request (digest, user_index, relying_party, scope, state, opened, pause, created_at, expires_at)
-		VALUES ($1, $2, $3, $4, 'waiting', 0, $5, $6, $7) ON CONFLICT DO NOTHING`,
+	stored, err := tx.Exec(`INSERT INTO device_request (digest, user_index, relying_party, scope, state, opened, pause, created_at, expires_at, authorization_details)
+		VALUES ($1, $2, $3, $4, 'waiting', 0, $5, $6, $7, $8) ON CONFLICT DO NOTHING`,
 		secret.Digest(n.Device), s.Keys.Index(indexPurpose, string(n.User)), string(n.RelyingParty), strings.Join(n.Scopes, " "),
-		s.Settings.Interval.Milliseconds(), db.Millis(now), db.Millis(now.Add(s.Settings.Life)))
+		s.Settings.Interval.Milliseconds(), db.Millis(now), db.Millis(now.Add(s.Settings.Life)), db.NullText(n.Details))
 	if err != nil {
 		return false, fmt.Errorf("device: begin: %w", err)
 	}
@@ -156,7 +158,7 @@ func (s Requests) Open(tx *db.Tx, code Code) (Request, bool, error) {
 	for _, index := range s.Keys.Indexes(indexPurpose, string(code)) {
 		r, found, err := scan(tx.QueryRow(`UPDATE device_request SET opened = opened + 1
 			WHERE user_index = $1 AND state = 'waiting' AND expires_at > $2 AND opened < $3
-			RETURNING digest, relying_party, scope, created_at, expires_at`, index, db.Millis(tx.Now()), mostOpen))
+			RETURNING digest, relying_party, scope, created_at, expires_at, authorization_details`, index, db.Millis(tx.Now()), mostOpen))
 		if err != nil || found {
 			return r, found, err
 		}
@@ -166,14 +168,14 @@ func (s Requests) Open(tx *db.Tx, code Code) (Request, bool, error) {
 
 // Find is a request that waits still.
 func (s Requests) Find(tx *db.Tx, digest []byte) (Request, bool, error) {
-	return scan(tx.QueryRow(`SELECT digest, relying_party, scope, created_at, expires_at FROM device_request
+	return scan(tx.QueryRow(`SELECT digest, relying_party, scope, created_at, expires_at, authorization_details FROM device_request
 		WHERE digest = $1 AND state = 'waiting' AND expires_at > $2`, digest, db.Millis(tx.Now())))
 }
 
 func scan(row interface{ Scan(dest ...any) error }) (Request, bool, error) {
 	var r Request
 	var scopes string
-	err := row.Scan(&r.Digest, &r.RelyingParty, &scopes, db.ScanTime(&r.Begun), db.ScanTime(&r.Expires))
+	err := row.Scan(&r.Digest, &r.RelyingParty, &scopes, db.ScanTime(&r.Begun), db.ScanTime(&r.Expires), db.ScanText(&r.Details))
 	if errors.Is(err, db.ErrNoRows) {
 		return Request{}, false, nil
 	}

@@ -7,11 +7,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"parvis/internal/db"
 	"parvis/internal/i18n"
 	"parvis/internal/id"
 	"parvis/internal/oidc/claim"
+	"parvis/internal/oidc/protocol"
 	"parvis/internal/relyingparty"
 	"parvis/internal/web/kit"
 )
@@ -172,5 +174,63 @@ func TestEachRuleOfAuthorizationDetails(t *testing.T) {
 				t.Errorf("%v", out)
 			}
 		})
+	})
+}
+
+// RFC 9396, 2 and 7: a device says what exactly it wants to do; the person is asked each time, and its tokens tell.
+// RFC 9396, 5: what is not registered for it is refused at once.
+func TestADeviceIsAllowedWhatThePersonAgreedToExactly(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.enroll("meter", func(s *relyingparty.Settings) {
+			s.GrantTypes, s.Auth = append(s.GrantTypes, protocol.GrantDeviceCode), "none"
+			s.DetailTypes = []relyingparty.DetailType{{Type: "fee", Title: i18n.Text{"en": "Pay a fee"}, Fields: map[string]i18n.Text{"amount": {"en": "Amount"}}}}
+		})
+		ask := func(details string) (map[string]any, int) {
+			return h.call("/device_authorization", "", url.Values{"client_id": {"meter"}, "scope": {"openid email"}, "authorization_details": {details}})
+		}
+		for _, bad := range []string{`[{"type":"transfer"}]`, `[{"type":"fee","iban":"x"}]`, "x"} {
+			if out, status := ask(bad); status != http.StatusBadRequest || out["error"] != "invalid_authorization_details" {
+				t.Errorf("%s: %d %v", bad, status, out)
+			}
+		}
+		b, _ := h.viewer("meter")
+		const want = `[{"amount":"12.50","type":"fee"}]`
+		for range 2 { // the second time, too
+			out, status := ask(`[{"type":"fee","amount":"12.50"}]`)
+			if status != http.StatusOK {
+				t.Fatalf("%d %v", status, out)
+			}
+			fid := b.types(out["user_code"].(string))
+			if got := b.get("/device/confirm/" + string(fid)); got.Header.Get("Location") != "/signin/"+string(fid) {
+				t.Fatalf("nobody is asked: %d", got.StatusCode)
+			}
+			h.write(func(tx *db.Tx) error { // as the consent page does
+				found, err := h.flows.Load(tx, fid, digestOf(b))
+				if err != nil {
+					return err
+				}
+				if found.State.Details != want || !found.State.ForceConsent {
+					t.Errorf("%+v", found.State)
+				}
+				found.State.Progress.Consented = h.clock.Now().UnixMilli()
+				_, err = h.flows.Save(tx, found)
+				return err
+			})
+			if to := b.answers(fid, "allow"); !strings.HasSuffix(to, "how=allowed") {
+				t.Fatal(to)
+			}
+			h.clock.Advance(6 * time.Second)
+			tok, status := h.call("/token", "", url.Values{"grant_type": {protocol.GrantDeviceCode}, "device_code": {out["device_code"].(string)}, "client_id": {"meter"}})
+			given, err := json.Marshal(tok["authorization_details"])
+			check(t, err)
+			if status != http.StatusOK || string(given) != want {
+				t.Fatalf("%d %v", status, tok)
+			}
+			told, err := json.Marshal(h.told(tok["access_token"])["authorization_details"])
+			check(t, err)
+			if string(told) != want {
+				t.Errorf("told %s", told)
+			}
+		}
 	})
 }

@@ -52,7 +52,7 @@ func (e *Endpoint) begin(w http.ResponseWriter, r *http.Request) error {
 	if !party.Grants(protocol.GrantDeviceCode) {
 		return e.Door.Refused(r, party, protocol.NotRegistered())
 	}
-	request, bad := protocol.ReadDevice(sent, string(party.ID), party.Scopes)
+	request, bad := protocol.ReadDevice(sent, protocol.Client{ID: string(party.ID), Scopes: party.Scopes, Details: party.DetailFields()})
 	if bad != nil {
 		return e.Door.Refused(r, party, bad)
 	}
@@ -63,7 +63,7 @@ func (e *Endpoint) begin(w http.ResponseWriter, r *http.Request) error {
 	if err := e.Limiter.Allow(r.Context(), rule, key); err != nil {
 		return fmt.Errorf("device: %w", err)
 	}
-	n, bad, err := e.keep(r, party, request.Scopes, assertion)
+	n, bad, err := e.keep(r, party, request, assertion)
 	if err != nil {
 		return err
 	}
@@ -79,9 +79,10 @@ func (e *Endpoint) begin(w http.ResponseWriter, r *http.Request) error {
 }
 
 // keep stores a request, unless the assertion of its client was used before.
-func (e *Endpoint) keep(r *http.Request, party *relyingparty.RelyingParty, scopes []string, assertion *grant.Assertion) (device.New, *protocol.Error, error) {
+func (e *Endpoint) keep(r *http.Request, party *relyingparty.RelyingParty, request *protocol.Request, assertion *grant.Assertion) (device.New, *protocol.Error, error) {
 	for range tries {
-		n := device.Prepare(party.ID, scopes)
+		n := device.Prepare(party.ID, request.Scopes)
+		n.Details = request.Details
 		var spent grant.Result
 		stored := false
 		err := e.DB.WriteStatement(r.Context(), func(tx *db.Tx) (err error) {

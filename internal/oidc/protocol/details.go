@@ -26,23 +26,29 @@ const paramDetails = "authorization_details"
 // are registered for it, with the members that are registered for the type and no others, so
 // that nothing is allowed which the consent page cannot name.
 func details(d *draft) *Error {
-	raw := d.params.Get(paramDetails)
-	if raw == "" {
-		return nil
-	}
-	list, bad := readDetails(raw, maxDetails)
-	if bad == nil {
-		for _, one := range list {
-			if bad = d.client.knows(one); bad != nil {
-				break
-			}
-		}
-	}
+	asked, bad := d.client.details(d.params.Get(paramDetails))
 	if bad != nil {
 		return refuse(bad.Code, bad.Description)
 	}
-	d.request.Details = writeDetails(list)
+	d.request.Details = asked
 	return nil
+}
+
+// details checks what a client sent, and gives it in the form in which it is kept.
+func (c Client) details(raw string) (string, *Error) {
+	if raw == "" {
+		return "", nil
+	}
+	list, bad := readDetails(raw, maxDetails)
+	if bad != nil {
+		return "", bad
+	}
+	for _, one := range list {
+		if bad := c.knows(one); bad != nil {
+			return "", bad
+		}
+	}
+	return writeDetails(list), nil
 }
 
 // knows checks one object against the registration.

@@ -37,25 +37,28 @@ func DeviceExpired() *Error { return direct(ExpiredToken, "the person did not de
 func DeviceDenied() *Error { return direct(AccessDenied, "the person did not allow it") }
 
 // ReadDevice reads what a device asks for (RFC 8628, 3.1): the request that people are asked
-// about. Scopes that are unknown, or not registered for the client, are ignored.
-func ReadDevice(p Params, client string, registered []string) (*Request, *Error) {
+// about. Scopes that are unknown, or not registered for the client, are ignored; details are
+// those that the client is registered for (RFC 9396, 2).
+func ReadDevice(p Params, c Client) (*Request, *Error) {
 	scope := p.Get("scope")
 	switch {
 	case len(scope) > 2048:
 		return nil, direct(InvalidScope, "scope is too long")
-	case p.Get("client_id") != "" && p.Get("client_id") != client:
+	case p.Get("client_id") != "" && p.Get("client_id") != c.ID:
 		return nil, direct(InvalidRequest, "client_id differs from who authenticated")
 	}
-	r := &Request{ClientID: client}
+	r := &Request{ClientID: c.ID}
 	for _, s := range splitList(scope) {
-		if slices.Contains(claim.Scopes, s) && (s == claim.ScopeOpenID || slices.Contains(registered, s)) {
+		if slices.Contains(claim.Scopes, s) && (s == claim.ScopeOpenID || slices.Contains(c.Scopes, s)) {
 			r.Scopes = append(r.Scopes, s)
 		}
 	}
 	if !slices.Contains(r.Scopes, claim.ScopeOpenID) {
 		return nil, direct(InvalidScope, "scope must contain openid")
 	}
-	return r, nil
+	var bad *Error
+	r.Details, bad = c.details(p.Get(paramDetails))
+	return r, bad
 }
 
 // withDevice reads the code of a device.

@@ -53,7 +53,7 @@ func FuzzWhatADeviceAndAResourceSendNeverPanics(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if r, err := ReadDevice(p, "tv", []string{"email"}); err == nil && len(r.Scopes) == 0 {
+		if r, err := ReadDevice(p, Client{ID: "tv", Scopes: []string{"email"}}); err == nil && len(r.Scopes) == 0 {
 			t.Fatal("a device that asks for nothing")
 		}
 	})

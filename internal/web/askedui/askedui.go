@@ -167,7 +167,7 @@ func (u *UI) enter(w http.ResponseWriter, r *http.Request) error {
 	if !u.journey.Asks(party) {
 		return u.journey.Ended(w, r, "over")
 	}
-	return u.journey.Begin(w, r, party, &order{Name: asked.ID}, asked.Scopes, asked.ACR) //nolint:wrapcheck // wrapped there
+	return u.journey.Begin(w, r, party, &order{Name: asked.ID}, elsewhere.Wanted{Scopes: asked.Scopes, ACR: asked.ACR}) //nolint:wrapcheck // wrapped there
 }
 
 func (u *UI) find(r *http.Request, name string) (asked ciba.Request, found bool, err error) {

@@ -91,6 +91,8 @@ type order struct {
 	Digest string      `json:"digest"` // of the device's code, in hex
 	Code   device.Code `json:"code"`
 	Scopes []string    `json:"scopes"`
+	// Details are what exactly the device wants to do (RFC 9396).
+	Details string `json:"details,omitempty"`
 }
 
 func (o *order) digest() []byte {
@@ -156,8 +158,8 @@ func (u *UI) open(w http.ResponseWriter, r *http.Request) error {
 		form.Fail("user_code", "device.error.code")
 		return u.askAgain(w, r, form, http.StatusBadRequest)
 	}
-	o := &order{Digest: hex.EncodeToString(found.Digest), Code: code, Scopes: found.Scopes}
-	return u.journey.Begin(w, r, party, o, found.Scopes, nil) //nolint:wrapcheck // wrapped there
+	o := &order{Digest: hex.EncodeToString(found.Digest), Code: code, Scopes: found.Scopes, Details: found.Details}
+	return u.journey.Begin(w, r, party, o, elsewhere.Wanted{Scopes: found.Scopes, Details: found.Details}) //nolint:wrapcheck // wrapped there
 }
 
 // standing is where the journey of a device stands.
@@ -291,7 +293,7 @@ func (u *UI) settle(tx *db.Tx, s standing, gid id.Grant, allow bool) (how string
 	if err != nil || !first {
 		return "over", err
 	}
-	answer := elsewhere.Answer{Allowed: allow, Name: audit.DeviceDenied, Grant: gid, Digest: s.order.digest(), Scopes: s.order.Scopes, Expires: found.Expires}
+	answer := elsewhere.Answer{Allowed: allow, Name: audit.DeviceDenied, Grant: gid, Digest: s.order.digest(), Scopes: s.order.Scopes, Details: s.order.Details, Expires: found.Expires}
 	how = "denied"
 	if allow {
 		answer.Name, how = audit.DeviceAllowed, "allowed"

@@ -64,17 +64,26 @@ type Order interface {
 	Whole() bool
 }
 
+// Wanted is what a service wants of the person.
+type Wanted struct {
+	Scopes  []string
+	ACR     []string // classes of sign-in, by preference
+	Details string   // what exactly it wants to do, as JSON (RFC 9396); asked each time
+}
+
 // Begin begins a journey to a question, and leads to its first step.
-func (j *Journey) Begin(w http.ResponseWriter, r *http.Request, party *relyingparty.RelyingParty, o Order, scopes, acr []string) error {
+func (j *Journey) Begin(w http.ResponseWriter, r *http.Request, party *relyingparty.RelyingParty, o Order, want Wanted) error {
 	text, err := json.Marshal(o)
 	if err != nil {
 		return fmt.Errorf("elsewhere: %w", err)
 	}
-	d := policy.Demand{ACR: acr, Floor: party.ACR, Doors: party.Doors}
+	d := policy.Demand{ACR: want.ACR, Floor: party.ACR, Doors: party.Doors}
 	if party.MaxAge > 0 {
 		d.MaxAge = &party.MaxAge
 	}
-	n := flow.Prepare(party.ID, flow.State{Kind: flow.SignIn, Demand: d, Request: text, Attributes: request(party, scopes).Attributes()})
+	n := flow.Prepare(party.ID, flow.State{
+		Kind: flow.SignIn, Demand: d, Request: text, Attributes: request(party, want.Scopes).Attributes(), Details: want.Details, ForceConsent: want.Details != "",
+	})
 	n.State.Finish, n.State.CancelPath = j.Confirm+string(n.ID), j.Cancel+string(n.ID)
 	n.IP, n.Browser = kit.ClientIP(r), secret.Digest(kit.EnsureBrowser(w, r))
 	err = j.DB.WriteStatement(r.Context(), func(tx *db.Tx) error {
@@ -181,7 +190,7 @@ func (j *Journey) Judge(tx *db.Tx, at *Standing, scopes []string) error {
 	at.subject = known.Subject
 	s, facts := at.Flow.State, at.Visit.Session.Facts
 	step, _ := signin.Next(j.Table, signin.Position{
-		Kind: s.Kind, Progress: s.Progress, RelyingParty: at.Party.ID, Demand: s.Demand, Finish: s.Finish,
+		Kind: s.Kind, Progress: s.Progress, RelyingParty: at.Party.ID, Demand: s.Demand, ForceConsent: s.ForceConsent, Finish: s.Finish,
 		Live:   &signin.Live{Session: at.Visit.Session.ID, Account: at.Visit.Account.ID, Facts: facts},
 		Agreed: known.Reason == connection.NotNeeded,
 	}, tx.Now())
@@ -196,6 +205,7 @@ type Answer struct {
 	Grant   id.Grant   // made before the transaction; of what is allowed
 	Digest  []byte     // of the code
 	Scopes  []string
+	Details string    // what exactly is allowed
 	Expires time.Time // of the code
 }
 
@@ -221,7 +231,7 @@ func (j *Journey) Decided(tx *db.Tx, at Standing, a Answer) error {
 	claims, facts := request(at.Party, a.Scopes).Claims(), at.Visit.Session.Facts
 	g := grant.Grant{
 		ID: a.Grant, Account: at.Visit.Account.ID, RelyingParty: at.Party.ID, Subject: at.subject, Scopes: a.Scopes, UserInfoClaims: claims,
-		ACR: j.Table.ACR(at.Flow.State.Demand, facts), AMR: policy.AMR(facts), AuthTime: facts.AuthenticatedAt(),
+		ACR: j.Table.ACR(at.Flow.State.Demand, facts), AMR: policy.AMR(facts), AuthTime: facts.AuthenticatedAt(), Details: a.Details,
 	}
 	if at.Party.IDTokenClaims {
 		g.IDTokenClaims = claims
