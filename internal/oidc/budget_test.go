@@ -83,6 +83,50 @@ func TestRequestsStayWithinTheirBudgetOfStatements(t *testing.T) {
 	}, dbtest.WithClock(clock.Now), dbtest.WithoutRehearsal(), dbtest.Observe(book.note), dbtest.ObserveTransactions(book.begins))
 }
 
+// In a flow with a pushed request and tokens that are bound to a key, a proof is noted as used
+// in the transaction of what it protects. A push is counted in a transaction of its own before
+// the work that it asks for; userinfo writes nothing.
+func TestAPushedFlowWithBoundTokensStaysWithinItsBudget(t *testing.T) {
+	clock, book := dbtest.NewClock(), &ledger{}
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d, clock, nil)
+		k := h.holder()
+		b, _ := h.agreed("bound")
+		b.code("bound") // makes the subject
+		var name, code, access string
+		for _, c := range []struct {
+			name          string
+			reads, writes int // at most
+			txs, writing  int // at most
+			run           func()
+		}{
+			{"push", 0, 2, 2, 2, func() { name = h.push("bound", request("bound")).URI }},
+			{"authorize by request_uri", 4, 4, 2, 1, func() {
+				code = b.authorize(url.Values{"client_id": {"bound"}, "request_uri": {name}}).answer(t).Get("code")
+			}},
+			{"token with a proof", 0, 4, 1, 1, func() {
+				tok, _ := k.tokens(h, "bound", code, k.proof("POST", "/token"))
+				access = tok.Access
+			}},
+			{"userinfo with a proof", 3, 0, 1, 0, func() {
+				got := h.browser().get("/userinfo", "Authorization", "DPoP "+access, "DPoP", k.proof("GET", "/userinfo", "ath", ath(access)))
+				if got.StatusCode != http.StatusOK {
+					t.Fatalf("%d %s", got.StatusCode, got.text)
+				}
+			}},
+		} {
+			reads, writes := book.of(c.run)
+			t.Logf("%s: %d reads, %d writes, %d transactions of which %d may write", c.name, reads, writes, book.txs, book.writing)
+			if book.txs > c.txs || book.writing > c.writing {
+				t.Errorf("%s: %d transactions of which %d may write, at most %d and %d", c.name, book.txs, book.writing, c.txs, c.writing)
+			}
+			if reads > c.reads || writes > c.writes {
+				t.Errorf("%s: %d reads and %d writes, at most %d and %d", c.name, reads, writes, c.reads, c.writes)
+			}
+		}
+	}, dbtest.WithClock(clock.Now), dbtest.WithoutRehearsal(), dbtest.Observe(book.note), dbtest.ObserveTransactions(book.begins))
+}
+
 // A store that fails must never look like success (CVE-2020-15223), and what
 // cannot be recorded does not happen.
 func TestWhatCannotBeRecordedDoesNotHappen(t *testing.T) {
