@@ -82,9 +82,9 @@ type Visits struct {
 
 // Note notes a visit, in the transaction that gives the service its code.
 func (v Visits) Note(tx *db.Tx, of Visit) error {
-	_, err := tx.Exec(`INSERT INTO session_party (session, relying_party, origin, account, subject, ends_at)
-		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (session, relying_party, origin) DO UPDATE SET subject = $5`,
-		string(of.Session), string(of.RelyingParty), string(of.Origin), string(of.Account), of.Subject, db.Millis(of.Ends))
+	_, err := tx.Exec(`INSERT INTO session_party (session, relying_party, origin, account, subject, ends_at, noted_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (session, relying_party, origin) DO UPDATE SET subject = $5, noted_at = $7`,
+		string(of.Session), string(of.RelyingParty), string(of.Origin), string(of.Account), of.Subject, db.Millis(of.Ends), db.Millis(tx.Now()))
 	if err != nil {
 		return fmt.Errorf("backchannel: note: %w", err)
 	}
@@ -154,10 +154,10 @@ func (v Visits) Leave(tx *db.Tx, browser []byte, sessions ...id.Session) error {
 	return nil
 }
 
-// Left are the services that a browser has just left.
+// Left are the services that a browser has just left, those that were visited last first.
 func (v Visits) Left(tx *db.Tx, browser []byte) ([]Visit, error) {
 	rows, err := tx.Query(`SELECT `+columns+` FROM session_party
-		WHERE left_by = $1 AND ends_at > $2 ORDER BY relying_party, origin`, browser, db.Millis(tx.Now()))
+		WHERE left_by = $1 AND ends_at > $2 ORDER BY COALESCE(noted_at, 0) DESC, relying_party, origin`, browser, db.Millis(tx.Now()))
 	out, err := db.Collect(rows, err, scan)
 	if err != nil {
 		return nil, fmt.Errorf("backchannel: left: %w", err)

@@ -10,6 +10,7 @@ package frontchannel
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"parvis/internal/backchannel"
 	"parvis/internal/db"
@@ -28,11 +29,19 @@ type Frames struct {
 	Visits   backchannel.Visits
 }
 
-// Of are the addresses to frame: those of the services that a browser has left within
-// backchannel.LeftFor, with iss and sid (3).
-func (f Frames) Of(ctx context.Context, browser []byte) ([]string, error) {
+// Left is what a page shows to a browser that has just signed out.
+type Left struct {
+	Frames []string                     // addresses to frame
+	Untold []*relyingparty.RelyingParty // services that nobody tells: there are too many, and they have no back channel
+}
+
+// Of is what a browser has left within backchannel.LeftFor: it frames the services, with iss
+// and sid (3), that were visited last. Those beyond are told by the back channel, as all are
+// that have one.
+func (f Frames) Of(ctx context.Context, browser []byte) (Left, error) {
+	var out Left
 	if len(browser) == 0 {
-		return nil, nil
+		return out, nil
 	}
 	var left []backchannel.Visit
 	err := f.DB.Read(ctx, func(tx *db.Tx) (err error) {
@@ -40,20 +49,22 @@ func (f Frames) Of(ctx context.Context, browser []byte) ([]string, error) {
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("frontchannel: %w", err)
+		return Left{}, fmt.Errorf("frontchannel: %w", err)
 	}
-	var out []string
 	for _, v := range left {
 		party, err := f.Registry.Find(ctx, v.RelyingParty)
 		if err != nil {
-			return nil, fmt.Errorf("frontchannel: %w", err)
+			return Left{}, fmt.Errorf("frontchannel: %w", err)
 		}
-		if party == nil || party.Disabled || party.FrontchannelLogoutURI == "" || len(out) == most {
-			continue
+		switch {
+		case party == nil || party.Disabled || party.FrontchannelLogoutURI == "":
+		case len(out.Frames) < most:
+			out.Frames = append(out.Frames, protocol.AppendQuery(party.FrontchannelLogoutURI, []protocol.Param{
+				{Name: "iss", Value: f.Issuer}, {Name: "sid", Value: protocol.SessionID(string(v.Origin), string(party.ID))},
+			}))
+		case party.BackchannelLogoutURI == "" && !slices.Contains(out.Untold, party):
+			out.Untold = append(out.Untold, party)
 		}
-		out = append(out, protocol.AppendQuery(party.FrontchannelLogoutURI, []protocol.Param{
-			{Name: "iss", Value: f.Issuer}, {Name: "sid", Value: protocol.SessionID(string(v.Origin), string(party.ID))},
-		}))
 	}
 	return out, nil
 }
@@ -61,5 +72,5 @@ func (f Frames) Of(ctx context.Context, browser []byte) ([]string, error) {
 // Any reports whether there is something to frame.
 func (f Frames) Any(ctx context.Context, browser []byte) (bool, error) {
 	out, err := f.Of(ctx, browser)
-	return len(out) > 0, err
+	return len(out.Frames) > 0, err
 }

@@ -1,12 +1,14 @@
 package oidc_test
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"parvis/internal/i18n"
 	"parvis/internal/jose"
 	"parvis/internal/relyingparty"
 )
@@ -90,6 +92,56 @@ func TestDiscoverySaysThatServicesAreFramed(t *testing.T) {
 			if out[name] != true {
 				t.Errorf("%s is %v", name, out[name])
 			}
+		}
+	})
+}
+
+// OIDC Front-Channel Logout, 3: of very many services those are framed that were visited last; the others are told by their back channel, and the page names those that have none.
+func TestOfVeryManyServicesTheNewestAreFramedAndTheOthersNamed(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		const many = 33 // three more than one page frames
+		at := newTold(t)
+		var services []string
+		for i := range many {
+			name := fmt.Sprintf("service-%02d", many-i) // the order of names is the other way round
+			services = append(services, name)
+			h.framing(name, func(s *relyingparty.Settings) {
+				s.Name = i18n.Text{"en": "The " + name, "fr": "Le " + name}
+				s.FrontchannelLogoutURI = "https://service.example/" + name
+				if i == 1 {
+					s.BackchannelLogoutURI = at.URL + "/logout?at=bye"
+				}
+			})
+		}
+		b, _ := h.agreed(services...)
+		b.known()
+		hint := ""
+		for _, name := range services {
+			h.clock.Advance(time.Second)
+			hint = b.code(name)
+		}
+		hint = h.asClient(services[many-1], exchange(hint)).ID
+		to := b.logout("id_token_hint", hint, "post_logout_redirect_uri", landing).Header.Get("Location")
+		for lang, want := range map[string]string{"en": "The ", "fr": "Le "} {
+			page := b.get(to, "Accept-Language", lang)
+			frames, next := page.frames(t)
+			if len(frames) != 30 || next != landing || page.Header.Get("Refresh") != "" || strings.Contains(page.text, "data-frames") {
+				t.Fatalf("%d frames, next %q, goes on by itself: %q", len(frames), next, page.Header.Get("Refresh"))
+			}
+			for i, f := range frames {
+				if f.Path != "/"+services[many-1-i] {
+					t.Errorf("frame %d is %s", i, f)
+				}
+			}
+			for i, name := range services {
+				if got := strings.Contains(page.text, "<li>"+want+name+"</li>"); got != (i == 0 || i == 2) {
+					t.Errorf("%s: %s is named as untold: %v", lang, name, got)
+				}
+			}
+		}
+		h.tell()
+		if n := len(at.take(t)); n != 1 {
+			t.Errorf("the one with a back channel was told %d times", n)
 		}
 	})
 }

@@ -31,6 +31,7 @@ const framesFor = 5 * time.Second
 type servicesPage struct {
 	Frames []template.URL // registered addresses
 	Next   template.URL   // registered, or one of ours
+	Untold []string       // names of the services that could not be told
 }
 
 // land sends the browser to where a request lands: by way of the page that frames the
@@ -52,7 +53,8 @@ func (e *Endpoint) land(w http.ResponseWriter, r *http.Request, o order) error {
 }
 
 // services shows that page (Front-Channel Logout 1.0, 3). It goes on by itself, without
-// JavaScript, too, and whether the services load or not.
+// JavaScript, too, and whether the services load or not; but not before it was read that some
+// services could not be told.
 func (e *Endpoint) services(w http.ResponseWriter, r *http.Request) error {
 	next := url.Values{"told": {"1"}}
 	if partner := r.URL.Query().Get("partner"); partner != "" && len(partner) <= 128 {
@@ -68,21 +70,28 @@ func (e *Endpoint) services(w http.ResponseWriter, r *http.Request) error {
 			to = o.Landing
 		}
 	}
-	frames, err := e.Frames.Of(r.Context(), browser)
+	left, err := e.Frames.Of(r.Context(), browser)
 	if err != nil {
 		return fmt.Errorf("logout: %w", err)
 	}
-	if len(frames) == 0 {
+	if len(left.Frames) == 0 {
 		redirect(w, to)
 		return nil
 	}
 	data := servicesPage{Next: template.URL(to)} //nolint:gosec // compared with the registered ones when the request came, or ours
-	for _, f := range frames {
+	for _, f := range left.Frames {
 		data.Frames = append(data.Frames, template.URL(f)) //nolint:gosec // registered
 	}
-	err = e.pages.Render(w, r, http.StatusOK, kit.View{
-		Page: "signing-out", Title: e.Site.Tr(r).T("signing-out.title"), Data: data, Frames: frames, Refresh: framesFor, RefreshTo: to, NoReference: true,
-	})
+	for _, p := range left.Untold {
+		data.Untold = append(data.Untold, p.Name.In(kit.Lang(r)))
+	}
+	view := kit.View{
+		Page: "signing-out", Title: e.Site.Tr(r).T("signing-out.title"), Data: data, Frames: left.Frames, NoReference: true,
+	}
+	if len(data.Untold) == 0 { // else the person reads first which they are
+		view.Refresh, view.RefreshTo = framesFor, to
+	}
+	err = e.pages.Render(w, r, http.StatusOK, view)
 	if err != nil {
 		return fmt.Errorf("logout: %w", err)
 	}
