@@ -13,9 +13,11 @@ package registrar
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -57,6 +59,7 @@ type Registration struct {
 	Party     id.RelyingParty
 	Token     Token  // with which it registered
 	Metadata  string // as JSON, as it was accepted
+	Baseline  string // the settings that it made of it, as JSON; "" when they are not kept
 	CreatedAt time.Time
 
 	access  []byte // digest of the registration access token that is in force
@@ -69,6 +72,23 @@ type Entry struct {
 	Secret   []byte // digest of the client secret; nil for services without one
 	Access   []byte // digest of the registration access token
 	Metadata string
+	Baseline string                // the settings that the registration made, as JSON; "" for Settings
+	Before   relyingparty.Settings // from which an update was made
+}
+
+// ErrOutdated says that a service's settings changed while an update of them was made.
+var ErrOutdated = errors.New("registrar: the settings changed meanwhile")
+
+// baseline is what is kept of the settings that a registration makes.
+func (e Entry) baseline() (string, error) {
+	if e.Baseline != "" {
+		return e.Baseline, nil
+	}
+	raw, err := json.Marshal(e.Settings) //nolint:gosec // access_tokens is a format, no token
+	if err != nil {
+		return "", fmt.Errorf("registrar: %w", err)
+	}
+	return string(raw), nil
 }
 
 // Refusal is why a service may not be registered so; "" when it may.
@@ -92,6 +112,10 @@ const tries = 20
 
 // Register registers a service with an initial access token.
 func (g Registrations) Register(ctx context.Context, t Token, e Entry) (Refusal, error) {
+	base, err := e.baseline()
+	if err != nil {
+		return "", err
+	}
 	return g.decided(ctx, t, e.Settings, func(tx *db.Tx) (Refusal, error) {
 		var count int64
 		if err := tx.QueryRow(`SELECT COUNT(*) FROM client_registration`).Scan(&count); err != nil {
@@ -108,8 +132,8 @@ func (g Registrations) Register(ctx context.Context, t Token, e Entry) (Refusal,
 			return "", err
 		}
 		now := db.Millis(tx.Now())
-		if err := tx.ExecOne(`INSERT INTO client_registration (relying_party, token, digest, metadata, created_at, changed_at) VALUES ($1, $2, $3, $4, $5, $5)`,
-			e.Settings.ID, t.ID, e.Access, e.Metadata, now); err != nil {
+		if err := tx.ExecOne(`INSERT INTO client_registration (relying_party, token, digest, metadata, created_at, changed_at, baseline, baseline_at) VALUES ($1, $2, $3, $4, $5, $5, $6, $5)`,
+			e.Settings.ID, t.ID, e.Access, e.Metadata, now, base); err != nil {
 			return "", fmt.Errorf("registrar: register: %w", err)
 		}
 		return "", g.record(tx, audit.PartnerRegistered, t, id.RelyingParty(e.Settings.ID))
@@ -119,16 +143,29 @@ func (g Registrations) Register(ctx context.Context, t Token, e Entry) (Refusal,
 // Update replaces a registration (RFC 7592, 2.2) and gives it another registration access
 // token. issued reports that the client secret of the entry came into force.
 func (g Registrations) Update(ctx context.Context, r Registration, e Entry) (issued bool, refusal Refusal, err error) {
+	base, err := e.baseline()
+	if err != nil {
+		return false, "", err
+	}
 	refusal, err = g.decided(ctx, r.Token, e.Settings, func(tx *db.Tx) (Refusal, error) {
 		now := tx.Now()
+		stored, err := g.Store.Settings(tx, r.Party)
+		switch {
+		case fault.Is(err, fault.NotFound):
+			return TokenSpent, nil
+		case err != nil:
+			return "", err
+		case !reflect.DeepEqual(stored, e.Before):
+			return "", ErrOutdated
+		}
 		former := db.Millis(now.Add(grace))
 		// The one that was presented stays good for a while, and no other: of those who change
 		// it at once with one token, one does.
-		n, err := tx.Exec(`UPDATE client_registration SET digest = $1, metadata = $2, changed_at = $3,
-			former_digest = CASE WHEN $4 = 1 THEN digest ELSE former_digest END,
-			former_ends = CASE WHEN $4 = 1 THEN $5 ELSE former_ends END
-			WHERE relying_party = $6 AND digest = $7`,
-			e.Access, e.Metadata, db.Millis(now), flag(r.current), former, r.Party, r.access)
+		n, err := tx.Exec(`UPDATE client_registration SET digest = $1, metadata = $2, changed_at = $3, baseline = $4, baseline_at = $3,
+			former_digest = CASE WHEN $5 = 1 THEN digest ELSE former_digest END,
+			former_ends = CASE WHEN $5 = 1 THEN $6 ELSE former_ends END
+			WHERE relying_party = $7 AND digest = $8`,
+			e.Access, e.Metadata, db.Millis(now), base, flag(r.current), former, r.Party, r.access)
 		if err != nil {
 			return "", fmt.Errorf("registrar: update: %w", err)
 		}
@@ -240,15 +277,20 @@ func (Registrations) Find(tx *db.Tx, party id.RelyingParty, presented string) (R
 	out := Registration{Party: party}
 	var token TokenID
 	var created int64
+	var base *string
 	var former []byte
 	var formerEnds time.Time
-	err := tx.QueryRow(`SELECT token, digest, former_digest, former_ends, metadata, created_at FROM client_registration WHERE relying_party = $1`, party).
-		Scan(&token, &out.access, &former, db.NullTime(&formerEnds), &out.Metadata, &created)
+	err := tx.QueryRow(`SELECT token, digest, former_digest, former_ends, metadata, created_at,
+		CASE WHEN baseline_at = changed_at THEN baseline ELSE NULL END FROM client_registration WHERE relying_party = $1`, party).
+		Scan(&token, &out.access, &former, db.NullTime(&formerEnds), &out.Metadata, &created, &base)
 	if errors.Is(err, db.ErrNoRows) {
 		return Registration{}, false, nil
 	}
 	if err != nil {
 		return Registration{}, false, fmt.Errorf("registrar: find: %w", err)
+	}
+	if base != nil {
+		out.Baseline = *base
 	}
 	digest := secret.Digest(presented)
 	out.CreatedAt, out.current = db.Time(created), secret.Equal(out.access, digest)

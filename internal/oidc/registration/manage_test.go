@@ -85,3 +85,22 @@ func TestTokensKeepDigestsOnly(t *testing.T) {
 		}))
 	})
 }
+
+// A registration that is older than its settings are kept says the same by its metadata.
+func TestAnOlderRegistrationKnowsWhatItAskedFor(t *testing.T) {
+	each(t, func(h *house) {
+		a := h.registered(h.token("fisheries"), body("logo_uri", h.web.publish("/logo.png", "\x89PNG\r\n\x1a\n1")))
+		h.write(func(tx *db.Tx) error {
+			_, err := tx.Exec(`UPDATE client_registration SET baseline = NULL, baseline_at = NULL`)
+			return err
+		})
+		got := h.manage(http.MethodGet, a, a.str("registration_access_token"), nil)
+		if got.all["operator_values"] != nil || got.all["logo_uri"] == nil {
+			t.Errorf("%s", got.text)
+		}
+		got = h.manage(http.MethodPut, a, a.str("registration_access_token"), body("client_id", a.str("client_id"), "dpop_bound_access_tokens", true))
+		if got.all["operator_values"] != nil || !h.party(a).RequireDPoP || h.party(a).LogoPNG != nil {
+			t.Errorf("%s", got.text)
+		}
+	})
+}

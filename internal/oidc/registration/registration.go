@@ -159,7 +159,31 @@ func (e *Endpoint) read(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return e.refused(r, known.Party, err)
 	}
-	return e.answer(w, http.StatusOK, said{party: known.Party, at: known.CreatedAt, access: access, metadata: known.Metadata})
+	before, err := e.before(r.Context(), known)
+	if err != nil {
+		return err
+	}
+	base, err := baseline(known, before)
+	if err != nil {
+		return err
+	}
+	asked, err := askedFor(known.Metadata, known.Token.Terms, before)
+	if err != nil {
+		return err
+	}
+	return e.answer(w, http.StatusOK, said{party: known.Party, at: known.CreatedAt, access: access, metadata: known.Metadata, settings: before, base: base, asked: asked})
+}
+
+// before are the settings of a registration that are in force.
+func (e *Endpoint) before(ctx context.Context, known registrar.Registration) (out relyingparty.Settings, err error) {
+	err = e.DB.Read(ctx, func(tx *db.Tx) (err error) {
+		out, err = e.Registrations.Settings(tx, known)
+		return err
+	})
+	if err != nil {
+		return out, fmt.Errorf("registration: %w", err)
+	}
+	return out, nil
 }
 
 // update is PUT /register/{client} (RFC 7592, 2.2): what is left out is taken back.
@@ -175,34 +199,58 @@ func (e *Endpoint) update(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return e.refused(r, known.Party, err)
 	}
-	var before relyingparty.Settings
-	err = e.DB.Read(r.Context(), func(tx *db.Tx) (err error) {
-		before, err = e.Registrations.Settings(tx, known)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("registration: %w", err)
+	for range changes {
+		var out said
+		out, err = e.replace(r.Context(), known, m)
+		if errors.Is(err, registrar.ErrOutdated) {
+			continue
+		}
+		if err != nil {
+			return e.refused(r, known.Party, err)
+		}
+		return e.answer(w, http.StatusOK, out)
 	}
-	entry, err := e.entry(r.Context(), &m, before, known.Token.Terms)
+	return fmt.Errorf("registration: %w", err)
+}
+
+// changes is how often an update is made anew because the operator changed the service meanwhile.
+const changes = 3
+
+// replace makes of metadata what is registered from now on.
+func (e *Endpoint) replace(ctx context.Context, known registrar.Registration, m metadata) (said, error) {
+	before, err := e.before(ctx, known)
+	if err != nil {
+		return said{}, err
+	}
+	entry, err := e.entry(ctx, &m, before, known.Token.Terms)
+	if err == nil {
+		err = operatorWins(known, before, &entry)
+	}
 	if err == nil && (entry.Settings.Subject != before.Subject || entry.Settings.Sector != before.Sector) {
 		err = bad("subject_type and sector_identifier_uri", "cannot be changed: nobody would be known any more; register anew")
 	}
 	if err != nil {
-		return e.refused(r, known.Party, err)
+		return said{}, err
 	}
 	access, plain := registrar.NewAccess(), secret.NewToken()
-	entry.Access, entry.Secret = secret.Digest(access), e.Registrations.Store.Keep(relyingparty.AuthMethod(entry.Settings.Auth), known.Party, plain)
-	issued, why, err := e.Registrations.Update(r.Context(), known, entry)
+	entry.Before, entry.Access = before, secret.Digest(access)
+	entry.Secret = e.Registrations.Store.Keep(relyingparty.AuthMethod(entry.Settings.Auth), known.Party, plain)
+	issued, why, err := e.Registrations.Update(ctx, known, entry)
 	if err == nil {
 		err = verdict(why)
 	}
 	if err != nil {
-		return e.refused(r, known.Party, err)
+		return said{}, err
 	}
 	if !issued {
 		plain = ""
 	}
-	return e.answer(w, http.StatusOK, said{party: known.Party, at: known.CreatedAt, access: access, secret: plain, metadata: entry.Metadata})
+	base, err := writtenIn([]byte(entry.Baseline))
+	if err != nil {
+		return said{}, err
+	}
+	asked, err := askedFor(entry.Metadata, known.Token.Terms, entry.Settings)
+	return said{party: known.Party, at: known.CreatedAt, access: access, secret: plain, metadata: entry.Metadata, settings: entry.Settings, base: base, asked: asked}, err
 }
 
 // remove is DELETE /register/{client} (RFC 7592, 2.3).
@@ -371,6 +419,9 @@ type said struct {
 	access   string // the registration access token that is in force now
 	secret   string // the client secret, when it was made just now
 	metadata string
+	settings relyingparty.Settings // that are in force
+	base     written               // those that the registration made; nil for the same
+	asked    written               // those that the metadata asks for
 }
 
 // answer tells a service what is registered (RFC 7591, 3.2.1; RFC 7592, 3). A secret is told once.
@@ -378,6 +429,11 @@ func (e *Endpoint) answer(w http.ResponseWriter, status int, s said) error {
 	out := map[string]any{}
 	if err := json.Unmarshal([]byte(s.metadata), &out); err != nil {
 		return fmt.Errorf("registration: %w", err)
+	}
+	if s.base != nil {
+		if err := effective(out, s.settings, s.base, s.asked); err != nil {
+			return err
+		}
 	}
 	out["client_id"], out["client_id_issued_at"] = s.party, s.at.Unix()
 	if s.secret != "" {

@@ -14,8 +14,11 @@ import (
 	"parvis/internal/audit"
 	"parvis/internal/connection"
 	"parvis/internal/db"
+	"parvis/internal/i18n"
 	"parvis/internal/id"
 	"parvis/internal/oidc/protocol"
+	"parvis/internal/registrar"
+	"parvis/internal/relyingparty"
 )
 
 // RFC 7592, 2.1: a service reads what is registered.
@@ -236,6 +239,77 @@ func TestTheTokenComesInTheHeaderOnly(t *testing.T) {
 		h.refused("the secret", h.manage(http.MethodGet, a, a.str("client_secret"), nil), protocol.InvalidToken, "")
 		if got := h.manage(http.MethodGet, a, a.str("registration_access_token"), nil); got.status != http.StatusOK {
 			h.Errorf("%d %s", got.status, got.text)
+		}
+	})
+}
+
+// RFC 7592, 2.2: the provider may replace what a service asks for, and answers with what is registered: an operator's later values stay, are answered, and are named.
+// RFC 7592, 2.1: a read answers the values in force, also those that an operator changed.
+func TestWhatAnOperatorHardenedStays(t *testing.T) {
+	each(t, func(h *house) {
+		_, set := newStater(h)
+		a := h.registered(h.token("fisheries", func(d *registrar.Draft) { d.Terms.OptionalPKCE = true }), body("jwks", json.RawMessage(set), "policy_uri", "https://service.example/privacy", "scope", "openid email", "client_uri", "https://service.example/",
+			"redirect_uris", []string{callback, callback + "/old"}, "default_max_age", 7200, "contacts", []string{"team@service.example"}))
+		client := a.str("client_id")
+		operator := func(change func(*relyingparty.Settings)) {
+			h.write(func(tx *db.Tx) error {
+				s, err := h.store.Settings(tx, id.RelyingParty(client))
+				h.check(err)
+				change(&s)
+				return h.store.Update(tx, s)
+			})
+			h.check(h.registry.Refresh(t.Context()))
+		}
+		operator(func(s *relyingparty.Settings) {
+			s.RequireDPoP, s.PKCE, s.RedirectURIs, s.MaxAge, s.Scopes, s.Support.Email, s.Name = true, "required", []string{callback}, time.Hour, []string{"openid"}, "desk@service.example", i18n.Text{"en": "Angling (test)", "fr": "Pêche (essai)"}
+		})
+		winners := []string{"client_name", "default_max_age", "dpop_bound_access_tokens", "redirect_uris", "scope"}
+		wants := func(name string, got answer) {
+			t.Helper()
+			for member, want := range map[string]any{
+				"dpop_bound_access_tokens": true, "redirect_uris": []string{callback}, "default_max_age": 3600, "scope": "openid", "client_name#en": "Angling (test)", "client_name#fr": "Pêche (essai)", "operator_values": winners,
+			} {
+				if !equal(got.all[member], want) {
+					t.Errorf("%s: %s is %v, want %v", name, member, got.all[member], want)
+				}
+			}
+			p := h.party(a)
+			if !p.RequireDPoP || !p.RequirePKCE || !slices.Equal(p.RedirectURIs, []string{callback}) || p.MaxAge != time.Hour || p.Allows("email") || p.Support.Email != "desk@service.example" || p.Name["fr"] != "Pêche (essai)" {
+				t.Errorf("%s: %+v", name, p)
+			}
+			if _, there := got.all["client_name"]; there {
+				t.Errorf("%s: the name that it asked for is answered, too", name)
+			}
+		}
+		wants("read", h.manage(http.MethodGet, a, a.str("registration_access_token"), nil))
+		rat := a.str("registration_access_token")
+		put := func(changes ...any) answer {
+			t.Helper()
+			got := h.manage(http.MethodPut, a, rat, body(append([]any{"client_id", client, "jwks", json.RawMessage(set), "scope", "openid email", "redirect_uris", []string{callback, callback + "/old"}}, changes...)...))
+			if got.status != http.StatusOK {
+				t.Fatalf("%d %s", got.status, got.text)
+			}
+			rat = got.str("registration_access_token")
+			return got
+		}
+		wants("an update that asks for others", put("default_max_age", 86400, "policy_uri", "https://service.example/new"))
+		if got := h.party(a).PolicyURL["en"]; got != "https://service.example/new" {
+			t.Errorf("what the operator left alone does not change: %q", got)
+		}
+		// To ask for the operator's value does not make it the service's to change again.
+		wants("an update that asks for the same", put("dpop_bound_access_tokens", true, "default_max_age", 3600))
+		wants("and then for less", put())
+		// What does not go with the operator's values is refused, and nothing of it is done.
+		operator(func(s *relyingparty.Settings) { s.RequireObject = true })
+		h.refused("no keys any more", h.manage(http.MethodPut, a, rat, body("client_id", client)), protocol.InvalidClientMetadata, "require_signed_request_object")
+		// The operator gives a value back by setting it to what was registered.
+		operator(func(s *relyingparty.Settings) { s.RequireObject, s.RequireDPoP = false, false })
+		got := put("dpop_bound_access_tokens", true)
+		if got.all["dpop_bound_access_tokens"] != true || slices.Contains(got.list("operator_values"), "dpop_bound_access_tokens") || !h.party(a).RequireDPoP {
+			t.Errorf("%s", got.text)
+		}
+		if got := put(); got.all["dpop_bound_access_tokens"] != nil || h.party(a).RequireDPoP {
+			t.Errorf("%s", got.text)
 		}
 	})
 }
