@@ -123,7 +123,7 @@ func (h *House) provider(mux *http.ServeMux) error {
 	}
 	requests.Routes(mux)
 	machines, err := token.New(token.Config{
-		Issuer: issuer, Door: door, Site: h.Site, DB: h.DB, Registry: h.Registry, Keyring: h.Keyring, Accounts: h.Accounts,
+		Issuer: issuer, Door: door, Site: h.Site, DB: h.DB, Registry: h.Registry, Keyring: h.Keyring, Told: h.Told,
 		Connections: h.Connections, Grants: h.Grants, Devices: h.Devices, Asked: h.Asked, Now: h.Now, Table: h.Table, Settings: h.Config.OIDC.Token, Registration: h.Config.OIDC.Registration.Enabled,
 	})
 	if err != nil {

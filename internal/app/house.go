@@ -34,6 +34,7 @@ import (
 	"parvis/internal/db"
 	"parvis/internal/departure"
 	"parvis/internal/device"
+	"parvis/internal/disclosure"
 	"parvis/internal/enrollment"
 	"parvis/internal/flow"
 	"parvis/internal/grant"
@@ -49,6 +50,7 @@ import (
 	"parvis/internal/notify/notice"
 	"parvis/internal/notify/sms"
 	"parvis/internal/notify/smtp"
+	"parvis/internal/oidc/claim"
 	"parvis/internal/oidc/machine"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/operator"
@@ -133,6 +135,9 @@ type House struct {
 	Apps        totp.Apps
 	BackupCodes backupcode.Codes
 	Phones      phone.Phones
+	Told        disclosure.Source // what services are told of people
+	// Identity reads verified identities; nil while nothing here verifies one.
+	Identity    func(tx *db.Tx, of id.Account) (claim.Identity, error)
 	Codes       otp.Codes
 	Sessions    session.Sessions
 	Visits      backchannel.Visits
@@ -231,7 +236,7 @@ func (h *House) ground(o Options) error {
 	if len(problems) > 0 {
 		return &config.Error{Problems: problems}
 	}
-	h.Registry = &relyingparty.Registry{DB: h.DB, Now: h.Now, Keys: h.Keys, File: fromFile}
+	h.Registry = &relyingparty.Registry{DB: h.DB, Now: h.Now, Keys: h.Keys, File: fromFile, Identities: h.Identity != nil}
 	h.Partners = relyingparty.Store{Registry: h.Registry, Audit: h.Audit}
 	return h.upstreams()
 }

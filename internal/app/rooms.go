@@ -21,6 +21,7 @@ import (
 	"parvis/internal/db"
 	"parvis/internal/departure"
 	"parvis/internal/device"
+	"parvis/internal/disclosure"
 	"parvis/internal/enrollment"
 	"parvis/internal/flow"
 	"parvis/internal/grant"
@@ -101,10 +102,11 @@ func (h *House) domains(Options) error {
 // journeys builds what orchestrates the domains.
 func (h *House) journeys(Options) error {
 	h.Owners = owner.Owners{Accounts: h.Accounts, Sessions: h.Sessions, Grants: h.Grants, Table: h.Table, Outbox: h.Outbox, Audit: h.Audit, Limiter: h.Limiter}
+	h.Told = disclosure.Source{Accounts: h.Accounts, Phones: h.Phones, Identity: h.Identity}
 	h.Signin = &signin.Journey{
 		DB: h.DB, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs,
 		Passwords: h.Passwords, Leaked: h.Policy.Leaked, Hasher: h.Hasher, Table: h.Table, Sessions: h.Sessions, Owners: h.Owners,
-		Connections: h.Connections, Grants: h.Grants, Upstreams: h.Upstreams, Links: h.Links, Answers: handover.Answers{DB: h.DB, Keys: h.Keys}, Leavings: h.Leavings, Visits: h.Visits, Registry: h.Registry, Outbox: h.Outbox,
+		Connections: h.Connections, Told: h.Told, Grants: h.Grants, Upstreams: h.Upstreams, Links: h.Links, Answers: handover.Answers{DB: h.DB, Keys: h.Keys}, Leavings: h.Leavings, Visits: h.Visits, Registry: h.Registry, Outbox: h.Outbox,
 		Audit: h.Audit, Limiter: h.Limiter, Settings: h.Config.Signin,
 	}
 	h.Enrollment = &enrollment.Journey{

@@ -17,7 +17,7 @@ var layers = map[string]int{
 	"internal/account": 4, "internal/authenticator": 4, "internal/session": 4, "internal/grant": 4,
 	"internal/relyingparty": 4, "internal/connection": 4, "internal/proving": 4,
 	"internal/upstream": 4, "internal/operator": 4, "internal/pushed": 4, "internal/device": 4, "internal/assist": 4,
-	"internal/owner": 5, "internal/backchannel": 5, "internal/ciba": 5, "internal/registrar": 5,
+	"internal/owner": 5, "internal/disclosure": 5, "internal/backchannel": 5, "internal/ciba": 5, "internal/registrar": 5,
 	"internal/enrollment": 6, "internal/signin": 6, "internal/recovery": 6, "internal/stepup": 6, "internal/lifecycle": 6, "internal/merging": 6, "internal/leaving": 6, "internal/unused": 6, "internal/departure": 6, "internal/frontchannel": 6,
 	"internal/partnering": 6, "internal/profile": 6, "internal/reclaim": 6, "internal/activity": 6, "internal/screening": 6,
 	"internal/web/visit": 7, "internal/web/newpassword": 7, "internal/oidc/machine": 7,

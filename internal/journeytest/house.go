@@ -25,6 +25,7 @@ import (
 	"parvis/internal/db"
 	"parvis/internal/db/dbtest"
 	"parvis/internal/departure"
+	"parvis/internal/disclosure"
 	"parvis/internal/enrollment"
 	"parvis/internal/flow"
 	"parvis/internal/grant"
@@ -209,7 +210,7 @@ func build(t testing.TB, d *db.DB, clock *dbtest.Clock, p plan) *House {
 	h.Signin = &signin.Journey{
 		Leaked: func(typed string) bool { return typed == h.LeakedPassword },
 		DB:     d, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs, Passwords: passwords,
-		Hasher: h.Hasher, Table: h.Table, Sessions: h.Sessions, Owners: h.Owners, Connections: connections, Grants: grants, Upstreams: h.Upstreams, Links: h.Links, Answers: handover.Answers{DB: d, Keys: h.Keys}, Leavings: h.Leavings, Registry: h.Registry,
+		Hasher: h.Hasher, Table: h.Table, Sessions: h.Sessions, Owners: h.Owners, Connections: connections, Told: disclosure.Source{Accounts: h.Accounts, Phones: h.Phones}, Grants: grants, Upstreams: h.Upstreams, Links: h.Links, Answers: handover.Answers{DB: d, Keys: h.Keys}, Leavings: h.Leavings, Registry: h.Registry,
 		Outbox: outbox, Audit: h.Audit, Limiter: limiter, Settings: p.signin,
 	}
 	h.Enroll = &enrollment.Journey{

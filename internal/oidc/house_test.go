@@ -19,12 +19,15 @@ import (
 
 	"parvis/internal/account"
 	"parvis/internal/audit"
+	"parvis/internal/authenticator"
+	"parvis/internal/authenticator/phone"
 	"parvis/internal/backchannel"
 	"parvis/internal/ciba"
 	"parvis/internal/connection"
 	"parvis/internal/db"
 	"parvis/internal/db/dbtest"
 	"parvis/internal/device"
+	"parvis/internal/disclosure"
 	"parvis/internal/flow"
 	"parvis/internal/frontchannel"
 	"parvis/internal/grant"
@@ -74,6 +77,7 @@ type house struct {
 	issuer      string
 	flows       flow.Flows
 	accounts    account.Accounts
+	phones      phone.Phones
 	sessions    session.Sessions
 	connections connection.Connections
 	grants      grant.Grants
@@ -113,6 +117,12 @@ func check(t *testing.T, err error) {
 // open starts a node. A second node is given the first one's address as issuer.
 func open(t *testing.T, d *db.DB, clock *dbtest.Clock, first *house, demands ...machine.Settings) *house {
 	t.Helper()
+	return openWith(t, d, clock, first, nil, demands...)
+}
+
+// openWith is open where identities are verified.
+func openWith(t *testing.T, d *db.DB, clock *dbtest.Clock, first *house, identity func(*db.Tx, id.Account) (claim.Identity, error), demands ...machine.Settings) *house {
+	t.Helper()
 	server := httptest.NewUnstartedServer(nil)
 	h := &house{t: t, db: d, clock: clock, issuer: "http://" + server.Listener.Addr().String(), log: &lines{}}
 	own := h.issuer
@@ -133,9 +143,11 @@ func open(t *testing.T, d *db.DB, clock *dbtest.Clock, first *house, demands ...
 	h.accounts = account.Accounts{Keys: keys, Settings: account.Preset("")}
 	h.visits = backchannel.Visits{Bell: make(chan struct{}, 1)}
 	h.sessions = session.Sessions{Keys: keys, Settings: session.Preset(""), OnEnd: h.visits.Ended}
+	h.phones = phone.Phones{Keys: keys, Methods: authenticator.Authenticators{Settings: authenticator.Preset("")}, Settings: phone.Preset("")}
+	told := disclosure.Source{Accounts: h.accounts, Phones: h.phones, Identity: identity}
 	h.connections = connection.Connections{Settings: connection.Preset(""), Audit: log}
 	h.grants = grant.Grants{Settings: grant.Preset(""), Audit: log}
-	h.registry = &relyingparty.Registry{DB: d, Now: clock.Now, Keys: keys}
+	h.registry = &relyingparty.Registry{DB: d, Now: clock.Now, Keys: keys, Identities: identity != nil}
 	h.store = relyingparty.Store{Registry: h.registry, Audit: log}
 	h.keyring = &keyring.Keyring{DB: d, Keys: keys, Settings: keyring.Preset(""), Audit: log, Now: clock.Now, NewKey: keyringtest.NewKey(d)}
 	check(t, h.keyring.Start(t.Context()))
@@ -185,7 +197,7 @@ func open(t *testing.T, d *db.DB, clock *dbtest.Clock, first *house, demands ...
 		DB: d, Keys: keys, Registry: h.registry, Outbound: client, Audit: log, Log: slog.New(slog.DiscardHandler), Now: clock.Now, Settings: h.asked.Settings.Ping, Bell: h.asked.Bell,
 	}
 	m, err := token.New(token.Config{
-		Issuer: h.issuer, Door: door, Site: site, DB: d, Registry: h.registry, Keyring: h.keyring, Accounts: h.accounts, Connections: h.connections, Grants: h.grants, Devices: devices, Asked: h.asked,
+		Issuer: h.issuer, Door: door, Site: site, DB: d, Registry: h.registry, Keyring: h.keyring, Told: told, Connections: h.connections, Grants: h.grants, Devices: devices, Asked: h.asked,
 		Now: clock.Now, Table: table, Settings: token.Preset(""),
 	})
 	check(t, err)

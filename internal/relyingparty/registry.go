@@ -30,6 +30,8 @@ type Registry struct {
 	Now  func() time.Time
 	Keys *secret.Keys    // that seal secrets of AuthSecretJWT
 	File []*RelyingParty // partners of the configuration file
+	// Identities says that the deployment verifies identities, so that partners can ask for them.
+	Identities bool
 
 	snapshot atomic.Pointer[snapshot]
 	reading  sync.Mutex
@@ -48,6 +50,7 @@ type snapshot struct {
 func (r *Registry) Start(ctx context.Context) error {
 	seen := map[id.RelyingParty]bool{}
 	for _, p := range r.File {
+		p.Identities = r.Identities
 		if seen[p.ID] {
 			return fmt.Errorf("relyingparty: partners: %q stands in the configuration twice; remove one", p.ID)
 		}
@@ -252,6 +255,7 @@ func (r *Registry) join(ctx context.Context, stored []record) map[id.RelyingPart
 			slog.ErrorContext(ctx, "a stored partner is left out", "relying_party", rec.id, "problems", problems)
 			continue
 		}
+		p.Identities = r.Identities
 		out[p.ID] = p
 	}
 	for _, p := range r.File {

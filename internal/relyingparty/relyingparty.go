@@ -25,6 +25,7 @@ import (
 	"parvis/internal/id"
 	"parvis/internal/jose"
 	"parvis/internal/notify/notice"
+	"parvis/internal/oidc/claim"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/policy"
 )
@@ -97,6 +98,7 @@ type RelyingParty struct {
 	Introspects      bool           // may ask about tokens of other services, too (RFC 7662)
 	AnswerAlg        jose.Algorithm // that signs answers to it by response_mode=jwt
 	IDTokenAlg       string
+	Identities       bool   // the deployment verifies identities; set by the Registry
 	IDTokenClaims    bool   // put the claims of the scopes in the ID token, too
 	Sector           string // of the pairwise subject; empty: the public subject
 	Scopes           []string
@@ -136,6 +138,13 @@ func (p *RelyingParty) Signs() bool { return p.Keys.Len() > 0 || p.JWKSURI != ""
 
 // Allows reports whether the partner may ask for a scope.
 func (p *RelyingParty) Allows(scope string) bool { return slices.Contains(p.Scopes, scope) }
+
+// MayAsk are the scopes that the partner may ask for: where no identities are verified, a
+// scope of theirs is ignored as one that does not exist.
+func (p *RelyingParty) MayAsk() []string {
+	offered := claim.Offered(p.Identities)
+	return slices.DeleteFunc(slices.Clone(p.Scopes), func(s string) bool { return !slices.Contains(offered, s) })
+}
 
 // Origins are those of all the partner's registered addresses, each once. Browsers
 // apply a page's form-action to every redirect after its form is sent, also to

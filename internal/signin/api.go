@@ -91,12 +91,14 @@ type ConsentView struct {
 
 	Addresses []account.Email // to choose from, when the service is told one and there are several
 	Address   id.Address      // the one that is told if nothing is chosen
+
+	EveryAddress bool // the service is told all of Addresses, too
 }
 
 // SharedItem is one thing a service receives, with its value.
 type SharedItem struct {
 	Attribute string // claim name: "email", "sub" …
-	Value     string // as the service receives it
+	Value     string // what the service receives, lines separated by line feeds; "" for nothing
 	New       bool   // not agreed to before
 }
 

@@ -5,9 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 
-	"parvis/internal/account"
 	"parvis/internal/audit"
 	"parvis/internal/db"
 	"parvis/internal/flow"
@@ -70,42 +68,31 @@ func (j *Journey) consentView(tx *db.Tx, s scene) (ConsentView, error) {
 	if err != nil {
 		return ConsentView{}, err
 	}
-	a, to, _, err := j.Accounts.WithAddress(tx, s.live.Account, known.Address)
+	person, _, err := j.Told.Person(tx, s.live.Account, known.Address, s.flow.State.Attributes)
 	if err != nil {
 		return ConsentView{}, err
 	}
-	out := ConsentView{RelyingParty: s.flow.RelyingParty, Again: again, Address: to.ID, Details: s.flow.State.Details}
+	out := ConsentView{RelyingParty: s.flow.RelyingParty, Again: again, Details: s.flow.State.Details}
 	if slices.Contains(s.flow.State.Attributes, claim.Email) {
 		all, err := j.Accounts.Addresses(tx, s.live.Account)
 		if err != nil {
 			return ConsentView{}, err
 		}
+		for _, own := range all {
+			if own.Address.Written == person.Email {
+				out.Address = own.ID
+			}
+		}
 		if len(all) > 1 {
-			out.Addresses = all
+			out.Addresses, out.EveryAddress = all, slices.Contains(s.flow.State.Attributes, claim.AllEmails)
 		}
 	}
 	for _, name := range s.flow.State.Attributes {
 		out.Items = append(out.Items, SharedItem{
-			Attribute: name, Value: value(name, a, to.Address), New: !slices.Contains(known.Claims, name),
+			Attribute: name, Value: person.Shown(name), New: !slices.Contains(known.Claims, name),
 		})
 	}
 	return out, nil
-}
-
-// value is what a service receives for a claim.
-func value(name string, a account.Account, to account.Addr) string {
-	switch name {
-	case claim.Email:
-		return to.Written
-	case claim.EmailVerified:
-		return "true"
-	case claim.Locale:
-		return a.Locale
-	case claim.UpdatedAt:
-		return strconv.FormatInt(a.ActivatedAt.Unix(), 10)
-	default:
-		return ""
-	}
 }
 
 // Decide takes the answer to Consent. Declining gives the request up; the

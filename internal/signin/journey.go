@@ -14,6 +14,7 @@ import (
 	"parvis/internal/backchannel"
 	"parvis/internal/connection"
 	"parvis/internal/db"
+	"parvis/internal/disclosure"
 	"parvis/internal/flow"
 	"parvis/internal/grant"
 	"parvis/internal/id"
@@ -40,6 +41,7 @@ type Journey struct {
 	Sessions    session.Sessions
 	Owners      owner.Owners
 	Connections connection.Connections
+	Told        disclosure.Source
 	Grants      grant.Grants
 	Upstreams   *upstream.Registry
 	Links       upstream.Links

@@ -160,6 +160,26 @@ func (p Phones) All(tx *db.Tx, account id.Account) ([]Phone, error) {
 	}), nil
 }
 
+// First reads the number in use that the account has had longest; false when there is none.
+func (p Phones) First(tx *db.Tx, account id.Account) (Phone, bool, error) {
+	numbers, err := p.Every(tx, account)
+	if err != nil || len(numbers) == 0 {
+		return Phone{}, false, err
+	}
+	list, err := authenticator.List(tx, account)
+	if err != nil {
+		return Phone{}, false, err
+	}
+	aside := authenticator.Aside(list)
+	for _, a := range list { // the oldest first
+		i := slices.IndexFunc(numbers, func(n Phone) bool { return n.ID == a.ID })
+		if i >= 0 && !slices.ContainsFunc(aside, func(o authenticator.Authenticator) bool { return o.ID == a.ID }) {
+			return numbers[i], true, nil
+		}
+	}
+	return Phone{}, false, nil
+}
+
 // Every reads the numbers of an account, those that were set aside, too: to tell its owner
 // something everywhere. What they are called stands in authenticator.List only, so that a
 // name is the same everywhere.

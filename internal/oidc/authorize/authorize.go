@@ -229,7 +229,7 @@ func (e *Endpoint) speak(r *http.Request, request *protocol.Request) {
 func (e *Endpoint) client(p *relyingparty.RelyingParty) protocol.Client {
 	return protocol.Client{
 		ID: string(p.ID), RedirectURIs: p.RedirectURIs, Native: p.Native, Public: p.Public(),
-		RequirePKCE: p.RequirePKCE, FormPost: p.FormPost, Scopes: p.Scopes, RequirePushed: p.RequirePushed, RequireObject: p.RequireObject, PlainOAuth: p.PlainOAuth,
+		RequirePKCE: p.RequirePKCE, FormPost: p.FormPost, Scopes: p.MayAsk(), Identities: p.Identities, RequirePushed: p.RequirePushed, RequireObject: p.RequireObject, PlainOAuth: p.PlainOAuth,
 		Resources: append(p.ResourceURIs(), e.Issuer), Details: p.DetailFields(),
 	}
 }

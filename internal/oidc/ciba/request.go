@@ -40,7 +40,7 @@ func refusal(code protocol.Code, description string) *protocol.Error {
 // scopes, and nothing that is not supported. Scopes that are unknown, or not registered for
 // the client, are ignored.
 func readRequest(p protocol.Params, party *relyingparty.RelyingParty) (*wanted, *protocol.Error) {
-	out := &wanted{Request: protocol.Request{ClientID: string(party.ID)}}
+	out := &wanted{Request: protocol.Request{ClientID: string(party.ID), Identities: party.Identities}}
 	for _, rule := range []func(*wanted, protocol.Params, *relyingparty.RelyingParty) *protocol.Error{asksWhat, asksWhom, asksHow} {
 		if bad := rule(out, p, party); bad != nil {
 			return nil, bad

@@ -45,8 +45,9 @@ func (w *wanted) UnmarshalJSON(data []byte) error {
 
 // ReadParameter reads a claims parameter of a client that may ask for some scopes: single
 // claims, for the userinfo endpoint or the ID token (OpenID Connect Core 1.0, 5.5). Members
-// that are unknown or whose scope is not the client's are ignored. An error is a Problem.
-func ReadParameter(raw string, scopes []string) (Parameter, error) {
+// that are unknown or whose scope is not the client's are ignored, and so are those of
+// verified identities where there are none. An error is a Problem.
+func ReadParameter(raw string, scopes []string, identities bool) (Parameter, error) {
 	var out Parameter
 	if len(raw) > maxParameter {
 		return out, Problem("claims is longer than 4096 bytes")
@@ -58,7 +59,7 @@ func ReadParameter(raw string, scopes []string) (Parameter, error) {
 	if err := jose.Exact([]byte(raw), &all); err != nil {
 		return out, Problem("claims is not the JSON of OpenID Connect Core 5.5")
 	}
-	out.UserInfo, out.IDToken = covered(all.UserInfo, scopes), covered(all.IDToken, scopes)
+	out.UserInfo, out.IDToken = covered(all.UserInfo, scopes, identities), covered(all.IDToken, scopes, identities)
 	for _, group := range []map[string]*wanted{all.UserInfo, all.IDToken} {
 		if w := group["sub"]; w != nil && len(w.Value) > 0 {
 			var sub string
@@ -72,11 +73,11 @@ func ReadParameter(raw string, scopes []string) (Parameter, error) {
 }
 
 // covered are the known claims of a group that scopes stand for, in a fixed order.
-func covered(group map[string]*wanted, scopes []string) []string {
+func covered(group map[string]*wanted, scopes []string, identities bool) []string {
 	var out []string
 	for _, s := range scopes {
 		for _, name := range Of(s) {
-			if _, ok := group[name]; ok && !slices.Contains(out, name) {
+			if _, ok := group[name]; ok && !slices.Contains(out, name) && (identities || !OfIdentity(name)) {
 				out = append(out, name)
 			}
 		}

@@ -23,7 +23,7 @@ func TestTheClaimsParameterIsReadForWhatTheScopesOfAServiceCover(t *testing.T) {
 		{"names in another case", `{"UserInfo":{"email":null}}`, all, Parameter{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := ReadParameter(c.raw, c.scopes)
+			got, err := ReadParameter(c.raw, c.scopes, false)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -33,7 +33,7 @@ func TestTheClaimsParameterIsReadForWhatTheScopesOfAServiceCover(t *testing.T) {
 		})
 	}
 	for _, raw := range []string{`{`, `[]`, `{"userinfo":[]}`, `{"id_token":{"acr":{"value":1}}}`, `{"id_token":{"sub":{"value":{}}}}`, `{"x":"` + strings.Repeat("a", maxParameter) + `"}`} {
-		if got, err := ReadParameter(raw, all); err == nil {
+		if got, err := ReadParameter(raw, all, true); err == nil {
 			t.Errorf("%.40q was read as %+v", raw, got)
 		}
 	}
@@ -44,7 +44,7 @@ func FuzzReadParameter(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
-		p, err := ReadParameter(raw, Scopes)
+		p, err := ReadParameter(raw, Scopes, true)
 		if err != nil {
 			return
 		}

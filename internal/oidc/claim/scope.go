@@ -9,38 +9,96 @@ package claim
 
 import "slices"
 
-// The scopes (OpenID Connect Core 1.0, section 5.4; locale as Login.gov has it).
+// The scopes (OpenID Connect Core 1.0, 5.4). all_emails, locale, those with a colon and the
+// last three are Login.gov's, which services that come from there ask for.
 const (
-	ScopeOpenID  = "openid"
-	ScopeEmail   = "email"
-	ScopeProfile = "profile"
-	ScopeLocale  = "locale"
-	ScopeOffline = "offline_access" // go on while the person is away (OpenID Connect Core 1.0, 11)
+	ScopeOpenID            = "openid"
+	ScopeEmail             = "email"
+	ScopeAllEmails         = "all_emails"
+	ScopePhone             = "phone"
+	ScopeProfile           = "profile"
+	ScopeName              = "profile:name"
+	ScopeBirthdate         = "profile:birthdate"
+	ScopeVerifiedAt        = "profile:verified_at"
+	ScopeAddress           = "address"
+	ScopeSocialSecurity    = "social_security_number"
+	ScopeCertificate       = "x509"
+	ScopeCertificateOf     = "x509:subject"
+	ScopeCertificateBy     = "x509:issuer"
+	ScopeCertificateIsHere = "x509:presented"
+	ScopeLocale            = "locale"
+	ScopeOffline           = "offline_access" // go on while the person is away (OpenID Connect Core 1.0, 11)
 )
 
 // Scopes are all scopes there are; a partner's settings choose from them.
-var Scopes = []string{ScopeOpenID, ScopeEmail, ScopeProfile, ScopeLocale, ScopeOffline}
+var Scopes = []string{
+	ScopeOpenID, ScopeEmail, ScopeAllEmails, ScopePhone, ScopeProfile, ScopeName, ScopeBirthdate, ScopeVerifiedAt, ScopeAddress,
+	ScopeSocialSecurity, ScopeCertificate, ScopeCertificateOf, ScopeCertificateBy, ScopeCertificateIsHere, ScopeLocale, ScopeOffline,
+}
 
-// The claims about a person that exist so far (OpenID Connect Core 1.0, section 5.1).
+// The claims about a person (OpenID Connect Core 1.0, 5.1), and those that Login.gov adds.
 const (
-	Email         = "email"
-	EmailVerified = "email_verified"
-	Locale        = "locale"
-	UpdatedAt     = "updated_at"
+	Email                = "email"
+	EmailVerified        = "email_verified"
+	AllEmails            = "all_emails" // of Login.gov: the proven addresses
+	PhoneNumber          = "phone_number"
+	PhoneNumberVerified  = "phone_number_verified"
+	Phone                = "phone"          // as Login.gov calls phone_number
+	PhoneVerified        = "phone_verified" // as Login.gov calls phone_number_verified
+	Name                 = "name"
+	GivenName            = "given_name"
+	MiddleName           = "middle_name"
+	FamilyName           = "family_name"
+	Birthdate            = "birthdate"
+	Address              = "address"
+	SocialSecurityNumber = "social_security_number" // of Login.gov
+	VerifiedAt           = "verified_at"            // of Login.gov: when the identity was verified
+	CertificateSubject   = "x509_subject"           // of Login.gov: of the certificate of a card
+	CertificateIssuer    = "x509_issuer"
+	CertificatePresented = "x509_presented"
+	Locale               = "locale"
+	UpdatedAt            = "updated_at"
 )
 
-// Consent are the claims people are asked about, in the order pages show
-// them. email_verified goes with email and is not asked about by itself. The scope
-// offline_access stands among them: it is no claim, but people are asked about it.
-var Consent = []string{Email, Locale, UpdatedAt, ScopeOffline}
+// Certificate is what people are asked about for the three claims of a card's certificate.
+const Certificate = "x509"
+
+// Consent is what people are asked about, in the order pages show it: claims that say the
+// same thing are asked about once, by one name. The scope offline_access stands among
+// them: it is no claim, but people are asked about it.
+var Consent = []string{
+	Email, AllEmails, PhoneNumber, Name, Birthdate, Address, SocialSecurityNumber, VerifiedAt, Certificate, Locale, UpdatedAt, ScopeOffline,
+}
 
 // Of are the claims a scope stands for.
 func Of(scope string) []string {
 	switch scope {
 	case ScopeEmail:
 		return []string{Email, EmailVerified}
+	case ScopeAllEmails:
+		return []string{AllEmails}
+	case ScopePhone:
+		return []string{PhoneNumber, PhoneNumberVerified, Phone, PhoneVerified}
 	case ScopeProfile:
-		return []string{Locale, UpdatedAt}
+		return []string{Name, GivenName, MiddleName, FamilyName, Birthdate, VerifiedAt, Locale, UpdatedAt}
+	case ScopeName:
+		return []string{Name, GivenName, MiddleName, FamilyName}
+	case ScopeBirthdate:
+		return []string{Birthdate}
+	case ScopeVerifiedAt:
+		return []string{VerifiedAt}
+	case ScopeAddress:
+		return []string{Address}
+	case ScopeSocialSecurity:
+		return []string{SocialSecurityNumber}
+	case ScopeCertificate:
+		return []string{CertificateSubject, CertificateIssuer, CertificatePresented}
+	case ScopeCertificateOf:
+		return []string{CertificateSubject}
+	case ScopeCertificateBy:
+		return []string{CertificateIssuer}
+	case ScopeCertificateIsHere:
+		return []string{CertificatePresented}
 	case ScopeLocale:
 		return []string{Locale}
 	default:
@@ -48,11 +106,58 @@ func Of(scope string) []string {
 	}
 }
 
-// AskAbout turns claims into those that a consent names, in the fixed order.
+// OfIdentity reports whether only a verified identity gives a claim.
+func OfIdentity(name string) bool {
+	switch askedAs(name) {
+	case Name, Birthdate, Address, SocialSecurityNumber, VerifiedAt, Certificate:
+		return true
+	}
+	return false
+}
+
+// Offered are the scopes that mean something where identities are verified, or are not: a
+// scope all of whose claims only a verified identity gives means nothing without one.
+func Offered(identities bool) []string {
+	return slices.DeleteFunc(slices.Clone(Scopes), func(scope string) bool {
+		names := Of(scope)
+		return !identities && len(names) > 0 && !slices.ContainsFunc(names, func(c string) bool { return !OfIdentity(c) })
+	})
+}
+
+// Supported are the claims about people that can be told where identities are verified, or are not.
+func Supported(identities bool) []string {
+	var out []string
+	for _, scope := range Scopes {
+		for _, c := range Of(scope) {
+			if !slices.Contains(out, c) && (identities || !OfIdentity(c)) {
+				out = append(out, c)
+			}
+		}
+	}
+	return out
+}
+
+// askedAs is the name under which people are asked about a claim.
+func askedAs(name string) string {
+	switch name {
+	case EmailVerified:
+		return Email
+	case PhoneNumberVerified, Phone, PhoneVerified:
+		return PhoneNumber
+	case GivenName, MiddleName, FamilyName:
+		return Name
+	case CertificateSubject, CertificateIssuer, CertificatePresented:
+		return Certificate
+	default:
+		return name
+	}
+}
+
+// AskAbout turns claims into what a consent names, in the fixed order.
 func AskAbout(claims []string) []string {
 	var out []string
 	for _, c := range Consent {
-		if slices.Contains(claims, c) || c == Email && slices.Contains(claims, EmailVerified) {
+		if slices.ContainsFunc(claims, func(name string) bool { return askedAs(name) == c }) {
 			out = append(out, c)
 		}
 	}

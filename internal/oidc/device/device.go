@@ -52,7 +52,7 @@ func (e *Endpoint) begin(w http.ResponseWriter, r *http.Request) error {
 	if !party.Grants(protocol.GrantDeviceCode) {
 		return e.Door.Refused(r, party, protocol.NotRegistered())
 	}
-	request, bad := protocol.ReadDevice(sent, protocol.Client{ID: string(party.ID), Scopes: party.Scopes, Details: party.DetailFields()})
+	request, bad := protocol.ReadDevice(sent, protocol.Client{ID: string(party.ID), Scopes: party.MayAsk(), Details: party.DetailFields()})
 	if bad != nil {
 		return e.Door.Refused(r, party, bad)
 	}

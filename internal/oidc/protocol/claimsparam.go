@@ -9,7 +9,7 @@ func claims(d *draft) *Error {
 	if raw == "" {
 		return nil
 	}
-	asked, err := claim.ReadParameter(raw, d.client.Scopes)
+	asked, err := claim.ReadParameter(raw, d.client.Scopes, d.client.Identities)
 	if err != nil {
 		return refuse(InvalidRequest, err.Error())
 	}

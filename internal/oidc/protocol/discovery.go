@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"parvis/internal/jose"
-	"parvis/internal/oidc/claim"
 )
 
 // The paths of the endpoints below the issuer.
@@ -113,6 +112,11 @@ func (m *Metadata) SecretJWT(on bool) {
 	}
 }
 
+// OwnClaims are the claims of ID tokens that tell of the sign-in, and not of the person.
+func OwnClaims() []string {
+	return []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid"}
+}
+
 // Discovery is the document's bytes for an issuer, after what else a deployment says.
 func Discovery(issuer string, locales, acrValues, assertionAlgs, proofAlgs []string, more ...func(*Metadata)) ([]byte, error) {
 	methods := []string{MethodBasic, MethodPost, MethodPrivateKeyJWT, MethodNone} // the last is nobody's who asks about tokens
@@ -122,15 +126,11 @@ func Discovery(issuer string, locales, acrValues, assertionAlgs, proofAlgs []str
 		Introspection: issuer + PathInspect, IntrospectionMethods: methods[:3], IntrospectionAlgs: assertionAlgs, IntrospectionSigned: []string{"RS256", "ES256"},
 		Push: issuer + PathPush, RequestParameter: true, RequestURIParameter: true, RequestURIRegistered: true, RequestAlgs: assertionAlgs, ProofAlgs: proofAlgs, AnswerAlgs: []string{"RS256", "ES256"},
 		CIBA: issuer + PathCIBA, CIBAModes: CIBAModes, CIBAAlgs: assertionAlgs,
-		Device: issuer + PathDeviceAuthorization, JWKS: issuer + PathJWKS, EndSession: issuer + PathLogout, BackLogout: true, BackLogoutSession: true, FrontLogout: true, FrontLogoutSession: true, Scopes: claim.Scopes,
+		Device: issuer + PathDeviceAuthorization, JWKS: issuer + PathJWKS, EndSession: issuer + PathLogout, BackLogout: true, BackLogoutSession: true, FrontLogout: true, FrontLogoutSession: true,
 		ResponseTypes: []string{"code"}, ResponseModes: []string{ModeQuery, ModeFormPost, ModeJWT, ModeQueryJWT, ModeFormPostJWT},
 		GrantTypes: GrantTypes, ACRValues: acrValues, SubjectTypes: []string{"pairwise", "public"},
 		IDTokenAlgs: []string{"RS256", "ES256"}, AuthMethods: methods,
-		AuthAlgs: assertionAlgs,
-		Claims: []string{
-			"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid",
-			claim.Email, claim.EmailVerified, claim.Locale, claim.UpdatedAt,
-		},
+		AuthAlgs:   assertionAlgs,
 		ClaimTypes: []string{"normal"}, ClaimsParameter: true, PKCEMethods: []string{"S256"}, IssParameter: true,
 		PromptValues: []string{"none", "login", "consent", "select_account", "create"}, UILocales: locales,
 		PolicyURI: issuer + "/privacy", TermsURI: issuer + "/terms",

@@ -16,6 +16,7 @@ type Client struct {
 	FormPost     bool
 	PlainOAuth   bool // openid need not be among the scopes (RFC 6749)
 	Scopes       []string
+	Identities   bool                // verified identities can be told
 	Resources    []string            // that it may ask tokens for (RFC 8707)
 	Details      map[string][]string // members of each type of authorization_details (RFC 9396)
 
@@ -64,6 +65,7 @@ type Request struct {
 	Thumbprint   string   `json:"jkt,omitempty"`          // of the key that the code is bound to (RFC 9449, 10)
 	Resources    []string `json:"resources,omitempty"`    // that tokens are wanted for (RFC 8707)
 	Details      string   `json:"details,omitempty"`      // what exactly the service wants to do (RFC 9396)
+	Identities   bool     `json:"identities,omitempty"`   // verified identities can be told
 	Pushed       string   `json:"pushed,omitempty"`       // the pushed request that this is; used up when a code is made
 }
 
@@ -90,7 +92,7 @@ type Came struct {
 // first one that fails. With an error to the client, the returned request holds
 // at least its redirect address, response mode and state.
 func Check(p Params, c Client, came Came) (*Request, *Error) {
-	d := &draft{params: p, client: c, came: came, request: &Request{ClientID: c.ID, ResponseMode: ModeQuery}}
+	d := &draft{params: p, client: c, came: came, request: &Request{ClientID: c.ID, ResponseMode: ModeQuery, Identities: c.Identities}}
 	for _, rule := range []func(*draft) *Error{
 		redirectURI, state, responseMode, noRepetition, wayIn, responseType,
 		scope, nonce, pkce, boundKey, prompt, maxAge, locales, loginHint, acrValues, claims, hint, resource, details,
@@ -115,7 +117,7 @@ func (r *Request) Claims() []string {
 	var out []string
 	add := func(names []string) {
 		for _, n := range names {
-			if !slices.Contains(out, n) {
+			if !slices.Contains(out, n) && (r.Identities || !claim.OfIdentity(n)) {
 				out = append(out, n)
 			}
 		}

@@ -3,8 +3,6 @@ package protocol
 import (
 	"encoding/json"
 	"fmt"
-
-	"parvis/internal/oidc/claim"
 )
 
 // PathResource is where the metadata of the UserInfo endpoint is, as of a protected resource:
@@ -24,10 +22,10 @@ type ResourceMetadata struct {
 	TermsURI      string   `json:"resource_tos_uri,omitempty"`
 }
 
-// UserInfoResource is the metadata's bytes of the UserInfo endpoint of an issuer.
-func UserInfoResource(issuer string, proofAlgs []string, certificates bool) ([]byte, error) {
+// UserInfoResource is the metadata's bytes of the UserInfo endpoint of an issuer, which takes tokens of some scopes.
+func UserInfoResource(issuer string, proofAlgs []string, certificates bool, scopes []string) ([]byte, error) {
 	out, err := json.Marshal(ResourceMetadata{
-		Resource: issuer + PathUserInfo, Servers: []string{issuer}, Scopes: claim.Scopes, BearerMethods: []string{"header", "body"},
+		Resource: issuer + PathUserInfo, Servers: []string{issuer}, Scopes: scopes, BearerMethods: []string{"header", "body"},
 		ProofAlgs: proofAlgs, Certificates: certificates, PolicyURI: issuer + "/privacy", TermsURI: issuer + "/terms",
 	})
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"parvis/internal/jose"
+	"parvis/internal/oidc/claim"
 	"parvis/internal/oidc/machine"
 	"parvis/internal/oidc/protocol"
 )
@@ -59,13 +60,14 @@ func makeDocuments(c Config) (*documents, error) {
 			certificates(m, c.Door.Settings.MTLS.PublicURL)
 			m.SecretJWT(c.Door.Settings.SecretJWT)
 			supported(m)
+			m.Scopes, m.Claims = claim.Offered(c.Told.Verifies()), append(protocol.OwnClaims(), claim.Supported(c.Told.Verifies())...)
 			m.DetailTypes = details
 			if c.Registration {
 				m.Registration = c.Issuer + protocol.PathRegister
 			}
 		})
 	}
-	resource, err := protocol.UserInfoResource(c.Issuer, proofs, c.Door.Settings.MTLS.PublicURL != "")
+	resource, err := protocol.UserInfoResource(c.Issuer, proofs, c.Door.Settings.MTLS.PublicURL != "", claim.Offered(c.Told.Verifies()))
 	if err != nil {
 		return nil, fmt.Errorf("token: %w", err)
 	}

@@ -18,11 +18,11 @@ import (
 	"slices"
 	"time"
 
-	"parvis/internal/account"
 	"parvis/internal/ciba"
 	"parvis/internal/connection"
 	"parvis/internal/db"
 	"parvis/internal/device"
+	"parvis/internal/disclosure"
 	"parvis/internal/grant"
 	"parvis/internal/id"
 	"parvis/internal/jose"
@@ -75,7 +75,7 @@ type Config struct {
 	DB       *db.DB
 	Registry *relyingparty.Registry
 	Keyring  *keyring.Keyring
-	Accounts account.Accounts
+	Told     disclosure.Source
 	// Connections say which address of an account a service is told.
 	Connections connection.Connections
 	Grants      grant.Grants

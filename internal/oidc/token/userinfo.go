@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"parvis/internal/account"
 	"parvis/internal/db"
 	"parvis/internal/fault"
 	"parvis/internal/grant"
@@ -178,18 +177,7 @@ func (e *Endpoint) person(tx *db.Tx, g grant.Grant, claims []string) (claim.Pers
 		}
 		chosen = c.Address
 	}
-	a, address, ok, err := e.Accounts.WithAddress(tx, g.Account, chosen)
-	if err != nil || !ok || a.Status != account.Active {
-		return claim.Person{}, false, err
-	}
-	p := claim.Person{Locale: a.Locale, UpdatedAt: a.ActivatedAt}
-	if address.ID != "" {
-		p.Email, p.Verified = address.Address.Written, !address.ProvenAt.IsZero()
-		if address.ProvenAt.After(p.UpdatedAt) {
-			p.UpdatedAt = address.ProvenAt
-		}
-	}
-	return p, true, nil
+	return e.Told.Person(tx, g.Account, chosen, claims) //nolint:wrapcheck // wrapped there
 }
 
 func scopeText(scopes []string) string { return strings.Join(scopes, " ") }

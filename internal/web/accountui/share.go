@@ -8,6 +8,7 @@ import (
 	"parvis/internal/account"
 	"parvis/internal/fault"
 	"parvis/internal/id"
+	"parvis/internal/oidc/claim"
 	"parvis/internal/signin"
 	"parvis/internal/web/kit"
 )
@@ -36,6 +37,7 @@ func sharePath(rp id.RelyingParty) string {
 // sharePage is the data of pages/share-email.html.
 type sharePage struct {
 	Action  string
+	Hint    string // catalogue key of what the choice means
 	Choices []kit.Choice
 }
 
@@ -59,7 +61,10 @@ func (u *UI) renderShare(c *call, status int, form *kit.Form) error {
 	if err != nil {
 		return err
 	}
-	data := sharePage{Action: sharePath(entry.RelyingParty)}
+	data := sharePage{Action: sharePath(entry.RelyingParty), Hint: "share-email.hint"}
+	if slices.Contains(entry.Attributes, claim.AllEmails) {
+		data.Hint = "share-email.hint-all"
+	}
 	for _, e := range own.Emails {
 		data.Choices = append(data.Choices, kit.Choice{Value: string(e.ID), Text: e.Address.Written})
 	}

@@ -55,7 +55,7 @@ func (j *Journey) Asks(party *relyingparty.RelyingParty) bool {
 
 // request is what the person is asked about.
 func request(party *relyingparty.RelyingParty, scopes []string) *protocol.Request {
-	return &protocol.Request{ClientID: string(party.ID), Scopes: scopes}
+	return &protocol.Request{ClientID: string(party.ID), Scopes: scopes, Identities: party.Identities}
 }
 
 // Order is what a journey keeps of its question, as JSON.

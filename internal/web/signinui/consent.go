@@ -2,6 +2,7 @@ package signinui
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"parvis/internal/i18n"
@@ -22,6 +23,7 @@ type consentPage struct {
 	Items  []consentItem
 	Tasks  []consentTask // what exactly the service wants to do
 	Emails []kit.Choice  // addresses to choose from; none: there is no choice
+	Hint   string        // catalogue key of what the choice means
 	Period time.Duration // after how long it is asked again; 0: not said
 }
 
@@ -32,6 +34,9 @@ type consentItem struct {
 	Purpose string // why the service needs it, in its own words; "" when it did not say
 	New     bool   // not agreed to before
 }
+
+// Lines are those of the value.
+func (i consentItem) Lines() []string { return strings.Split(i.Value, "\n") }
 
 // renderConsent shows the page consent: exactly what the service receives, with values.
 func (u *UI) renderConsent(c *call, form *kit.Form, status int) error {
@@ -60,6 +65,10 @@ func (u *UI) renderConsent(c *call, form *kit.Form, status int) error {
 	}
 	for _, e := range asked.Addresses {
 		data.Emails = append(data.Emails, kit.Choice{Value: string(e.ID), Text: e.Address.Written})
+	}
+	data.Hint = "consent.address-hint"
+	if asked.EveryAddress {
+		data.Hint = "consent.address-hint-all"
 	}
 	if form == nil {
 		form = kit.NewForm("address", string(asked.Address))
@@ -118,14 +127,21 @@ func claimValue(tr *i18n.Tr, times kit.Times, item signin.SharedItem) string {
 	switch item.Attribute {
 	case claim.ScopeOffline:
 		return tr.T("consent.value.offline_access")
-	case "locale":
+	case claim.Birthdate:
+		if day, err := time.Parse(time.DateOnly, item.Value); err == nil {
+			return tr.Date(day, time.UTC)
+		}
+	case claim.Locale:
 		if lang, ok := i18n.Parse(item.Value); ok {
 			return tr.T("consent.value." + string(lang))
 		}
-	case "updated_at":
+	case claim.UpdatedAt, claim.VerifiedAt:
 		if seconds, err := strconv.ParseInt(item.Value, 10, 64); err == nil {
 			return times.Date(time.Unix(seconds, 0))
 		}
+	}
+	if item.Value == "" {
+		return tr.T("consent.value.none")
 	}
 	return item.Value
 }
