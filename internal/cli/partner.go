@@ -54,6 +54,10 @@ type partnerAdd struct {
 	ACR          []string `help:"Class of sign-in that the service demands, such as urn:parvis:acr:aal2; can be repeated: one of them is enough." placeholder:"ACR" name:"acr"`
 	AllowDoor    []string `help:"Door that the service takes, and no other: password, or the id of a sign-in partner; can be repeated." placeholder:"DOOR" name:"allow-door"`
 	ForbidDoor   []string `help:"Door that the service does not take; can be repeated." placeholder:"DOOR" name:"forbid-door"`
+	GrantType    []string `help:"Way of getting tokens: authorization_code (default), refresh_token, client_credentials, urn:ietf:params:oauth:grant-type:device_code, urn:openid:params:grant-type:ciba; can be repeated." placeholder:"TYPE" name:"grant-type"`
+	DeliveryMode string   `help:"How the service learns that somebody confirmed (CIBA): poll (default) or ping." placeholder:"MODE" name:"backchannel-token-delivery-mode"`
+	NotifyURI    string   `help:"Address that a service of ping mode is told at." placeholder:"URL" name:"backchannel-client-notification-endpoint"`
+	RequestAlg   string   `help:"Algorithm that it signs requests to confirm with." placeholder:"ALG" name:"backchannel-authentication-request-signing-alg"`
 	PreferDoor   string   `help:"Door that the sign-in page shows first." placeholder:"DOOR" name:"prefer-door"`
 	Scope        []string `help:"Scope the service may ask for; can be repeated." placeholder:"SCOPE"`
 }
@@ -86,6 +90,7 @@ func (cmd *partnerAdd) settings(c *console) (relyingparty.Settings, error) {
 		s.Scopes = cmd.Scope
 	}
 	cmd.doors(&s.Doors)
+	cmd.grants(&s)
 	setText(&s.StartURL, cmd.StartURL)
 	setText(&s.InitiateLoginURI, cmd.InitiateURI)
 	setText(&s.Auth, cmd.Auth)
@@ -115,6 +120,16 @@ func (cmd *partnerAdd) doors(d *relyingparty.Doors) {
 		d.Forbid = cmd.ForbidDoor
 	}
 	setText(&d.Prefer, cmd.PreferDoor)
+}
+
+// grants takes the flags about how the service gets tokens.
+func (cmd *partnerAdd) grants(s *relyingparty.Settings) {
+	if len(cmd.GrantType) > 0 {
+		s.GrantTypes = cmd.GrantType
+	}
+	setText(&s.DeliveryMode, cmd.DeliveryMode)
+	setText(&s.NotificationEndpoint, cmd.NotifyURI)
+	setText(&s.BackchannelRequestAlg, cmd.RequestAlg)
 }
 
 func setText(field *string, value string) {
