@@ -357,12 +357,12 @@ func (m metadata) check(issuer string, door machine.Settings, t registrar.Terms)
 	if age := m.DefaultMaxAge; age != nil && (*age < 0 || *age > int64(10*365*24*time.Hour/time.Second)) {
 		return bad("default_max_age", "is out of range")
 	}
-	return m.checkAddresses(issuer)
+	return m.checkAddresses(issuer, door.MTLS.PublicURL)
 }
 
 // checkAddresses asks that everything is https, but for applications on a device, and that
 // nobody is sent to the provider itself.
-func (m metadata) checkAddresses(issuer string) *protocol.Error {
+func (m metadata) checkAddresses(issuer, certificates string) *protocol.Error {
 	for _, uri := range m.RedirectURIs {
 		u, err := url.Parse(uri)
 		switch {
@@ -370,7 +370,7 @@ func (m metadata) checkAddresses(issuer string) *protocol.Error {
 			return bad("redirect_uris", "must be addresses")
 		case m.ApplicationType != "native" && u.Scheme != "https":
 			return bad("redirect_uris", "must be https; for an application on a device, application_type is native")
-		case relyingparty.Origin(uri) == relyingparty.Origin(issuer):
+		case place(uri) == place(issuer), certificates != "" && place(uri) == place(certificates):
 			return bad("redirect_uris", "must not be addresses of the provider")
 		}
 	}
@@ -385,6 +385,20 @@ func (m metadata) checkAddresses(issuer string) *protocol.Error {
 		return bad("sector_identifier_uri", "must be an https address")
 	}
 	return m.secure()
+}
+
+// place is where a web address leads, however its port is written (RFC 3986, 6.2.3); "" for
+// every other address.
+func place(uri string) string {
+	u, err := url.Parse(uri)
+	if err != nil || u.Hostname() == "" {
+		return ""
+	}
+	port := strings.TrimLeft(u.Port(), "0")
+	if port == "" {
+		port = map[string]string{"https": "443", "http": "80"}[u.Scheme]
+	}
+	return u.Scheme + "://" + strings.ToLower(u.Hostname()) + ":" + port
 }
 
 // secure wants https wherever we call a service, or send people, and plain http would go to

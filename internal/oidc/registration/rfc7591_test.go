@@ -116,6 +116,8 @@ func TestMetadataThatCannotBeIsRefused(t *testing.T) {
 			"a fragment":                       {body("redirect_uris", []string{callback + "#x"}), protocol.InvalidRedirectURI, ""},
 			"a wildcard":                       {body("redirect_uris", []string{"https://*.example/cb"}), protocol.InvalidRedirectURI, ""},
 			"an address of ours":               {body("redirect_uris", []string{issuer + "/cb"}), protocol.InvalidRedirectURI, "provider"},
+			"an address of ours by its port":   {body("redirect_uris", []string{issuer + ":443/cb"}), protocol.InvalidRedirectURI, "provider"},
+			"one by a port of zeros":           {body("redirect_uris", []string{issuer + ":0443/cb"}), protocol.InvalidRedirectURI, "provider"},
 			"a private scheme of a web site":   {body("redirect_uris", []string{"ca.example.app:/cb"}), protocol.InvalidRedirectURI, ""},
 			"the implicit flow":                {body("response_types", []string{"id_token"}, "grant_types", []string{"implicit"}), protocol.InvalidClientMetadata, "response_types"},
 			"no grant type that goes":          {body("grant_types", []string{"implicit"}), protocol.InvalidClientMetadata, "grant_types"},
@@ -362,4 +364,18 @@ func TestEveryAddressThatIsRegisteredIsHTTPS(t *testing.T) {
 			h.Error("somebody was called, or registered")
 		}
 	})
+}
+
+// RFC 7591, 5: an address of the provider itself, however it is written, is no redirect address of a service.
+func TestNoServiceRegistersAnAddressOfTheProvider(t *testing.T) {
+	m := metadata{ApplicationType: "web"}
+	for uri, mine := range map[string]bool{
+		"https://sign-in.example/cb": true, "https://sign-in.example:443/cb": true, "https://sign-in.example:00443/cb": true,
+		"https://mtls.example:8443/cb": true, "https://sign-in.example:8443/cb": false, "https://mtls.example/cb": false, "https://service.example/cb": false,
+	} {
+		m.RedirectURIs = []string{uri}
+		if refusal := m.checkAddresses("https://sign-in.example", "https://mtls.example:8443"); (refusal != nil) != mine {
+			t.Errorf("%s: %v", uri, refusal)
+		}
+	}
 }
