@@ -511,3 +511,35 @@ func TestRefreshedTokensAreBound(t *testing.T) {
 		}
 	})
 }
+
+// RFC 9449, 11.1: a proof is good for one request, also when that was refused for something else.
+func TestTheProofOfARefusedRequestIsUsedUp(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		b, _ := h.agreed("service")
+		k := h.holder()
+		ask := func(path, proof string, v url.Values) string {
+			t.Helper()
+			r := post(t, h, path, v.Encode(), "DPoP", proof)
+			r.SetBasicAuth("service", password)
+			return h.send(r).Error
+		}
+		for path, c := range map[string]struct {
+			bad, good url.Values
+			code      string
+		}{
+			"/token": {exchange(b.code("service"), "authorization_details", "[]"), exchange(b.code("service")), "invalid_authorization_details"},
+			"/par":   {request("service", "response_type", "token"), request("service"), "unsupported_response_type"},
+		} {
+			proof := k.proof("POST", path)
+			if got := ask(path, proof, c.bad); got != c.code {
+				t.Errorf("%s: %q", path, got)
+			}
+			if got := ask(path, proof, c.good); got != "invalid_dpop_proof" {
+				t.Errorf("%s: the proof of a refused request is taken: %q", path, got)
+			}
+			if got := ask(path, k.proof("POST", path), c.good); got != "" {
+				t.Errorf("%s: %q", path, got)
+			}
+		}
+	})
+}

@@ -35,6 +35,7 @@ func (d *Door) Handle(h kit.Handler) http.Handler {
 // call is what is known of one request while it is answered.
 type call struct {
 	assertion *grant.Assertion // that authenticated the client
+	proof     *grant.Proof     // of possession, at an endpoint that takes no token
 }
 
 type callKey struct{}

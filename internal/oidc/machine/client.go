@@ -120,8 +120,8 @@ func (d *Door) audiences() []string {
 }
 
 // Refused notes a refusal, slows down who collects them, and returns the error to answer
-// with. The assertion that authenticated the client is used up with it: it authenticated one
-// request, whatever became of that.
+// with. The assertion that authenticated the client and the proof of possession are used up
+// with it: they were for one request, whatever became of that (RFC 9449, 11.1).
 func (d *Door) Refused(r *http.Request, party *relyingparty.RelyingParty, bad *protocol.Error) error {
 	if bad.Code == protocol.UseNonce { // an ordinary first answer (RFC 9449, 8), and no refusal
 		return bad
@@ -150,10 +150,15 @@ func (d *Door) Refused(r *http.Request, party *relyingparty.RelyingParty, bad *p
 	if party == nil {
 		return bad
 	}
-	authenticated := callOf(r).assertion
+	authenticated, proof := callOf(r).assertion, callOf(r).proof
 	err := d.DB.Write(r.Context(), func(tx *db.Tx) error {
 		if authenticated != nil {
 			if _, err := d.Grants.UseAssertion(tx, pid, *authenticated); err != nil {
+				return err
+			}
+		}
+		if proof != nil {
+			if _, err := d.Grants.UseProof(tx, *proof); err != nil {
 				return err
 			}
 		}

@@ -7,8 +7,8 @@
 //
 // An assertion is only checked here: the endpoint notes it as used in the transaction of
 // what it does, so that of any number of requests with one assertion one does something. A
-// request that is refused uses up the assertion that authenticated it, too, in the
-// transaction that records the refusal. It stays good where the client was not
+// request that is refused uses up the assertion that authenticated it and its proof of
+// possession, too, in the transaction that records the refusal. They stay good where the client was not
 // authenticated, where we ask for a nonce or for patience (400 use_dpop_nonce, 429), and
 // where the failure is ours (500, 503): then the same request may be sent again.
 //

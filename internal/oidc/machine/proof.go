@@ -21,7 +21,8 @@ const nonceFor = 3 * time.Minute
 
 // Proof reads the proof of possession of a request (RFC 9449, 4.3): nil when there is none.
 // accessToken is the token that it must be made for; "" at the endpoints that take none.
-// That it is used once is for the caller to see to: UseProof in its transaction, or Once.
+// That it is used once is for the caller to see to: UseProof in its transaction, or Once; of a
+// request without a token that is refused, Refused sees to it.
 // An error that is a *protocol.Error is the refusal to answer with.
 func (d *Door) Proof(w http.ResponseWriter, r *http.Request, accessToken string) (*grant.Proof, error) {
 	sent := r.Header.Values("Dpop")
@@ -43,7 +44,11 @@ func (d *Door) Proof(w http.ResponseWriter, r *http.Request, accessToken string)
 	if err := d.checkNonce(w, proof.Nonce, now); err != nil {
 		return nil, err
 	}
-	return &grant.Proof{Thumbprint: thumbprint, JTI: proof.JTI, Expires: now.Add(protocol.ProofLife)}, nil
+	out := &grant.Proof{Thumbprint: thumbprint, JTI: proof.JTI, Expires: now.Add(protocol.ProofLife)}
+	if accessToken == "" {
+		callOf(r).proof = out
+	}
+	return out, nil
 }
 
 // ProofAlgorithms are those of proofs of possession. RS256 is not among them: nothing older
