@@ -10,6 +10,7 @@ import (
 	"parvis/internal/db"
 	"parvis/internal/id"
 	"parvis/internal/oidc/claim"
+	"parvis/internal/relyingparty"
 )
 
 // at is the code of an answer to an address of an application.
@@ -106,6 +107,51 @@ func TestAnApplicationThatNothingAssuresIsGivenNothingWithoutThePerson(t *testin
 		}
 		if b.authorize(request("claimed", "redirect_uri", "https://app.example/cb")).at(t, "https://app.example/cb") == "" {
 			t.Error("an https address asks a person who agreed")
+		}
+	})
+}
+
+// RFC 8252, 8.5: an application on people's devices whose secret is the same on each counts as a public client: nobody is told of a sign-in without the person.
+// RFC 8252, 8.1: it uses PKCE, whatever its registration says.
+// RFC 9700, 2.2.2: it is given another refresh token each time.
+func TestASecretThatEveryDeviceHasAssuresNothing(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.enroll("shipped", func(s *relyingparty.Settings) {
+			s.Type, s.PKCE, s.RedirectURIs = "native", "optional", []string{"http://127.0.0.1/cb", "https://app.example/cb"}
+		})
+		a, b := h.person("anna@example.org"), h.browser()
+		h.consent(a, "shipped", claim.Email, claim.ScopeOffline)
+		b.signIn(a, "")
+		h.clock.Advance(time.Second)
+		const uri = "http://127.0.0.1:51004/cb"
+		for name, c := range map[string]struct{ code, prompt, challenge string }{
+			"prompt=none":  {"interaction_required", "none", request("")["code_challenge"][0]},
+			"without PKCE": {"invalid_request", "", ""},
+		} {
+			method := "S256"
+			if c.challenge == "" {
+				method = ""
+			}
+			got := b.authorize(request("shipped", "redirect_uri", uri, "prompt", c.prompt, "code_challenge", c.challenge, "code_challenge_method", method))
+			if to := got.Header.Get("Location"); !strings.HasPrefix(to, uri+"?error="+c.code+"&") {
+				t.Errorf("%s: %s", name, to)
+			}
+		}
+		fid := b.authorize(request("shipped", "redirect_uri", uri)).flow(t)
+		finish := "/authorize/finish/" + string(fid)
+		if to := b.get(finish).Header.Get("Location"); to != "/signin/"+string(fid) {
+			t.Fatalf("nobody was asked: %s", to)
+		}
+		b.confirms(fid)
+		if b.get(finish).at(t, uri) == "" {
+			t.Error("no code after the page")
+		}
+		const claimed = "https://app.example/cb"
+		code := b.authorize(request("shipped", "redirect_uri", claimed, "scope", offline)).at(t, claimed)
+		one := h.ask("shipped", exchange(code, "redirect_uri", claimed))
+		two := h.again("shipped", one["refresh_token"])
+		if two["error"] != nil || two["refresh_token"] == one["refresh_token"] {
+			t.Errorf("the refresh token is the same again: %v", two["error"])
 		}
 	})
 }

@@ -128,6 +128,11 @@ type RelyingParty struct {
 // Public reports whether the partner cannot keep a secret.
 func (p *RelyingParty) Public() bool { return p.AuthMethod == AuthNone }
 
+// Unproven reports whether nothing that the partner sends shows that it is the one it says: it
+// has no secret, or is an application on people's devices, of which whoever has one has its
+// secret, too (RFC 8252, 8.5: such a client counts as a public one).
+func (p *RelyingParty) Unproven() bool { return p.Public() || p.Native && p.AuthMethod.UsesSecret() }
+
 // WantsLogout reports whether the partner wants to know of the end of sessions.
 func (p *RelyingParty) WantsLogout() bool {
 	return p.BackchannelLogoutURI != "" || p.FrontchannelLogoutURI != ""

@@ -111,10 +111,10 @@ type incoming struct {
 }
 
 // unassured reports whether nothing shows that a request comes from its client: it has no
-// secret, and another application could take its address as well. Then the person who was
+// secret that others have not, and another application could take its address as well. Then the person who was
 // signed in before says each time that they mean it (RFC 8252, 8.6; RFC 6749, 10.2).
 func (in incoming) unassured() bool {
-	return in.party.Public() && !strings.HasPrefix(in.request.RedirectURI, "https://")
+	return in.party.Unproven() && !strings.HasPrefix(in.request.RedirectURI, "https://")
 }
 
 func (e *Endpoint) get(w http.ResponseWriter, r *http.Request) error {
@@ -228,7 +228,7 @@ func (e *Endpoint) speak(r *http.Request, request *protocol.Request) {
 
 func (e *Endpoint) client(p *relyingparty.RelyingParty) protocol.Client {
 	return protocol.Client{
-		ID: string(p.ID), RedirectURIs: p.RedirectURIs, Native: p.Native, Public: p.Public(),
+		ID: string(p.ID), RedirectURIs: p.RedirectURIs, Native: p.Native, Public: p.Unproven(),
 		RequirePKCE: p.RequirePKCE, FormPost: p.FormPost, Scopes: p.MayAsk(), Identities: p.Identities, RequirePushed: p.RequirePushed, RequireObject: p.RequireObject, PlainOAuth: p.PlainOAuth,
 		Resources: append(p.ResourceURIs(), e.Issuer), Details: p.DetailFields(),
 	}

@@ -44,7 +44,7 @@ func (e *Endpoint) waits(w http.ResponseWriter, r *http.Request, party *relyingp
 		Code: code, RelyingParty: party.ID, Token: secret.Digest(access), TokenLife: party.AccessTokenTTL, Assertion: assertion, Proof: proof,
 	}
 	if party.Grants(protocol.GrantRefreshToken) {
-		redemption.Offline = &grant.Offline{Scope: claim.ScopeOffline, Refresh: grant.NewRefresh(), Life: party.Away(), Bound: party.Public()}
+		redemption.Offline = &grant.Offline{Scope: claim.ScopeOffline, Refresh: grant.NewRefresh(), Life: party.Away(), Bound: party.Unproven()}
 	}
 	var standing device.Standing
 	var result grant.Result

@@ -36,7 +36,7 @@ func (e *Endpoint) renew(w http.ResponseWriter, r *http.Request, party *relyingp
 		Refresh: presented, RelyingParty: party.ID, Scopes: request.Scopes,
 		Token: secret.Digest(access), TokenLife: shape.life, Audience: shape.audience, Details: shape.details, Assertion: assertion, Proof: proof,
 	}
-	if party.Public() {
+	if party.Unproven() {
 		next := presented.Next()
 		current, renewal.Next, renewal.Sealed = next, &next, e.seal(presented, next)
 	}

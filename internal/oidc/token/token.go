@@ -174,7 +174,7 @@ func (e *Endpoint) redeem(w http.ResponseWriter, r *http.Request, party *relying
 		Token: secret.Digest(access), TokenLife: shape.life, Audience: shape.audience, Details: shape.details, Assertion: assertion, Proof: proof,
 	}
 	if party.Grants(protocol.GrantRefreshToken) {
-		redemption.Offline = &grant.Offline{Scope: claim.ScopeOffline, Refresh: grant.NewRefresh(), Life: party.Away(), Bound: party.Public()}
+		redemption.Offline = &grant.Offline{Scope: claim.ScopeOffline, Refresh: grant.NewRefresh(), Life: party.Away(), Bound: party.Unproven()}
 	}
 	var result grant.Result
 	err = e.DB.WriteStatement(r.Context(), func(tx *db.Tx) (err error) {
