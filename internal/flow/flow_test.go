@@ -455,7 +455,7 @@ func TestAReferenceCanBeReadAloudAndFound(t *testing.T) {
 }
 
 func TestGoingBackClearsWhatCameLater(t *testing.T) {
-	p := flow.Progress{Task: flow.TaskReset, Address: "a", Proof: "P", Proven: "A", Session: "S", Consented: 1, Detached: true}
+	p := flow.Progress{Task: flow.TaskReset, Address: "a", Proof: "P", Proven: "A", Session: "S", Consented: 1, Consenter: "A", Detached: true}
 	if got := p.Restart(flow.TaskCreate, "b"); got != (flow.Progress{Task: flow.TaskCreate, Address: "b", Detached: true}) {
 		t.Errorf("%+v", got)
 	}

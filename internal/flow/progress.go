@@ -53,6 +53,7 @@ type Progress struct {
 	Confirmed id.Session `json:"confirmed,omitempty"` // session the person chose to continue with (prompt=select_account)
 	Created   bool       `json:"created,omitempty"`   // Account was activated on this flow, by choosing its first password
 	Consented int64      `json:"consented,omitempty"` // when consent was given on this flow
+	Consenter id.Account `json:"consenter,omitempty"` // whose consent it was: it stands for nobody else
 	Detached  bool       `json:"detached,omitempty"`  // begun by a link of another browser: ends on a page, never at Finish
 	Added     bool       `json:"added,omitempty"`     // the sign-in partner was added to the account
 	Cancelled bool       `json:"cancelled,omitempty"` // declined or given up: leads back to the service
@@ -64,6 +65,10 @@ type Progress struct {
 func (p Progress) Restart(task Task, address string) Progress {
 	return Progress{Task: task, Address: address, Detached: p.Detached, Partner: p.Partner.Left()}
 }
+
+// Agreed reports whether the owner of an account gave their consent on this flow. Another
+// person can come after them in the same browser.
+func (p Progress) Agreed(who id.Account) bool { return p.Consented != 0 && p.Consenter == who }
 
 // Sent notes the message whose answer is waited for.
 func (p *Progress) Sent(proof id.Proof, at time.Time, lasts time.Duration) {

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"parvis/internal/clientcert"
-	"parvis/internal/db"
 	"parvis/internal/i18n"
 	"parvis/internal/id"
 	"parvis/internal/jose"
@@ -259,15 +258,7 @@ func (a *applicant) agrees(got reply) reply {
 		return got
 	}
 	f := got.flow(a.T)
-	a.h.write(func(tx *db.Tx) error {
-		found, err := a.h.flows.Load(tx, f, digestOf(a.b))
-		if err != nil {
-			return err
-		}
-		found.State.Progress.Consented = a.h.clock.Now().UnixMilli()
-		_, err = a.h.flows.Save(tx, found)
-		return err
-	})
+	a.b.agrees(f)
 	return a.b.get("/authorize/finish/" + string(f))
 }
 

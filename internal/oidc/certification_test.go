@@ -476,8 +476,7 @@ func (c *candidate) agree(fid id.Flow) {
 		if !f.State.ForceConsent {
 			c.Error("prompt=consent asks for nothing")
 		}
-		f.State.Progress.Consented = 1
-		_, err = c.h.flows.Save(tx, f)
-		return err
+		return nil
 	})
+	c.b.agrees(fid)
 }

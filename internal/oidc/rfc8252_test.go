@@ -42,6 +42,24 @@ func (b *browser) confirms(fid id.Flow) {
 	})
 }
 
+// agrees plays the consent page of a flow that asks each time, for who is signed in.
+func (b *browser) agrees(fid id.Flow) {
+	b.h.t.Helper()
+	b.h.write(func(tx *db.Tx) error {
+		f, err := b.h.flows.Load(tx, fid, digestOf(b))
+		if err != nil {
+			return err
+		}
+		s, err := b.h.sessions.Find(tx, b.cookies["__Host-parvis_session"])
+		if err != nil {
+			return err
+		}
+		f.State.Progress.Consented, f.State.Progress.Consenter = b.h.clock.Now().UnixMilli(), s.Account
+		_, err = b.h.flows.Save(tx, f)
+		return err
+	})
+}
+
 // RFC 8252, 7.1: a scheme of the application itself is a redirect address.
 // RFC 8252, 7.3: a loopback address has any port.
 // RFC 8252, 8.1: a native application is a public client, and uses PKCE.

@@ -52,15 +52,7 @@ func TestWhatIsAllowedExactlyIsAskedEachTimeAndTold(t *testing.T) {
 		agree := func(r reply) string {
 			t.Helper()
 			f := r.flow(t)
-			h.write(func(tx *db.Tx) error { // as the consent page does
-				got, err := h.flows.Load(tx, f, digestOf(b))
-				if err != nil {
-					return err
-				}
-				got.State.Progress.Consented = h.clock.Now().UnixMilli()
-				_, err = h.flows.Save(tx, got)
-				return err
-			})
+			b.agrees(f)
 			return b.get("/authorize/finish/" + string(f)).answer(t).Get("code")
 		}
 		tok := h.ask("office", exchange(agree(ask())))
@@ -204,7 +196,7 @@ func TestADeviceIsAllowedWhatThePersonAgreedToExactly(t *testing.T) {
 			if got := b.get("/device/confirm/" + string(fid)); got.Header.Get("Location") != "/signin/"+string(fid) {
 				t.Fatalf("nobody is asked: %d", got.StatusCode)
 			}
-			h.write(func(tx *db.Tx) error { // as the consent page does
+			h.write(func(tx *db.Tx) error {
 				found, err := h.flows.Load(tx, fid, digestOf(b))
 				if err != nil {
 					return err
@@ -212,10 +204,9 @@ func TestADeviceIsAllowedWhatThePersonAgreedToExactly(t *testing.T) {
 				if found.State.Details != want || !found.State.ForceConsent {
 					t.Errorf("%+v", found.State)
 				}
-				found.State.Progress.Consented = h.clock.Now().UnixMilli()
-				_, err = h.flows.Save(tx, found)
-				return err
+				return nil
 			})
+			b.agrees(fid)
 			if to := b.answers(fid, "allow"); !strings.HasSuffix(to, "how=allowed") {
 				t.Fatal(to)
 			}
@@ -230,6 +221,30 @@ func TestADeviceIsAllowedWhatThePersonAgreedToExactly(t *testing.T) {
 			check(t, err)
 			if string(told) != want {
 				t.Errorf("told %s", told)
+			}
+		}
+	})
+}
+
+// RFC 9396, 4: what one person allowed was allowed by nobody who comes after them in the same browser.
+func TestWhatOnePersonAllowedExactlyIsAskedOfTheNext(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		b, anna := h.payable()
+		b.cookies[kit.BrowserCookie] = strings.Repeat("b", 43)
+		bea := h.person("bea@example.org")
+		h.consent(bea, "office", claim.Email, claim.ScopeOffline)
+		for _, changes := range [][]string{{"authorization_details", fee}, {"prompt", "consent"}} {
+			b.signIn(anna, "")
+			f := b.authorize(request("office", append([]string{"scope", offline}, changes...)...)).flow(t)
+			b.agrees(f)
+			b.signIn(bea, "")
+			finish := "/authorize/finish/" + string(f)
+			if to := b.get(finish).Header.Get("Location"); to != "/signin/"+string(f) {
+				t.Errorf("%v: bea was not asked: %s", changes, to)
+			}
+			b.agrees(f)
+			if b.get(finish).answer(t).Get("code") == "" {
+				t.Errorf("%v: no code after she agreed", changes)
 			}
 		}
 	})

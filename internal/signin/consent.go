@@ -131,7 +131,7 @@ func (j *Journey) decide(ctx context.Context, v flow.Visitor, fid id.Flow, allow
 		if err := j.Connections.Give(tx, want); err != nil {
 			return err
 		}
-		s.flow.State.Progress.Consented = db.Millis(tx.Now())
+		s.flow.State.Progress.Consented, s.flow.State.Progress.Consenter = db.Millis(tx.Now()), s.live.Account
 		if again {
 			return nil
 		}

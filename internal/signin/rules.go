@@ -286,7 +286,7 @@ func nextAgreement(p Position) (Step, Reason) {
 		return StepFinish, ReasonDone
 	case p.Progress.Detached:
 		return StepReady, ReasonDone
-	case !p.Agreed, p.ForceConsent && p.Progress.Consented == 0:
+	case !p.Agreed, p.ForceConsent && !p.Progress.Agreed(p.Live.Account):
 		return StepConsent, ReasonConsent
 	}
 	return StepFinish, ReasonDone

@@ -74,7 +74,8 @@ func TestTheRuleNamesOneStep(t *testing.T) {
 		{"somebody is signed in and agreed", signedIn(service), StepFinish},
 		{"nothing was agreed to", signedIn(with(service, func(p *Position) { p.Agreed = false })), StepConsent},
 		{"the service asks again", signedIn(with(service, func(p *Position) { p.ForceConsent = true })), StepConsent},
-		{"it asked and was answered", signedIn(with(service, func(p *Position) { p.ForceConsent = true; p.Progress.Consented = 1 })), StepFinish},
+		{"it asked and was answered", signedIn(with(service, func(p *Position) { p.ForceConsent = true; p.Progress.Consented, p.Progress.Consenter = 1, "a1" })), StepFinish},
+		{"somebody else answered it", signedIn(with(service, func(p *Position) { p.ForceConsent = true; p.Progress.Consented, p.Progress.Consenter = 1, "a2" })), StepConsent},
 		{"prompt=login", signedIn(with(service, func(p *Position) { p.Demand.ForceLogin = true })), StepSignIn},
 		{"max_age not reached", signedIn(with(service, func(p *Position) { p.Demand.MaxAge = &hour })), StepFinish},
 		{"max_age passed", signedIn(with(service, func(p *Position) { p.Demand.MaxAge = &second })), StepSignIn},
@@ -159,7 +160,7 @@ func TestThePagesWhereABranchBeginsCloseWithTheSignIn(t *testing.T) {
 func TestBeginningABranchForgetsWhatWasProven(t *testing.T) {
 	full := flow.Progress{
 		Task: flow.TaskReset, Address: "a@b.ca", Proof: "p", SentAt: 1, Sends: 2, Proven: "a", ProvenAt: 3, Taken: true, Notice: "n",
-		Account: "a", Session: "s", Confirmed: "s", Consented: 4, Detached: true, Cancelled: true,
+		Account: "a", Session: "s", Confirmed: "s", Consented: 4, Consenter: "a", Detached: true, Cancelled: true,
 	}
 	want := flow.Progress{Task: flow.TaskCreate, Address: "c@d.ca", Detached: true}
 	if got := full.Restart(flow.TaskCreate, "c@d.ca"); got != want {
