@@ -1,8 +1,11 @@
 package cli
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,7 +14,9 @@ import (
 	"parvis/internal/db"
 	"parvis/internal/fault"
 	"parvis/internal/i18n"
+	"parvis/internal/oidc/protocol"
 	"parvis/internal/registrar"
+	"parvis/internal/relyingparty"
 )
 
 // registrationTokenCmd groups the commands about initial access tokens.
@@ -27,6 +32,9 @@ type registrationTokenAdd struct {
 	DepartmentEN  string   `help:"Department that runs the services, in English; a service cannot name another one." required:"" placeholder:"TEXT" name:"department-en"`
 	DepartmentFR  string   `help:"Department that runs the services, in French." required:"" placeholder:"TEXT" name:"department-fr"`
 	Scope         []string `help:"Scope that the services may ask for; can be repeated." default:"openid,email,locale" placeholder:"SCOPE"`
+	Grant         []string `help:"Grant type that the services may register: authorization_code, refresh_token, client_credentials, urn:ietf:params:oauth:grant-type:device_code, urn:openid:params:grant-type:ciba; can be repeated." default:"authorization_code,refresh_token" placeholder:"TYPE"`
+	OwnScope      []string `help:"Scope of an API that the services may ask for by client_credentials; can be repeated." placeholder:"SCOPE" name:"own-scope"`
+	DetailsType   []string `help:"JSON file with one of authorization_details_types that the services may register (type, title, fields), in the words that people read; can be repeated." placeholder:"FILE" name:"details-type"`
 	Uses          int64    `help:"How many services it registers." default:"1"`
 	Days          int      `help:"For how many days it is good, 366 at most." default:"30"`
 	Profile       string   `help:"Rules that the services are held to: standard, fapi2 or compatible." default:"standard" placeholder:"PROFILE"`
@@ -34,16 +42,42 @@ type registrationTokenAdd struct {
 	PublicSubject bool     `help:"Let services be told the same subject as others (subject_type public)." name:"public-subject"`
 }
 
+// terms are those of the flags. The grant types that are there by default give refresh tokens
+// where the scopes do.
+func (cmd *registrationTokenAdd) terms(c *console) (registrar.Terms, error) {
+	out := registrar.Terms{
+		Department: i18n.Text{string(i18n.English): cmd.DepartmentEN, string(i18n.French): cmd.DepartmentFR},
+		Scopes:     cmd.Scope, OwnScopes: cmd.OwnScope, Profile: cmd.Profile, OptionalPKCE: cmd.OptionalPKCE, PublicSubject: cmd.PublicSubject,
+	}
+	if !slices.Equal(cmd.Grant, []string{protocol.GrantAuthorizationCode, protocol.GrantRefreshToken}) {
+		out.Grants = cmd.Grant
+	}
+	for _, file := range cmd.DetailsType {
+		raw, err := c.read(file)
+		if err != nil {
+			return out, err
+		}
+		var one relyingparty.DetailType
+		d := json.NewDecoder(bytes.NewReader(raw))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&one); err != nil {
+			return out, refuse("--details-type: %s is no JSON object with type, title and fields: %v", file, err)
+		}
+		out.DetailTypes = append(out.DetailTypes, one)
+	}
+	return out, nil
+}
+
 // Run makes a token.
 func (cmd *registrationTokenAdd) Run(ctx context.Context, c *console) error {
 	if cmd.Days < 1 || cmd.Days > int(registrar.MaxLife/(24*time.Hour)) {
 		return refuse("--days: a token is good for 1 to 366 days")
 	}
+	terms, err := cmd.terms(c)
+	if err != nil {
+		return err
+	}
 	return c.withHouse(ctx, func(h *app.House) error {
-		terms := registrar.Terms{
-			Department: i18n.Text{string(i18n.English): cmd.DepartmentEN, string(i18n.French): cmd.DepartmentFR},
-			Scopes:     cmd.Scope, Profile: cmd.Profile, OptionalPKCE: cmd.OptionalPKCE, PublicSubject: cmd.PublicSubject,
-		}
 		d := registrar.NewDraft(cmd.Name, terms, cmd.Uses, time.Duration(cmd.Days)*24*time.Hour)
 		err := cmd.audited(ctx, c, h, &audit.Event{Name: audit.OperatorCommand, Reason: "registration_token.add"}, func(tx *db.Tx) error {
 			return h.Registrations.Tokens.Add(tx, d)
@@ -97,12 +131,12 @@ func (cmd *registrationTokenList) Run(ctx context.Context, c *console) error {
 			State     string          `json:"state"`
 		}
 		lines := []line{}
-		rows := [][]string{{"NAME", "DEPARTMENT", "SCOPES", "USES", "ENDS", "LAST USED", "STATE"}}
+		rows := [][]string{{"NAME", "DEPARTMENT", "SCOPES", "GRANTS", "USES", "ENDS", "LAST USED", "STATE"}}
 		for _, t := range all {
 			l := line{t.Name, t.Terms, t.Uses, t.MostUses, t.CreatedAt, t.ExpiresAt, moment(t.UsedAt), t.State(c.now())}
 			lines = append(lines, l)
 			rows = append(rows, []string{
-				l.Name, t.Terms.Department.In(i18n.English), strings.Join(t.Terms.Scopes, " "), fmt.Sprintf("%d of %d", l.Uses, l.MostUses),
+				l.Name, t.Terms.Department.In(i18n.English), strings.Join(slices.Concat(t.Terms.Scopes, t.Terms.OwnScopes), " "), shortGrants(t.Terms), fmt.Sprintf("%d of %d", l.Uses, l.MostUses),
 				stamp(&l.ExpiresAt), stamp(l.UsedAt), l.State,
 			})
 		}
@@ -112,6 +146,15 @@ func (cmd *registrationTokenList) Run(ctx context.Context, c *console) error {
 		c.table(rows)
 		return nil
 	})
+}
+
+// shortGrants are grant types by the last parts of their names.
+func shortGrants(t registrar.Terms) string {
+	var out []string
+	for _, g := range t.GrantTypes() {
+		out = append(out, g[strings.LastIndexByte(g, ':')+1:])
+	}
+	return strings.Join(out, " ")
 }
 
 type registrationTokenRevoke struct {
@@ -144,7 +187,7 @@ func registrationTokenError(name string, err error) error {
 	case fault.Is(err, fault.Conflict):
 		return refuse("there is or was an initial access token %q, or there are 100 already; choose another name or revoke one", name)
 	case fault.Is(err, fault.Invalid):
-		return refuse("initial access token %q: a name has lower-case letters, digits, dots, dashes and underscores, 64 at most; a department 120 characters in each language; scopes are those of the discovery document; uses are 1 to 10000; a profile is standard, fapi2 or compatible", name)
+		return refuse("initial access token %q: a name has lower-case letters, digits, dots, dashes and underscores, 64 at most; a department 120 characters in each language; scopes are those of the discovery document, and other ones in --own-scope with client_credentials; refresh_token goes with another grant type and --scope offline_access; details have words in each language; uses are 1 to 10000; a profile is standard, fapi2 or compatible", name)
 	default:
 		return err
 	}

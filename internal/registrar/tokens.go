@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,8 +15,6 @@ import (
 	"parvis/internal/fault"
 	"parvis/internal/i18n"
 	"parvis/internal/id"
-	"parvis/internal/oidc/claim"
-	"parvis/internal/relyingparty"
 	"parvis/internal/secret"
 )
 
@@ -40,22 +37,6 @@ var names = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
 
 // TokenID names one initial access token.
 type TokenID string
-
-// Terms are what a service that registers itself with a token may be and get. What they do
-// not give, no such service gets: its ways in, the class of sign-in that is demanded, its
-// place on the public list, and questions about the tokens of others stay the operator's.
-type Terms struct {
-	// Department runs the services, per language. A service cannot name another one.
-	Department i18n.Text `json:"department"`
-	// Scopes are those that it may ask for.
-	Scopes []string `json:"scopes"`
-	// Profile is the set of rules that the services are held to; "" for the standard one.
-	Profile string `json:"profile,omitempty"`
-	// OptionalPKCE lets services with a secret or keys leave PKCE out.
-	OptionalPKCE bool `json:"optional_pkce,omitempty"`
-	// PublicSubject lets services be told the same subject as others (subject_type public).
-	PublicSubject bool `json:"public_subject,omitempty"`
-}
 
 // Token is one initial access token (RFC 7591, 1.2).
 type Token struct {
@@ -104,38 +85,24 @@ func NewDraft(name string, terms Terms, uses int64, life time.Duration) Draft {
 	return Draft{ID: id.New[TokenID](), Name: name, Terms: terms, Uses: uses, Life: life, Token: initialTag + secret.NewToken()}
 }
 
-// problem is what is wrong with a draft: the field, and the key of its words.
-func (d Draft) problem(langs []i18n.Lang) (field, key string) {
-	unknown := func(scope string) bool { return !slices.Contains(claim.Scopes, scope) }
-	switch {
-	case !names.MatchString(d.Name):
-		return "name", "error.registration.name"
-	case len(d.Terms.Department) == 0 || len(d.Terms.Department.Missing(langs)) > 0 || tooLong(d.Terms.Department):
-		return "department", "error.registration.department"
-	case len(d.Terms.Scopes) == 0 || slices.ContainsFunc(d.Terms.Scopes, unknown):
-		return "scopes", "error.registration.scopes"
-	case d.Terms.Profile != "" && !slices.Contains(profiles(), d.Terms.Profile):
-		return "profile", "error.registration.profile"
-	case d.Uses < 1 || d.Uses > MaxUses:
-		return "uses", "error.registration.uses"
-	case d.Life <= 0 || d.Life > MaxLife:
-		return "life", "error.registration.life"
-	}
-	return "", ""
+// Problem is one thing that is wrong with a draft.
+type Problem struct {
+	Field string // as in the JSON of a draft or of its terms
+	Key   string // of its words
 }
 
-func profiles() []string {
-	return []string{string(relyingparty.ProfileStandard), string(relyingparty.ProfileFAPI2), string(relyingparty.ProfileCompatible)}
-}
-
-// tooLong reports a department that no partner could have.
-func tooLong(t i18n.Text) bool {
-	for _, value := range t {
-		if len([]rune(value)) > 120 {
-			return true
+// Problems are what is wrong with a draft.
+func (d Draft) Problems(langs []i18n.Lang) []Problem {
+	var out []Problem
+	add := func(wrong bool, field, key string) {
+		if wrong {
+			out = append(out, Problem{Field: field, Key: key})
 		}
 	}
-	return false
+	add(!names.MatchString(d.Name), "name", "error.registration.name")
+	add(d.Uses < 1 || d.Uses > MaxUses, "uses", "error.registration.uses")
+	add(d.Life <= 0 || d.Life > MaxLife, "life", "error.registration.life")
+	return append(out, d.Terms.problems(langs)...)
 }
 
 // Tokens makes, finds and revokes initial access tokens. Safe for concurrent use.
@@ -147,8 +114,8 @@ type Tokens struct {
 // Add makes a token. fault.Invalid when it cannot be, Conflict when one has or had the
 // name (services stay marked by it) or there are too many. Run it in DB.Write.
 func (k Tokens) Add(tx *db.Tx, d Draft) error {
-	if field, key := d.problem(k.Langs); key != "" {
-		return fault.On(field, fault.Invalid, key)
+	if problems := d.Problems(k.Langs); len(problems) > 0 {
+		return fault.On(problems[0].Field, fault.Invalid, problems[0].Key)
 	}
 	now := db.Millis(tx.Now())
 	var good int
@@ -210,6 +177,28 @@ func (Tokens) List(tx *db.Tx) ([]Token, error) {
 		return nil, fmt.Errorf("registrar: list: %w", err)
 	}
 	return out, nil
+}
+
+// Page is every token whose name comes after another one, by name, and at most so many.
+func (Tokens) Page(tx *db.Tx, after string, most int) ([]Token, error) {
+	rows, err := tx.Query(`SELECT `+columns+` FROM registration_token WHERE name > $1 ORDER BY name LIMIT $2`, after, most)
+	out, err := db.Collect(rows, err, func(r *db.Rows) (Token, error) { return scanToken(r) })
+	if err != nil {
+		return nil, fmt.Errorf("registrar: page: %w", err)
+	}
+	return out, nil
+}
+
+// Named is the token of a name; fault.NotFound when there is none.
+func (Tokens) Named(tx *db.Tx, name string) (Token, error) {
+	t, err := scanToken(tx.QueryRow(`SELECT `+columns+` FROM registration_token WHERE name = $1`, name))
+	if errors.Is(err, db.ErrNoRows) {
+		return t, fault.On("name", fault.NotFound, "error.registration.unknown")
+	}
+	if err != nil {
+		return t, fmt.Errorf("registrar: named: %w", err)
+	}
+	return t, nil
 }
 
 // Revoke ends a token at once; services that it registered stay. fault.NotFound when there

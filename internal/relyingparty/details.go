@@ -39,6 +39,13 @@ func (p *RelyingParty) DetailFields() map[string][]string {
 	return out
 }
 
+// DetailProblems lists what is wrong with types that no partner has yet.
+func DetailProblems(types []DetailType) []string {
+	c := &check{}
+	c.details(Settings{DetailTypes: types})
+	return c.problems
+}
+
 // details checks what a partner may ask people to allow.
 func (c *check) details(s Settings) {
 	if len(s.DetailTypes) > 20 {

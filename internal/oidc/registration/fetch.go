@@ -22,10 +22,16 @@ import (
 const maxListed = 1000
 
 // proveSector asks the host of a sector which addresses are of it: each redirect address
-// must be (OpenID Connect Dynamic Client Registration 1.0, 5).
+// must be (OpenID Connect Dynamic Client Registration 1.0, 5). Who is given subjects without a
+// redirect address, as by a device, shows that it is of the sector by the keys behind its
+// jwks_uri, which is listed then, too (CIBA, 4).
 func (e *Endpoint) proveSector(ctx context.Context, m metadata) error {
 	if m.SectorURI == "" {
 		return nil
+	}
+	byAddress := m.grantsTo(protocol.GrantAuthorizationCode)
+	if (m.direct() || !byAddress) && !m.byKeys() {
+		return bad("sector_identifier_uri", "needs jwks_uri, and private_key_jwt or self_signed_tls_client_auth, with these grant types")
 	}
 	raw, err := e.fetch(ctx, m.SectorURI, "application/json")
 	if err != nil {
@@ -39,6 +45,9 @@ func (e *Endpoint) proveSector(ctx context.Context, m metadata) error {
 		if !slices.Contains(listed, uri) {
 			return bad("sector_identifier_uri", "must list every one of redirect_uris")
 		}
+	}
+	if (m.direct() || !byAddress) && !slices.Contains(listed, m.JWKSURI) {
+		return bad("sector_identifier_uri", "must list jwks_uri")
 	}
 	return nil
 }

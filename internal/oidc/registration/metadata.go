@@ -12,7 +12,6 @@ import (
 
 	"parvis/internal/i18n"
 	"parvis/internal/jose"
-	"parvis/internal/oidc/claim"
 	"parvis/internal/oidc/machine"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/registrar"
@@ -26,8 +25,8 @@ const (
 )
 
 // metadata is what a service says of itself (RFC 7591, 2; OpenID Connect Dynamic Client
-// Registration 1.0, 2; RFC 9126, 6; RFC 9101, 10.5; RFC 9449, 5.2). Members that are not
-// here are ignored; those that would be dangerous to ignore are in refused.
+// Registration 1.0, 2; CIBA, 4; RFC 9126, 6; RFC 9101, 10.5; RFC 9396, 10; RFC 9449, 5.2).
+// Members that are not here are ignored; those that would be dangerous to ignore are in refused.
 type metadata struct {
 	RedirectURIs        []string                     `json:"redirect_uris,omitempty"`
 	PostLogoutURIs      []string                     `json:"post_logout_redirect_uris,omitempty"`
@@ -58,6 +57,11 @@ type metadata struct {
 	JWKS                json.RawMessage              `json:"jwks,omitempty"`
 	JWKSURI             string                       `json:"jwks_uri,omitempty"`
 	Scope               string                       `json:"scope,omitempty"`
+	DetailTypes         []string                     `json:"authorization_details_types,omitempty"`
+	DeliveryMode        string                       `json:"backchannel_token_delivery_mode,omitempty"`
+	NotificationURI     string                       `json:"backchannel_client_notification_endpoint,omitempty"`
+	BackchannelAlg      string                       `json:"backchannel_authentication_request_signing_alg,omitempty"`
+	UserCode            *bool                        `json:"backchannel_user_code_parameter,omitempty"`
 	SectorURI           string                       `json:"sector_identifier_uri,omitempty"`
 	SubjectType         string                       `json:"subject_type,omitempty"`
 	IDTokenAlg          string                       `json:"id_token_signed_response_alg,omitempty"`
@@ -254,6 +258,9 @@ func (m metadata) MarshalJSON() ([]byte, error) {
 			all[member+lang] = value
 		}
 	}
+	if len(m.GrantTypes) > 0 && len(m.ResponseTypes) == 0 {
+		all["response_types"] = []string{} // none, and not the one that is there by default
+	}
 	return json.Marshal(all) //nolint:wrapcheck // encoding/json wraps it
 }
 
@@ -266,25 +273,14 @@ func (m *metadata) complete(t registrar.Terms) *protocol.Error {
 			return bad("response_types", "may be code only")
 		}
 	}
-	m.ResponseTypes = m.ResponseTypes[:1]
-	m.GrantTypes = known(m.GrantTypes, grantTypes(t))
-	if !slices.Contains(m.GrantTypes, protocol.GrantAuthorizationCode) {
-		return bad("grant_types", "must contain authorization_code, which response_types goes with")
+	if refusal := m.grants(t); refusal != nil {
+		return refusal
 	}
-	scopes := known(strings.Fields(m.Scope), t.Scopes)
-	if m.Scope == "" {
-		scopes = slices.Clone(t.Scopes)
+	if refusal := m.ciba(); refusal != nil {
+		return refusal
 	}
-	// Refresh tokens and the scope that they are asked for by come together (OpenID Connect Core 1.0, 11).
-	scopes = slices.DeleteFunc(scopes, func(s string) bool { return s == claim.ScopeOffline })
-	if slices.Contains(m.GrantTypes, protocol.GrantRefreshToken) {
-		scopes = append(scopes, claim.ScopeOffline)
-	}
-	if !slices.Contains(scopes, claim.ScopeOpenID) {
-		scopes = append([]string{claim.ScopeOpenID}, scopes...)
-	}
-	m.Scope = strings.Join(scopes, " ")
-	return nil
+	m.scopes(t)
+	return m.details(t)
 }
 
 // defaults puts in what a service left out.
@@ -311,9 +307,6 @@ func (m *metadata) defaults(t registrar.Terms) {
 	}
 	if m.DefaultMaxAge != nil && *m.DefaultMaxAge == 0 {
 		*m.DefaultMaxAge = 1 // 0 is what is said of no age at all; it is answered as it is registered
-	}
-	if len(m.ResponseTypes) == 0 {
-		m.ResponseTypes = []string{"code"}
 	}
 	if len(m.GrantTypes) == 0 {
 		m.GrantTypes = []string{protocol.GrantAuthorizationCode}
@@ -410,6 +403,8 @@ func (m metadata) secure() *protocol.Error {
 		return bad("jwks_uri", "must be an https address")
 	case plain(m.BackchannelURI):
 		return bad("backchannel_logout_uri", "must be an https address")
+	case plain(m.NotificationURI):
+		return bad("backchannel_client_notification_endpoint", "must be an https address")
 	case plain(m.InitiateLoginURI):
 		return bad("initiate_login_uri", "must be an https address")
 	case m.ApplicationType != "native" && slices.ContainsFunc(m.PostLogoutURIs, plain):
@@ -451,7 +446,9 @@ func (m metadata) settings(before relyingparty.Settings, t registrar.Terms) rely
 	s.RequireDPoP, s.RequirePushed, s.RequireObject = m.RequireDPoP, m.RequirePushed, m.RequireObject
 	s.RequestObjectAlg, s.AnswerAlg, s.IDTokenAlg = m.RequestObjectAlg, m.AnswerAlg, m.IDTokenAlg
 	s.Subject, s.Sector = m.SubjectType, sector(m.SectorURI)
-	s.GrantTypes, s.Scopes = m.GrantTypes, strings.Fields(m.Scope)
+	s.GrantTypes, s.CIBASettings = m.GrantTypes, m.cibaSettings()
+	s.Scopes, s.OwnScopes = m.divided()
+	s.DetailTypes = m.worded(t)
 	s.MaxAge = 0
 	if m.DefaultMaxAge != nil {
 		s.MaxAge = time.Duration(*m.DefaultMaxAge) * time.Second
@@ -476,6 +473,7 @@ func sector(uri string) string {
 var renamed = map[string]string{
 	"name": "client_name", "type": "application_type", "start_url": "client_uri", "auth": "token_endpoint_auth_method",
 	"id_token_alg": "id_token_signed_response_alg", "max_age": "default_max_age", "policy_url": "policy_uri", "terms_url": "tos_uri", "subject": "subject_type", "sector": "sector_identifier_uri", "scopes": "scope",
+	"own_scopes": "scope",
 }
 
 // memberOf is the member that a setting comes from; "" when none does.
@@ -503,13 +501,4 @@ func refusal(problems []string) *protocol.Error {
 		}
 	}
 	return bad("the metadata", "cannot be used so").Because(protocol.Cause(first))
-}
-
-// grantTypes are those that a service may register for: refresh tokens where the token gives
-// the scope offline_access. What else there is stays the operator's to give.
-func grantTypes(t registrar.Terms) []string {
-	if slices.Contains(t.Scopes, claim.ScopeOffline) {
-		return []string{protocol.GrantAuthorizationCode, protocol.GrantRefreshToken}
-	}
-	return []string{protocol.GrantAuthorizationCode}
 }

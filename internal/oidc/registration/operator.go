@@ -142,6 +142,7 @@ func effective(out map[string]any, s relyingparty.Settings, base, asked written)
 	}
 	if len(names) > 0 {
 		slices.Sort(names)
+		names = slices.Compact(names)
 		out["operator_values"] = names
 	}
 	return nil
@@ -161,8 +162,16 @@ func stated(out map[string]any, member, key string, s relyingparty.Settings, val
 		for lang, text := range texts {
 			out[member+"#"+lang] = text
 		}
-	case "scopes":
-		out[member] = strings.Join(s.Scopes, " ")
+	case "scopes", "own_scopes":
+		out[member] = strings.Join(slices.Concat(s.Scopes, s.OwnScopes), " ")
+	case "authorization_details_types":
+		var types []string
+		for _, d := range s.DetailTypes {
+			types = append(types, d.Type)
+		}
+		if len(types) > 0 {
+			out[member] = types
+		}
 	case "max_age":
 		if s.MaxAge > 0 {
 			out[member] = int64(s.MaxAge / time.Second)
