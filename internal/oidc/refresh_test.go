@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 
@@ -156,65 +155,6 @@ func TestARefreshTokenOfAPublicClientIsBoundToItsKey(t *testing.T) {
 		}
 		if out := h.ask("office", form(confidential)); out["token_type"] != "Bearer" {
 			t.Errorf("%v", out)
-		}
-	})
-}
-
-// RFC 7009, 2.1: with a refresh token everything that came of it ends.
-func TestARevokedRefreshTokenEndsItsAccessTokensAndAnAccessTokenItself(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
-		b, _ := h.lasting()
-		second := open(t, dbtest.Second(t, h.db, dbtest.WithClock(h.clock.Now)), h.clock, h)
-		one := h.first(b, "office")
-		token := one["refresh_token"].(string)
-		if _, status := h.call("/revoke", "office", url.Values{"token": {one["access_token"].(string)}}); status != http.StatusOK {
-			t.Fatal(status)
-		}
-		two := h.again("office", token)
-		if two["error"] != nil {
-			t.Fatalf("an access token that was revoked took the refresh token with it: %v", two)
-		}
-		if out, status := h.call("/revoke", "service", url.Values{"token": {token}}); status != http.StatusBadRequest || out["error"] != "invalid_request" {
-			t.Errorf("another client: %d %v", status, out)
-		}
-		if _, status := h.call("/revoke", "office", url.Values{"token": {token}, "token_type_hint": {"access_token"}}); status != http.StatusOK {
-			t.Fatal(status)
-		}
-		if out := second.again("office", token); out["error"] != "invalid_grant" {
-			t.Errorf("%v", out)
-		}
-		if _, status := second.userinfo(two["access_token"].(string)); status != http.StatusUnauthorized {
-			t.Errorf("userinfo %d", status)
-		}
-		for _, unknown := range []string{token, strings.Repeat("x", 43) + "." + strings.Repeat("y", 43)} {
-			if _, status := h.call("/revoke", "office", url.Values{"token": {unknown}}); status != http.StatusOK {
-				t.Errorf("one that nobody knows: %d", status)
-			}
-		}
-	})
-}
-
-// RFC 7662, 2.2. A protected resource must not take a refresh token for an access token.
-func TestOnlyItsClientIsToldThatARefreshTokenIsGood(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
-		b, _ := h.lasting()
-		one := h.first(b, "office")
-		v := url.Values{"token": {one["refresh_token"].(string)}, "token_type_hint": {"refresh_token"}}
-		out, _ := h.call("/introspect", "office", v)
-		if out["active"] != true || out["client_id"] != "office" || out["scope"] != offline || out["token_type"] != nil || out["sub"] == nil {
-			t.Errorf("%v", out)
-		}
-		if left := out["exp"].(float64) - float64(h.clock.Now().Unix()); left != h.grants.Settings.RefreshIdle.Seconds() {
-			t.Errorf("%f seconds left", left)
-		}
-		for _, other := range []string{"gateway", "service"} {
-			if out, _ := h.call("/introspect", other, v); out["active"] != false || len(out) != 1 {
-				t.Errorf("%s: %v", other, out)
-			}
-		}
-		h.clock.Advance(h.grants.Settings.RefreshIdle)
-		if out, _ := h.call("/introspect", "office", v); out["active"] != false || len(out) != 1 {
-			t.Errorf("unused for too long: %v", out)
 		}
 	})
 }

@@ -2,6 +2,7 @@ package oidc_test
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 )
@@ -65,6 +66,37 @@ func TestOnlyS256WithAVerifierByTheBook(t *testing.T) {
 		tok := h.asClient("", exchange(b.code("public", "code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"), "client_id", "public", "code_verifier", "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"))
 		if tok.status != http.StatusOK || tok.Access == "" {
 			t.Errorf("the example: %+v", tok)
+		}
+	})
+}
+
+// RFC 7636, 4.4: the challenge is bound to the code, however the request came, and nobody is told it.
+// RFC 7636, 4.6: another verifier, and none, are invalid_grant.
+// RFC 7636, 5: the document names S256, and plain nowhere.
+func TestTheChallengeIsBoundToTheCodeHoweverItCame(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		b, _ := h.agreed("signed")
+		other := strings.Repeat("another-verifier-", 3)
+		pushed := h.push("", h.assert("signed", request("signed")))
+		challenge := request("signed").Get("code_challenge")
+		for name, v := range map[string]url.Values{
+			"in the address": request("signed"), "pushed": named("signed", pushed), "in an object": inObject("signed", object(t, signingKey, "", objectClaims(h, "signed"))),
+		} {
+			got := b.authorize(v)
+			code := got.answer(t).Get("code")
+			if code == "" || strings.Contains(got.Header.Get("Location"), challenge) {
+				t.Fatalf("%s: %s", name, got.Header.Get("Location"))
+			}
+			for wrong, verifier := range map[string]string{"another": other, "none": "", "the challenge": challenge} {
+				if got := h.post("/token", h.assert("signed", exchange(code, "code_verifier", verifier))); got.StatusCode != http.StatusBadRequest || !strings.Contains(got.text, `"error":"invalid_grant"`) {
+					t.Errorf("%s, %s: %d %s", name, wrong, got.StatusCode, got.text)
+				}
+			}
+		}
+		var doc map[string]any
+		h.document("/.well-known/oauth-authorization-server", &doc)
+		if joined(doc["code_challenge_methods_supported"]) != "S256" {
+			t.Errorf("%v", doc["code_challenge_methods_supported"])
 		}
 	})
 }

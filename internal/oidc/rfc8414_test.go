@@ -77,3 +77,40 @@ func TestTheMetadataNameWhatThereIs(t *testing.T) {
 		}
 	})
 }
+
+// RFC 8414, 2: the methods by which clients authenticate are named for each endpoint, and who asks about tokens is never nobody.
+// RFC 8414, 2: where assertions are taken, what may sign them is named.
+// RFC 8414, 3.1: every other method is 405, and there is no document at other addresses.
+// RFC 8414, 3.2: the document may be kept, is asked for again by its tag, and is read from any origin.
+func TestTheMetadataAreServedAndNameMethodsForEachEndpoint(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		b := h.browser()
+		const at = "/.well-known/oauth-authorization-server"
+		got := b.get(at, "Origin", "https://app.example")
+		var doc map[string]any
+		check(t, json.Unmarshal([]byte(got.text), &doc))
+		for _, endpoint := range []string{"token", "revocation", "introspection"} {
+			methods := strings.Fields(joined(doc[endpoint+"_endpoint_auth_methods_supported"]))
+			if !slices.Contains(methods, "private_key_jwt") || slices.Contains(methods, "none") == (endpoint == "introspection") {
+				t.Errorf("%s: %v", endpoint, methods)
+			}
+			if algs := joined(doc[endpoint+"_endpoint_auth_signing_alg_values_supported"]); algs != "RS256 ES256 PS256 EdDSA" {
+				t.Errorf("%s: %s", endpoint, algs)
+			}
+		}
+		for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete} {
+			if got := b.do(method, at, nil); got.StatusCode != http.StatusMethodNotAllowed || !strings.Contains(got.Header.Get("Allow"), http.MethodGet) {
+				t.Errorf("%s: %d %q", method, got.StatusCode, got.Header.Get("Allow"))
+			}
+		}
+		for _, other := range []string{at + "/", at + "/tenant", "/tenant" + at} {
+			if got := b.get(other); got.StatusCode != http.StatusNotFound {
+				t.Errorf("%s: %d", other, got.StatusCode)
+			}
+		}
+		kept := b.get(at, "If-None-Match", got.Header.Get("Etag"))
+		if got.Header.Get("Cache-Control") != "public, max-age=3600" || kept.StatusCode != http.StatusNotModified || kept.text != "" || got.Header.Get("Access-Control-Allow-Origin") != "*" {
+			t.Errorf("%d %v", kept.StatusCode, got.Header)
+		}
+	})
+}

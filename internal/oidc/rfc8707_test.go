@@ -1,13 +1,18 @@
 package oidc_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
 	"parvis/internal/db"
+	"parvis/internal/oidc/claim"
+	"parvis/internal/relyingparty"
 )
 
 // RFC 8707, 2 and 2.1: resource names, once or several times, whom the token is for; what is not registered is invalid_target.
@@ -100,6 +105,48 @@ func TestATokenIsNeverForMoreThanItsGrant(t *testing.T) {
 		check(t, h.registry.Refresh(t.Context()))
 		if aud, _ := h.told(h.ask("office", again)["access_token"])["aud"].([]any); len(aud) != 3 {
 			t.Errorf("after the registration changed: %v", aud)
+		}
+	})
+}
+
+// RFC 8707, 2: no more than some resources may be named at once, and the same twice is one.
+// RFC 8707, 2.1: a request object names one as a text, and several as a list.
+// RFC 8707, 2.2: of several that were granted, each token may be for another one.
+func TestResourcesAreNamedInEveryRequestAlike(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		b, a := h.resourceful()
+		h.adds("signs", func(s *relyingparty.Settings) {
+			s.Resources = []relyingparty.Resource{{URI: permits}, {URI: charts}, {URI: tiles}}
+		})
+		h.consent(a, "signs", claim.Email)
+		for name, c := range map[string]struct{ named, aud any }{
+			"a text": {permits, permits}, "a list": {[]string{permits, tiles}, []any{permits, tiles}}, "the same twice": {[]string{tiles, tiles}, tiles},
+		} {
+			code := b.authorize(inObject("signs", object(t, signingKey, "", objectClaims(h, "signs", "resource", c.named)))).answer(t).Get("code")
+			var tok tokens
+			check(t, json.Unmarshal([]byte(h.post("/token", h.assert("signs", exchange(code))).text), &tok))
+			if out := h.told(tok.Access); !reflect.DeepEqual(out["aud"], c.aud) {
+				t.Errorf("%s: %v", name, out)
+			}
+		}
+		for name, bad := range map[string]any{"a number": 1, "another one in the list": []string{permits, nowhere}, "an object": map[string]any{"uri": permits}} {
+			got := b.authorize(inObject("signs", object(t, signingKey, "", objectClaims(h, "signs", "resource", bad))))
+			if got.StatusCode == http.StatusSeeOther && got.answer(t).Get("error") != "invalid_target" || strings.Contains(got.Header.Get("Location"), "code=") {
+				t.Errorf("%s: %d %s", name, got.StatusCode, got.Header.Get("Location"))
+			}
+		}
+		many := make([]string, 0, 21)
+		for i := range 21 {
+			many = append(many, fmt.Sprintf("%s%d", permits, i))
+		}
+		if got := b.authorize(wanting(request("office"), many...)).answer(t); got.Get("error") != "invalid_target" {
+			t.Errorf("too many: %v", got)
+		}
+		first := h.ask("office", wanting(exchange(b.authorize(wanting(request("office", "scope", offline), permits, tiles)).answer(t).Get("code")), permits))
+		again := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {first["refresh_token"].(string)}}
+		second := h.ask("office", wanting(again, tiles))
+		if h.told(first["access_token"])["aud"] != permits || h.told(second["access_token"])["aud"] != tiles {
+			t.Errorf("%v %v", first, second)
 		}
 	})
 }

@@ -10,7 +10,9 @@ import (
 	"parvis/internal/db"
 	"parvis/internal/db/dbtest"
 	"parvis/internal/jose"
+	"parvis/internal/oidc/claim"
 	"parvis/internal/oidc/protocol"
+	"parvis/internal/relyingparty"
 )
 
 // RFC 9068, 2.1 and 2.2: the token is typed at+jwt and says iss, sub, aud, exp, iat, jti, client_id, scope, auth_time, acr and amr.
@@ -103,6 +105,51 @@ func TestAReadableTokenIsCheckedAgainstWhatIsKeptOfIt(t *testing.T) {
 		h.clock.Advance(5 * time.Minute)
 		if _, status := h.userinfo(last); status != http.StatusUnauthorized {
 			t.Errorf("after five minutes: %d", status)
+		}
+	})
+}
+
+// RFC 9068, 2.1: a token is never unsigned, and the key that its kid names is among the published ones.
+// RFC 9068, 3: a token for no resource in particular is for the issuer.
+// RFC 9068, 5: what a service is given for itself has a sub that no person has.
+// RFC 9068, 2.2: every token has a jti of its own, and that of a confirmation is a JWT, too.
+// RFC 8707, 2.2: what was confirmed for no resource gives no token for one, and that spends nothing.
+func TestEachGrantGivesReadableTokensToWhoReadsThem(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.enroll("reader", func(s *relyingparty.Settings) {
+			s.AccessTokens, s.GrantTypes, s.OwnScopes = "jwt", append(s.GrantTypes, "client_credentials", protocol.GrantCIBA), []string{"permits.read"}
+		})
+		a := h.person("anna@example.org")
+		h.consent(a, "reader", claim.Email, claim.ScopeOffline)
+		b := h.browser()
+		b.signIn(a, "")
+		b.known()
+		first := h.first(b, "reader")
+		given := map[string]any{"a code": first["access_token"], "a renewal": h.again("reader", first["refresh_token"])["access_token"], "itself": h.ask("reader", own())["access_token"]}
+		code, name := h.asks("reader")
+		b.says(b.opens(name), "allow")
+		poll := url.Values{"grant_type": {protocol.GrantCIBA}, "auth_req_id": {code}}
+		if out := h.ask("reader", wanting(poll, h.issuer)); out["error"] != "invalid_target" {
+			t.Errorf("for a resource: %v", out)
+		}
+		poll.Del("resource")
+		h.clock.Advance(10 * time.Second)
+		given["a confirmation"] = h.ask("reader", poll)["access_token"]
+		published, seen := h.browser().get("/jwks.json").text, map[any]bool{}
+		for name, token := range given {
+			text, _ := token.(string)
+			payload, head, err := h.keyring.Set().Verify(text, jose.RS256)
+			if err != nil || head.Type != "at+jwt" || !strings.Contains(published, `"kid":"`+head.KeyID+`"`) || head.KeyID == "" {
+				t.Fatalf("%s: %v %+v %s", name, err, head, text)
+			}
+			claims := h.claims(text, jose.RS256)
+			if claims["aud"] != h.issuer || claims["client_id"] != "reader" || (claims["sub"] == "reader") != (name == "itself") || seen[claims["jti"]] || claims["exp"].(float64)-claims["iat"].(float64) > 300 {
+				t.Errorf("%s: %s", name, payload)
+			}
+			seen[claims["jti"]] = true
+			if out := h.told(text); out["active"] != true || out["scope"] != claims["scope"] {
+				t.Errorf("%s: %v", name, out)
+			}
 		}
 	})
 }

@@ -8,7 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"parvis/internal/db"
 	"parvis/internal/jose"
+	"parvis/internal/relyingparty"
 )
 
 // RFC 9701, 4 and 5: who accepts application/token-introspection+jwt is answered a signed JWT with iss, aud, iat and token_introspection.
@@ -59,6 +61,65 @@ func TestAnAnswerAboutATokenIsSignedWhenAskedFor(t *testing.T) {
 		}
 		if doc := h.browser().get("/.well-known/oauth-authorization-server").text; !strings.Contains(doc, `"introspection_signing_alg_values_supported":["RS256","ES256","PS256","EdDSA"]`) {
 			t.Error(doc)
+		}
+	})
+}
+
+// RFC 9701, 6: introspection_signed_response_alg says what signs, RS256 by default, and introspection_encrypted_response_alg and _enc encrypt what was signed.
+// RFC 9701, 7: the document names what can be registered.
+// RFC 9701, 4: a weight of nothing is no wish for a JWT.
+// RFC 9701, 5: a refusal is not signed.
+func TestAnAnswerAboutATokenIsProtectedAsIsRegistered(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		key, err := jose.Generate(jose.RS256)
+		check(t, err)
+		reader, err := jose.NewDecrypter(key)
+		check(t, err)
+		raw, err := reader.JSON()
+		check(t, err)
+		both := strings.TrimSuffix(keySet(signingKey), "]}") + "," + strings.TrimPrefix(string(raw), `{"keys":[`)
+		h.adds("default", func(s *relyingparty.Settings) { s.IDTokenAlg = "ES256" })
+		h.adds("chosen", func(s *relyingparty.Settings) { s.IntrospectionAlg = "ES256" })
+		h.adds("sealed", func(s *relyingparty.Settings) {
+			s.JWKS, s.IntrospectionAlg, s.IntrospectionKeyAlg, s.IntrospectionContentAlg = both, "ES256", "RSA-OAEP-256", "A256GCM"
+		})
+		const accept = "application/token-introspection+jwt"
+		for client, alg := range map[string]jose.Algorithm{"default": jose.RS256, "chosen": jose.ES256, "sealed": jose.ES256, "fapi2": jose.ES256} {
+			if client == "fapi2" { // which takes no RS256
+				h.write(func(tx *db.Tx) error {
+					s, err := h.store.Settings(tx, "fapi2")
+					if err == nil {
+						s.IDTokenAlg = "ES256"
+						err = h.store.Update(tx, s)
+					}
+					return err
+				})
+				check(t, h.registry.Refresh(t.Context()))
+			}
+			got := h.post("/introspect", h.assert(client, url.Values{"token": {"x"}}), "Accept", accept)
+			text := got.text
+			if client == "sealed" {
+				if text, err = reader.Decrypt(got.text); err != nil {
+					t.Fatalf("%v: %s", err, got.text)
+				}
+			}
+			payload, head, err := h.keyring.Set().Verify(text, alg)
+			if err != nil || head.Type != "token-introspection+jwt" || got.Header.Get("Content-Type") != accept || !strings.Contains(string(payload), `"token_introspection":{"active":false}`) {
+				t.Errorf("%s: %v %+v %s %s", client, err, head, payload, got.Header.Get("Content-Type"))
+			}
+		}
+		for _, never := range []string{accept + ";q=0.0", accept + "; q=0.000, application/json"} {
+			if got := h.post("/introspect", h.assert("chosen", url.Values{"token": {"x"}}), "Accept", never); got.text != `{"active":false}` {
+				t.Errorf("%s: %s", never, got.text)
+			}
+		}
+		if got := h.post("/introspect", url.Values{"token": {"x"}}, "Accept", accept, "Authorization", basic("gateway", "wrong")); got.StatusCode != http.StatusUnauthorized || !strings.Contains(got.text, `"error":"invalid_client"`) {
+			t.Errorf("a refusal: %d %s", got.StatusCode, got.text)
+		}
+		var doc map[string]any
+		h.document("/.well-known/oauth-authorization-server", &doc)
+		if joined(doc["introspection_encryption_alg_values_supported"]) != "RSA-OAEP-256 ECDH-ES ECDH-ES+A256KW" || joined(doc["introspection_encryption_enc_values_supported"]) != "A128CBC-HS256 A128GCM A256GCM" {
+			t.Errorf("%v", doc)
 		}
 	})
 }

@@ -44,3 +44,46 @@ func TestTheUserInfoEndpointSaysWhoGivesTokensForIt(t *testing.T) {
 		}
 	})
 }
+
+// RFC 9728, 2: the resource that the metadata name can be asked for (RFC 8707), and opens what they describe.
+// RFC 9728, 3.1: they are asked for by GET, and there are none of other addresses.
+// RFC 9728, 3.2: they are JSON without empty members, which any origin may read.
+// RFC 9728, 4: the metadata of the server name the resource.
+func TestTheResourceOfTheMetadataCanBeAskedFor(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		b, _ := h.agreed("service")
+		const at = "/.well-known/oauth-protected-resource/userinfo"
+		got := b.get(at, "Origin", "https://app.example")
+		var meta, server map[string]any
+		check(t, json.Unmarshal([]byte(got.text), &meta))
+		for name, value := range meta {
+			if list, is := value.([]any); is && len(list) == 0 || value == nil || value == "" {
+				t.Errorf("%s is empty", name)
+			}
+		}
+		if got.Header.Get("Access-Control-Allow-Origin") != "*" {
+			t.Error("no other origin may read them")
+		}
+		if posted := b.do(http.MethodPost, at, nil); posted.StatusCode != http.StatusMethodNotAllowed || !strings.Contains(posted.Header.Get("Allow"), http.MethodGet) {
+			t.Errorf("POST: %d %q", posted.StatusCode, posted.Header.Get("Allow"))
+		}
+		for _, other := range []string{"/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/token", at + "/x"} {
+			if status := b.get(other).StatusCode; status != http.StatusNotFound {
+				t.Errorf("%s: %d", other, status)
+			}
+		}
+		h.document("/.well-known/oauth-authorization-server", &server)
+		resource, _ := meta["resource"].(string)
+		if joined(server["protected_resources"]) != resource || resource != h.issuer+"/userinfo" {
+			t.Errorf("%v and %s", server["protected_resources"], resource)
+		}
+		code := b.authorize(wanting(request("service"), resource)).answer(t).Get("code")
+		tok := h.asClient("service", wanting(exchange(code), resource))
+		if out := h.told(tok.Access); out["aud"] != resource {
+			t.Fatalf("%+v %v", tok, out)
+		}
+		if claims, status := h.userinfo(tok.Access); status != http.StatusOK || claims["email"] != "anna@example.org" {
+			t.Errorf("%d %v", status, claims)
+		}
+	})
+}

@@ -54,6 +54,12 @@ type ProtectionSettings struct {
 	UserInfoKeyAlg string `yaml:"userinfo_encrypted_response_alg,omitempty" json:"userinfo_encrypted_response_alg,omitempty"`
 	// UserInfoContentAlg encrypts it with A128CBC-HS256 (the default), A128GCM or A256GCM.
 	UserInfoContentAlg string `yaml:"userinfo_encrypted_response_enc,omitempty" json:"userinfo_encrypted_response_enc,omitempty"`
+	// IntrospectionAlg signs the answers about tokens that are asked for as a JWT (RFC 9701): RS256 (the default; with profile: fapi2 it is id_token_alg), ES256, PS256 or EdDSA.
+	IntrospectionAlg string `yaml:"introspection_signed_response_alg,omitempty" json:"introspection_signed_response_alg,omitempty"`
+	// IntrospectionKeyAlg encrypts these answers after they were signed, as ID tokens are; empty does not.
+	IntrospectionKeyAlg string `yaml:"introspection_encrypted_response_alg,omitempty" json:"introspection_encrypted_response_alg,omitempty"`
+	// IntrospectionContentAlg encrypts them with A128CBC-HS256 (the default), A128GCM or A256GCM.
+	IntrospectionContentAlg string `yaml:"introspection_encrypted_response_enc,omitempty" json:"introspection_encrypted_response_enc,omitempty"`
 }
 
 // Protection is the same, checked.
@@ -64,11 +70,13 @@ type Protection struct {
 	Subject          clientcert.Subject // of its certificate, for AuthTLS
 	CertificateBound bool               // its tokens are bound to its certificate (RFC 8705)
 
-	UserInfoAlg     jose.Algorithm // that signs what userinfo answers; "": it answers in JSON
-	IDTokenSecrecy  Secrecy
-	UserInfoSecrecy Secrecy
-	AnswerSecrecy   Secrecy  // of answers by response_mode=jwt
-	RequestURIs     []string // of its request objects, exact
+	UserInfoAlg          jose.Algorithm // that signs what userinfo answers; "": it answers in JSON
+	IDTokenSecrecy       Secrecy
+	UserInfoSecrecy      Secrecy
+	AnswerSecrecy        Secrecy        // of answers by response_mode=jwt
+	IntrospectionAlg     jose.Algorithm // that was registered for answers about tokens; see InspectionAlgorithm
+	IntrospectionSecrecy Secrecy
+	RequestURIs          []string // of its request objects, exact
 }
 
 // Secrecy is how something is encrypted for a partner; the zero value does not.
@@ -110,7 +118,22 @@ func (p *RelyingParty) SigningAlgorithms() []jose.Algorithm {
 	if p.UserInfoAlg != "" {
 		out = append(out, p.UserInfoAlg)
 	}
+	if p.IntrospectionAlg != "" {
+		out = append(out, p.IntrospectionAlg)
+	}
 	return out
+}
+
+// InspectionAlgorithm signs what the partner is told of tokens in a JWT: RS256 unless something
+// else is registered (RFC 9701, 6), which the profile of FAPI does not take.
+func (p *RelyingParty) InspectionAlgorithm() jose.Algorithm {
+	switch {
+	case p.IntrospectionAlg != "":
+		return p.IntrospectionAlg
+	case p.FAPI():
+		return jose.Algorithm(p.IDTokenAlg)
+	}
+	return jose.RS256
 }
 
 // secrecy refuses algorithms that there are not, and to encrypt for nobody.
@@ -118,10 +141,14 @@ func (c *check) secrecy(s Settings) {
 	if s.UserInfoAlg != "" {
 		c.oneOf("userinfo_signed_response_alg", s.UserInfoAlg, names(jose.Algorithms())...)
 	}
+	if s.IntrospectionAlg != "" {
+		c.oneOf("introspection_signed_response_alg", s.IntrospectionAlg, names(jose.Algorithms())...)
+	}
 	for _, one := range []struct{ key, alg, enc string }{
 		{"id_token_encrypted_response", s.IDTokenKeyAlg, s.IDTokenContentAlg},
 		{"userinfo_encrypted_response", s.UserInfoKeyAlg, s.UserInfoContentAlg},
 		{"authorization_encrypted_response", s.AnswerKeyAlg, s.AnswerContentAlg},
+		{"introspection_encrypted_response", s.IntrospectionKeyAlg, s.IntrospectionContentAlg},
 	} {
 		switch {
 		case one.alg == "" && one.enc != "":
@@ -163,7 +190,8 @@ func (s ProtectionSettings) protection() Protection {
 		Profile: Profile(s.Profile), AuthAlg: jose.Algorithm(s.AuthAlg), Subject: s.subject(), CertificateBound: s.CertificateBound,
 		RequestURIs: slices.Clone(s.RequestURIs),
 		UserInfoAlg: jose.Algorithm(s.UserInfoAlg), IDTokenSecrecy: secrecy(s.IDTokenKeyAlg, s.IDTokenContentAlg), UserInfoSecrecy: secrecy(s.UserInfoKeyAlg, s.UserInfoContentAlg),
-		AnswerSecrecy: secrecy(s.AnswerKeyAlg, s.AnswerContentAlg),
+		AnswerSecrecy:    secrecy(s.AnswerKeyAlg, s.AnswerContentAlg),
+		IntrospectionAlg: jose.Algorithm(s.IntrospectionAlg), IntrospectionSecrecy: secrecy(s.IntrospectionKeyAlg, s.IntrospectionContentAlg),
 	}
 }
 
@@ -264,7 +292,7 @@ func (c *check) profile(s Settings) {
 	for key, alg := range map[string]string{
 		"token_endpoint_auth_signing_alg": s.AuthAlg, "request_object_signing_alg": s.RequestObjectAlg,
 		"id_token_alg": s.IDTokenAlg, "authorization_signed_response_alg": s.AnswerAlg,
-		"userinfo_signed_response_alg": s.UserInfoAlg,
+		"userinfo_signed_response_alg": s.UserInfoAlg, "introspection_signed_response_alg": s.IntrospectionAlg,
 	} {
 		if alg != "" && !slices.Contains(allowed, alg) {
 			c.add(key, "profile: fapi2 does not take %q; use %s", alg, strings.Join(allowed, ", "))

@@ -230,7 +230,7 @@ func (e *Endpoint) client(p *relyingparty.RelyingParty) protocol.Client {
 	return protocol.Client{
 		ID: string(p.ID), RedirectURIs: p.RedirectURIs, Native: p.Native, Public: p.Unproven(),
 		RequirePKCE: p.RequirePKCE, FormPost: p.FormPost, Scopes: p.MayAsk(), Identities: p.Identities, RequirePushed: p.RequirePushed, RequireObject: p.RequireObject, PlainOAuth: p.PlainOAuth,
-		Resources: append(p.ResourceURIs(), e.Issuer), Details: p.DetailFields(),
+		Resources: append(p.ResourceURIs(), protocol.OwnResources(e.Issuer)...), Details: p.DetailFields(),
 	}
 }
 

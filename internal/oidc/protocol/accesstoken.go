@@ -88,8 +88,12 @@ func ReadAccessToken(payload []byte, typ, issuer string) ([]byte, bool) {
 	return digest, err == nil && len(digest) == 32
 }
 
+// OwnResources are the names by which a token for userinfo can be asked for: the issuer, and
+// the address that its metadata names (RFC 9728, 2).
+func OwnResources(issuer string) []string { return []string{issuer, issuer + PathUserInfo} }
+
 // ForUserInfo reports whether a token for an audience opens userinfo: one for no resource in
-// particular, or for the issuer.
+// particular, or for one of OwnResources.
 func ForUserInfo(audience []string, issuer string) bool {
-	return len(audience) == 0 || slices.Contains(audience, issuer)
+	return len(audience) == 0 || slices.ContainsFunc(OwnResources(issuer), func(own string) bool { return slices.Contains(audience, own) })
 }

@@ -48,6 +48,9 @@ type Metadata struct {
 	IntrospectionMethods []string          `json:"introspection_endpoint_auth_methods_supported"`
 	IntrospectionAlgs    []string          `json:"introspection_endpoint_auth_signing_alg_values_supported"`
 	IntrospectionSigned  []string          `json:"introspection_signing_alg_values_supported"` // RFC 9701, 7
+	IntrospectionKeyAlgs []string          `json:"introspection_encryption_alg_values_supported,omitempty"`
+	IntrospectionEncs    []string          `json:"introspection_encryption_enc_values_supported,omitempty"`
+	Resources            []string          `json:"protected_resources"` // RFC 9728, 4: those of our own
 	Push                 string            `json:"pushed_authorization_request_endpoint"`
 	Device               string            `json:"device_authorization_endpoint"`
 	CIBA                 string            `json:"backchannel_authentication_endpoint"` // CIBA, 4
@@ -123,7 +126,7 @@ func Discovery(issuer string, locales, acrValues, assertionAlgs, proofAlgs []str
 	m := Metadata{
 		Issuer: issuer, Authorization: issuer + PathAuthorize, Token: issuer + PathToken, UserInfo: issuer + PathUserInfo,
 		Revocation: issuer + PathRevoke, RevocationMethods: methods, RevocationAlgs: assertionAlgs,
-		Introspection: issuer + PathInspect, IntrospectionMethods: methods[:3], IntrospectionAlgs: assertionAlgs, IntrospectionSigned: []string{"RS256", "ES256"},
+		Introspection: issuer + PathInspect, IntrospectionMethods: methods[:3], IntrospectionAlgs: assertionAlgs, IntrospectionSigned: []string{"RS256", "ES256"}, Resources: []string{issuer + PathUserInfo},
 		Push: issuer + PathPush, RequestParameter: true, RequestURIParameter: true, RequestURIRegistered: true, RequestAlgs: assertionAlgs, ProofAlgs: proofAlgs, AnswerAlgs: []string{"RS256", "ES256"},
 		CIBA: issuer + PathCIBA, CIBAModes: CIBAModes, CIBAAlgs: assertionAlgs,
 		Device: issuer + PathDeviceAuthorization, JWKS: issuer + PathJWKS, EndSession: issuer + PathLogout, BackLogout: true, BackLogoutSession: true, FrontLogout: true, FrontLogoutSession: true,

@@ -29,8 +29,11 @@ type Introspection struct {
 // Claims are the members of the answer.
 func (i Introspection) Claims() map[string]any {
 	out := map[string]any{
-		"active": true, "iss": i.Issuer, "client_id": i.ClientID, "scope": i.Scope, "token_type": "Bearer",
+		"active": true, "iss": i.Issuer, "client_id": i.ClientID, "token_type": "Bearer",
 		"iat": i.Given.Unix(), "exp": i.Expires.Unix(),
+	}
+	if i.Scope != "" { // no scope is written as no member (RFC 6749, 3.3)
+		out["scope"] = i.Scope
 	}
 	if i.Thumbprint != "" {
 		out["token_type"], out["cnf"] = SchemeOf(i.Thumbprint), Confirmation(i.Thumbprint)
@@ -78,12 +81,18 @@ func WantsSigned(accept []string) bool {
 		}
 		for part := range strings.SplitSeq(line, ",") {
 			kind, params, err := mime.ParseMediaType(part)
-			if err == nil && kind == "application/"+TypeIntrospection && params["q"] != "0" {
+			if err == nil && kind == "application/"+TypeIntrospection && !neverQuality(params["q"]) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// neverQuality reports whether a weight says "not acceptable" (RFC 9110, 12.4.2).
+func neverQuality(q string) bool {
+	whole, fraction, _ := strings.Cut(q, ".")
+	return whole == "0" && strings.Trim(fraction, "0") == ""
 }
 
 // NotYours answers a client that wants to end a token of another one (RFC 7009, 2.1).

@@ -48,6 +48,9 @@ type metadata struct {
 	UserInfoContentAlg  string                       `json:"userinfo_encrypted_response_enc,omitempty"`
 	AnswerKeyAlg        string                       `json:"authorization_encrypted_response_alg,omitempty"`
 	AnswerContentAlg    string                       `json:"authorization_encrypted_response_enc,omitempty"`
+	IntrospectionAlg    string                       `json:"introspection_signed_response_alg,omitempty"`
+	IntrospectionKeyAlg string                       `json:"introspection_encrypted_response_alg,omitempty"`
+	IntrospectionEnc    string                       `json:"introspection_encrypted_response_enc,omitempty"`
 	SubjectDN           string                       `json:"tls_client_auth_subject_dn,omitempty"`
 	SANDNS              string                       `json:"tls_client_auth_san_dns,omitempty"`
 	SANURI              string                       `json:"tls_client_auth_san_uri,omitempty"`
@@ -90,7 +93,6 @@ var human = []string{"client_name", "client_uri", "logo_uri", "policy_uri", "tos
 // not get: to ignore them could hurt it. Empty values and "none" are good.
 var refused = []string{
 	"request_object_encryption_alg", "request_object_encryption_enc",
-	"introspection_signed_response_alg", "introspection_encrypted_response_alg", "introspection_encrypted_response_enc",
 }
 
 // assigned are members that we say to a service, and it never to us (RFC 7592, 2.2).
@@ -437,6 +439,7 @@ func (m metadata) settings(before relyingparty.Settings, t registrar.Terms) rely
 	s.IDTokenKeyAlg, s.IDTokenContentAlg = m.IDTokenKeyAlg, m.IDTokenContentAlg
 	s.UserInfoKeyAlg, s.UserInfoContentAlg = m.UserInfoKeyAlg, m.UserInfoContentAlg
 	s.AnswerKeyAlg, s.AnswerContentAlg = m.AnswerKeyAlg, m.AnswerContentAlg
+	s.IntrospectionAlg, s.IntrospectionKeyAlg, s.IntrospectionContentAlg = m.IntrospectionAlg, m.IntrospectionKeyAlg, m.IntrospectionEnc
 	s.SubjectDN, s.SANDNS, s.SANURI, s.SANIP, s.SANEmail, s.CertificateBound = m.SubjectDN, m.SANDNS, m.SANURI, m.SANIP, m.SANEmail, m.CertificateBound
 	s.PKCE = "required"
 	if t.OptionalPKCE && m.AuthMethod != string(relyingparty.AuthNone) {

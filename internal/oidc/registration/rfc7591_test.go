@@ -172,6 +172,7 @@ func TestEachMemberIsWhatAPartnerOfTheFileHas(t *testing.T) {
 			"id_token_signed_response_alg", "ES256", "request_object_signing_alg", "PS256", "authorization_signed_response_alg", "RS256",
 			"request_uris", []string{"https://service.example/request.jwt"}, "userinfo_signed_response_alg", "PS256", "id_token_encrypted_response_alg", "RSA-OAEP-256",
 			"userinfo_encrypted_response_alg", "ECDH-ES", "userinfo_encrypted_response_enc", "A256GCM",
+			"introspection_signed_response_alg", "ES256", "introspection_encrypted_response_alg", "RSA-OAEP-256", "introspection_encrypted_response_enc", "A128GCM",
 			"frontchannel_logout_uri", "https://service.example/frame", "frontchannel_logout_session_required", true,
 			"backchannel_logout_uri", "https://service.example/signed-out", "backchannel_logout_session_required", true,
 			"require_signed_request_object", true, "require_pushed_authorization_requests", true, "dpop_bound_access_tokens", true, "default_max_age", 600, "require_auth_time", true,
@@ -182,7 +183,8 @@ func TestEachMemberIsWhatAPartnerOfTheFileHas(t *testing.T) {
 			p.IDTokenAlg != "ES256" || p.RequestObjectAlg != jose.PS256 || p.AnswerAlg != jose.RS256 || !p.RequireObject || !p.RequirePushed || !p.RequireDPoP ||
 			p.MaxAge != 10*time.Minute || p.RequirePKCE || p.AuthAlg != jose.EdDSA || p.BackchannelLogoutURI != "https://service.example/signed-out" ||
 			p.FrontchannelLogoutURI != "https://service.example/frame" || !slices.Equal(p.RequestURIs, []string{"https://service.example/request.jwt"}) || p.UserInfoAlg != jose.PS256 ||
-			p.IDTokenSecrecy.Key != "RSA-OAEP-256" || p.UserInfoSecrecy.Key != "ECDH-ES" || p.UserInfoSecrecy.Content != "A256GCM" {
+			p.IDTokenSecrecy.Key != "RSA-OAEP-256" || p.UserInfoSecrecy.Key != "ECDH-ES" || p.UserInfoSecrecy.Content != "A256GCM" ||
+			p.IntrospectionAlg != jose.ES256 || p.IntrospectionSecrecy.Key != "RSA-OAEP-256" || p.IntrospectionSecrecy.Content != "A128GCM" {
 			h.Errorf("%+v", p)
 		}
 		native := h.registered(token, body("application_type", "native", "token_endpoint_auth_method", "none", "redirect_uris", []string{"ca.example.app:/cb", "http://127.0.0.1/cb"}))

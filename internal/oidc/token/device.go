@@ -24,24 +24,27 @@ type waiting interface {
 
 // device is POST /token of a device that waits for its person (RFC 8628, 3.4 and 3.5).
 func (e *Endpoint) device(w http.ResponseWriter, r *http.Request, party *relyingparty.RelyingParty, request protocol.TokenRequest, assertion *grant.Assertion, proof *grant.Proof) error {
-	return e.waits(w, r, party, e.Devices, request.Device, assertion, proof)
+	return e.waits(w, r, party, e.Devices, request, request.Device, assertion, proof)
 }
 
 // confirmed is POST /token of a service that waits for somebody's confirmation (CIBA, 10.1 and 11).
 func (e *Endpoint) confirmed(w http.ResponseWriter, r *http.Request, party *relyingparty.RelyingParty, request protocol.TokenRequest, assertion *grant.Assertion, proof *grant.Proof) error {
-	return e.waits(w, r, party, e.Asked, request.AuthReqID, assertion, proof)
+	return e.waits(w, r, party, e.Asked, request, request.AuthReqID, assertion, proof)
 }
 
 // waits answers a client that waits for a person. What was allowed is a grant whose code is
 // that which the client waits with.
-func (e *Endpoint) waits(w http.ResponseWriter, r *http.Request, party *relyingparty.RelyingParty, of waiting, code string, assertion *grant.Assertion, proof *grant.Proof) error {
+func (e *Endpoint) waits(w http.ResponseWriter, r *http.Request, party *relyingparty.RelyingParty, of waiting, request protocol.TokenRequest, code string, assertion *grant.Assertion, proof *grant.Proof) error {
+	if _, bad := request.Narrowed(nil); bad != nil { // nothing here is allowed for a resource (RFC 8707, 2.2)
+		return e.Door.Refused(r, party, bad)
+	}
 	signer, err := e.idTokens(r.Context(), party)
 	if err != nil {
 		return err
 	}
-	access := secret.NewToken()
+	shape, access := e.shapeOf(party, nil), secret.NewToken()
 	redemption := grant.Redemption{
-		Code: code, RelyingParty: party.ID, Token: secret.Digest(access), TokenLife: party.AccessTokenTTL, Assertion: assertion, Proof: proof,
+		Code: code, RelyingParty: party.ID, Token: secret.Digest(access), TokenLife: shape.life, Assertion: assertion, Proof: proof,
 	}
 	if party.Grants(protocol.GrantRefreshToken) {
 		redemption.Offline = &grant.Offline{Scope: claim.ScopeOffline, Refresh: grant.NewRefresh(), Life: party.Away(), Bound: party.Unproven()}
@@ -81,7 +84,7 @@ func (e *Endpoint) waits(w http.ResponseWriter, r *http.Request, party *relyingp
 	default:
 		return e.Door.Refused(r, party, protocol.GrantRefused().Because(protocol.Cause(grant.CodeUnknown)))
 	}
-	out := given{result: result, signer: signer, access: access, proof: proof}
+	out := given{result: result, signer: signer, access: access, proof: proof, readable: shape.readable}
 	if result.Offline {
 		out.refresh = redemption.Offline.Refresh.Text()
 	}

@@ -28,6 +28,13 @@ func (e *Endpoint) introspect(w http.ResponseWriter, r *http.Request) error {
 	if bad != nil {
 		return e.Door.Refused(r, party, bad)
 	}
+	signed := protocol.WantsSigned(r.Header.Values("Accept"))
+	var protect jose.Protector
+	if signed { // before an assertion is used: the service's keys may be out of reach
+		if protect, err = e.protector(r.Context(), party, party.InspectionAlgorithm(), party.IntrospectionSecrecy); err != nil {
+			return err
+		}
+	}
 	if assertion != nil {
 		fresh := false
 		err := e.DB.WriteStatement(r.Context(), func(tx *db.Tx) (err error) {
@@ -45,19 +52,15 @@ func (e *Endpoint) introspect(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if protocol.WantsSigned(r.Header.Values("Accept")) {
-		return e.signedWorth(w, party, claims)
+	if signed {
+		return e.signedWorth(w, party, protect, claims)
 	}
 	return machine.Answer(w, http.StatusOK, claims)
 }
 
-// signedWorth is the same answer as a JWT for who asked (RFC 9701, 5).
-func (e *Endpoint) signedWorth(w http.ResponseWriter, party *relyingparty.RelyingParty, claims map[string]any) error {
-	signer, err := e.Keyring.Signer(jose.Algorithm(party.IDTokenAlg))
-	if err != nil {
-		return fmt.Errorf("token: introspect: %w", err)
-	}
-	token, err := signer.Sign(protocol.TypeIntrospection, map[string]any{
+// signedWorth is the same answer as a JWT for who asked, encrypted where that is registered (RFC 9701, 5 and 6).
+func (e *Endpoint) signedWorth(w http.ResponseWriter, party *relyingparty.RelyingParty, protect jose.Protector, claims map[string]any) error {
+	token, err := protect.Protect(protocol.TypeIntrospection, map[string]any{
 		"iss": e.Issuer, "aud": string(party.ID), "iat": e.Now().Unix(), "token_introspection": claims,
 	})
 	if err != nil {

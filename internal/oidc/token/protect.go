@@ -69,6 +69,6 @@ func supported(m *protocol.Metadata) {
 		contents = append(contents, string(a))
 	}
 	m.IDTokenAlgs, m.UserInfoAlgs, m.AnswerAlgs, m.IntrospectionSigned = algs, algs, algs, algs
-	m.IDTokenKeyAlgs, m.UserInfoKeyAlgs, m.AnswerKeyAlgs = keys, keys, keys
-	m.IDTokenContentAlgs, m.UserInfoContentAlgs, m.AnswerContentAlgs = contents, contents, contents
+	m.IDTokenKeyAlgs, m.UserInfoKeyAlgs, m.AnswerKeyAlgs, m.IntrospectionKeyAlgs = keys, keys, keys, keys
+	m.IDTokenContentAlgs, m.UserInfoContentAlgs, m.AnswerContentAlgs, m.IntrospectionEncs = contents, contents, contents, contents
 }
