@@ -138,6 +138,7 @@ type House struct {
 	Told        disclosure.Source // what services are told of people
 	// Identity reads verified identities; nil while nothing here verifies one.
 	Identity    func(tx *db.Tx, of id.Account) (claim.Identity, error)
+	Frameworks  []string // trust frameworks that Identity speaks of
 	Codes       otp.Codes
 	Sessions    session.Sessions
 	Visits      backchannel.Visits

@@ -102,7 +102,7 @@ func (h *House) domains(Options) error {
 // journeys builds what orchestrates the domains.
 func (h *House) journeys(Options) error {
 	h.Owners = owner.Owners{Accounts: h.Accounts, Sessions: h.Sessions, Grants: h.Grants, Table: h.Table, Outbox: h.Outbox, Audit: h.Audit, Limiter: h.Limiter}
-	h.Told = disclosure.Source{Accounts: h.Accounts, Phones: h.Phones, Identity: h.Identity}
+	h.Told = disclosure.Source{Accounts: h.Accounts, Phones: h.Phones, Identity: h.Identity, Frameworks: h.Frameworks}
 	h.Signin = &signin.Journey{
 		DB: h.DB, Flows: h.Flows, Accounts: h.Accounts, Attempts: h.Attempts, Proofs: h.Proofs,
 		Passwords: h.Passwords, Leaked: h.Policy.Leaked, Hasher: h.Hasher, Table: h.Table, Sessions: h.Sessions, Owners: h.Owners,

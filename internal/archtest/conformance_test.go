@@ -31,6 +31,7 @@ var specifications = []struct{ short, title, address, file string }{
 	{"OIDC RP-Initiated Logout", "OpenID Connect RP-Initiated Logout 1.0", "https://openid.net/specs/openid-connect-rpinitiated-1_0.html", "internal/oidc/rpinitiatedlogout_test.go"},
 	{"OIDC Back-Channel Logout", "OpenID Connect Back-Channel Logout 1.0", "https://openid.net/specs/openid-connect-backchannel-1_0.html", "internal/oidc/backchannellogout_test.go"},
 	{"OIDC Front-Channel Logout", "OpenID Connect Front-Channel Logout 1.0", "https://openid.net/specs/openid-connect-frontchannel-1_0.html", "internal/oidc/frontchannellogout_test.go"},
+	{"OIDC4IA", "OpenID Connect for Identity Assurance 1.0", "https://openid.net/specs/openid-connect-4-identity-assurance-1_0.html", "internal/oidc/identityassurance_test.go"},
 	{"OAuth Form Post", "OAuth 2.0 Form Post Response Mode", "https://openid.net/specs/oauth-v2-form-post-response-mode-1_0.html", "internal/oidc/formpost_test.go"},
 	{"JARM", "JWT Secured Authorization Response Mode for OAuth 2.0", "https://openid.net/specs/oauth-v2-jarm.html", "internal/oidc/jarm_test.go"},
 	{"FAPI 2.0 SP", "FAPI 2.0 Security Profile", "https://openid.net/specs/fapi-security-profile-2_0-final.html", "internal/oidc/fapi2sp_test.go"},

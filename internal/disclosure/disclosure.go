@@ -22,6 +22,8 @@ type Source struct {
 	// Identity reads the verified identity of an account; its zero value when there is
 	// none. Nil where identities are not verified: then no service can ask for one.
 	Identity func(tx *db.Tx, of id.Account) (claim.Identity, error)
+	// Frameworks are the trust frameworks by which Identity can say that somebody was verified.
+	Frameworks []string
 }
 
 // Verifies reports whether verified identities can be told.

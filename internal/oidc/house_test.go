@@ -144,7 +144,7 @@ func openWith(t *testing.T, d *db.DB, clock *dbtest.Clock, first *house, identit
 	h.visits = backchannel.Visits{Bell: make(chan struct{}, 1)}
 	h.sessions = session.Sessions{Keys: keys, Settings: session.Preset(""), OnEnd: h.visits.Ended}
 	h.phones = phone.Phones{Keys: keys, Methods: authenticator.Authenticators{Settings: authenticator.Preset("")}, Settings: phone.Preset("")}
-	told := disclosure.Source{Accounts: h.accounts, Phones: h.phones, Identity: identity}
+	told := disclosure.Source{Accounts: h.accounts, Phones: h.phones, Identity: identity, Frameworks: []string{"nist_800_63A"}}
 	h.connections = connection.Connections{Settings: connection.Preset(""), Audit: log}
 	h.grants = grant.Grants{Settings: grant.Preset(""), Audit: log}
 	h.registry = &relyingparty.Registry{DB: d, Now: clock.Now, Keys: keys, Identities: identity != nil}

@@ -318,9 +318,13 @@ func (e *Endpoint) issue(tx *db.Tx, v visit.Visit, in incoming, subject string, 
 	if in.party.IDTokenClaims {
 		idToken = append(append([]string{}, claims...), idToken...)
 	}
+	verified, err := in.request.Verified.Text()
+	if err != nil {
+		return err //nolint:wrapcheck // wrapped there
+	}
 	return e.Grants.Issue(tx, grant.Grant{
 		ID: gid, Account: v.Account.ID, RelyingParty: in.party.ID, Session: v.Session.ID, Lineage: v.Session.Lineage, Subject: subject,
-		Scopes: in.request.Scopes, UserInfoClaims: claims, IDTokenClaims: idToken,
+		Scopes: in.request.Scopes, UserInfoClaims: claims, IDTokenClaims: idToken, Verified: verified,
 		ACR: e.Table.ACR(d, v.Session.Facts), AMR: policy.AMR(v.Session.Facts),
 		AuthTime: v.Session.Facts.AuthenticatedAt(), Nonce: in.request.Nonce, Resources: in.request.Resources, Details: in.request.Details,
 	}, grant.Code{Digest: secret.Digest(code), RedirectURI: in.request.RedirectURI, Challenge: in.request.Challenge, Thumbprint: in.request.Thumbprint})

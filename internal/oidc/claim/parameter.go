@@ -28,6 +28,7 @@ type Parameter struct {
 	Subject      string   // the subject that must be signed in (5.5.1); "" for any
 	ACR          []string // wished for classes; none: not named
 	EssentialACR bool     // one of ACR must be reached (5.5.1.1)
+	Verified     VerifiedRequest
 }
 
 // wanted is one member of the claims parameter (OpenID Connect Core 1.0, 5.5.1).
@@ -44,23 +45,44 @@ func (w *wanted) UnmarshalJSON(data []byte) error {
 }
 
 // ReadParameter reads a claims parameter of a client that may ask for some scopes: single
-// claims, for the userinfo endpoint or the ID token (OpenID Connect Core 1.0, 5.5). Members
-// that are unknown or whose scope is not the client's are ignored, and so are those of
-// verified identities where there are none. An error is a Problem.
+// claims, for the userinfo endpoint or the ID token (OpenID Connect Core 1.0, 5.5), and
+// verified_claims. Members that are unknown or whose scope is not the client's are ignored,
+// and so are those of verified identities where there are none. An error is a Problem.
 func ReadParameter(raw string, scopes []string, identities bool) (Parameter, error) {
 	var out Parameter
 	if len(raw) > maxParameter {
 		return out, Problem("claims is longer than 4096 bytes")
 	}
 	var all struct {
-		UserInfo map[string]*wanted `json:"userinfo"`
-		IDToken  map[string]*wanted `json:"id_token"`
+		UserInfo map[string]json.RawMessage `json:"userinfo"`
+		IDToken  map[string]json.RawMessage `json:"id_token"`
 	}
 	if err := jose.Exact([]byte(raw), &all); err != nil {
-		return out, Problem("claims is not the JSON of OpenID Connect Core 5.5")
+		return out, errShape
 	}
-	out.UserInfo, out.IDToken = covered(all.UserInfo, scopes, identities), covered(all.IDToken, scopes, identities)
-	for _, group := range []map[string]*wanted{all.UserInfo, all.IDToken} {
+	if identities {
+		for _, place := range []struct {
+			from map[string]json.RawMessage
+			into *Verified
+		}{{all.UserInfo, &out.Verified.UserInfo}, {all.IDToken, &out.Verified.IDToken}} {
+			if raw, asked := place.from[VerifiedClaims]; asked {
+				var err error
+				if *place.into, err = readVerified(raw, of(scopes)); err != nil {
+					return Parameter{}, err
+				}
+			}
+		}
+	}
+	userinfo, err := single(all.UserInfo)
+	if err != nil {
+		return out, err
+	}
+	idToken, err := single(all.IDToken)
+	if err != nil {
+		return out, err
+	}
+	out.UserInfo, out.IDToken = covered(userinfo, scopes, identities), covered(idToken, scopes, identities)
+	for _, group := range []map[string]*wanted{userinfo, idToken} {
 		if w := group["sub"]; w != nil && len(w.Value) > 0 {
 			var sub string
 			if err := json.Unmarshal(w.Value, &sub); err != nil || len(sub) > maxSubject {
@@ -69,7 +91,34 @@ func ReadParameter(raw string, scopes []string, identities bool) (Parameter, err
 			out.Subject = sub
 		}
 	}
-	return out, out.class(all.IDToken["acr"])
+	return out, out.class(idToken["acr"])
+}
+
+const errShape = Problem("claims is not the JSON of OpenID Connect Core 5.5")
+
+// single are the single claims of a group.
+func single(group map[string]json.RawMessage) (map[string]*wanted, error) {
+	out := map[string]*wanted{}
+	for name, raw := range group {
+		if name == VerifiedClaims {
+			continue
+		}
+		var w *wanted
+		if err := json.Unmarshal(raw, &w); err != nil {
+			return nil, errShape
+		}
+		out[name] = w
+	}
+	return out, nil
+}
+
+// of are the claims that some scopes stand for.
+func of(scopes []string) []string {
+	var out []string
+	for _, s := range scopes {
+		out = append(out, Of(s)...)
+	}
+	return out
 }
 
 // covered are the known claims of a group that scopes stand for, in a fixed order.

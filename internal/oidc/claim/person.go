@@ -29,6 +29,7 @@ type Identity struct {
 	Address                           PostalAddress
 	SocialSecurityNumber              string
 	VerifiedAt                        time.Time
+	Verification                      Verification
 	Card                              Card
 }
 

@@ -1,6 +1,7 @@
 // Package claim knows the scopes and claims there are: what each scope stands for, what
 // people are asked about, what the claims parameter of a request asks for, and the values
-// of claims with their JSON types (OpenID Connect Core 1.0, 5).
+// of claims with their JSON types (OpenID Connect Core 1.0, 5), alone and as verified claims
+// with how they were verified (OpenID Connect for Identity Assurance 1.0).
 //
 // It is pure: no HTTP, no database. oidc/protocol reads requests with it, the endpoints
 // answer with it, services' settings name its scopes, and pages its claims. What a service

@@ -14,6 +14,7 @@ func claims(d *draft) *Error {
 		return refuse(InvalidRequest, err.Error())
 	}
 	d.request.UserInfo, d.request.IDToken, d.request.Subject = asked.UserInfo, asked.IDToken, asked.Subject
+	d.request.Verified = asked.Verified
 	if len(asked.ACR) > 0 {
 		d.request.ACR, d.request.EssentialACR = asked.ACR, asked.EssentialACR
 	}

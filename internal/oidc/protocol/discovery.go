@@ -80,6 +80,9 @@ type Metadata struct {
 	AuthAlgs             []string          `json:"token_endpoint_auth_signing_alg_values_supported"`
 	Claims               []string          `json:"claims_supported"`
 	ClaimTypes           []string          `json:"claim_types_supported"`
+	VerifiedClaims       bool              `json:"verified_claims_supported,omitempty"` // OpenID Connect for Identity Assurance 1.0, 8
+	TrustFrameworks      []string          `json:"trust_frameworks_supported,omitempty"`
+	AssuredClaims        []string          `json:"claims_in_verified_claims_supported,omitempty"`
 	ClaimsParameter      bool              `json:"claims_parameter_supported"`
 	RequestParameter     bool              `json:"request_parameter_supported"`
 	RequestURIParameter  bool              `json:"request_uri_parameter_supported"`

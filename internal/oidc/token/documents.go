@@ -61,6 +61,10 @@ func makeDocuments(c Config) (*documents, error) {
 			m.SecretJWT(c.Door.Settings.SecretJWT)
 			supported(m)
 			m.Scopes, m.Claims = claim.Offered(c.Told.Verifies()), append(protocol.OwnClaims(), claim.Supported(c.Told.Verifies())...)
+			if c.Told.Verifies() && len(c.Told.Frameworks) > 0 {
+				m.VerifiedClaims, m.TrustFrameworks, m.AssuredClaims = true, c.Told.Frameworks, claim.Assured()
+				m.Claims = append(m.Claims, claim.VerifiedClaims)
+			}
 			m.DetailTypes = details
 			if c.Registration {
 				m.Registration = c.Issuer + protocol.PathRegister

@@ -282,10 +282,13 @@ func (e *Endpoint) alive(ctx context.Context, g grant.Grant) (alive bool, err er
 // idToken signs what the service is told of the sign-in.
 func (e *Endpoint) idToken(ctx context.Context, signer jose.Protector, g grant.Grant, access string) (string, error) {
 	var person map[string]any
-	if len(g.IDTokenClaims) > 0 {
-		err := e.DB.Read(ctx, func(tx *db.Tx) error {
-			p, _, err := e.person(tx, g, g.IDTokenClaims)
-			person = p.Claims(g.IDTokenClaims)
+	verified, err := claim.KeptVerified(g.Verified)
+	if err != nil {
+		return "", fmt.Errorf("token: %w", err)
+	}
+	if assured := verified.IDToken.Names(); len(g.IDTokenClaims)+len(assured) > 0 {
+		err := e.DB.Read(ctx, func(tx *db.Tx) (err error) {
+			person, _, err = e.known(tx, g, g.IDTokenClaims, verified.IDToken, assured)
 			return err
 		})
 		if err != nil {

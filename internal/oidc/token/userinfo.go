@@ -23,7 +23,7 @@ import (
 // is no form holds no token (RFC 6750, 2.2) and is not read.
 func (e *Endpoint) userinfo(w http.ResponseWriter, r *http.Request) error {
 	interact(w)
-	token, claims, err := e.known(w, r)
+	token, claims, err := e.learned(w, r)
 	if bad, ok := errors.AsType[*protocol.Error](err); ok {
 		e.Door.Log(r, "userinfo request refused", token.Grant.RelyingParty, bad)
 	}
@@ -55,9 +55,9 @@ func interact(w http.ResponseWriter) {
 	w.Header().Set(name, fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:]))
 }
 
-// known is the token of a request and what it lets the service know. A
+// learned is the token of a request and what it lets the service know. A
 // *protocol.Error is the refusal; then the token names at most whose it was.
-func (e *Endpoint) known(w http.ResponseWriter, r *http.Request) (token grant.Token, claims map[string]any, err error) {
+func (e *Endpoint) learned(w http.ResponseWriter, r *http.Request) (token grant.Token, claims map[string]any, err error) {
 	var params protocol.Params
 	if r.Method == http.MethodPost && machine.IsForm(r) {
 		if params, err = machine.Form(r); err != nil {
@@ -95,13 +95,17 @@ func (e *Endpoint) known(w http.ResponseWriter, r *http.Request) (token grant.To
 			claims = map[string]any{}
 			return nil
 		}
-		left := claim.Remaining(token.Grant.UserInfoClaims, token.Grant.Scopes, token.Scopes)
-		person, alive, err := e.person(tx, token.Grant, left)
+		verified, err := claim.KeptVerified(token.Grant.Verified)
+		if err != nil {
+			return err
+		}
+		left := func(names []string) []string { return claim.Remaining(names, token.Grant.Scopes, token.Scopes) }
+		told, alive, err := e.known(tx, token.Grant, left(token.Grant.UserInfoClaims), verified.UserInfo, left(verified.UserInfo.Names()))
 		if err != nil || !alive {
 			cause = protocol.AccountNotActive
 			return err
 		}
-		claims = person.Claims(left)
+		claims = told
 		return nil
 	})
 	if err != nil {
@@ -164,6 +168,20 @@ func (e *Endpoint) holder(w http.ResponseWriter, r *http.Request, presented prot
 		return protocol.ProofReplayed().Challenged(protocol.SchemeDPoP)
 	}
 	return nil
+}
+
+// known are claims about an account as a service is told them, and those of a request for
+// verified claims that may be told; false when it is not active.
+func (e *Endpoint) known(tx *db.Tx, g grant.Grant, claims []string, verified claim.Verified, assured []string) (map[string]any, bool, error) {
+	p, alive, err := e.person(tx, g, slices.Concat(claims, assured))
+	if err != nil || !alive {
+		return nil, false, err
+	}
+	out := p.Claims(claims)
+	if told := p.Assured(verified, assured, tx.Now()); told != nil {
+		out[claim.VerifiedClaims] = told
+	}
+	return out, true, nil
 }
 
 // person reads the values of claims about an account as a service is told them; false
