@@ -25,7 +25,7 @@ func (h *House) operations() http.Handler {
 	mux.HandleFunc("GET /readyz", h.readyz)
 	mux.Handle("GET /metrics", h.metrics.handler())
 	api := operatorapi.API{
-		DB: h.DB, Keys: h.APIKeys, Registry: h.Upstreams, Store: h.UpstreamStore, File: h.Config.Upstreams, Audit: h.Audit,
+		DB: h.DB, Keys: h.APIKeys, Registry: h.Upstreams, Store: h.UpstreamStore, Tokens: h.Registrations.Tokens, File: h.Config.Upstreams, Audit: h.Audit,
 		Texts: h.Texts, Log: h.Log, BaseURL: h.Config.Server.PublicURL, Langs: i18n.Langs(),
 	}
 	api.Routes(mux)

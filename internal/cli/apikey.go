@@ -24,7 +24,7 @@ type apiKeyCmd struct {
 type apiKeyAdd struct {
 	change
 	Name  string   `arg:"" help:"What the key is called in the audit trail, e.g. terraform."`
-	Scope []string `help:"What it may do: upstreams:read or upstreams:write; can be repeated." required:"" placeholder:"SCOPE"`
+	Scope []string `help:"What it may do: upstreams:read, upstreams:write, registration-tokens:read or registration-tokens:write; can be repeated." required:"" placeholder:"SCOPE"`
 	Days  int      `help:"For how many days it is good, 366 at most." default:"90"`
 }
 

@@ -34,10 +34,15 @@ type Scope string
 const (
 	ReadUpstreams  Scope = "upstreams:read"
 	WriteUpstreams Scope = "upstreams:write"
+
+	ReadRegistrationTokens  Scope = "registration-tokens:read"
+	WriteRegistrationTokens Scope = "registration-tokens:write"
 )
 
 // Scopes lists the scopes.
-func Scopes() []Scope { return []Scope{ReadUpstreams, WriteUpstreams} }
+func Scopes() []Scope {
+	return []Scope{ReadUpstreams, WriteUpstreams, ReadRegistrationTokens, WriteRegistrationTokens}
+}
 
 // UnmarshalText reads a scope; an unknown one is an error that lists those that exist.
 func (s *Scope) UnmarshalText(text []byte) error {
@@ -74,7 +79,8 @@ type Key struct {
 
 // May reports whether the key is good for a scope.
 func (k Key) May(s Scope) bool {
-	return slices.Contains(k.Scopes, s) || s == ReadUpstreams && slices.Contains(k.Scopes, WriteUpstreams)
+	what, reads := strings.CutSuffix(string(s), ":read")
+	return slices.Contains(k.Scopes, s) || reads && slices.Contains(k.Scopes, Scope(what+":write"))
 }
 
 // Draft is a key that is about to be made; it is prepared before the transaction.

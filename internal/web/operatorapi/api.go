@@ -18,6 +18,7 @@ import (
 	"parvis/internal/fault"
 	"parvis/internal/i18n"
 	"parvis/internal/operator"
+	"parvis/internal/registrar"
 	"parvis/internal/upstream"
 	"parvis/internal/web/kit"
 )
@@ -34,6 +35,7 @@ type API struct {
 	Keys     operator.Keys
 	Registry *upstream.Registry
 	Store    upstream.Store
+	Tokens   registrar.Tokens    // with which services register themselves
 	File     []upstream.Settings // of the configuration: read only
 	Audit    *audit.Log
 	Texts    *i18n.Bundle
@@ -75,6 +77,11 @@ func (a *API) routes() map[string]route {
 		"POST /api/v1/upstreams/{id}/check":   {operator.ReadUpstreams, a.check},
 		"POST /api/v1/upstreams/{id}/disable": {operator.WriteUpstreams, a.disable},
 		"POST /api/v1/upstreams/{id}/enable":  {operator.WriteUpstreams, a.enable},
+
+		"GET /api/v1/registration-tokens":                {operator.ReadRegistrationTokens, a.listTokens},
+		"POST /api/v1/registration-tokens":               {operator.WriteRegistrationTokens, a.addToken},
+		"GET /api/v1/registration-tokens/{name}":         {operator.ReadRegistrationTokens, a.showToken},
+		"POST /api/v1/registration-tokens/{name}/revoke": {operator.WriteRegistrationTokens, a.revokeToken},
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"parvis/internal/db/dbtest"
 	"parvis/internal/i18n"
 	"parvis/internal/operator"
+	"parvis/internal/registrar"
 	"parvis/internal/secret"
 	"parvis/internal/upstream"
 )
@@ -82,7 +83,8 @@ func open(t *testing.T, d *db.DB) *desk {
 		t.Fatal(err)
 	}
 	out.api = &API{
-		DB: d, Keys: operator.Keys{Audit: trail}, Registry: r, Store: upstream.Store{Registry: r, Audit: trail}, File: []upstream.Settings{file},
+		Tokens: registrar.Tokens{Audit: trail, Langs: i18n.Langs()},
+		DB:     d, Keys: operator.Keys{Audit: trail}, Registry: r, Store: upstream.Store{Registry: r, Audit: trail}, File: []upstream.Settings{file},
 		Audit: trail, Texts: texts, Log: slog.New(slog.NewTextHandler(out.log, nil)), BaseURL: "https://sign-in.example.org", Langs: i18n.Langs(),
 	}
 	out.write, out.read = out.key("terraform", operator.WriteUpstreams), out.key("watcher", operator.ReadUpstreams)
@@ -256,7 +258,7 @@ func TestWithoutAKeyThatMayNothingIsDone(t *testing.T) {
 		}
 		for pattern, to := range d.api.routes() {
 			method, path, _ := strings.Cut(pattern, " ")
-			path = strings.Replace(path, "{id}", "province", 1)
+			path = strings.NewReplacer("{id}", "province", "{name}", "fisheries").Replace(path)
 			for name, key := range map[string]string{"nobody's": "parvis_" + secret.NewToken(), "no": "", "a revoked": none} {
 				a := d.ask(key, method, path, bank)
 				if a.status != http.StatusUnauthorized || !strings.HasPrefix(a.header.Get("WWW-Authenticate"), "Bearer") {
@@ -264,7 +266,7 @@ func TestWithoutAKeyThatMayNothingIsDone(t *testing.T) {
 				}
 			}
 			a := d.ask(d.read, method, path, bank)
-			if (a.status == http.StatusForbidden) != (to.scope == operator.WriteUpstreams) {
+			if (a.status == http.StatusForbidden) != (to.scope != operator.ReadUpstreams) {
 				d.Errorf("%s with a key that may read: %d %s", pattern, a.status, a.text)
 			}
 		}
@@ -379,7 +381,10 @@ func TestTheDescriptionForProgramsIsWhole(t *testing.T) {
 	if described != len(routes) {
 		t.Errorf("%d addresses are described, %d are there", described, len(routes))
 	}
-	for name, value := range map[string]any{"Settings": settings{}, "Credentials": upstream.Credentials{}, "Upstream": shown{}, "Write": written{}} {
+	for name, value := range map[string]any{
+		"Settings": settings{}, "Credentials": upstream.Credentials{}, "Upstream": shown{}, "Write": written{},
+		"Terms": registrar.Terms{}, "RegistrationToken": registrationToken{}, "RegistrationTokens": registrationTokens{}, "NewRegistrationToken": newRegistrationToken{},
+	} {
 		compare(t, name, doc.Components.Schemas[name], reflect.TypeOf(value))
 	}
 }

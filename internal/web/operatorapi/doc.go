@@ -10,6 +10,12 @@
 //	POST   /api/v1/upstreams/{id}/check    fetch its metadata and keys, and say what is wrong
 //	POST   /api/v1/upstreams/{id}/disable  let nobody sign in with it; links stay
 //	POST   /api/v1/upstreams/{id}/enable   take that back
+//
+//	GET    /api/v1/registration-tokens                initial access tokens, by name, page by page
+//	POST   /api/v1/registration-tokens                make one: 201; the token is answered this once
+//	GET    /api/v1/registration-tokens/{name}         one
+//	POST   /api/v1/registration-tokens/{name}/revoke  end one at once; what it registered stays
+//
 //	GET    /api/openapi.json               this list for programs (OpenAPI 3.1)
 //
 // A key is presented as a bearer token (RFC 6750, 2.1). Errors are problem details

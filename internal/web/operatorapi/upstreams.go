@@ -189,6 +189,14 @@ func (a *API) enable(q *request) error {
 // change runs a change and records, in its transaction, by which key. This node knows
 // of it before the answer goes out.
 func (a *API) change(q *request, what string, do func(*db.Tx) error) error {
+	if err := a.recorded(q, what, do); err != nil {
+		return err
+	}
+	return a.Registry.Refresh(q.ctx)
+}
+
+// recorded runs a change of which no node keeps anything, and records it in the same way.
+func (a *API) recorded(q *request, what string, do func(*db.Tx) error) error {
 	err := a.DB.Write(q.ctx, func(tx *db.Tx) error {
 		if err := do(tx); err != nil {
 			return err
@@ -201,7 +209,7 @@ func (a *API) change(q *request, what string, do func(*db.Tx) error) error {
 		return err
 	}
 	a.Log.InfoContext(q.ctx, "operators' API: done", "what", what, "key", q.key.Name)
-	return a.Registry.Refresh(q.ctx)
+	return nil
 }
 
 // check examines a partner that is there.
