@@ -1,10 +1,12 @@
 package relyingparty
 
 import (
+	"cmp"
 	"slices"
 
 	"parvis/internal/i18n"
 	"parvis/internal/oidc/claim"
+	"parvis/internal/oidc/protocol"
 )
 
 // DetailType is a sort of thing that a partner may ask people to allow (RFC 9396, 2).
@@ -24,6 +26,33 @@ func (p *RelyingParty) DetailType(name string) DetailType {
 		return DetailType{Type: name, Title: i18n.Text{"en": name, "fr": name}}
 	}
 	return p.DetailTypes[i]
+}
+
+// Task is one thing that a partner wants to do for somebody, in the words of its registration.
+type Task struct {
+	Title  string
+	Fields []TaskField
+}
+
+// TaskField is one member of it.
+type TaskField struct{ Label, Value string }
+
+// Tasks are what kept authorization_details ask people to allow, as they read it.
+func (p *RelyingParty) Tasks(tr *i18n.Tr, details string) ([]Task, error) {
+	shown, err := protocol.ShowDetails(details, protocol.Words{Yes: tr.T("task.yes"), No: tr.T("task.no")})
+	if err != nil {
+		return nil, err //nolint:wrapcheck // the reader wraps it
+	}
+	var out []Task
+	for _, s := range shown {
+		kind := p.DetailType(s.Type)
+		task := Task{Title: kind.Title.In(tr.Lang())}
+		for _, f := range s.Fields {
+			task.Fields = append(task.Fields, TaskField{Label: kind.Fields[f.Name].In(tr.Lang()), Value: cmp.Or(f.Value, tr.T("task.empty"))})
+		}
+		out = append(out, task)
+	}
+	return out, nil
 }
 
 // DetailFields are the members of each type.

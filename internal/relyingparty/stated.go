@@ -12,9 +12,9 @@ import (
 type StatedSettings struct {
 	// DefaultACR are the classes of sign-in that a request asks for that names none itself, in the order of preference; others are taken, too (see acr for what is demanded).
 	DefaultACR []string `yaml:"default_acr_values,omitempty" json:"default_acr_values,omitempty"`
-	// PolicyURL is the https address where the service says what it does with what it is told of people, per language.
+	// PolicyURL is the https address where the service says what it does with what it is told of people, per language. Pages lead there where people agree to share, and in the list of their services.
 	PolicyURL i18n.Text `yaml:"policy_url,omitempty" json:"policy_url,omitempty"`
-	// TermsURL is the https address of the service's terms of use, per language.
+	// TermsURL is the https address of the service's terms of use, per language. Shown in the same places.
 	TermsURL i18n.Text `yaml:"terms_url,omitempty" json:"terms_url,omitempty"`
 }
 
@@ -23,6 +23,21 @@ type Stated struct {
 	DefaultACR []string  // asked for where a request names none
 	PolicyURL  i18n.Text // what the service does with what it is told; may be empty
 	TermsURL   i18n.Text // its terms of use; may be empty
+}
+
+// Policy is the address of PolicyURL that pages in a language lead to; "" for none.
+func (s Stated) Policy(l i18n.Lang) string { return shown(s.PolicyURL, l) }
+
+// Terms is the address of TermsURL that pages in a language lead to; "" for none.
+func (s Stated) Terms(l i18n.Lang) string { return shown(s.TermsURL, l) }
+
+// shown is an address that people are led to: https only. A service that is tried out on its
+// developer's machine may name one there, which leads nobody else anywhere.
+func shown(address i18n.Text, l i18n.Lang) string {
+	if to := address.In(l); strings.HasPrefix(to, "https://") {
+		return to
+	}
+	return ""
 }
 
 func (s StatedSettings) stated() Stated {

@@ -168,8 +168,11 @@ type ShownField struct{ Name, Value string }
 
 var errDetails = errors.New("protocol: details that were not checked")
 
+// Words are those for values that have none of their own.
+type Words struct{ Yes, No string }
+
 // ShowDetails lists what kept details say.
-func ShowDetails(kept string) ([]ShownDetail, error) {
+func ShowDetails(kept string, say Words) ([]ShownDetail, error) {
 	if kept == "" {
 		return nil, nil
 	}
@@ -183,7 +186,7 @@ func ShowDetails(kept string) ([]ShownDetail, error) {
 		shown := ShownDetail{Type: kind}
 		for _, name := range slices.Sorted(maps.Keys(one)) {
 			if name != "type" {
-				shown.Fields = append(shown.Fields, ShownField{name, inWords(one[name])})
+				shown.Fields = append(shown.Fields, ShownField{name, say.of(one[name])})
 			}
 		}
 		out = append(out, shown)
@@ -191,7 +194,7 @@ func ShowDetails(kept string) ([]ShownDetail, error) {
 	return out, nil
 }
 
-func inWords(value any) string {
+func (w Words) of(value any) string {
 	switch v := value.(type) {
 	case string:
 		return v
@@ -199,19 +202,19 @@ func inWords(value any) string {
 		return v.String()
 	case bool:
 		if v {
-			return "✓"
+			return w.Yes
 		}
-		return "✗"
+		return w.No
 	case []any:
 		var all []string
 		for _, one := range v {
-			all = append(all, inWords(one))
+			all = append(all, w.of(one))
 		}
 		return strings.Join(all, ", ")
 	case map[string]any:
 		var all []string
 		for _, name := range slices.Sorted(maps.Keys(v)) {
-			all = append(all, name+": "+inWords(v[name]))
+			all = append(all, name+": "+w.of(v[name]))
 		}
 		return strings.Join(all, ", ")
 	default:

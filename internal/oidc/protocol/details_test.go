@@ -20,9 +20,9 @@ func TestOnlyWhatIsRegisteredAndCanBeShownIsAskedOfPeople(t *testing.T) {
 	if bad != nil {
 		t.Fatal(bad)
 	}
-	shown, err := ShowDetails(r.Details)
+	shown, err := ShowDetails(r.Details, Words{"yes", "no"})
 	if err != nil || len(shown) != 2 || shown[0].Type != "fee" || shown[0].Fields[0] != (ShownField{"amount", "currency: CAD, value: 12.50"}) || shown[0].Fields[1] != (ShownField{"for", "Licence <2026>"}) ||
-		shown[1].Fields[0].Value != "b, ✓, 1" {
+		shown[1].Fields[0].Value != "b, yes, 1" {
 		t.Errorf("%+v %v", shown, err)
 	}
 	for name, raw := range map[string]string{
@@ -69,7 +69,7 @@ func FuzzDetails(f *testing.F) {
 		if bad != nil || raw == "" {
 			return
 		}
-		shown, err := ShowDetails(r.Details)
+		shown, err := ShowDetails(r.Details, Words{"yes", "no"})
 		if err != nil || !json.Valid([]byte(r.Details)) {
 			t.Fatalf("%q is kept as %q, which cannot be shown: %v", raw, r.Details, err)
 		}

@@ -35,6 +35,8 @@ type serviceRow struct {
 	Away       time.Time // until when it can go on without the person; zero: it cannot
 	Email      string    // the address that it is told; "" when it is told none
 	Choose     string    // address of the page that chooses another; "" without a choice
+	Policy     string    // where the service says how it uses what it is told; "" when it names no such address
+	Terms      string    // its terms of use; ""
 	OpenURL    string    // starts a sign-in at the service; "" when it has no such address
 }
 
@@ -115,6 +117,7 @@ func (u *UI) row(ctx context.Context, tr *i18n.Tr, e signin.ServiceEntry) (servi
 	if len(rp.LogoPNG) > 0 {
 		row.Lintel.Logo = "/logo/" + url.PathEscape(string(rp.ID))
 	}
+	row.Policy, row.Terms = rp.Policy(tr.Lang()), rp.Terms(tr.Lang())
 	if !rp.Disabled {
 		row.OpenURL = rp.OpenURL(u.Site.PublicURL)
 	}

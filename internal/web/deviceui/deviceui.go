@@ -200,7 +200,8 @@ type confirmPage struct {
 	Begun      time.Time // by which somebody who was sent a link can tell that it was not them
 	Address    string
 	Code       string
-	Form       string // names the form for its token: that of this journey
+	Tasks      []relyingparty.Task // what exactly it wants to do
+	Form       string              // names the form for its token: that of this journey
 }
 
 // confirm asks the last question.
@@ -225,8 +226,12 @@ func (u *UI) confirm(w http.ResponseWriter, r *http.Request) error {
 	data := confirmPage{
 		Flow: s.Flow.ID, Service: party.Name.In(kit.Lang(r)), Department: party.Department.In(kit.Lang(r)), Begun: s.begun, Address: s.Visit.Address, Code: o.Code.String(), Form: formOf(s.Flow.ID, s.Visit.Account.ID),
 	}
+	tr := u.Site.Tr(r)
+	if data.Tasks, err = party.Tasks(tr, o.Details); err != nil {
+		return fmt.Errorf("deviceui: %w", err)
+	}
 	err = u.pages.Render(w, r, http.StatusOK, kit.View{
-		Page: "device-confirm", Title: u.Site.Tr(r).T("device-confirm.title", "service", data.Service), Data: data,
+		Page: "device-confirm", Title: tr.T("device-confirm.title", "service", data.Service), Data: data,
 	})
 	if err != nil {
 		return fmt.Errorf("deviceui: %w", err)

@@ -8,7 +8,7 @@ import (
 	"parvis/internal/i18n"
 	"parvis/internal/id"
 	"parvis/internal/oidc/claim"
-	"parvis/internal/oidc/protocol"
+	"parvis/internal/relyingparty"
 	"parvis/internal/signin"
 	"parvis/internal/web/kit"
 )
@@ -21,10 +21,12 @@ type consentPage struct {
 	Form   string // name of the form for its token: it is this person's
 	Lead   string // catalogue key of why it is asked
 	Items  []consentItem
-	Tasks  []consentTask // what exactly the service wants to do
-	Emails []kit.Choice  // addresses to choose from; none: there is no choice
-	Hint   string        // catalogue key of what the choice means
-	Period time.Duration // after how long it is asked again; 0: not said
+	Tasks  []relyingparty.Task // what exactly the service wants to do
+	Emails []kit.Choice        // addresses to choose from; none: there is no choice
+	Hint   string              // catalogue key of what the choice means
+	Policy string              // where the service says how it uses what it is told; "" when it names no such address
+	Terms  string              // its terms of use; ""
+	Period time.Duration       // after how long it is asked again; 0: not said
 }
 
 // consentItem is one line of what is shared.
@@ -48,6 +50,7 @@ func (u *UI) renderConsent(c *call, form *kit.Form, status int) error {
 		return err
 	}
 	data := consentPage{journey: c.journey, Last: c.view.Created, Form: c.formOf("consent"), Lead: consentLead(asked), Period: u.Numbers.Consent}
+	data.Policy, data.Terms = c.party.Policy(c.tr.Lang()), c.party.Terms(c.tr.Lang())
 	if own := c.party.ConsentPeriod; own > 0 {
 		data.Period = own
 	}
@@ -60,7 +63,7 @@ func (u *UI) renderConsent(c *call, form *kit.Form, status int) error {
 		line.Purpose = c.party.Purposes[item.Attribute].In(c.tr.Lang())
 		data.Items = append(data.Items, line)
 	}
-	if data.Tasks, err = consentTasks(c, asked.Details); err != nil {
+	if data.Tasks, err = c.party.Tasks(c.tr, asked.Details); err != nil {
 		return err
 	}
 	for _, e := range asked.Addresses {
@@ -78,29 +81,6 @@ func (u *UI) renderConsent(c *call, form *kit.Form, status int) error {
 	})
 }
 
-// consentTask is one thing that the service wants to do, in the words of its registration.
-type consentTask struct {
-	Title string
-	Items []consentItem
-}
-
-func consentTasks(c *call, details string) ([]consentTask, error) {
-	shown, err := protocol.ShowDetails(details)
-	if err != nil {
-		return nil, err
-	}
-	var out []consentTask
-	for _, s := range shown {
-		kind := c.party.DetailType(s.Type)
-		task := consentTask{Title: kind.Title.In(c.tr.Lang())}
-		for _, f := range s.Fields {
-			task.Items = append(task.Items, consentItem{Label: kind.Fields[f.Name].In(c.tr.Lang()), Value: f.Value})
-		}
-		out = append(out, task)
-	}
-	return out, nil
-}
-
 // consentLead says why the person is asked.
 func consentLead(v signin.ConsentView) string {
 	if !v.Again {
@@ -110,6 +90,9 @@ func consentLead(v signin.ConsentView) string {
 		if item.New {
 			return "consent.more"
 		}
+	}
+	if v.Details != "" {
+		return "consent.particular"
 	}
 	return "consent.again"
 }

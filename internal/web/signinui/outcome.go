@@ -33,12 +33,21 @@ func (u *UI) renderActivated(c *call, _ *kit.Form, status int) error {
 	return u.render(c, status, kit.View{Page: "account-activated", Data: data})
 }
 
+// continuePage is the data of pages/continue-as.html.
+type continuePage struct {
+	journey
+
+	Form    string // name of the form for its token: it is this person's
+	Address string
+	Native  bool // an application of the device asks, which may be another one than it says (RFC 8252, 8.6)
+}
+
 // renderContinue shows the page continue-as: already signed in as ….
 func (u *UI) renderContinue(c *call, _ *kit.Form, status int) error {
 	if c.view.Person == nil {
 		return c.dispatch()
 	}
-	return u.render(c, status, kit.View{Page: "continue-as", Data: addressPage{journey: c.journey, Form: c.formOf("continue-as"), Address: c.view.Person.Address}})
+	return u.render(c, status, kit.View{Page: "continue-as", Data: continuePage{journey: c.journey, Form: c.formOf("continue-as"), Address: c.view.Person.Address, Native: c.party != nil && c.party.Native}})
 }
 
 // continueAs takes the answer of continue-as.
