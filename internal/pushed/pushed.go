@@ -4,7 +4,7 @@
 // It owns the table pushed_request. A request is named by 256 random bits, kept as their
 // SHA-256; its parameters are sealed, since they may name a person. It can be looked at
 // any number of times while it lives, so that a page which is loaded again still works,
-// and gives one authorization: Use is one conditional update in the transaction that makes
+// and gives one authorization: Use is one conditional delete in the transaction that makes
 // the code, and of any number of racers on any node one wins.
 package pushed
 
@@ -25,8 +25,9 @@ import (
 // scheme is how the name of a pushed request begins (RFC 9126, 2.2).
 const scheme = "urn:ietf:params:oauth:request_uri:"
 
-// keepFor is how long the name of a request stays after its end: a journey that began with
-// it can still be under way, and uses it up when it ends. What it said is wiped at its end.
+// keepFor is how long the name of a request that was not used stays after its end: a journey
+// that began with it can still be under way, and uses it up when it ends. What it said is
+// wiped at its end.
 const keepFor = 24 * time.Hour
 
 // Settings are the numbers of pushed requests.
@@ -123,14 +124,16 @@ func (s Requests) Find(tx *db.Tx, name Name, rp id.RelyingParty) (Request, bool,
 }
 
 // Use uses a request up; false when another authorization came of it before. Its end does
-// not matter here: it was begun in time. What it said is wiped.
+// not matter here: it was begun in time. Nothing stays of it: the name is of no more use, and
+// an update would put new entries into the indexes that everybody else who uses one at that
+// time reads, which PostgreSQL takes for a conflict of serializable transactions. Rows with
+// used_at are those that a node of an earlier version used.
 func (s Requests) Use(tx *db.Tx, key string) (bool, error) {
 	digest, err := hex.DecodeString(key)
 	if err != nil {
 		return false, fmt.Errorf("pushed: use: %w", err)
 	}
-	n, err := tx.Exec(`UPDATE pushed_request SET used_at = $1, wiped_at = $1, parameters = $2
-		WHERE digest = $3 AND used_at IS NULL`, db.Millis(tx.Now()), []byte{}, digest)
+	n, err := tx.Exec(`DELETE FROM pushed_request WHERE digest = $1 AND used_at IS NULL`, digest)
 	if err != nil {
 		return false, fmt.Errorf("pushed: use: %w", err)
 	}
