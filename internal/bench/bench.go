@@ -20,6 +20,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 	"time"
 
 	"parvis/internal/app"
@@ -40,6 +41,7 @@ type Options struct {
 	Workers  int           // operations at the same time
 	Postgres string        // address of an empty database that may be filled with test data; "": SQLite only
 	JSON     bool          // one object a line instead of a table
+	Named    string        // only operations whose name contains this; "": all
 	Out      io.Writer
 	Now      func() time.Time
 }
@@ -95,6 +97,9 @@ func measure(ctx context.Context, o Options, engine, url string, report *report)
 		return enumeration(ctx, b, engine, report)
 	}
 	for _, s := range b.scenarios() {
+		if !strings.Contains(s.name, o.Named) {
+			continue
+		}
 		if s.prepare != nil {
 			if err := s.prepare(ctx); err != nil {
 				return fmt.Errorf("%s: prepare: %w", s.name, err)
@@ -111,6 +116,9 @@ func measure(ctx context.Context, o Options, engine, url string, report *report)
 		result, err := b.run(ctx, s.workers, s.operation)
 		if err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
+		}
+		if result.Driver, err = b.alone(ctx, s.driver); err != nil {
+			return fmt.Errorf("%s: the driver's own work: %w", s.name, err)
 		}
 		report.add(engine, s, result, floor, cost)
 	}

@@ -15,6 +15,7 @@ type Result struct {
 	Rate       float64 // operations a second
 	P50, P99   time.Duration
 	CPU        time.Duration // of this process, driver included, for one operation
+	Driver     time.Duration // how much of CPU are signatures that the driver makes as a service does
 }
 
 // errUsedUp ends a measurement early: what it works on is used up.
@@ -68,6 +69,21 @@ func (b *bench) run(ctx context.Context, workers int, operation func(ctx context
 		Operations: len(all), Rate: float64(len(all)) / elapsed.Seconds(),
 		P50: all[len(all)/2], P99: all[len(all)*99/100], CPU: (processCPU() - cpu) / time.Duration(len(all)),
 	}, nil
+}
+
+// alone is the CPU time of the driver's own work for one operation, with nothing else running; 0 for nil.
+func (b *bench) alone(ctx context.Context, work func(ctx context.Context, worker int) error) (time.Duration, error) {
+	if work == nil {
+		return 0, nil
+	}
+	const times = 500
+	cpu := processCPU()
+	for range times {
+		if err := work(ctx, 0); err != nil {
+			return 0, err
+		}
+	}
+	return (processCPU() - cpu) / times, nil
 }
 
 // processCPU is the CPU time that this process has used.

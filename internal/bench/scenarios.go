@@ -27,7 +27,8 @@ type scenario struct {
 	name      string
 	workers   int
 	operation func(ctx context.Context, worker int) error
-	prepare   func(ctx context.Context) error // before the clock is started; may be nil
+	prepare   func(ctx context.Context) error             // before the clock is started; may be nil
+	driver    func(ctx context.Context, worker int) error // the signatures that a service makes for one operation; nil: none
 	floor     func(ctx context.Context) (Result, error)
 	floorName string
 	goal      string

@@ -14,6 +14,7 @@ type benchCmd struct {
 	Pairs    int           `help:"With --enumeration: how many answers of each kind." default:"1000"`
 	Workers  int           `help:"Operations at the same time." default:"8"`
 	Postgres string        `help:"Address of an empty PostgreSQL database that may be filled with test data." env:"FRESH_POSTGRES"`
+	Named    string        `name:"operation" help:"Measure only the operations whose name contains this."`
 	JSON     bool          `name:"json" help:"One JSON object a line."`
 }
 
@@ -28,5 +29,5 @@ func (cmd benchCmd) Run(ctx context.Context, c *console) error {
 	if cmd.Pairs < 20 || cmd.Pairs > 20_000 {
 		return refuse("--pairs: give a number from 20 to 20000")
 	}
-	return bench.Run(ctx, bench.Options{Length: cmd.Length, Workers: cmd.Workers, Only: cmd.Tell, Pairs: cmd.Pairs, Postgres: cmd.Postgres, JSON: cmd.JSON, Out: c.out, Now: c.now})
+	return bench.Run(ctx, bench.Options{Length: cmd.Length, Workers: cmd.Workers, Only: cmd.Tell, Pairs: cmd.Pairs, Postgres: cmd.Postgres, JSON: cmd.JSON, Named: cmd.Named, Out: c.out, Now: c.now})
 }
