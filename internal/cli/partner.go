@@ -43,10 +43,10 @@ type partnerAdd struct {
 	StartURL     string   `help:"The service's own start page." placeholder:"URL" name:"start-url"`
 	InitiateURI  string   `help:"Address that starts a sign-in at the service." placeholder:"URL" name:"initiate-login-uri"`
 	Backchannel  string   `help:"Address that is told when people sign out (Back-Channel Logout)." placeholder:"URL" name:"backchannel-logout-uri"`
-	Auth         string   `help:"client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt or none." placeholder:"METHOD"`
+	Auth         string   `help:"client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt, tls_client_auth, self_signed_tls_client_auth or none." placeholder:"METHOD"`
 	JWKS         string   `help:"File with the service's public keys (JSON Web Key Set), for private_key_jwt." placeholder:"FILE" name:"jwks"`
 	JWKSURI      string   `help:"Address where the service publishes these keys instead." placeholder:"URL" name:"jwks-uri"`
-	IDTokenAlg   string   `help:"RS256 (default) or ES256, which costs a thirtieth to sign." placeholder:"ALG" name:"id-token-alg"`
+	IDTokenAlg   string   `help:"RS256 (default), PS256, EdDSA, or ES256, which costs a thirtieth to sign." placeholder:"ALG" name:"id-token-alg"`
 	PKCE         string   `help:"required (default), or optional for a service with a secret whose library cannot do PKCE." placeholder:"RULE" name:"pkce"`
 	FormPost     bool     `help:"Allow answers by form (response_mode=form_post)." name:"form-post"`
 	Listed       bool     `help:"Name the service on the public page of services."`
@@ -184,6 +184,9 @@ func (cmd *partnerAdd) Run(ctx context.Context, c *console) error {
 		}
 		err = cmd.write(ctx, c, h, "partner.add", p.ID, func(tx *db.Tx) error { return h.Partners.Create(tx, s, kept) })
 		if err != nil {
+			if fault.Is(err, fault.Conflict) {
+				return refuse("service %q stands in the configuration file or exists already; change it there, or choose another id", s.ID)
+			}
 			return partnerError(s.ID, err)
 		}
 		answer.Issuer = h.Config.Server.PublicURL
@@ -374,7 +377,7 @@ func partnerError(pid string, err error) error {
 	case fault.Is(err, fault.NotFound):
 		return refuse("there is no service %q; `parvis partner list` lists them", pid)
 	case fault.Is(err, fault.Conflict):
-		return refuse("service %q stands in the configuration file or exists already; change it there, or choose another id", pid)
+		return refuse("service %q stands in the configuration file; change it there", pid)
 	case fault.Is(err, fault.Invalid):
 		return refuse("service %q: %v", pid, err)
 	default:

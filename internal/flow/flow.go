@@ -53,6 +53,8 @@ type State struct {
 	LoginHint    string          `json:"hint,omitempty"`       // address suggested by the service
 	Locale       string          `json:"locale,omitempty"`     // language asked for by the service
 
+	For id.Account `json:"for,omitempty"` // the only account that the end of the journey is for; nobody else is asked to agree
+
 	SelectAccount bool `json:"select,omitempty"`  // ask as whom to continue (prompt=select_account)
 	ForceConsent  bool `json:"consent,omitempty"` // ask for the agreement again (prompt=consent)
 

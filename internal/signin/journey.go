@@ -188,7 +188,7 @@ func (j *Journey) place(tx *db.Tx, v flow.Visitor, f flow.Flow, service *relying
 	status := who.Status
 	p := Position{
 		Kind: f.State.Kind, Progress: f.State.Progress, RelyingParty: f.RelyingParty, Demand: f.State.Demand,
-		SelectAccount: f.State.SelectAccount, ForceConsent: f.State.ForceConsent, Finish: f.State.Finish, Agreed: true,
+		SelectAccount: f.State.SelectAccount, ForceConsent: f.State.ForceConsent, Finish: f.State.Finish, Agreed: true, For: f.State.For,
 		SetUp: f.State.SetUp, Add: f.State.Add,
 	}
 	if live != nil {

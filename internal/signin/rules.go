@@ -20,6 +20,7 @@ type Position struct {
 	Ended         bool          // the flow has expired
 	Live          *Live         // the session of this browser, nil for none
 	Agreed        bool          // what the service asks for was agreed to, and not too long ago
+	For           id.Account    // the only account that the end of the journey is for, "" for anybody's
 	SetUp         policy.Method // what the person came to set up, "" for nothing
 	Add           flow.Add      // for flow.Adding
 }
@@ -286,6 +287,8 @@ func nextAgreement(p Position) (Step, Reason) {
 		return StepFinish, ReasonDone
 	case p.Progress.Detached:
 		return StepReady, ReasonDone
+	case p.For != "" && p.For != p.Live.Account: // the end says so; there is nothing to agree to
+		return StepFinish, ReasonDone
 	case !p.Agreed, p.ForceConsent && !p.Progress.Agreed(p.Live.Account):
 		return StepConsent, ReasonConsent
 	}

@@ -75,6 +75,8 @@ func TestTheRuleNamesOneStep(t *testing.T) {
 		{"nothing was agreed to", signedIn(with(service, func(p *Position) { p.Agreed = false })), StepConsent},
 		{"the service asks again", signedIn(with(service, func(p *Position) { p.ForceConsent = true })), StepConsent},
 		{"it asked and was answered", signedIn(with(service, func(p *Position) { p.ForceConsent = true; p.Progress.Consented, p.Progress.Consenter = 1, "a1" })), StepFinish},
+		{"it is for who is signed in", signedIn(with(service, func(p *Position) { p.Agreed, p.For = false, "a1" })), StepConsent},
+		{"it is for somebody else", signedIn(with(service, func(p *Position) { p.Agreed, p.For = false, "a2" })), StepFinish},
 		{"somebody else answered it", signedIn(with(service, func(p *Position) { p.ForceConsent = true; p.Progress.Consented, p.Progress.Consenter = 1, "a2" })), StepConsent},
 		{"prompt=login", signedIn(with(service, func(p *Position) { p.Demand.ForceLogin = true })), StepSignIn},
 		{"max_age not reached", signedIn(with(service, func(p *Position) { p.Demand.MaxAge = &hour })), StepFinish},

@@ -133,9 +133,19 @@ func (u *UI) render(w http.ResponseWriter, r *http.Request, v kit.View) error {
 	return nil
 }
 
+// doorPage is the data of pages/confirmation.html.
+type doorPage struct {
+	Name     string
+	SignedIn bool
+}
+
 // door is where the link of the mail leads. Programs that open links of mails begin nothing.
 func (u *UI) door(w http.ResponseWriter, r *http.Request) error {
-	return u.render(w, r, kit.View{Page: "confirmation", Title: u.Site.Tr(r).T("confirmation.title"), Data: r.PathValue("name")})
+	v, err := u.Visitor.Peek(r)
+	if err != nil {
+		return fmt.Errorf("askedui: %w", err)
+	}
+	return u.render(w, r, kit.View{Page: "confirmation", Title: u.Site.Tr(r).T("confirmation.title"), Data: doorPage{Name: r.PathValue("name"), SignedIn: v.SignedIn}})
 }
 
 // order is what a journey keeps.
@@ -167,7 +177,7 @@ func (u *UI) enter(w http.ResponseWriter, r *http.Request) error {
 	if !u.journey.Asks(party) {
 		return u.journey.Ended(w, r, "over")
 	}
-	return u.journey.Begin(w, r, party, &order{Name: asked.ID}, elsewhere.Wanted{Scopes: asked.Scopes, ACR: asked.ACR}) //nolint:wrapcheck // wrapped there
+	return u.journey.Begin(w, r, party, &order{Name: asked.ID}, elsewhere.Wanted{Scopes: asked.Scopes, ACR: asked.ACR, For: asked.Account}) //nolint:wrapcheck // wrapped there
 }
 
 func (u *UI) find(r *http.Request, name string) (asked ciba.Request, found bool, err error) {

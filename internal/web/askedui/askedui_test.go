@@ -189,10 +189,7 @@ func TestWhoIsSignedInWithAnotherAccountIsToldThat(t *testing.T) {
 		rose := person(a.h, a.Language, "rose.lake@example.org")
 		rose.Open("/confirmations").Must("confirmations", http.StatusOK).MustNotSay(a.say("Student aid", "Aide financière"))
 		rose.Open(path).Must("confirmation", http.StatusOK)
-		page := rose.Submit("confirmation")
-		for page.Name() == "consent" { // the service asks them what it asks everybody
-			page = rose.Submit("consent", "#allow")
-		}
+		page := rose.Submit("confirmation") // they are not asked to agree to anything
 		page.Must("confirmation-done", http.StatusOK).MustSay(a.say("Another account was asked", "La demande concerne un autre compte"))
 		page.MustNotSay(words, email)
 		if out := a.told(code); out["error"] != "authorization_pending" {

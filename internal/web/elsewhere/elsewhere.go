@@ -67,8 +67,9 @@ type Order interface {
 // Wanted is what a service wants of the person.
 type Wanted struct {
 	Scopes  []string
-	ACR     []string // classes of sign-in, by preference
-	Details string   // what exactly it wants to do, as JSON (RFC 9396); asked each time
+	ACR     []string   // classes of sign-in, by preference
+	For     id.Account // only who may answer; "" for anybody
+	Details string     // what exactly it wants to do, as JSON (RFC 9396); asked each time
 }
 
 // Begin begins a journey to a question, and leads to its first step.
@@ -82,7 +83,7 @@ func (j *Journey) Begin(w http.ResponseWriter, r *http.Request, party *relyingpa
 		d.MaxAge = &party.MaxAge
 	}
 	n := flow.Prepare(party.ID, flow.State{
-		Kind: flow.SignIn, Demand: d, Request: text, Attributes: request(party, want.Scopes).Attributes(), Details: want.Details, ForceConsent: want.Details != "",
+		Kind: flow.SignIn, Demand: d, Request: text, Attributes: request(party, want.Scopes).Attributes(), Details: want.Details, For: want.For, ForceConsent: want.Details != "",
 	})
 	n.State.Finish, n.State.CancelPath = j.Confirm+string(n.ID), j.Cancel+string(n.ID)
 	n.IP, n.Browser = kit.ClientIP(r), secret.Digest(kit.EnsureBrowser(w, r))
@@ -190,7 +191,7 @@ func (j *Journey) Judge(tx *db.Tx, at *Standing, scopes []string) error {
 	at.subject = known.Subject
 	s, facts := at.Flow.State, at.Visit.Session.Facts
 	step, _ := signin.Next(j.Table, signin.Position{
-		Kind: s.Kind, Progress: s.Progress, RelyingParty: at.Party.ID, Demand: s.Demand, ForceConsent: s.ForceConsent, Finish: s.Finish,
+		Kind: s.Kind, Progress: s.Progress, RelyingParty: at.Party.ID, Demand: s.Demand, ForceConsent: s.ForceConsent, Finish: s.Finish, For: s.For,
 		Live:   &signin.Live{Session: at.Visit.Session.ID, Account: at.Visit.Account.ID, Facts: facts},
 		Agreed: known.Reason == connection.NotNeeded,
 	}, tx.Now())

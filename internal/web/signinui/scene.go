@@ -99,6 +99,8 @@ func (u *UI) open(r *http.Request, v signin.View, at signin.Step) (journey, *rel
 // lintelLine is what stands over the service's name at a step.
 func lintelLine(v signin.View, at signin.Step) string {
 	switch {
+	case at == signin.StepSignOut:
+		return "signin.lintel.leaving"
 	case at == signin.StepConsent:
 		return "signin.lintel.asks"
 	case at == signin.StepCreate, at == signin.StepConfirmEmail, at == signin.StepAlready, at == signin.StepPartnerCreate,
