@@ -43,3 +43,26 @@ func TestAnAssertionIsGoodForOneRevocationOrQuestion(t *testing.T) {
 		}
 	})
 }
+
+// A store that fails is never answered as a revocation.
+func TestARevocationThatCannotBeStoredIsNoSuccess(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		b, _ := h.agreed("service")
+		tok := h.asClient("service", exchange(b.code("service")))
+		rename := func(from, to string) {
+			h.write(func(tx *tx) error {
+				_, err := tx.Exec("ALTER TABLE " + from + " RENAME TO " + to)
+				return err
+			})
+		}
+		rename("access_token", "access_gone")
+		out, status := h.call("/revoke", "service", url.Values{"token": {tok.Access}})
+		rename("access_gone", "access_token")
+		if status != http.StatusInternalServerError || out["error"] != "server_error" {
+			t.Errorf("%d %v", status, out)
+		}
+		if _, status := h.userinfo(tok.Access); status != http.StatusOK {
+			t.Errorf("afterwards: %d", status)
+		}
+	})
+}
