@@ -10,6 +10,7 @@ import (
 	"parvis/internal/audit"
 	"parvis/internal/db"
 	"parvis/internal/id"
+	"parvis/internal/oidc/claim"
 	"parvis/internal/secret"
 )
 
@@ -166,7 +167,8 @@ func (g Grants) renewed(tx *db.Tx, r Renewal, out Result, ends time.Time) (Resul
 		life = g.Settings.AccessTokenLife
 	}
 	out.Expires = earlier(tx.Now().Add(life), ends)
-	if r.Scopes != nil {
+	if r.Scopes != nil { // the ID token tells no more than userinfo does with the new access token
+		out.Grant.IDTokenClaims = claim.Remaining(out.Grant.IDTokenClaims, out.Grant.Scopes, r.Scopes)
 		out.Grant.Scopes = r.Scopes
 	}
 	out.Audience, out.Details = audience(r.Audience, out.Grant), cmp.Or(r.Details, out.Grant.Details)

@@ -244,3 +244,24 @@ func TestTheDocumentNamesWhatLetsServicesGoOn(t *testing.T) {
 		}
 	})
 }
+
+// RFC 6749, 6: who asks for fewer scopes is told no more by the ID token than by userinfo.
+func TestFewerScopesGiveAnIDTokenThatTellsLess(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.enroll("mobile", func(s *relyingparty.Settings) { s.Auth, s.IDTokenClaims = "none", true })
+		a, b := h.person("anna@example.org"), h.browser()
+		h.consent(a, "mobile", claim.Email, claim.ScopeOffline)
+		b.signIn(a, "")
+		token := h.first(b, "mobile")["refresh_token"]
+		for _, c := range []struct {
+			scope string
+			email any
+		}{{"openid", nil}, {"openid email", "anna@example.org"}} {
+			got := h.again("mobile", token, "scope", c.scope)
+			token = got["refresh_token"]
+			if told := h.claims(got["id_token"].(string), "RS256")["email"]; told != c.email {
+				t.Errorf("%s: the ID token tells %v", c.scope, told)
+			}
+		}
+	})
+}
