@@ -110,11 +110,13 @@ type incoming struct {
 	party   *relyingparty.RelyingParty
 }
 
-// unassured reports whether nothing shows that a request comes from its client: it has no
-// secret that others have not, and another application could take its address as well. Then the person who was
-// signed in before says each time that they mean it (RFC 8252, 8.6; RFC 6749, 10.2).
+// unassured reports whether nothing shows that a request comes from its client: it is an application
+// on people's devices, has no secret that others have not, and another application could take its
+// address as well. Then the person who was signed in before says each time that they mean it (RFC
+// 8252, 8.6; RFC 6749, 10.2). Public clients of the web have a loopback address while they are
+// developed, and behave there as they do later.
 func (in incoming) unassured() bool {
-	return in.party.Unproven() && !strings.HasPrefix(in.request.RedirectURI, "https://")
+	return in.party.Native && in.party.Unproven() && !strings.HasPrefix(in.request.RedirectURI, "https://")
 }
 
 func (e *Endpoint) get(w http.ResponseWriter, r *http.Request) error {
