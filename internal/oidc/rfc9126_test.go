@@ -106,6 +106,38 @@ func TestAPushedRequestThatIsOpenedTwiceStillWorksOnce(t *testing.T) {
 	})
 }
 
+// RFC 9126, 4: a page that is gone back to when the time of the request is over leads on with the journey that began with it, in its browser alone.
+func TestAPushedRequestThatIsUnderWayIsGoneOnWith(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		p := h.push("service", request("service"))
+		b := h.browser()
+		began := b.authorize(named("service", p)).flow(t)
+		b.get("/authorize/finish/" + string(began)) // binds the journey, as its pages do
+		h.clock.Advance(2 * pushed.Preset("").Life)
+		if again := b.authorize(named("service", p)).flow(t); again != began {
+			t.Errorf("gone back to: journey %s, want %s", again, began)
+		}
+		for name, r := range map[string]reply{
+			"another browser":        h.browser().authorize(named("service", p)),
+			"another client":         b.authorize(named("other", p)),
+			"another request's name": b.authorize(named("service", pushes{URI: string(pushed.NewName())})),
+		} {
+			if r.StatusCode != http.StatusBadRequest || !strings.Contains(r.text, "invalid_request_uri") {
+				t.Errorf("%s: %d %s", name, r.StatusCode, r.Header.Get("Location"))
+			}
+		}
+		a := h.person("bea@example.org")
+		h.consent(a, "service", claim.Email)
+		b.signIn(a, began)
+		if code := b.get("/authorize/finish/" + string(began)).answer(t).Get("code"); code == "" {
+			t.Fatal("the journey gave no code")
+		}
+		if over := b.authorize(named("service", p)); over.StatusCode != http.StatusBadRequest {
+			t.Errorf("after its use: %d", over.StatusCode)
+		}
+	})
+}
+
 // RFC 9126, 2.2: request_uri is bound to its client and lives for a short time.
 func TestANameIsGoodForItsClientAndItsTimeOnly(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {

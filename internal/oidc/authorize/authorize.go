@@ -197,9 +197,20 @@ func (e *Endpoint) read(w http.ResponseWriter, r *http.Request, raw string) (in 
 	if party.Disabled {
 		return in, true, e.page(w, r, &protocol.Error{Code: protocol.UnauthorizedClient, Description: "the client is disabled", Cause: protocol.ClientDisabled}, party)
 	}
-	params, how, bad, err := e.unwrap(r.Context(), party, params)
+	sent := params
+	params, how, bad, err := e.unwrap(r.Context(), party, sent)
 	if err != nil {
 		return in, false, err
+	}
+	if bad != nil && bad.Code == protocol.InvalidRequestURI {
+		to, err := e.underWay(r, party, sent.Get("request_uri"))
+		if err != nil {
+			return in, false, err
+		}
+		if to != "" {
+			redirect(w, "/signin/"+string(to))
+			return in, true, nil
+		}
 	}
 	if bad != nil {
 		return in, true, e.page(w, r, bad, party)

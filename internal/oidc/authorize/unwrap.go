@@ -2,12 +2,15 @@ package authorize
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 
 	"parvis/internal/db"
 	"parvis/internal/fault"
+	"parvis/internal/id"
 	"parvis/internal/jose"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/pushed"
@@ -63,6 +66,45 @@ func (e *Endpoint) pushedBefore(ctx context.Context, party *relyingparty.Relying
 	}
 	how := way{Came: protocol.Came{Pushed: true, Signed: found.Signed}, pushed: name.Key()}
 	return protocol.ParamsOf(found.Parameters), how, nil, nil
+}
+
+// underWay is the journey of this browser that began with a pushed request whose time is over, "" for
+// none: a page that is loaded again, or gone back to, is no new use of the request.
+func (e *Endpoint) underWay(r *http.Request, party *relyingparty.RelyingParty, uri string) (id.Flow, error) {
+	browser := e.Visitor.Of(r).Browser
+	if len(browser) == 0 || !pushed.IsName(uri) {
+		return "", nil
+	}
+	var out id.Flow
+	err := e.DB.Read(r.Context(), func(tx *db.Tx) error {
+		out = ""
+		open, err := e.Flows.Open(tx, browser)
+		if err != nil {
+			return err
+		}
+		for _, known := range open {
+			if known.RelyingParty != party.ID {
+				continue
+			}
+			f, err := e.Flows.Load(tx, known.Flow, browser)
+			if fault.Is(err, fault.Expired) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			var request protocol.Request
+			if json.Unmarshal(f.State.Request, &request) == nil && request.Pushed == pushed.Name(uri).Key() {
+				out = known.Flow
+				return nil
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return "", fmt.Errorf("authorize: %w", err)
+	}
+	return out, nil
 }
 
 // usedUp is the one answer to a request_uri that gives nothing.
