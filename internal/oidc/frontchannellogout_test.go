@@ -134,9 +134,12 @@ func TestOfVeryManyServicesTheNewestAreFramedAndTheOthersNamed(t *testing.T) {
 				}
 			}
 			for i, name := range services {
-				if got := strings.Contains(page.text, "<li>"+want+name+"</li>"); got != (i == 0 || i == 2) {
+				if got := strings.Contains(page.text, ">"+want+name+"</a></li>"); got != (i == 0 || i == 2) {
 					t.Errorf("%s: %s is named as untold: %v", lang, name, got)
 				}
+			}
+			if !strings.Contains(page.text, `<a href="https://www.service.example/" rel="noopener noreferrer">`) {
+				t.Errorf("no way to a service that was not told: %s", page.text)
 			}
 		}
 		h.tell()

@@ -1,6 +1,7 @@
 package logout
 
 import (
+	"cmp"
 	"embed"
 	"encoding/json"
 	"fmt"
@@ -31,8 +32,11 @@ const framesFor = 5 * time.Second
 type servicesPage struct {
 	Frames []template.URL // registered addresses
 	Next   template.URL   // registered, or one of ours
-	Untold []string       // names of the services that could not be told
+	Untold []untold       // the services that could not be told
 }
+
+// untold is a service that could not be told, and where people sign out of it, "" where it did not say.
+type untold struct{ Name, URL string }
 
 // land sends the browser to where a request lands: by way of the page that frames the
 // services it has left, when there are any.
@@ -83,7 +87,7 @@ func (e *Endpoint) services(w http.ResponseWriter, r *http.Request) error {
 		data.Frames = append(data.Frames, template.URL(f)) //nolint:gosec // registered
 	}
 	for _, p := range left.Untold {
-		data.Untold = append(data.Untold, p.Name.In(kit.Lang(r)))
+		data.Untold = append(data.Untold, untold{p.Name.In(kit.Lang(r)), cmp.Or(p.StartURL, p.ReturnURL)})
 	}
 	view := kit.View{
 		Page: "signing-out", Title: e.Site.Tr(r).T("signing-out.title"), Data: data, Frames: left.Frames, NoReference: true,
