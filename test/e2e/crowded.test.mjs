@@ -102,7 +102,9 @@ test("a month of activity is read page by page, by day, without JavaScript", asy
       assert.ok(days.size >= 30, `${days.size} days`);
       break;
     }
+    const from = page.url();
     await page.click("#older");
+    await page.waitForURL((to) => to.href !== from); // the page has the same name
     await at(page, "activity");
     assert.equal(await page.locator("#newest").count(), 1, "the newest are one link away");
     assert.ok(turned < 30, "it does not end");

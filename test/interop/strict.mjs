@@ -103,7 +103,7 @@ export async function strict(redirect) {
     partners: [{
       id, name: "Interop strict", redirectUri,
       more: {
-        auth: "private_key_jwt", jwks: keys.jwks, id_token_alg: "ES256", authorization_signed_response_alg: "ES256", require_pushed_authorization_requests: true, dpop_bound_access_tokens: true,
+        auth: "private_key_jwt", jwks: keys.jwks, id_token_alg: "ES256", introspection_signed_response_alg: "ES256", authorization_signed_response_alg: "ES256", require_pushed_authorization_requests: true, dpop_bound_access_tokens: true,
         grant_types: ["authorization_code", "refresh_token", "client_credentials"], scopes: ["openid", "email", "offline_access"], own_scopes: ["files.read"],
       },
     }],
