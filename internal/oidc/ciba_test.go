@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -456,51 +455,15 @@ func TestOfManyQuestionsOfAServiceAtOnceOneIsGivenTokens(t *testing.T) {
 		if to := b.says(b.opens(name), "allow"); to != "/confirmations/done?how=allowed" {
 			t.Fatalf("to %q", to)
 		}
-		second := open(t, dbtest.Second(t, h.db, dbtest.WithClock(h.clock.Now)), h.clock, h)
-		const racers = 500
-		won, lost := make(chan grant.Result, racers), make(chan device.Standing, racers)
-		var running sync.WaitGroup
-		for i := range racers {
-			node := h
-			if i%2 == 1 {
-				node = second
+		nodes := []*db.DB{h.db, dbtest.Second(t, h.db, dbtest.WithClock(h.clock.Now))}
+		onlyOneIsAnswered(t, nodes, func(tx *db.Tx, token []byte) (out answered, err error) {
+			if out.standing, err = h.asked.Poll(tx, code, "caller"); err != nil || out.standing != device.Allowed {
+				return out, err
 			}
-			running.Go(func() {
-				var standing device.Standing
-				var result grant.Result
-				token := secret.Digest(secret.NewToken())
-				err := node.db.WriteStatement(t.Context(), func(tx *db.Tx) (err error) {
-					if standing, err = node.asked.Poll(tx, code, "caller"); err != nil || standing != device.Allowed {
-						return err
-					}
-					if result, err = node.grants.Redeem(tx, grant.Redemption{Code: code, RelyingParty: "caller", Token: token}); err != nil {
-						return err
-					}
-					return node.asked.Used(tx, code)
-				})
-				switch {
-				case err != nil:
-					t.Error(err)
-				case standing == device.Allowed:
-					won <- result
-				default:
-					lost <- standing
-				}
-			})
-		}
-		running.Wait()
-		close(won)
-		close(lost)
-		if len(won) != 1 || len(lost) != racers-1 {
-			t.Fatalf("%d won, %d lost", len(won), len(lost))
-		}
-		if r := <-won; r.Outcome != grant.Redeemed {
-			t.Errorf("%+v", r)
-		}
-		for s := range lost {
-			if s != device.Unknown {
-				t.Errorf("a loser was told %s", s)
+			if out.result, err = h.grants.Redeem(tx, grant.Redemption{Code: code, RelyingParty: "caller", Token: token}); err != nil {
+				return out, err
 			}
-		}
+			return out, h.asked.Used(tx, code)
+		})
 	})
 }

@@ -5,7 +5,6 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -333,48 +332,15 @@ func TestOfManyQuestionsOfADeviceAtOnceOneIsGivenTokens(t *testing.T) {
 			t.Fatalf("to %q", to)
 		}
 		nodes := []*db.DB{h.db, dbtest.Second(t, h.db, dbtest.WithClock(h.clock.Now))}
-		const racers = 500
-		won, lost := make(chan grant.Result, racers), make(chan device.Standing, racers)
-		var running sync.WaitGroup
-		for i := range racers {
-			running.Go(func() {
-				var standing device.Standing
-				var result grant.Result
-				token := grant.Challenge(string(device.NewCode()))
-				err := nodes[i%2].WriteStatement(t.Context(), func(tx *db.Tx) (err error) {
-					if standing, err = h.devices.Poll(tx, d.code, "television"); err != nil || standing != device.Allowed {
-						return err
-					}
-					result, err = h.grants.Redeem(tx, grant.Redemption{Code: d.code, RelyingParty: "television", Token: []byte(token)})
-					if err != nil {
-						return err
-					}
-					return h.devices.Used(tx, d.code)
-				})
-				switch {
-				case err != nil:
-					t.Error(err)
-				case standing == device.Allowed:
-					won <- result
-				default:
-					lost <- standing
-				}
-			})
-		}
-		running.Wait()
-		close(won)
-		close(lost)
-		if len(won) != 1 || len(lost) != racers-1 {
-			t.Fatalf("%d won, %d lost", len(won), len(lost))
-		}
-		if r := <-won; r.Outcome != grant.Redeemed {
-			t.Errorf("%+v", r)
-		}
-		for s := range lost {
-			if s != device.Unknown {
-				t.Errorf("a loser was told %s", s)
+		onlyOneIsAnswered(t, nodes, func(tx *db.Tx, token []byte) (out answered, err error) {
+			if out.standing, err = h.devices.Poll(tx, d.code, "television"); err != nil || out.standing != device.Allowed {
+				return out, err
 			}
-		}
+			if out.result, err = h.grants.Redeem(tx, grant.Redemption{Code: d.code, RelyingParty: "television", Token: token}); err != nil {
+				return out, err
+			}
+			return out, h.devices.Used(tx, d.code)
+		})
 		if n := h.count(`SELECT COUNT(*) FROM access_token t JOIN authorization_grant g ON g.id = t.grant_id WHERE g.relying_party = 'television' AND g.revoked_at IS NULL`); n != 1 {
 			t.Errorf("%d tokens", n)
 		}

@@ -77,7 +77,6 @@ async function come(page, more = {}) {
     state: "s", nonce: "n", code_challenge: challenge, code_challenge_method: "S256", ui_locales: page.lang, ...more,
   });
   await page.goto(to.href);
-  if (await dataPage(page) === "continue-as") await submit(page, "continue-as"); // a public client at a loopback address
 }
 
 async function addAddress(page) {
