@@ -19,6 +19,7 @@ const (
 	CodeUnknown     Cause = "code_unknown"         // there is no such code, or it ended more than a day ago
 	CodeExpired     Cause = "code_expired"         // it came too late
 	CodeOfOther     Cause = "code_of_other_client" // it was given to another client
+	CodeOfGrant     Cause = "code_of_other_grant"  // it was given for another grant_type
 	CodeReused      Cause = "code_reused"          // it was redeemed before; what it gave is revoked
 	CodeRevoked     Cause = "code_revoked"         // it was revoked or spent before
 	RedirectDiffers Cause = "redirect_uri_differs" // from that of the authorization request
@@ -39,10 +40,10 @@ const (
 
 // why explains a code that could not be redeemed. It decides nothing.
 func why(tx *db.Tx, r Redemption) (Cause, error) {
-	var party string
+	var party, redirect string
 	var redeemed, revoked time.Time
-	row := tx.QueryRow(`SELECT relying_party, redeemed_at, revoked_at FROM authorization_grant WHERE code_digest = $1`, secret.Digest(r.Code))
-	err := row.Scan(&party, db.NullTime(&redeemed), db.NullTime(&revoked))
+	row := tx.QueryRow(`SELECT relying_party, redirect_uri, redeemed_at, revoked_at FROM authorization_grant WHERE code_digest = $1`, secret.Digest(r.Code))
+	err := row.Scan(&party, &redirect, db.NullTime(&redeemed), db.NullTime(&revoked))
 	switch {
 	case errors.Is(err, db.ErrNoRows):
 		return CodeUnknown, nil
@@ -50,6 +51,8 @@ func why(tx *db.Tx, r Redemption) (Cause, error) {
 		return "", fmt.Errorf("grant: why: %w", err)
 	case party != string(r.RelyingParty):
 		return CodeOfOther, nil
+	case r.Waited != (redirect == ""):
+		return CodeOfGrant, nil
 	case !redeemed.IsZero():
 		return CodeReused, nil
 	case !revoked.IsZero():

@@ -136,6 +136,7 @@ const (
 // Redemption is a code presented at the token endpoint by an authenticated client.
 type Redemption struct {
 	Code         string
+	Waited       bool // a device or a service waits with it, and it is no authorization code
 	RelyingParty id.RelyingParty
 	RedirectURI  string
 	Verifier     string
@@ -245,7 +246,7 @@ func (g Grants) Redeem(tx *db.Tx, r Redemption) (Result, error) {
 	expires := now.Add(life)
 	var redirect, challenge, wanted string
 	row := tx.QueryRow(`UPDATE authorization_grant SET redeemed_at = $1, ends_at = $2
-		WHERE code_digest = $3 AND relying_party = $4 AND redeemed_at IS NULL AND revoked_at IS NULL AND code_expires_at > $1
+		WHERE code_digest = $3 AND relying_party = $4 AND `+r.kind()+` AND redeemed_at IS NULL AND revoked_at IS NULL AND code_expires_at > $1
 		RETURNING `+columns+`, redirect_uri, challenge, jkt`,
 		db.Millis(now), db.Millis(expires), secret.Digest(r.Code), string(r.RelyingParty))
 	gr, err := scan(row.Scan, &redirect, &challenge, db.ScanText(&wanted))
@@ -273,6 +274,15 @@ func (g Grants) Redeem(tx *db.Tx, r Redemption) (Result, error) {
 		}
 	}
 	return out, g.record(tx, audit.CodeRedeemed, gr, "")
+}
+
+// kind is the condition for codes of the kind that is redeemed: what somebody waits with came
+// by no redirect, and every authorization code did. A code of the other kind is not touched.
+func (r Redemption) kind() string {
+	if r.Waited {
+		return `redirect_uri = ''`
+	}
+	return `redirect_uri <> ''`
 }
 
 // access is an access token that is to be stored.
@@ -349,7 +359,7 @@ func bound(r Redemption, redirect, challenge string) (Cause, bool) {
 // revokes what it gave. Once that is done, further uses write nothing and are Unknown.
 func (g Grants) reuse(tx *db.Tx, r Redemption) (Result, error) {
 	row := tx.QueryRow(`UPDATE authorization_grant SET revoked_at = $1, revoked_for = $2
-		WHERE code_digest = $3 AND relying_party = $4 AND redeemed_at IS NOT NULL AND revoked_at IS NULL
+		WHERE code_digest = $3 AND relying_party = $4 AND `+r.kind()+` AND redeemed_at IS NOT NULL AND revoked_at IS NULL
 		RETURNING `+columns, db.Millis(tx.Now()), "reuse", secret.Digest(r.Code), string(r.RelyingParty))
 	gr, err := scan(row.Scan)
 	if errors.Is(err, db.ErrNoRows) {

@@ -460,7 +460,7 @@ func TestOfManyQuestionsOfAServiceAtOnceOneIsGivenTokens(t *testing.T) {
 			if out.standing, err = h.asked.Poll(tx, code, "caller"); err != nil || out.standing != device.Allowed {
 				return out, err
 			}
-			if out.result, err = h.grants.Redeem(tx, grant.Redemption{Code: code, RelyingParty: "caller", Token: token}); err != nil {
+			if out.result, err = h.grants.Redeem(tx, grant.Redemption{Code: code, Waited: true, RelyingParty: "caller", Token: token}); err != nil {
 				return out, err
 			}
 			return out, h.asked.Used(tx, code)

@@ -336,7 +336,7 @@ func TestOfManyQuestionsOfADeviceAtOnceOneIsGivenTokens(t *testing.T) {
 			if out.standing, err = h.devices.Poll(tx, d.code, "television"); err != nil || out.standing != device.Allowed {
 				return out, err
 			}
-			if out.result, err = h.grants.Redeem(tx, grant.Redemption{Code: d.code, RelyingParty: "television", Token: token}); err != nil {
+			if out.result, err = h.grants.Redeem(tx, grant.Redemption{Code: d.code, Waited: true, RelyingParty: "television", Token: token}); err != nil {
 				return out, err
 			}
 			return out, h.devices.Used(tx, d.code)

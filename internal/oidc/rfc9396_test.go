@@ -20,15 +20,20 @@ import (
 
 const fee = `[{"type":"fee","amount":{"currency":"CAD","value":12.5},"for":"Licence 2026"},{"type":"read","what":["permits"]}]`
 
+// payments are what an office may ask people to allow.
+func payments() []relyingparty.DetailType {
+	return []relyingparty.DetailType{
+		{Type: "fee", Title: i18n.Text{"en": "Pay a fee"}, Fields: map[string]i18n.Text{"amount": {"en": "Amount"}, "for": {"en": "For"}}},
+		{Type: "read", Title: i18n.Text{"en": "Read"}, Fields: map[string]i18n.Text{"what": {"en": "What"}}},
+	}
+}
+
 // payable is a browser of a person at an office that may ask them to allow fees.
 func (h *house) payable() (*browser, id.Account) {
 	h.t.Helper()
 	h.enroll("office", func(s *relyingparty.Settings) {
 		s.AccessTokens = "jwt"
-		s.DetailTypes = []relyingparty.DetailType{
-			{Type: "fee", Title: i18n.Text{"en": "Pay a fee"}, Fields: map[string]i18n.Text{"amount": {"en": "Amount"}, "for": {"en": "For"}}},
-			{Type: "read", Title: i18n.Text{"en": "Read"}, Fields: map[string]i18n.Text{"what": {"en": "What"}}},
-		}
+		s.DetailTypes = payments()
 	})
 	a := h.person("anna@example.org")
 	h.consent(a, "office", claim.Email, claim.ScopeOffline)
@@ -246,6 +251,48 @@ func TestWhatOnePersonAllowedExactlyIsAskedOfTheNext(t *testing.T) {
 			if b.get(finish).answer(t).Get("code") == "" {
 				t.Errorf("%v: no code after she agreed", changes)
 			}
+		}
+	})
+}
+
+// RFC 9396, 6: a token request of a device narrows what was allowed, and what asks for more loses nothing.
+func TestADeviceAsksForLessThanItWasAllowed(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.enroll("meter", func(s *relyingparty.Settings) {
+			s.GrantTypes, s.Auth, s.DetailTypes = append(s.GrantTypes, protocol.GrantDeviceCode), "none", payments()
+		})
+		b, _ := h.viewer("meter")
+		out, _ := h.call("/device_authorization", "", url.Values{"client_id": {"meter"}, "scope": {offline}, "authorization_details": {fee}})
+		fid := b.types(out["user_code"].(string))
+		b.agrees(fid)
+		if to := b.answers(fid, "allow"); !strings.HasSuffix(to, "how=allowed") {
+			t.Fatal(to)
+		}
+		ask := func(details string) map[string]any {
+			t.Helper()
+			h.clock.Advance(6 * time.Second)
+			tok, _ := h.call("/token", "", url.Values{"grant_type": {protocol.GrantDeviceCode}, "device_code": {out["device_code"].(string)}, "client_id": {"meter"}, "authorization_details": {details}})
+			return tok
+		}
+		for _, more := range []string{`[{"type":"fee","amount":99}]`, `[{"type":"read","what":["permits"]},{"type":"fee"}]`, `[{"type":"other"}]`, "x", "[]"} {
+			if tok := ask(more); tok["error"] != "invalid_authorization_details" || tok["access_token"] != nil {
+				t.Errorf("%s: %v", more, tok)
+			}
+		}
+		const less = `[{"type":"read","what":["permits"]}]`
+		same := func(name string, got any, want string) {
+			t.Helper()
+			if text, err := json.Marshal(got); err != nil || string(text) != want {
+				t.Errorf("%s: %s, want %s", name, text, want)
+			}
+		}
+		tok := ask(less)
+		same("answer", tok["authorization_details"], less)
+		same("introspection", h.told(tok["access_token"])["authorization_details"], less)
+		again, _ := h.call("/token", "", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {tok["refresh_token"].(string)}, "client_id": {"meter"}})
+		same("renewal", again["authorization_details"], `[{"amount":{"currency":"CAD","value":12.5},"for":"Licence 2026","type":"fee"},{"type":"read","what":["permits"]}]`)
+		if again := ask(less); again["error"] != "invalid_grant" {
+			t.Errorf("a second time: %v", again)
 		}
 	})
 }

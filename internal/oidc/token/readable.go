@@ -53,16 +53,22 @@ func (e *Endpoint) asked(r *http.Request, party *relyingparty.RelyingParty, requ
 	if !found || granted.RelyingParty != party.ID {
 		return e.shapeOf(party, nil), nil, nil // it will be refused
 	}
+	out, bad := e.within(party, request, granted)
+	return out, bad, nil
+}
+
+// within is the shape of what a request asks for of what was granted.
+func (e *Endpoint) within(party *relyingparty.RelyingParty, request protocol.TokenRequest, granted grant.Grant) (shape, *protocol.Error) {
 	if bad := request.Exceeds(granted.Scopes); bad != nil {
-		return shape{}, bad, nil
+		return shape{}, bad
 	}
 	audience, bad := request.Narrowed(granted.Resources)
 	if bad != nil {
-		return shape{}, bad, nil
+		return shape{}, bad
 	}
 	out := e.shapeOf(party, audience)
 	out.details, bad = request.NarrowedDetails(granted.Details)
-	return out, bad, nil
+	return out, bad
 }
 
 // readable signs an access token that is a JWT, of one that was stored.
