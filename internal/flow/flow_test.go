@@ -210,10 +210,11 @@ func TestAFlowLivesShortlyUntilAStepIsSavedAndThenLeadsBack(t *testing.T) {
 			h.write(func(tx *db.Tx) (err error) { n, err = h.Purge(tx, 100); return err })
 			return n
 		}
+		h.clock.Advance(h.Settings.AgainFor)
 		if n := purge(); n != 1 {
 			h.Errorf("wiped %d", n)
 		}
-		h.clock.Advance(h.Settings.KeptFor - time.Millisecond)
+		h.clock.Advance(h.Settings.KeptFor - h.Settings.AgainFor - time.Millisecond)
 		if purge(); !fault.Is(second(h.load(f.ID, browser(1))), fault.Expired) {
 			h.Error("gone before a day")
 		}

@@ -28,6 +28,7 @@ const (
 	NoticeLocked   Notice = "locked"           // too many wrong passwords: unlock first
 	NoticeLinkOld  Notice = "link-ended"       // the link or code was used or replaced; ask for another
 	NoticeClosed   Notice = "account-closed"   // the account that a sign-in partner opened has just been closed
+	NoticeAgain    Notice = "again"            // the page was open for too long, and starts afresh
 )
 
 // Progress is what has happened in a journey so far. It holds facts only; which

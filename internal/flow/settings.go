@@ -13,6 +13,9 @@ type Settings struct {
 	IdleFor time.Duration `yaml:"idle_for"`
 	// LongestFor is how long a journey lives whatever happens.
 	LongestFor time.Duration `yaml:"longest_for"`
+	// AgainFor is how long a journey that ran out of time is taken up again when its page is
+	// loaded; later the page leads back to the service, which has forgotten its question by then.
+	AgainFor time.Duration `yaml:"again_for"`
 	// KeptFor is how long an ended journey still leads back to its service.
 	KeptFor time.Duration `yaml:"kept_for"`
 	// PerBrowser is how many journeys one browser can have under way; the one
@@ -30,6 +33,7 @@ func Preset(string) Settings {
 		StartedFor: 30 * time.Minute,
 		IdleFor:    2 * time.Hour,
 		LongestFor: 24 * time.Hour,
+		AgainFor:   4 * time.Hour,
 		KeptFor:    24 * time.Hour,
 		PerBrowser: 20,
 		PerIP:      500,
@@ -51,6 +55,9 @@ func (s Settings) Problems() []string {
 	}
 	if s.KeptFor < 0 || s.KeptFor > 30*24*time.Hour {
 		out = append(out, fmt.Sprintf("kept_for is %v: choose between 0s and 720h", s.KeptFor))
+	}
+	if s.AgainFor < 0 || s.AgainFor > s.KeptFor {
+		out = append(out, fmt.Sprintf("again_for is %v: choose between 0s (never) and kept_for (%v)", s.AgainFor, s.KeptFor))
 	}
 	if s.PerBrowser < 2 || s.PerBrowser > 100 {
 		out = append(out, fmt.Sprintf("per_browser is %d: choose between 2 and 100 (20 is usual)", s.PerBrowser))

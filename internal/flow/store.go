@@ -232,12 +232,18 @@ func (f Flows) Open(tx *db.Tx, browser []byte) ([]Known, error) {
 	return out, nil
 }
 
-// Purge wipes the state of expired flows and deletes them after
-// Settings.KeptFor, at most limit of each.
+// Purge wipes the network address of expired flows, their state when they cannot be taken
+// up again (Reopen), and deletes them after Settings.KeptFor, at most limit of each.
 func (f Flows) Purge(tx *db.Tx, limit int) (int64, error) {
 	now := tx.Now()
-	wiped, err := tx.Exec(`UPDATE flow SET state = NULL, ip_index = NULL WHERE id IN (
-		SELECT id FROM flow WHERE state IS NOT NULL AND expires_at <= $1 ORDER BY expires_at LIMIT $2)`, db.Millis(now), limit)
+	unlinked, err := tx.Exec(`UPDATE flow SET ip_index = NULL WHERE id IN (
+		SELECT id FROM flow WHERE ip_index IS NOT NULL AND expires_at <= $1 ORDER BY expires_at LIMIT $2)`, db.Millis(now), limit)
+	if err != nil {
+		return 0, fmt.Errorf("flow: wipe: %w", err)
+	}
+	wiped, err := tx.Exec(`UPDATE flow SET state = NULL WHERE id IN (
+		SELECT id FROM flow WHERE state IS NOT NULL AND expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
+		db.Millis(now.Add(-f.Settings.AgainFor)), limit)
 	if err != nil {
 		return 0, fmt.Errorf("flow: wipe: %w", err)
 	}
@@ -247,5 +253,5 @@ func (f Flows) Purge(tx *db.Tx, limit int) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("flow: purge: %w", err)
 	}
-	return wiped + deleted, nil
+	return unlinked + wiped + deleted, nil
 }

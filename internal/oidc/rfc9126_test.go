@@ -12,9 +12,12 @@ import (
 
 	"parvis/internal/db"
 	"parvis/internal/db/dbtest"
+	"parvis/internal/flow"
 	"parvis/internal/oidc/claim"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/pushed"
+	"parvis/internal/secret"
+	"parvis/internal/web/kit"
 )
 
 // pushes is the answer of the pushed authorization request endpoint.
@@ -134,6 +137,42 @@ func TestAPushedRequestThatIsUnderWayIsGoneOnWith(t *testing.T) {
 		}
 		if over := b.authorize(named("service", p)); over.StatusCode != http.StatusBadRequest {
 			t.Errorf("after its use: %d", over.StatusCode)
+		}
+	})
+}
+
+// RFC 9126, 4: a sign-in page that was open for too long is taken up again when it is loaded, and its pushed request gives one authorization.
+func TestAPushedRequestWhoseSignInPageRanOutIsAuthorizedOnce(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		a := h.person("cleo@example.org")
+		h.consent(a, "service", claim.Email)
+		p := h.push("service", request("service"))
+		b := h.browser()
+		began := b.authorize(named("service", p)).flow(t)
+		b.get("/authorize/finish/" + string(began)) // binds the journey, as its pages do
+		h.clock.Advance(flow.Preset("").StartedFor)
+		if again := b.authorize(named("service", p)).flow(t); again != began {
+			t.Fatalf("loaded again: journey %s, want %s", again, began)
+		}
+		if r := b.get("/authorize/finish/" + string(began)); r.Header.Get("Location") != "/signin/"+string(began) {
+			t.Fatalf("its end: %d %s", r.StatusCode, r.Header.Get("Location"))
+		}
+		err := h.db.Write(t.Context(), func(tx *db.Tx) error { // as the sign-in page does, when it is loaded
+			_, err := h.flows.Reopen(tx, began, secret.Digest(b.cookies[kit.BrowserCookie]))
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.signIn(a, began)
+		if code := b.get("/authorize/finish/" + string(began)).answer(t).Get("code"); code == "" {
+			t.Fatal("the journey gave no code")
+		}
+		if over := b.get("/authorize/finish/" + string(began)); over.Header.Get("Location") != "/signin/"+string(began) {
+			t.Errorf("after its use: %d %s", over.StatusCode, over.Header.Get("Location"))
+		}
+		if over := b.authorize(named("service", p)); over.StatusCode != http.StatusBadRequest || !strings.Contains(over.text, "invalid_request_uri") {
+			t.Errorf("the request after its use: %d", over.StatusCode)
 		}
 	})
 }

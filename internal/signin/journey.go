@@ -131,6 +131,16 @@ func (j *Journey) find(ctx context.Context, v flow.Visitor, fid id.Flow) (flow.F
 	return f, err
 }
 
+// again takes up a flow that ran out of time, where that can be.
+func (j *Journey) again(ctx context.Context, v flow.Visitor, fid id.Flow) (flow.Flow, error) {
+	var f flow.Flow
+	err := j.DB.Write(ctx, func(tx *db.Tx) (err error) {
+		f, err = j.Flows.Reopen(tx, fid, v.Browser)
+		return err
+	})
+	return f, err
+}
+
 // serviceOf reads which service a flow waits for.
 func (j *Journey) serviceOf(ctx context.Context, v flow.Visitor, fid id.Flow) (*relyingparty.RelyingParty, error) {
 	f, err := j.find(ctx, v, fid)

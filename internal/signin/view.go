@@ -17,9 +17,13 @@ import (
 // Open looks at a flow for the dispatcher and for every page: where the person
 // is, and what the page may show. The first browser that asks holds the flow from
 // then on. A flow of another browser, or one that nobody made, is a fault of kind
-// NotFound; an ended one is a View with StepExpired that still knows its service.
+// NotFound. One that ran out of time is taken up again where that can be; an ended one
+// is a View with StepExpired that still knows its service.
 func (j *Journey) Open(ctx context.Context, v flow.Visitor, fid id.Flow) (View, error) {
 	f, err := j.find(ctx, v, fid)
+	if fault.Is(err, fault.Expired) {
+		f, err = j.again(ctx, v, fid)
+	}
 	if fault.Is(err, fault.Expired) {
 		person, err := j.Person(ctx, v)
 		return View{Flow: fid, Kind: flow.SignIn, Step: StepExpired, RelyingParty: f.RelyingParty, Reference: f.Reference, Person: person}, err

@@ -1,7 +1,7 @@
 // The main job in a real browser: a person creates an account, signs in, and lands in the service.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { at, launch, person, submit } from "./lib/browser.mjs";
+import { at, launch, person, sound, submit } from "./lib/browser.mjs";
 import { newAddress, startDemo } from "./lib/demo.mjs";
 import { allow, askForAccount, choosePassword, codesTo, codeTo, createByCode, enterCode, goodPassword, notNow, openService, setUpApp, signIn } from "./lib/steps.mjs";
 
@@ -217,6 +217,51 @@ test("a forgotten password is replaced by mail and does not sign in by itself", 
   atService(page, demo.plain);
   await page.context().close();
 });
+
+for (const kind of [{ lang: "en", script: true, width: 1280 }, { lang: "fr", script: false, width: 320 }]) {
+  test(`a sign-in page that was open for hours works when it is loaded again (${kind.lang}, ${kind.width} px, JavaScript ${kind.script ? "on" : "off"})`, async () => {
+    const local = await startDemo();
+    try {
+      const page = await person(browser, kind);
+      await openService(page, local.plain);
+      const asked = page.url();
+      await local.advance("4h");
+      await page.reload();
+      await at(page, "sign-in");
+      assert.equal(page.url(), asked);
+      assert.equal(await page.locator(".notice").count(), 0, "nothing was begun: nothing to say");
+      const email = newAddress("slow");
+      await askForAccount(page, email);
+      await local.advance("5h");
+      await page.reload();
+      await at(page, "create-account");
+      await sound(page, `create-anew-${kind.lang}-${kind.width}`);
+      const waits = kind.lang === "fr" ? /vous attend toujours/ : /is still waiting for you/;
+      assert.match(await page.locator("main").innerText(), waits);
+      assert.equal(await page.locator("#email").inputValue(), "", "what was typed is forgotten");
+      const mails = (await local.mails(email)).length;
+      await page.fill("#email", email);
+      await page.check("form#create-account [name=terms]");
+      await submit(page, "create-account");
+      await page.fill("form#confirm-email [name=code]", (await local.mail(email, mails)).codes[0]);
+      await submit(page, "confirm-email");
+      await choosePassword(page);
+      await at(page, "consent");
+      await local.advance("5h");
+      await page.click("#allow"); // as if nothing had been
+      await at(page, "sign-in");
+      await sound(page, `sign-in-anew-${kind.lang}-${kind.width}`);
+      assert.match(await page.locator("main").innerText(), waits);
+      await signIn(page, email, goodPassword);
+      await allow(page);
+      atService(page, local.plain);
+      assert.ok((await page.locator("main").innerText()).includes(local.issuer), "the service takes the answer");
+      await page.context().close();
+    } finally {
+      await local.stop();
+    }
+  });
+}
 
 test("an expired activation link leads to a new one, and the way to the service is kept", async () => {
   const local = await startDemo();

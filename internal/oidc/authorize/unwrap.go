@@ -78,24 +78,14 @@ func (e *Endpoint) underWay(r *http.Request, party *relyingparty.RelyingParty, u
 	var out id.Flow
 	err := e.DB.Read(r.Context(), func(tx *db.Tx) error {
 		out = ""
-		open, err := e.Flows.Open(tx, browser)
+		all, err := e.Flows.Resumable(tx, browser)
 		if err != nil {
 			return err
 		}
-		for _, known := range open {
-			if known.RelyingParty != party.ID {
-				continue
-			}
-			f, err := e.Flows.Load(tx, known.Flow, browser)
-			if fault.Is(err, fault.Expired) {
-				continue
-			}
-			if err != nil {
-				return err
-			}
+		for _, f := range all {
 			var request protocol.Request
-			if json.Unmarshal(f.State.Request, &request) == nil && request.Pushed == pushed.Name(uri).Key() {
-				out = known.Flow
+			if f.RelyingParty == party.ID && json.Unmarshal(f.State.Request, &request) == nil && request.Pushed == pushed.Name(uri).Key() {
+				out = f.ID
 				return nil
 			}
 		}

@@ -59,11 +59,26 @@ func (u *UI) create(c *call, form *kit.Form) error {
 	return c.dispatch()
 }
 
-// ended tells a person who is back at the begin of a branch that the confirmation
-// of the address counts no longer.
+// ended tells a person who is back at the begin of a branch why: the confirmation of the
+// address counts no longer, or the page was open for too long.
 func (u *UI) ended(c *call, form *kit.Form) string {
-	if c.view.Notice != flow.NoticeLinkOld || form != nil {
+	switch {
+	case form != nil:
 		return ""
+	case c.view.Notice == flow.NoticeLinkOld:
+		return c.tr.T("signin.proof-ended", "duration", c.tr.Duration(u.Numbers.Activation))
 	}
-	return c.tr.T("signin.proof-ended", "duration", c.tr.Duration(u.Numbers.Activation))
+	return u.anew(c)
+}
+
+// anew tells a person whose page was open for too long that it starts afresh, and that the
+// service still waits; "" for everybody else.
+func (u *UI) anew(c *call) string {
+	switch {
+	case c.view.Notice != flow.NoticeAgain:
+		return ""
+	case c.journey.Service == "":
+		return c.tr.T("signin.again")
+	}
+	return c.tr.T("signin.again-service", "service", c.journey.Service)
 }

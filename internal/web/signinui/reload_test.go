@@ -10,16 +10,46 @@ import (
 	"parvis/internal/web/webtest"
 )
 
-// A sign-in page is loaded again after its journey has ended: it ran out, it was done in
-// another tab, or so much time went by that nothing of it is kept. The page is no dead end,
-// and what the service asks next works as if nothing had been.
+// A sign-in page that was open for too long is loaded again, or its form is sent: it still
+// does what the service asked for, and says that it starts afresh only to who had begun.
+func TestASignInPageThatIsLoadedAgainAfterItsTimeStillWorks(t *testing.T) {
+	const anew = "Student aid is still waiting for you"
+	each(t, func(t *testing.T, h *webtest.House, language string) {
+		says := map[string]string{"en-CA": anew, "fr-CA": "Aide financière aux études vous attend toujours"}[language]
+		enrol(h, h.Person(language))
+		p := h.Person(language)
+		p.Open(webtest.Authorize(webtest.Aid)).Must("sign-in", http.StatusOK)
+		asked := p.Page.URL
+		for _, wait := range []time.Duration{31 * time.Minute, 4 * time.Hour} { // as often as one likes
+			h.Advance(wait)
+			p.Open(asked).Must("sign-in", http.StatusOK).MustNotSay(says)
+		}
+		p.Open(strings.TrimSuffix(asked, "sign-in")+"create-account").Must("create-account", http.StatusOK)
+		p.Submit("create-account", "email", "somebody.else@example.org", "terms", "on").Must("confirm-email", http.StatusOK)
+		waits := p.Page.URL
+		h.Advance(3 * time.Hour)
+		p.Open(waits).Must("create-account", http.StatusOK).MustSay(says).MustNotSay("somebody.else@example.org")
+		p.Follow("sign-in-link").Must("sign-in", http.StatusOK)
+		h.Advance(3 * time.Hour)
+		p.Submit("sign-in", "email", email, "password", good).Must("consent", http.StatusOK) // the old page is still shown
+		h.Advance(3 * time.Hour)
+		p.Submit("consent", "#allow") // not signed in any more
+		p.Page.Must("sign-in", http.StatusOK).MustSay(says)
+		finish(p)
+		mustLeave(t, p, callback, "code=", "state=state-1234567890")
+	})
+}
+
+// A sign-in page is loaded again after its journey has ended: it ran out long ago, it was
+// done in another tab, or so much time went by that nothing of it is kept. The page is no
+// dead end, and what the service asks next works as if nothing had been.
 func TestASignInPageThatIsLoadedAgainAfterItsEndLeadsBackAndTheServiceStartsAnew(t *testing.T) {
 	const kept, wiped = "expired", "elsewhere"
 	ends := map[string]struct {
 		end  func(t *testing.T, h *webtest.House, p *webtest.Person)
 		page string
 	}{
-		"ran out": {func(_ *testing.T, h *webtest.House, _ *webtest.Person) { h.Advance(3 * time.Hour) }, kept},
+		"ran out": {func(_ *testing.T, h *webtest.House, _ *webtest.Person) { h.Advance(5 * time.Hour) }, kept},
 		"done in another tab": {func(t *testing.T, _ *webtest.House, p *webtest.Person) {
 			tab := p.Tab()
 			tab.Open(p.Page.URL)
@@ -77,7 +107,7 @@ func TestAnExpiredPageOfAServiceWithoutAnAddressStartsAtTheAccount(t *testing.T)
 	enrol(h, h.Person("en-CA"))
 	p := h.Person("en-CA")
 	p.Open(webtest.Authorize(webtest.Aid)).Must("sign-in", http.StatusOK)
-	h.Advance(3 * time.Hour)
+	h.Advance(5 * time.Hour)
 	page := p.Open(p.Page.URL).Must("expired", http.StatusGone)
 	if page.Href("continue-to-service") != "/signin" || page.Href("back-to-service") != "" {
 		t.Errorf("leads to %q", page.Href("continue-to-service"))

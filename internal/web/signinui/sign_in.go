@@ -14,7 +14,7 @@ type signInPage struct {
 	Check *kit.Check // that the form is not sent by a program; nil when it does not ask
 	Fixed string     // address of who must prove it again; "" lets the person type one
 	Done  string     // catalogue key of what has just ended well
-	Again string     // why a signed-in person is asked again
+	Again string     // why a person is asked again
 
 	Partners []partnerDoor // other doors
 	Other    bool          // the account that is to be merged into the one set aside
@@ -44,6 +44,9 @@ func (u *UI) renderSignIn(c *call, form *kit.Form, status int) error {
 		default:
 			data.Again = c.tr.T("sign-in.again", "service", c.journey.Service)
 		}
+	}
+	if data.Again == "" && form == nil {
+		data.Again = u.anew(c)
 	}
 	var err error
 	if c.view.Person == nil {

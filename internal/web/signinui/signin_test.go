@@ -144,13 +144,13 @@ func TestAnExpiredJourneyNamesItsServiceAndLeadsBack(t *testing.T) {
 	each(t, func(t *testing.T, h *webtest.House, language string) {
 		p := h.Person(language)
 		p.Open(webtest.Authorize(webtest.Aid)).Must("sign-in", http.StatusOK)
-		h.Advance(3 * time.Hour)
+		h.Advance(5 * time.Hour)
 		page := p.Submit("sign-in", "email", email, "password", good).Must("expired", http.StatusGone)
 		if page.Href("continue-to-service") != "https://student-aid.test/login?iss=https%3A%2F%2Fsignin.test" || page.Href("back-to-service") == "" {
 			t.Errorf("the expired page leads to %q", page.Href("continue-to-service"))
 		}
 		p.Open("/signin").Must("sign-in", http.StatusOK)
-		h.Advance(3 * time.Hour)
+		h.Advance(5 * time.Hour)
 		p.Open(p.Page.URL).Must("expired", http.StatusGone)
 		p.Follow("continue-to-service").Must("sign-in", http.StatusOK)
 	})
