@@ -113,6 +113,7 @@ func Sorts() map[audit.Name]Sort { //nolint:funlen // a table
 		audit.DeviceAllowed:    Change,
 		audit.DeviceDenied:     Attempt,
 		audit.CIBAAsked:        Attempt,
+		audit.CIBATexted:       Told,
 		audit.CIBAAllowed:      Change,
 		audit.CIBADenied:       Attempt,
 		audit.CIBAUntold:       Hidden, // between the service and us

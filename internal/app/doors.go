@@ -161,7 +161,7 @@ func (h *House) provider(mux *http.ServeMux) error {
 // confirmations are where services ask people who are not in front of them, and where these answer.
 func (h *House) confirmations(mux *http.ServeMux, door *machine.Door, keys *relyingparty.Keys) error {
 	services := &ciba.Endpoint{
-		Issuer: h.Config.Server.PublicURL, Door: door, DB: h.DB, Keys: keys, Keyring: h.Keyring, Accounts: h.Accounts, Connections: h.Connections,
+		Issuer: h.Config.Server.PublicURL, Door: door, DB: h.DB, Keys: keys, Keyring: h.Keyring, Accounts: h.Accounts, Phones: h.Phones, Connections: h.Connections,
 		Asked: h.Asked, Grants: h.Grants, Limiter: h.Limiter, Outbox: h.Outbox, Audit: h.Audit, Now: h.Now,
 	}
 	services.Routes(mux)

@@ -211,6 +211,8 @@ const (
 	DeviceDenied Name = "device.denied"
 	// CIBAAsked: a service asked a person to confirm something, without a browser.
 	CIBAAsked Name = "confirmation.asked"
+	// CIBATexted: a person was told of it by text, too; data: channel.
+	CIBATexted Name = "confirmation.texted"
 	// CIBAAllowed: a person confirmed what a service asked.
 	CIBAAllowed Name = "confirmation.allowed"
 	// CIBADenied: a person did not confirm what a service asked.

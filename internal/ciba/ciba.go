@@ -3,7 +3,7 @@
 //
 // It owns the tables ciba_request and ciba_ping. A service gets auth_req_id, 256 random bits
 // kept as their digest, with which it polls, or is told first that it is worth asking (ping
-// mode): then auth_req_id and the service's own token are kept, sealed, until it was told; its person is reached by mail and on their own pages, where
+// mode): then auth_req_id and the service's own token are kept, sealed, until it was told; its person is reached by mail, by text and on their own pages, where
 // another identifier names the request. Only the account that was asked can decide, once.
 // What is allowed is a grant by the digest of auth_req_id (package grant), so that
 // everything that ends grants ends it, too; this package says who may redeem it, and when,
@@ -33,6 +33,8 @@ type Settings struct {
 	Longest time.Duration `yaml:"longest"`
 	// Interval is how often a service may ask at most whether its person has decided; it grows by 5s for one that asks too soon.
 	Interval time.Duration `yaml:"interval"`
+	// Texts tells people by text message, too, who have a telephone to which codes go by text, where texts are configured. What they cost at most is for limits.ciba_text, ciba_text_number and ciba_text_client to say.
+	Texts bool `yaml:"texts"`
 	// Ping says how services of ping mode are told that somebody has decided, which is tried until the request is over.
 	Ping courier.Settings `yaml:"ping"`
 }
@@ -40,7 +42,7 @@ type Settings struct {
 // Preset returns the numbers of a preset; they are the same in all of them.
 func Preset(string) Settings {
 	return Settings{
-		Life: 10 * time.Minute, Longest: 30 * time.Minute, Interval: 5 * time.Second,
+		Life: 10 * time.Minute, Longest: 30 * time.Minute, Interval: 5 * time.Second, Texts: true,
 		Ping: courier.Settings{RetryFirst: 2 * time.Second, RetryMost: time.Minute, PerHost: 4, Hosts: 16},
 	}
 }

@@ -92,6 +92,7 @@ type house struct {
 	devices     device.Requests
 	asked       ciba.Requests
 	pinging     *ciba.Pinger
+	asking      *cibaendpoint.Endpoint
 	applicant   id.Account // the person of applicants
 	applied     int        // how many of them there were
 }
@@ -212,11 +213,12 @@ func openWith(t *testing.T, d *db.DB, clock *dbtest.Clock, first *house, identit
 	mails := &notice.Mails{
 		Bundle: texts, Languages: []i18n.Lang{"en", "fr"}, BaseURL: h.issuer, Product: i18n.Text{"en": "Parvis"}, Owner: i18n.Text{"en": "Province"}, Zone: time.UTC,
 	}
-	outbox := &notify.Outbox{Keys: keys, Settings: notify.Preset(""), Mails: mails}
-	(&cibaendpoint.Endpoint{
-		Issuer: h.issuer, Door: door, DB: d, Keys: partnerKeys, Keyring: h.keyring, Accounts: h.accounts, Connections: h.connections, Asked: h.asked,
+	outbox := &notify.Outbox{Keys: keys, Settings: notify.Preset(""), Mails: mails, Channels: []notice.Channel{notice.Text}}
+	h.asking = &cibaendpoint.Endpoint{
+		Issuer: h.issuer, Door: door, DB: d, Keys: partnerKeys, Keyring: h.keyring, Accounts: h.accounts, Phones: h.phones, Connections: h.connections, Asked: h.asked,
 		Grants: h.grants, Limiter: limiter, Outbox: outbox, Audit: log, Now: clock.Now,
-	}).Routes(mux)
+	}
+	h.asking.Routes(mux)
 	asked, err := askedui.New(askedui.Config{
 		Site: site, DB: d, Registry: h.registry, Visitor: visitor, Flows: h.flows, Asked: h.asked, Connections: h.connections, Grants: h.grants,
 		Limiter: limiter, Audit: log, Table: table,

@@ -54,6 +54,9 @@ const (
 	CIBAClient        Rule = "ciba_client"
 	CIBAAccount       Rule = "ciba_account"
 	CIBAMail          Rule = "ciba_mail"
+	CIBAText          Rule = "ciba_text"
+	CIBATextNumber    Rule = "ciba_text_number"
+	CIBATextClient    Rule = "ciba_text_client"
 	RequestIP         Rule = "request_ip"
 
 	SuspectSigninIP      Rule = "suspect_signin_ip"
@@ -179,6 +182,12 @@ type Settings struct {
 	CIBAAccount Limit `yaml:"ciba_account"`
 	// CIBAMail counts those of all services to one account together.
 	CIBAMail Limit `yaml:"ciba_mail"`
+	// CIBAText counts text messages about them to one account. Beyond it, and beyond the next two, only the mail is sent.
+	CIBAText Limit `yaml:"ciba_text"`
+	// CIBATextNumber counts those to one telephone number, for all accounts together.
+	CIBATextNumber Limit `yaml:"ciba_text_number"`
+	// CIBATextClient counts requests of one service for which a text message may be sent, whether its person has a telephone or not.
+	CIBATextClient Limit `yaml:"ciba_text_client"`
 	// RequestIP counts all requests of pages from one IP address, on each node by itself.
 	RequestIP Limit `yaml:"request_ip"`
 	// SuspectSigninIP counts wrong passwords from one IP address: from then on, signing
@@ -251,6 +260,9 @@ func Preset(name string) Settings {
 		CIBAClient:        Limit{Count: 3000, Window: 5 * minute},
 		CIBAAccount:       Limit{Count: 5, Window: hour},
 		CIBAMail:          Limit{Count: 10, Window: hour},
+		CIBAText:          Limit{Count: 10, Window: day},
+		CIBATextNumber:    Limit{Count: 10, Window: day},
+		CIBATextClient:    Limit{Count: 30_000, Window: day},
 		RequestIP:         Limit{Count: 3000, Window: 5 * minute},
 
 		SuspectSigninIP:      Limit{Count: 20, Window: 10 * minute},
@@ -295,7 +307,7 @@ func (s Settings) limits() map[Rule]Limit {
 		SendNumber: s.SendNumber, SendNumberBurst: s.SendNumberBurst, BackupAccountIP: s.BackupAccountIP,
 		SetUpIP: s.SetUpIP, SetUpAccount: s.SetUpAccount, SetUpNumber: s.SetUpNumber, PasswordAccount: s.PasswordAccount, AddAccount: s.AddAccount, LostAccount: s.LostAccount,
 		NoticeAccount: s.NoticeAccount, MainAccount: s.MainAccount, LinkIP: s.LinkIP, PartnerIP: s.PartnerIP, ContactIP: s.ContactIP,
-		FlowIP: s.FlowIP, AuthorizeIP: s.AuthorizeIP, TokenIP: s.TokenIP, TokenClient: s.TokenClient, PushClient: s.PushClient, FetchClient: s.FetchClient, DeviceIP: s.DeviceIP, DeviceBrowser: s.DeviceBrowser, DeviceAccount: s.DeviceAccount, CIBAClient: s.CIBAClient, CIBAAccount: s.CIBAAccount, CIBAMail: s.CIBAMail, RegistrationIP: s.RegistrationIP, RequestIP: s.RequestIP,
+		FlowIP: s.FlowIP, AuthorizeIP: s.AuthorizeIP, TokenIP: s.TokenIP, TokenClient: s.TokenClient, PushClient: s.PushClient, FetchClient: s.FetchClient, DeviceIP: s.DeviceIP, DeviceBrowser: s.DeviceBrowser, DeviceAccount: s.DeviceAccount, CIBAClient: s.CIBAClient, CIBAAccount: s.CIBAAccount, CIBAMail: s.CIBAMail, CIBAText: s.CIBAText, CIBATextNumber: s.CIBATextNumber, CIBATextClient: s.CIBATextClient, RegistrationIP: s.RegistrationIP, RequestIP: s.RequestIP,
 		SuspectSigninIP: s.SuspectSigninIP, SuspectSigninAddress: s.SuspectSigninAddress, SuspectEnrollmentIP: s.SuspectEnrollmentIP,
 		SuspectResetIP: s.SuspectResetIP, SuspectContactIP: s.SuspectContactIP, ChallengeMailIP: s.ChallengeMailIP,
 	}
@@ -318,7 +330,7 @@ func (s *Settings) limit(rule Rule) (Limit, bool) {
 func rules() []Rule {
 	return []Rule{
 		SigninIP, SigninAddress, SigninAddressIP, SigninBurst, SigninBrowser, EnrollmentIP, EnrollmentAddress, MailAddress, MailRecipient, ResetAddress, ResetIP, WaysAddress, WaysIP,
-		CodeIP, SendIP, SendAccount, SendNumber, SendNumberBurst, BackupAccountIP, SetUpIP, SetUpAccount, SetUpNumber, PasswordAccount, AddAccount, LostAccount, NoticeAccount, MainAccount, LinkIP, PartnerIP, ContactIP, FlowIP, AuthorizeIP, TokenIP, TokenClient, PushClient, FetchClient, DeviceIP, DeviceBrowser, DeviceAccount, CIBAClient, CIBAAccount, CIBAMail, RegistrationIP, RequestIP,
+		CodeIP, SendIP, SendAccount, SendNumber, SendNumberBurst, BackupAccountIP, SetUpIP, SetUpAccount, SetUpNumber, PasswordAccount, AddAccount, LostAccount, NoticeAccount, MainAccount, LinkIP, PartnerIP, ContactIP, FlowIP, AuthorizeIP, TokenIP, TokenClient, PushClient, FetchClient, DeviceIP, DeviceBrowser, DeviceAccount, CIBAClient, CIBAAccount, CIBAMail, CIBAText, CIBATextNumber, CIBATextClient, RegistrationIP, RequestIP,
 		SuspectSigninIP, SuspectSigninAddress, SuspectEnrollmentIP, SuspectResetIP, SuspectContactIP, ChallengeMailIP,
 	}
 }

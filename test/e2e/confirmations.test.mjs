@@ -1,5 +1,5 @@
-// A service asks somebody who is not in front of it to confirm (CIBA), in a real browser: the mail leads to the door,
-// its reader signs in, sees who asks what, and allows or refuses it.
+// A service asks somebody who is not in front of it to confirm (CIBA), in a real browser: the mail, or the text
+// message, leads to the door, its reader signs in, sees who asks what, and allows or refuses it.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -7,9 +7,9 @@ import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { at, launch, person, sound, submit } from "./lib/browser.mjs";
+import { at, launch, person, sound, submit, words } from "./lib/browser.mjs";
 import { newAddress, startDemo } from "./lib/demo.mjs";
-import { allow, askForAccount, choosePassword, goodPassword, signIn } from "./lib/steps.mjs";
+import { allow, askForAccount, choosePassword, createByCode, goodPassword, newPhone, notNow, setUpPhone, signIn } from "./lib/steps.mjs";
 
 const grant = "urn:openid:params:grant-type:ciba";
 const secret = "only-for-this-journey-0123456789-0123456789";
@@ -82,16 +82,21 @@ async function confirmLinks(email) {
   return found.filter(Boolean);
 }
 
-// Somebody who created an account from the service and agreed to what it is told.
-async function agreed(kind, name) {
-  const page = await person(browser, kind);
-  const email = newAddress(name);
+// Comes from the service.
+async function come(page) {
   const to = new URL("/authorize", demo.issuer);
   to.search = new URLSearchParams({
     client_id: "counter", redirect_uri: `${service.url}/callback`, response_type: "code", scope: "openid email", state: "s", nonce: "n",
     code_challenge: challenge, code_challenge_method: "S256", ui_locales: page.lang,
   });
   await page.goto(to.href);
+}
+
+// Somebody who created an account from the service and agreed to what it is told.
+async function agreed(kind, name) {
+  const page = await person(browser, kind);
+  const email = newAddress(name);
+  await come(page);
   await askForAccount(page, email);
   const mail = await demo.mail(email);
   await page.fill("form#confirm-email [name=code]", mail.codes[0]);
@@ -167,5 +172,50 @@ for (const kind of kinds) {
     await page.click("#not-me");
     await at(page, "secure");
     await page.context().close();
+  });
+}
+
+for (const kind of kinds.filter((k) => k.script === false || k.lang === "en")) {
+  const how = `${kind.lang}, ${kind.width} px${kind.dark ? ", dark" : ""}, JavaScript ${kind.script === false ? "off" : "on"}`;
+
+  test(`who has a telephone is told by text, too, opens its address and allows it (${how})`, async () => {
+    const page = await person(browser, kind);
+    const email = newAddress("texted");
+    const number = newPhone();
+    await createByCode(page, demo, demo.strict, email);
+    await setUpPhone(page, demo, number);
+    await notNow(page);
+    await allow(page);
+    await come(page);
+    await allow(page);
+    await at(page, "service-callback");
+    await page.context().close();
+    const known = (await demo.mails(number)).length;
+    const { code, link } = await asks(email, { binding_message: message });
+    const { text } = await demo.mail(number, known);
+    assert.ok(text.includes(names[kind.lang]) && !text.includes(message), text);
+    const address = text.match(/https?:\S+$/)[0];
+    assert.equal(address, link, "the text leads where the mail leads");
+    const reader = await person(browser, { ...kind, lang: words[kind.lang].other }); // a browser of the other language
+    reader.lang = kind.lang;
+    await reader.goto(address);
+    await at(reader, "confirmation");
+    assert.ok(!(await reader.textContent("main")).includes(names[kind.lang]), "the door says who asks");
+    await sound(reader, "texted");
+    await submit(reader, "confirmation");
+    await signIn(reader, email, goodPassword);
+    await at(reader, "confirmation-question");
+    await sound(reader, "texted");
+    assert.equal(await reader.textContent("#binding-message"), message);
+    await reader.click("#allow");
+    await at(reader, "confirmation-done");
+    await sound(reader, "texted");
+    const got = await told(code);
+    assert.ok(got.access_token && got.id_token, JSON.stringify(got));
+    await reader.goto(`${demo.issuer}/settings/activity`);
+    await at(reader, "activity");
+    assert.match(await reader.textContent("main"), kind.lang === "fr" ? /Message texte au sujet d’une demande de confirmation/ : /Text message about what to confirm/);
+    await sound(reader, "texted");
+    await reader.context().close();
   });
 }

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { at, launch, person, sound, submit } from "./lib/browser.mjs";
 import { newAddress, startDemo } from "./lib/demo.mjs";
-import { allow, codesTo, codeTo, createByCode, goodPassword, notNow, openService, signIn } from "./lib/steps.mjs";
+import { allow, codesTo, codeTo, createByCode, goodPassword, newPhone, notNow, openService, setUpPhone, signIn } from "./lib/steps.mjs";
 import { appCode } from "./lib/totp.mjs";
 
 let demo;
@@ -18,29 +18,16 @@ const kinds = [
   ...(all ? [{ lang: "en", width: 320 }, { lang: "fr", width: 1280 }, { lang: "en", width: 1280, dark: true }, { lang: "fr", width: 320, dark: true }] : []),
 ];
 
-const newPhone = () => `+1416555${String(1000 + Math.floor(Math.random() * 9000))}`;
-
 // An account whose one method is a telephone.
 async function withPhone(kind, name) {
   const page = await person(browser, kind);
   const email = newAddress(name);
   const number = newPhone();
   await createByCode(page, demo, demo.strict, email);
-  await setUpPhone(page, number);
+  await setUpPhone(page, demo, number);
   await notNow(page);
   await allow(page);
   return { page, email, number };
-}
-
-async function setUpPhone(page, number) {
-  await at(page, "set-up-method");
-  await page.locator("form#set-up-text button").click();
-  await at(page, "set-up-phone");
-  await page.fill("form#set-up-phone [name=number]", number);
-  await submit(page, "set-up-phone");
-  await at(page, "confirm-phone");
-  await page.fill("form#confirm-phone [name=code]", await codeTo(demo, number));
-  await submit(page, "confirm-phone");
 }
 
 async function setUpApp(page) {

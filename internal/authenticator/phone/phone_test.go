@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"parvis/internal/authenticator"
 	"parvis/internal/authenticator/phone"
@@ -37,13 +38,13 @@ func keys(t testing.TB, roots ...byte) *secret.Keys {
 	return k
 }
 
-func each(t *testing.T, test func(h *house)) {
+func each(t *testing.T, test func(h *house), options ...dbtest.Option) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		test(&house{T: t, db: d, Phones: phone.Phones{
 			Keys: keys(t, 1), Settings: phone.Preset("parvis"),
 			Methods: authenticator.Authenticators{Settings: authenticator.Preset("parvis")},
 		}})
-	})
+	}, options...)
 }
 
 func (h *house) try(fn func(tx *db.Tx) error) error { return h.db.Write(context.Background(), fn) }
@@ -260,6 +261,44 @@ func TestANumberIsOnAnAccountOnceAndOnSeveralAccounts(t *testing.T) {
 			h.Errorf("erased: %v %v", sam, eve)
 		}
 	})
+}
+
+func TestTheNumberForTextsIsTheOldestOfWhomItsOwnerWantsThem(t *testing.T) {
+	clock := dbtest.NewClock()
+	each(t, func(h *house) {
+		forTexts := func() string {
+			var p phone.Phone
+			var found bool
+			h.write(func(tx *db.Tx) (err error) { p, found, err = h.ForTexts(tx, "SAM"); return err })
+			if !found {
+				return ""
+			}
+			return p.Number.E164()
+		}
+		if got := forTexts(); got != "" {
+			h.Errorf("without a number: %s", got)
+		}
+		h.bind("EVE", "416-555-0139", "")
+		first := h.bind("SAM", "416-555-0134", "First")
+		clock.Advance(time.Second)
+		h.bind("SAM", "202 456 1111", "Second")
+		if got := forTexts(); got != "+14165550134" {
+			h.Errorf("of two: %s", got)
+		}
+		h.Settings.Countries = []string{"US"}
+		if got := forTexts(); got != "+12024561111" {
+			h.Errorf("when one country is accepted: %s", got)
+		}
+		h.Settings.Countries = []string{"CA", "US"}
+		h.write(func(tx *db.Tx) error { return h.Prefer(tx, "SAM", first, authenticator.ByVoice) })
+		if got := forTexts(); got != "+12024561111" {
+			h.Errorf("when the first one is called: %s", got)
+		}
+		h.write(func(tx *db.Tx) error { _, err := h.Stop(tx, h.number("+12024561111")); return err })
+		if got := forTexts(); got != "" {
+			h.Errorf("when the second one wants none: %s", got)
+		}
+	}, dbtest.WithClock(clock.Now))
 }
 
 func TestANumberThatWantsNoTextsGetsNoneOnAnyAccountUntilItWantsThemAgain(t *testing.T) {

@@ -162,6 +162,21 @@ func (p Phones) All(tx *db.Tx, account id.Account) ([]Phone, error) {
 
 // First reads the number in use that the account has had longest; false when there is none.
 func (p Phones) First(tx *db.Tx, account id.Account) (Phone, bool, error) {
+	return p.first(tx, account, func(Phone) bool { return true })
+}
+
+// ForTexts reads the number that texts go to which nobody asked for in front of a page: the one
+// that the account has had longest of those in use to which its owner wants codes by text, and
+// that Settings accept today; false when there is none.
+func (p Phones) ForTexts(tx *db.Tx, account id.Account) (Phone, bool, error) {
+	return p.first(tx, account, func(n Phone) bool {
+		_, err := p.Settings.Parse(n.Number.e164, "")
+		return err == nil && n.Sends() == authenticator.ByText
+	})
+}
+
+// first reads the number in use that the account has had longest of those that fit.
+func (p Phones) first(tx *db.Tx, account id.Account, fit func(Phone) bool) (Phone, bool, error) {
 	numbers, err := p.Every(tx, account)
 	if err != nil || len(numbers) == 0 {
 		return Phone{}, false, err
@@ -172,7 +187,7 @@ func (p Phones) First(tx *db.Tx, account id.Account) (Phone, bool, error) {
 	}
 	aside := authenticator.Aside(list)
 	for _, a := range list { // the oldest first
-		i := slices.IndexFunc(numbers, func(n Phone) bool { return n.ID == a.ID })
+		i := slices.IndexFunc(numbers, func(n Phone) bool { return n.ID == a.ID && fit(n) })
 		if i >= 0 && !slices.ContainsFunc(aside, func(o authenticator.Authenticator) bool { return o.ID == a.ID }) {
 			return numbers[i], true, nil
 		}

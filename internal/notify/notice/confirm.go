@@ -2,7 +2,7 @@ package notice
 
 import "time"
 
-// KindConfirmation is the mail that a service asks its reader to confirm something.
+// KindConfirmation is the message that a service asks its reader to confirm something.
 const KindConfirmation Kind = "confirmation"
 
 // Confirmation tells the owner of an account that a service asks them to confirm something
@@ -22,6 +22,9 @@ func (Confirmation) Kind() Kind { return KindConfirmation }
 // Ends is when the request is over.
 func (d Confirmation) Ends() time.Time { return d.At.Add(d.Valid) }
 
+// pathConfirmations begins the address of a request.
+const pathConfirmations = "/confirmations/"
+
 func (d Confirmation) compose(w *writer) {
 	name := w.name(d.Service.Name)
 	w.open("confirmation", "service", name)
@@ -30,9 +33,21 @@ func (d Confirmation) compose(w *writer) {
 		w.say("confirmation.message", "message", strong(message))
 	}
 	w.say("confirmation.only")
-	w.button("confirmation.button", "/confirmations/"+d.Name)
+	w.button("confirmation.button", pathConfirmations+d.Name)
 	key, args := w.until("confirmation.until", d.At, d.Valid)
 	w.whisper(key, args...)
 	w.say("confirmation.not-you")
 	w.asked("asked", Asked{At: d.At})
 }
+
+// text names the service and the address, and nothing of what is asked: a text is shown on
+// locked screens and passes through more hands than a mail.
+func (d Confirmation) text(w *writer) (words, code string) {
+	product, url := cleanTo(w.in(w.m.Product), maxProduct), w.link("confirmation.button", pathConfirmations+d.Name).URL
+	return brief(w.name(d.Service.Name), func(service string) string {
+		return w.tr.T("text.confirmation", "product", product, "service", service, "url", url)
+	}), ""
+}
+
+// maxProduct bounds the name of the deployment in a text that names a service, too, in characters.
+const maxProduct = 40

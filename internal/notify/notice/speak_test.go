@@ -1,6 +1,7 @@
 package notice
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -8,24 +9,6 @@ import (
 
 	"parvis/internal/i18n"
 )
-
-// gsm7 counts a text in the units of GSM-7 (3GPP TS 23.038, 6.2.1); false when it holds a
-// character that is not of that alphabet.
-func gsm7(text string) (units int, ok bool) {
-	const basic = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
-	const extended = "^{}\\[~]|€\f"
-	for _, r := range text {
-		switch {
-		case strings.ContainsRune(basic, r):
-			units++
-		case strings.ContainsRune(extended, r):
-			units += 2
-		default:
-			return 0, false
-		}
-	}
-	return units, true
-}
 
 func codes() []OneTimeCode {
 	at := time.Date(2025, 6, 12, 18, 12, 0, 0, time.UTC)
@@ -71,6 +54,101 @@ func TestTextsAndCallsAreAsTheirGoldenFiles(t *testing.T) {
 			golden(t, "../spoken/one-time-code."+string(c)+"."+string(lang)+".txt", l.Text+"\n")
 		}
 	}
+}
+
+// asksToConfirm is a request of a service of a name.
+func asksToConfirm(name string) Confirmation {
+	return Confirmation{
+		Service: Service{Name: i18n.Text{"en": name, "fr": name}, Department: i18n.Text{"en": "Natural Resources"}}, Name: "MFRGGZDFMZTWQ2LKNNWG23TPOB",
+		Message: "W4 SC 250", Valid: 10 * time.Minute, At: time.Date(2025, 6, 12, 18, 12, 0, 0, time.UTC),
+	}
+}
+
+func TestATextThatNamesAServiceIsAsItsGoldenFile(t *testing.T) {
+	m := sampleMails(t)
+	for _, s := range samples() {
+		if s.data.Kind() != KindConfirmation {
+			continue
+		}
+		for _, lang := range i18n.Langs() {
+			l, err := m.Speak(Text, "+14165550142", string(lang), s.data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden(t, "../spoken/"+s.name+".text."+string(lang)+".txt", l.Text+"\n")
+			if _, err := m.Speak(Voice, "+14165550142", string(lang), s.data); !errors.Is(err, ErrChannel) {
+				t.Errorf("in a call: %v", err)
+			}
+		}
+	}
+}
+
+func TestATextThatNamesAServiceFitsTwoMessagesHoweverLongTheNameIs(t *testing.T) {
+	m := sampleMails(t)
+	names := append(hostile(), "", "Permis de pêche", "Réservation de campings, de refuges et d’amarrages dans les parcs et les aires protégées du Northland",
+		"Œuvres d’art – prêt « à long terme »", strings.Repeat("Île", 60), strings.Repeat("ᐃᓄᒃᑎᑐᑦ ", 20), strings.Repeat("😀", 90), strings.Repeat("[{~}]", 40), "e\u0301le\u0301ment")
+	for _, product := range []string{"Parvis", "Mon compte du Northland", "Connexion sécurisée aux services du gouvernement du Northland et de ses municipalités"} {
+		m.Product = i18n.Text{"en": product, "fr": product}
+		for _, name := range names {
+			for _, lang := range i18n.Langs() {
+				l, err := m.Speak(Text, "+14165550142", string(lang), asksToConfirm(name))
+				if err != nil {
+					t.Fatal(err)
+				}
+				address := "https://signin.example.org/confirmations/MFRGGZDFMZTWQ2LKNNWG23TPOB?lang=" + string(lang)
+				if n := parts(l.Text); n > 2 || !strings.HasSuffix(l.Text, ": "+address) || strings.Contains(l.Text, "\n") {
+					t.Errorf("%.60q, %s: %d parts: %q", name, lang, n, l.Text)
+				}
+				if strings.Contains(l.Text, "W4") || len(l.Codes) != 0 || strings.Contains(l.Text, "Natural Resources") {
+					t.Errorf("says too much: %q", l.Text)
+				}
+			}
+		}
+	}
+}
+
+// A name is written as it is where that costs no more, then without the marks that a text has not.
+func TestANameInATextKeepsWhatATextCanHold(t *testing.T) {
+	say := func(name string) string { return name + strings.Repeat(".", 100) }
+	for name, want := range map[string]string{
+		"Permis de pêche":                               "Permis de pêche", // 115 characters of UCS-2
+		"Fishing licences":                              "Fishing licences",
+		"Été à Genève où ça va":                         "Été à Genève où ça va",
+		"L’accès à l’œuvre en forêt, ça plaît":          "L'accès à l'oeuvre en foret, ca plait",
+		strings.Repeat("a", 300):                        strings.Repeat("a", 203) + "...",
+		"Prêt, " + strings.Repeat("b", 196) + ", reste": "Pret, " + strings.Repeat("b", 196) + "...",
+		strings.Repeat("ᐃ", 60):                         strings.Repeat("ᐃ", 31) + "...",
+	} {
+		if got := brief(name, say); got != say(want) {
+			t.Errorf("%q: %q", name, got)
+		}
+	}
+	for text, want := range map[int]int{0: 1, 160: 1, 161: 2, 306: 2, 307: 3} {
+		if n := parts(strings.Repeat("é", text)); n != want {
+			t.Errorf("%d characters are %d parts", text, n)
+		}
+		if n := parts(strings.Repeat("^", text)); text > 0 && n != parts(strings.Repeat("é", 2*text)) {
+			t.Errorf("%d characters that count twice are %d parts", text, n)
+		}
+	}
+	for text, want := range map[int]int{70: 1, 71: 2, 134: 2, 135: 3} {
+		if n := parts(strings.Repeat("ê", text)); n != want {
+			t.Errorf("%d characters of UCS-2 are %d parts", text, n)
+		}
+	}
+}
+
+func FuzzBrief(f *testing.F) {
+	for _, s := range []string{"Permis de pêche", strings.Repeat("Île 😀 ", 50), "\xff", "e\u0301"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		name = clean(name)
+		got := brief(name, func(n string) string { return n + ": https://signin.example.org/" })
+		if parts(got) > mostParts || !utf8.ValidString(got) || !strings.HasSuffix(got, ": https://signin.example.org/") {
+			t.Errorf("%q: %q", name, got)
+		}
+	})
 }
 
 func TestACallSaysTheCodeTwiceDigitByDigitWithPauses(t *testing.T) {

@@ -1,6 +1,7 @@
 // Package ciba is the backchannel authentication endpoint (OpenID Connect Client-Initiated
 // Backchannel Authentication Core 1.0, 7): a service asks somebody to confirm who is not in
-// front of it. The person is reached by mail and answers at /confirmations (package
+// front of it. The person is reached by mail, and by text where
+// they have a telephone (text.go), and answers at /confirmations (package
 // web/askedui); the service asks the token endpoint what they said.
 //
 // Only who is connected to the service, and has agreed to share what it asks for, can be
@@ -18,6 +19,7 @@ import (
 
 	"parvis/internal/account"
 	"parvis/internal/audit"
+	"parvis/internal/authenticator/phone"
 	"parvis/internal/ciba"
 	"parvis/internal/connection"
 	"parvis/internal/db"
@@ -43,6 +45,7 @@ type Endpoint struct {
 	Keys        *relyingparty.Keys
 	Keyring     *keyring.Keyring
 	Accounts    account.Accounts
+	Phones      phone.Phones
 	Connections connection.Connections
 	Asked       ciba.Requests
 	Grants      grant.Grants
@@ -208,6 +211,10 @@ func (e *Endpoint) subject(request *wanted) (string, *protocol.Error) {
 // nobody can be reached, or not again so soon.
 func (e *Endpoint) keep(r *http.Request, party *relyingparty.RelyingParty, request *wanted, asked ciba.Request, once spent) (bad *protocol.Error, err error) {
 	subject, refused := e.subject(request)
+	texts, err := e.texts(r.Context(), party)
+	if err != nil {
+		return nil, err
+	}
 	err = e.DB.Write(r.Context(), func(tx *db.Tx) error {
 		bad, err = e.spend(tx, party, once)
 		if err != nil {
@@ -232,7 +239,7 @@ func (e *Endpoint) keep(r *http.Request, party *relyingparty.RelyingParty, reque
 			bad = protocol.TooManyAsked()
 			return nil
 		}
-		return e.tell(tx, party, asked, who)
+		return e.tell(tx, party, asked, who, texts)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("ciba: begin: %w", err)
@@ -270,18 +277,22 @@ func (e *Endpoint) room(tx *db.Tx, party *relyingparty.RelyingParty, who person)
 	return all.Allowed, err //nolint:wrapcheck // wrapped by keep
 }
 
-// tell stores the request and writes to its person.
-func (e *Endpoint) tell(tx *db.Tx, party *relyingparty.RelyingParty, asked ciba.Request, who person) error {
+// tell stores the request and writes to its person: a mail, and a text when texts may be sent.
+func (e *Endpoint) tell(tx *db.Tx, party *relyingparty.RelyingParty, asked ciba.Request, who person, texts bool) error {
 	asked.Account = who.account.ID
 	if err := e.Asked.Begin(tx, asked); err != nil {
 		return err
 	}
-	err := e.Outbox.Queue(tx, notify.Message{
+	mail := notify.Message{
 		To: who.mailbox.Written, Locale: who.account.Locale, Account: who.account.ID, Expires: tx.Now().Add(asked.Life),
 		Data: notice.Confirmation{Service: party.InMail(), Name: asked.ID, Message: asked.Message, Valid: asked.Life, At: tx.Now()},
-	})
-	if err != nil {
+	}
+	if err := e.Outbox.Queue(tx, mail); err != nil {
 		return err
 	}
-	return e.Audit.Record(tx, audit.Event{Name: audit.CIBAAsked, Account: who.account.ID, RelyingParty: party.ID, Outcome: audit.Success})
+	err := e.Audit.Record(tx, audit.Event{Name: audit.CIBAAsked, Account: who.account.ID, RelyingParty: party.ID, Outcome: audit.Success})
+	if err != nil || !texts {
+		return err
+	}
+	return e.text(tx, party, mail)
 }

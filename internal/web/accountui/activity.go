@@ -184,7 +184,7 @@ func (w eventWords) icon(e activity.Entry) string {
 		return "bank"
 	case area == "consent" || area == "code" || area == "enrolment":
 		return "house"
-	case area == "one_time_code" || area == "mail":
+	case area == "one_time_code" || area == "mail" || e.Name == audit.CIBATexted:
 		return "mail"
 	case e.Sort == activity.Signing:
 		return deviceIcon(e.Device.System)

@@ -84,6 +84,20 @@ export async function setUpApp(page, read = readKey) {
   return { secret, used };
 }
 
+export const newPhone = () => `+1416555${String(1000 + Math.floor(Math.random() * 9000))}`;
+
+// From the choice of a method to a telephone that codes go to by text.
+export async function setUpPhone(page, demo, number) {
+  await at(page, "set-up-method");
+  await page.locator("form#set-up-text button").click();
+  await at(page, "set-up-phone");
+  await page.fill("form#set-up-phone [name=number]", number);
+  await submit(page, "set-up-phone");
+  await at(page, "confirm-phone");
+  await page.fill("form#confirm-phone [name=code]", await codeTo(demo, number));
+  await submit(page, "confirm-phone");
+}
+
 export async function notNow(page) {
   await at(page, "set-up-another");
   await page.click("#not-now");
