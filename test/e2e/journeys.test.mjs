@@ -236,7 +236,7 @@ for (const kind of [{ lang: "en", script: true, width: 1280 }, { lang: "fr", scr
       await page.reload();
       await at(page, "create-account");
       await sound(page, `create-anew-${kind.lang}-${kind.width}`);
-      const waits = kind.lang === "fr" ? /vous attend toujours/ : /is still waiting for you/;
+      const waits = kind.lang === "fr" ? /puis continuez vers Permis de pêche/ : /then continue to Fishing licences/;
       assert.match(await page.locator("main").innerText(), waits);
       assert.equal(await page.locator("#email").inputValue(), "", "what was typed is forgotten");
       const mails = (await local.mails(email)).length;

@@ -13,9 +13,8 @@ import (
 // A sign-in page that was open for too long is loaded again, or its form is sent: it still
 // does what the service asked for, and says that it starts afresh only to who had begun.
 func TestASignInPageThatIsLoadedAgainAfterItsTimeStillWorks(t *testing.T) {
-	const anew = "Student aid is still waiting for you"
 	each(t, func(t *testing.T, h *webtest.House, language string) {
-		says := map[string]string{"en-CA": anew, "fr-CA": "Aide financière aux études vous attend toujours"}[language]
+		says := map[string]string{"en-CA": "then continue to Student aid", "fr-CA": "puis continuez vers Aide financière aux études"}[language]
 		enrol(h, h.Person(language))
 		p := h.Person(language)
 		p.Open(webtest.Authorize(webtest.Aid)).Must("sign-in", http.StatusOK)
