@@ -105,8 +105,11 @@ for (const kind of kinds) {
     await page.goto(`${demo.issuer}/settings/activity`);
     await at(page, "activity");
     assert.ok((await page.locator("#older").count()) > 0, "there are more pages");
+    const newest = page.url();
     await page.click("#older");
+    await page.waitForURL((url) => url.href !== newest);
     await at(page, "activity");
+    assert.ok(new URL(page.url()).searchParams.get("before"), "an older page says before what it is");
     await sound(page, "older");
     await stranger.context().close();
     await page.context().close();
