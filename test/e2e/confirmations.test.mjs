@@ -1,56 +1,35 @@
 // A service asks somebody who is not in front of it to confirm (CIBA), in a real browser: the mail, or the text
 // message, leads to the door, its reader signs in, sees who asks what, and allows or refuses it.
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:http";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { at, launch, person, sound, submit, words } from "./lib/browser.mjs";
-import { newAddress, startDemo } from "./lib/demo.mjs";
-import { allow, askForAccount, choosePassword, createByCode, goodPassword, newPhone, notNow, setUpPhone, signIn } from "./lib/steps.mjs";
+import { newAddress } from "./lib/demo.mjs";
+import { startService } from "./lib/service.mjs";
+import { allow, createByCode, goodPassword, newPhone, notNow, setUpPhone, signIn } from "./lib/steps.mjs";
 
 const grant = "urn:openid:params:grant-type:ciba";
 const secret = "only-for-this-journey-0123456789-0123456789";
-const verifier = "a-code-verifier-of-forty-three-characters-or-more";
-const challenge = createHash("sha256").update(verifier).digest("base64url");
+const scope = "openid email";
 const message = "W4 SC 250";
 const names = { en: "Camping reservations", fr: "Réservations de camping" };
 
 let demo;
 let browser;
 let service;
-let folder;
 
 before(async () => {
-  const server = createServer((request, answer) => {
-    answer.setHeader("content-type", "text/html; charset=utf-8");
-    answer.end('<!doctype html><html lang="en"><title>service</title><body data-page="service-callback"><h1>service</h1></body></html>');
-  });
-  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  service = { server, url: `http://127.0.0.1:${server.address().port}` };
-  folder = await mkdtemp(join(tmpdir(), "parvis-confirmations-"));
-  const file = join(folder, "service.yaml");
-  await writeFile(file, `
-partners:
-  - id: counter
+  [service, browser] = await Promise.all([
+    startService("counter", () => `
     name: {en: ${names.en}, fr: ${names.fr}}
     department: {en: Northland Parks, fr: Parcs du Nord}
-    redirect_uris: ["${service.url}/callback"]
     grant_types: [authorization_code, "${grant}"]
     auth: client_secret_post
     secret: ${secret}
     scopes: [openid, email]
-`);
-  [demo, browser] = await Promise.all([startDemo("--partner", file), launch()]);
+`), launch()]);
+  demo = service.demo;
 });
-after(async () => {
-  await browser?.close();
-  await demo?.stop();
-  service?.server.close();
-  await rm(folder, { recursive: true, force: true });
-});
+after(async () => { await browser?.close(); await service?.stop(); });
 
 async function call(path, fields) {
   const answer = await fetch(`${demo.issuer}${path}`, { method: "POST", body: new URLSearchParams({ client_id: "counter", client_secret: secret, ...fields }) });
@@ -66,7 +45,7 @@ async function told(code) {
 // The service asks; gives its code and the link of the mail.
 async function asks(email, more = {}) {
   const known = (await confirmLinks(email)).length;
-  const out = await call("/bc-authorize", { scope: "openid email", login_hint: email, ...more });
+  const out = await call("/bc-authorize", { scope, login_hint: email, ...more });
   assert.ok(out.auth_req_id, JSON.stringify(out));
   for (let i = 0; i < 100; i++) {
     const links = await confirmLinks(email);
@@ -82,28 +61,11 @@ async function confirmLinks(email) {
   return found.filter(Boolean);
 }
 
-// Comes from the service.
-async function come(page) {
-  const to = new URL("/authorize", demo.issuer);
-  to.search = new URLSearchParams({
-    client_id: "counter", redirect_uri: `${service.url}/callback`, response_type: "code", scope: "openid email", state: "s", nonce: "n",
-    code_challenge: challenge, code_challenge_method: "S256", ui_locales: page.lang,
-  });
-  await page.goto(to.href);
-}
-
 // Somebody who created an account from the service and agreed to what it is told.
 async function agreed(kind, name) {
   const page = await person(browser, kind);
-  const email = newAddress(name);
-  await come(page);
-  await askForAccount(page, email);
-  const mail = await demo.mail(email);
-  await page.fill("form#confirm-email [name=code]", mail.codes[0]);
-  await submit(page, "confirm-email");
-  await choosePassword(page);
-  await allow(page);
-  await at(page, "service-callback");
+  const email = await service.create(page, scope, name);
+  await service.agree(page);
   return { page, email };
 }
 
@@ -186,9 +148,8 @@ for (const kind of kinds.filter((k) => k.script === false || k.lang === "en")) {
     await setUpPhone(page, demo, number);
     await notNow(page);
     await allow(page);
-    await come(page);
-    await allow(page);
-    await at(page, "service-callback");
+    await service.come(page, scope);
+    await service.agree(page);
     await page.context().close();
     const known = (await demo.mails(number)).length;
     const { code, link } = await asks(email, { binding_message: message });

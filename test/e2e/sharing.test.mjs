@@ -1,17 +1,12 @@
 // What people agree to: a service that asks for much, stays connected, wants to do something in particular,
 // and says how it uses what it is told.
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:http";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { at, dataPage, launch, person, sound, submit } from "./lib/browser.mjs";
-import { newAddress, startDemo } from "./lib/demo.mjs";
-import { allow, askForAccount, choosePassword, codeTo, signIn } from "./lib/steps.mjs";
+import { newAddress } from "./lib/demo.mjs";
+import { startService } from "./lib/service.mjs";
+import { allow, codeTo, signIn } from "./lib/steps.mjs";
 
-const challenge = createHash("sha256").update("a-code-verifier-of-forty-three-characters-or-more").digest("base64url");
 const deviceGrant = "urn:ietf:params:oauth:grant-type:device_code";
 const name = {
   en: "Reservations of campsites, shelters and moorings in the parks of the North",
@@ -24,27 +19,18 @@ const fee = [
   { type: "fee", amount: 12.5, for: "Anticonstitutionnellement".repeat(4), repeated: true, nights: [] },
 ];
 
+const scope = "openid email all_emails phone profile offline_access"; // all that the service may ask for
+
 let demo;
 let browser;
 let service;
-let folder;
 
 before(async () => {
-  const server = createServer((request, answer) => {
-    answer.setHeader("content-type", "text/html; charset=utf-8");
-    answer.end('<!doctype html><html lang="en"><title>service</title><body data-page="service-callback"><h1>service</h1></body></html>');
-  });
-  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  service = { server, url: `http://127.0.0.1:${server.address().port}` };
-  folder = await mkdtemp(join(tmpdir(), "parvis-sharing-"));
-  const file = join(folder, "service.yaml");
-  await writeFile(file, `
-partners:
-  - id: parks
+  [service, browser] = await Promise.all([
+    startService("parks", (url) => `
     name: {en: "${name.en}", fr: "${name.fr}"}
     department: {en: Northland Parks and Protected Natural Areas, fr: Parcs et aires naturelles protégées du Northland}
-    redirect_uris: ["${service.url}/callback"]
-    start_url: "${service.url}/"
+    start_url: "${url}/"
     grant_types: [authorization_code, refresh_token, "${deviceGrant}"]
     auth: none
     scopes: [openid, email, all_emails, phone, profile, offline_access]
@@ -59,25 +45,10 @@ partners:
           for: {en: For, fr: Pour}
           nights: {en: Nights, fr: Nuits}
           repeated: {en: Every year, fr: Chaque année}
-`);
-  [demo, browser] = await Promise.all([startDemo("--partner", file), launch()]);
+`), launch()]);
+  demo = service.demo;
 });
-after(async () => {
-  await browser?.close();
-  await demo?.stop();
-  service?.server.close();
-  await rm(folder, { recursive: true, force: true });
-});
-
-// Comes from the service with a request that asks for all that it may.
-async function come(page, more = {}) {
-  const to = new URL("/authorize", demo.issuer);
-  to.search = new URLSearchParams({
-    client_id: "parks", redirect_uri: `${service.url}/callback`, response_type: "code", scope: "openid email all_emails phone profile offline_access",
-    state: "s", nonce: "n", code_challenge: challenge, code_challenge_method: "S256", ui_locales: page.lang, ...more,
-  });
-  await page.goto(to.href);
-}
+after(async () => { await browser?.close(); await service?.stop(); });
 
 async function addAddress(page) {
   const other = newAddress("a-rather-long-name-that-somebody-really-has");
@@ -115,20 +86,13 @@ for (const kind of kinds) {
 
   test(`who creates an account reads all that a service receives, and what it says of itself (${how})`, async () => {
     const page = await person(browser, kind);
-    const email = newAddress("shares");
-    await come(page);
-    await askForAccount(page, email);
-    await page.fill("form#confirm-email [name=code]", (await demo.mail(email)).codes[0]);
-    await submit(page, "confirm-email");
-    await choosePassword(page);
-    await at(page, "consent");
+    const email = await service.create(page, scope, "shares");
     await sound(page, "much");
     const shared = await page.locator("dl.facts").first().textContent();
     assert.match(shared, own.none);
     assert.ok(shared.includes(email));
     await leads(page, page.locator("main"));
-    await allow(page);
-    await at(page, "service-callback");
+    await service.agree(page);
     await page.goto(`${demo.issuer}/services`);
     await at(page, "connected-services");
     await sound(page, "with-words");
@@ -136,7 +100,7 @@ for (const kind of kinds) {
 
     // With a second address there is a choice; the list of all of them is told in any case.
     await addAddress(page);
-    await come(page, { prompt: "consent", authorization_details: JSON.stringify(fee) });
+    await service.come(page, scope, { prompt: "consent", authorization_details: JSON.stringify(fee) });
     await at(page, "consent");
     await sound(page, "choice");
     assert.equal(await page.locator("form#consent input[type=radio]").count(), 2);
