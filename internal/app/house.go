@@ -93,6 +93,9 @@ type Options struct {
 
 	// Transports are the ways out of messages; nil: the mail server and the provider of Config.
 	Transports map[notice.Channel]notify.Transport
+
+	// LatePages parses each page when it is first shown, for tests; a deployment parses all at its start.
+	LatePages bool
 }
 
 // House is the composed service.
@@ -218,7 +221,7 @@ func (h *House) ground(o Options) error {
 	h.Site, err = kit.New(kit.Config{
 		Settings: c.Deployment, Texts: h.Texts, Langs: c.Langs(), Keys: h.Keys, PublicURL: c.Server.PublicURL,
 		TrustedProxies: c.Server.Proxy.Networks(), Bypass: bypass(), Bodies: bodies(), Log: h.Log, Now: h.Now,
-		Guard: h.guard,
+		Guard: h.guard, Late: o.LatePages,
 	})
 	if err != nil {
 		return err

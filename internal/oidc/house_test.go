@@ -136,7 +136,7 @@ func openWith(t *testing.T, d *db.DB, clock *dbtest.Clock, first *house, identit
 	texts, err := i18n.Load()
 	check(t, err)
 	site, err := kit.New(kit.Config{
-		Settings: kit.Preset(""), Texts: texts, Keys: keys, PublicURL: h.issuer, Log: slog.New(slog.NewJSONHandler(h.log, nil)), Now: clock.Now,
+		Settings: kit.Preset(""), Texts: texts, Keys: keys, PublicURL: h.issuer, Log: slog.New(slog.NewJSONHandler(h.log, nil)), Now: clock.Now, Late: true,
 		Bypass: slices.Concat(authorize.Doors(), token.Doors(), deviceendpoint.Doors(), cibaendpoint.Doors(), logout.Doors()),
 	})
 	check(t, err)

@@ -44,6 +44,7 @@ type Config struct {
 	Timeout        time.Duration             // deadline of a request's context; optional: 30 seconds
 	Log            *slog.Logger              // where errors are told, once
 	Now            func() time.Time          // the process's clock
+	Late           bool                      // page files are parsed when they are first shown, not at the start: for tests, which open many houses
 }
 
 // Site is one deployment's pages. Made by New; immutable; safe for concurrent use.

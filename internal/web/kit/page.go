@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -28,8 +29,11 @@ var files embed.FS
 // *Page: .Data is what the handler gave.
 type Pages struct {
 	site *Site
-	set  map[i18n.Lang]map[string]*template.Template
+	set  map[i18n.Lang]map[string]parsed
 }
+
+// parsed gives a page file, parsed once.
+type parsed func() (*template.Template, error)
 
 // Page is the dot of a page file and of the layout.
 type Page struct {
@@ -56,15 +60,17 @@ func (s *Site) Pages(fsys fs.FS, dir string) (*Pages, error) {
 	if len(names) == 0 {
 		return nil, fmt.Errorf("kit: no page in %s", dir)
 	}
-	p := &Pages{site: s, set: map[i18n.Lang]map[string]*template.Template{}}
+	p := &Pages{site: s, set: map[i18n.Lang]map[string]parsed{}}
 	for _, lang := range s.Langs {
-		p.set[lang] = map[string]*template.Template{}
+		p.set[lang] = map[string]parsed{}
 		for _, name := range names {
-			t, err := s.parsePage(fsys, name, lang)
-			if err != nil {
-				return nil, err
+			page := sync.OnceValues(func() (*template.Template, error) { return s.parsePage(fsys, name, lang) })
+			if !s.Late {
+				if _, err := page(); err != nil {
+					return nil, err
+				}
 			}
-			p.set[lang][strings.TrimSuffix(path.Base(name), ".html")] = t
+			p.set[lang][strings.TrimSuffix(path.Base(name), ".html")] = page
 		}
 	}
 	return p, nil
@@ -114,9 +120,13 @@ func (p *Pages) Render(w http.ResponseWriter, r *http.Request, status int, v Vie
 	if file == "" {
 		file = v.Page
 	}
-	t := p.set[lang][file]
-	if t == nil {
+	parse := p.set[lang][file]
+	if parse == nil {
 		return fmt.Errorf("kit: there is no page %q", file)
+	}
+	t, err := parse()
+	if err != nil {
+		return err
 	}
 	page := p.site.page(w, r, v)
 	var out bytes.Buffer
@@ -138,8 +148,7 @@ func (p *Pages) Render(w http.ResponseWriter, r *http.Request, status int, v Vie
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	_, err := out.WriteTo(w)
-	if err != nil {
+	if _, err = out.WriteTo(w); err != nil {
 		p.site.Log.DebugContext(r.Context(), "page not delivered", "err", err)
 	}
 	return nil

@@ -355,6 +355,18 @@ func TestAPageThatNamesUnknownWordsIsRefusedAtStart(t *testing.T) {
 	}
 }
 
+func TestAPageThatIsParsedLateIsRefusedWhenItIsShown(t *testing.T) {
+	s := newSite(t, func(c *Config) { c.Late = true })
+	pages, err := s.Pages(fstest.MapFS{"pages/x.html": {Data: []byte(`{{t "no.such.key"}}`)}}, "pages")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = pages.Render(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil), http.StatusOK, View{Page: "x", Title: "X"})
+	if err == nil || !strings.Contains(err.Error(), "no.such.key") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestWhatIsTypedIsEscaped(t *testing.T) {
 	h := gallery(t, newSite(t))
 	b := &browser{t, h, map[string]string{}}

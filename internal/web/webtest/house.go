@@ -143,7 +143,7 @@ func compose(ctx context.Context, database string, now func() time.Time, box *ma
 	if err != nil {
 		return nil, err
 	}
-	return app.Open(ctx, app.Options{Config: &c, Keys: keys, Now: now, Log: log, Version: "test", Transports: box.Everyway()})
+	return app.Open(ctx, app.Options{Config: &c, Keys: keys, Now: now, Log: log, Version: "test", Transports: box.Everyway(), LatePages: true})
 }
 
 func partner(pid id.RelyingParty, en, fr, depEN, depFR string, scopes ...string) relyingparty.Settings {
