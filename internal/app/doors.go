@@ -130,7 +130,7 @@ func (h *House) provider(mux *http.ServeMux) error {
 		return err
 	}
 	machines.Routes(mux)
-	devices := &device.Endpoint{Issuer: issuer, Door: door, DB: h.DB, Devices: h.Devices, Grants: h.Grants, Limiter: h.Limiter, Audit: h.Audit}
+	devices := &device.Endpoint{Issuer: issuer, Door: door, DB: h.DB, Devices: h.Devices, Grants: h.Grants, Limiter: h.Limiter, Audit: h.Audit, Table: h.Table}
 	devices.Routes(mux)
 	people, err := deviceui.New(deviceui.Config{
 		Site: h.Site, DB: h.DB, Registry: h.Registry, Visitor: h.Visitor, Flows: h.Flows, Devices: h.Devices, Connections: h.Connections,
@@ -162,7 +162,7 @@ func (h *House) provider(mux *http.ServeMux) error {
 func (h *House) confirmations(mux *http.ServeMux, door *machine.Door, keys *relyingparty.Keys) error {
 	services := &ciba.Endpoint{
 		Issuer: h.Config.Server.PublicURL, Door: door, DB: h.DB, Keys: keys, Keyring: h.Keyring, Accounts: h.Accounts, Phones: h.Phones, Connections: h.Connections,
-		Asked: h.Asked, Grants: h.Grants, Limiter: h.Limiter, Outbox: h.Outbox, Audit: h.Audit, Now: h.Now,
+		Asked: h.Asked, Grants: h.Grants, Limiter: h.Limiter, Outbox: h.Outbox, Audit: h.Audit, Now: h.Now, Table: h.Table,
 	}
 	services.Routes(mux)
 	people, err := askedui.New(askedui.Config{

@@ -85,6 +85,8 @@ type Request struct {
 	Account      id.Account
 	Scopes       []string
 	ACR          []string // acr_values, by preference
+	Resources    []string // that its service wants tokens for (RFC 8707); nil for none in particular
+	Claims       string   // that it asks for one by one, as claim.Parameter keeps them; "" for none
 	Message      string   // binding_message; "" for none
 	Begun        time.Time
 	Life         time.Duration // of a new one
@@ -109,10 +111,11 @@ type Requests struct {
 // Begin stores a request.
 func (s Requests) Begin(tx *db.Tx, n Request) error {
 	now := tx.Now()
-	err := tx.ExecOne(`INSERT INTO ciba_request (digest, id, relying_party, account, scope, acr, message, state, pause, created_at, expires_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, 'waiting', $8, $9, $10)`,
+	err := tx.ExecOne(`INSERT INTO ciba_request (digest, id, relying_party, account, scope, acr, message, state, pause, created_at, expires_at, resource, claims)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, 'waiting', $8, $9, $10, $11, $12)`,
 		n.Digest, n.ID, string(n.RelyingParty), string(n.Account), strings.Join(n.Scopes, " "), strings.Join(n.ACR, " "), n.Message,
-		s.Settings.Interval.Milliseconds(), db.Millis(now), db.Millis(now.Add(n.Life)))
+		s.Settings.Interval.Milliseconds(), db.Millis(now), db.Millis(now.Add(n.Life)),
+		db.NullText(strings.Join(n.Resources, " ")), db.NullText(n.Claims))
 	if err != nil {
 		return fmt.Errorf("ciba: begin: %w", err)
 	}
@@ -122,7 +125,7 @@ func (s Requests) Begin(tx *db.Tx, n Request) error {
 	return nil
 }
 
-const columns = `digest, id, relying_party, account, scope, acr, message, created_at, expires_at`
+const columns = `digest, id, relying_party, account, scope, acr, message, created_at, expires_at, resource, claims`
 
 // Find is a request that waits still, by the identifier of its links.
 func (s Requests) Find(tx *db.Tx, name string) (Request, bool, error) {
@@ -150,9 +153,9 @@ func (s Requests) Waiting(tx *db.Tx, account id.Account) ([]Request, error) {
 
 func scan(scan func(dest ...any) error) (Request, error) {
 	var r Request
-	var scopes, acr string
-	err := scan(&r.Digest, &r.ID, &r.RelyingParty, &r.Account, &scopes, &acr, &r.Message, db.ScanTime(&r.Begun), db.ScanTime(&r.Expires))
-	r.Scopes, r.ACR = strings.Fields(scopes), strings.Fields(acr)
+	var scopes, acr, resources string
+	err := scan(&r.Digest, &r.ID, &r.RelyingParty, &r.Account, &scopes, &acr, &r.Message, db.ScanTime(&r.Begun), db.ScanTime(&r.Expires), db.ScanText(&resources), db.ScanText(&r.Claims))
+	r.Scopes, r.ACR, r.Resources = strings.Fields(scopes), strings.Fields(acr), strings.Fields(resources)
 	return r, err
 }
 

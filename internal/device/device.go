@@ -114,7 +114,9 @@ type New struct {
 	User         Code
 	RelyingParty id.RelyingParty
 	Scopes       []string
-	Details      string // what exactly it wants to do, as JSON (RFC 9396); "" for nothing in particular
+	Details      string   // what exactly it wants to do, as JSON (RFC 9396); "" for nothing in particular
+	Resources    []string // that it wants tokens for (RFC 8707); nil for none in particular
+	Claims       string   // that it asks for one by one, as claim.Parameter keeps them; "" for none
 }
 
 // Prepare makes the codes of a new request.
@@ -127,7 +129,9 @@ type Request struct {
 	Digest       []byte // of the device's code
 	RelyingParty id.RelyingParty
 	Scopes       []string
-	Details      string // as in New
+	Details      string // this and the next two as in New
+	Resources    []string
+	Claims       string
 	Begun        time.Time
 	Expires      time.Time
 }
@@ -138,14 +142,17 @@ type Requests struct {
 	Settings Settings
 }
 
+const columns = `digest, relying_party, scope, created_at, expires_at, authorization_details, resource, claims`
+
 // Begin stores a request; false when its user code is taken, which asks for another one. Run
 // it in DB.WriteStatement.
 func (s Requests) Begin(tx *db.Tx, n New) (bool, error) {
 	now := tx.Now()
-	stored, err := tx.Exec(`INSERT INTO device_request (digest, user_index, relying_party, scope, state, opened, pause, created_at, expires_at, authorization_details)
-		VALUES ($1, $2, $3, $4, 'waiting', 0, $5, $6, $7, $8) ON CONFLICT DO NOTHING`,
+	stored, err := tx.Exec(`INSERT INTO device_request (digest, user_index, relying_party, scope, state, opened, pause, created_at, expires_at, authorization_details, resource, claims)
+		VALUES ($1, $2, $3, $4, 'waiting', 0, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
 		secret.Digest(n.Device), s.Keys.Index(indexPurpose, string(n.User)), string(n.RelyingParty), strings.Join(n.Scopes, " "),
-		s.Settings.Interval.Milliseconds(), db.Millis(now), db.Millis(now.Add(s.Settings.Life)), db.NullText(n.Details))
+		s.Settings.Interval.Milliseconds(), db.Millis(now), db.Millis(now.Add(s.Settings.Life)), db.NullText(n.Details),
+		db.NullText(strings.Join(n.Resources, " ")), db.NullText(n.Claims))
 	if err != nil {
 		return false, fmt.Errorf("device: begin: %w", err)
 	}
@@ -158,7 +165,7 @@ func (s Requests) Open(tx *db.Tx, code Code) (Request, bool, error) {
 	for _, index := range s.Keys.Indexes(indexPurpose, string(code)) {
 		r, found, err := scan(tx.QueryRow(`UPDATE device_request SET opened = opened + 1
 			WHERE user_index = $1 AND state = 'waiting' AND expires_at > $2 AND opened < $3
-			RETURNING digest, relying_party, scope, created_at, expires_at, authorization_details`, index, db.Millis(tx.Now()), mostOpen))
+			RETURNING `+columns, index, db.Millis(tx.Now()), mostOpen))
 		if err != nil || found {
 			return r, found, err
 		}
@@ -168,21 +175,21 @@ func (s Requests) Open(tx *db.Tx, code Code) (Request, bool, error) {
 
 // Find is a request that waits still.
 func (s Requests) Find(tx *db.Tx, digest []byte) (Request, bool, error) {
-	return scan(tx.QueryRow(`SELECT digest, relying_party, scope, created_at, expires_at, authorization_details FROM device_request
+	return scan(tx.QueryRow(`SELECT `+columns+` FROM device_request
 		WHERE digest = $1 AND state = 'waiting' AND expires_at > $2`, digest, db.Millis(tx.Now())))
 }
 
 func scan(row interface{ Scan(dest ...any) error }) (Request, bool, error) {
 	var r Request
-	var scopes string
-	err := row.Scan(&r.Digest, &r.RelyingParty, &scopes, db.ScanTime(&r.Begun), db.ScanTime(&r.Expires), db.ScanText(&r.Details))
+	var scopes, resources string
+	err := row.Scan(&r.Digest, &r.RelyingParty, &scopes, db.ScanTime(&r.Begun), db.ScanTime(&r.Expires), db.ScanText(&r.Details), db.ScanText(&resources), db.ScanText(&r.Claims))
 	if errors.Is(err, db.ErrNoRows) {
 		return Request{}, false, nil
 	}
 	if err != nil {
 		return Request{}, false, fmt.Errorf("device: find: %w", err)
 	}
-	r.Scopes = strings.Fields(scopes)
+	r.Scopes, r.Resources = strings.Fields(scopes), strings.Fields(resources)
 	return r, true, nil
 }
 

@@ -106,6 +106,7 @@ type Grant struct {
 	AMR            []string
 	AuthTime       time.Time
 	Nonce          string
+	Values         string   // of which single claims must have one to be told, as claim.Values keeps them; "" for none
 	Verified       string   // verified claims that are released, as claim.VerifiedRequest keeps them; "" for none
 	Details        string   // what exactly was allowed, as JSON (RFC 9396); "": nothing in particular
 	Resources      []string // for which it was asked (RFC 8707); nil: for none in particular
@@ -208,7 +209,7 @@ type Grants struct {
 	Audit    *audit.Log
 }
 
-const columns = `id, account, relying_party, session, subject, scope, userinfo_claims, id_token_claims, acr, amr, auth_time, nonce, resource, authorization_details, verified_claims`
+const columns = `id, account, relying_party, session, subject, scope, userinfo_claims, id_token_claims, acr, amr, auth_time, nonce, resource, authorization_details, verified_claims, claim_values`
 
 // Issue stores a grant and its code.
 func (g Grants) Issue(tx *db.Tx, gr Grant, code Code) error {
@@ -216,10 +217,10 @@ func (g Grants) Issue(tx *db.Tx, gr Grant, code Code) error {
 	ends := now.Add(cmp.Or(code.Life, g.Settings.CodeLife))
 	err := tx.ExecOne(`INSERT INTO authorization_grant (`+columns+`, code_digest, redirect_uri, challenge,
 			code_expires_at, created_at, ends_at, jkt, lineage)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $19, $21, $22)`,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $20, $22, $23)`,
 		string(gr.ID), string(gr.Account), string(gr.RelyingParty), string(gr.Session), gr.Subject,
 		join(gr.Scopes), join(gr.UserInfoClaims), join(gr.IDTokenClaims), gr.ACR, join(gr.AMR),
-		db.Millis(gr.AuthTime), gr.Nonce, db.NullText(join(gr.Resources)), db.NullText(gr.Details), db.NullText(gr.Verified), code.Digest, code.RedirectURI, code.Challenge,
+		db.Millis(gr.AuthTime), gr.Nonce, db.NullText(join(gr.Resources)), db.NullText(gr.Details), db.NullText(gr.Verified), db.NullText(gr.Values), code.Digest, code.RedirectURI, code.Challenge,
 		db.Millis(ends), db.Millis(now), db.NullText(code.Thumbprint), db.NullText(gr.Lineage))
 	if err != nil {
 		return fmt.Errorf("grant: issue: %w", err)
@@ -413,7 +414,7 @@ func scan(scan func(...any) error, more ...any) (Grant, error) {
 	var gid, account, rp, session, scopes, userinfo, idToken, amr, resources string
 	dest := []any{
 		&gid, &account, &rp, &session, &g.Subject, &scopes, &userinfo, &idToken, &g.ACR, &amr,
-		db.NullTime(&g.AuthTime), &g.Nonce, db.ScanText(&resources), db.ScanText(&g.Details), db.ScanText(&g.Verified),
+		db.NullTime(&g.AuthTime), &g.Nonce, db.ScanText(&resources), db.ScanText(&g.Details), db.ScanText(&g.Verified), db.ScanText(&g.Values),
 	}
 	if err := scan(append(dest, more...)...); err != nil {
 		return Grant{}, err

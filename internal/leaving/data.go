@@ -302,7 +302,7 @@ func (j *Journey) readServices(tx *db.Tx, a id.Account, named names, out *Data) 
 	for _, g := range given {
 		out.Given = append(out.Given, GivenData{
 			Service: string(g.RelyingParty), Name: named.service(g.RelyingParty), Identifier: g.Subject, At: utc(g.At), EndsAt: utc(g.EndsAt), Taken: g.Redeemed,
-			RevokedAt: utc(g.RevokedAt), Scopes: g.Scopes, Resources: g.Resources, Details: g.Details, UserInfo: g.UserInfoClaims, IDToken: g.IDTokenClaims, Verified: g.Verified, ACR: g.ACR, AMR: g.AMR, SignedInAt: utc(g.AuthTime),
+			RevokedAt: utc(g.RevokedAt), Scopes: g.Scopes, Resources: g.Resources, Details: g.Details, UserInfo: g.UserInfoClaims, IDToken: g.IDTokenClaims, Values: g.Values, Verified: g.Verified, ACR: g.ACR, AMR: g.AMR, SignedInAt: utc(g.AuthTime),
 		})
 	}
 	return err

@@ -104,7 +104,7 @@ func visited(t testing.TB, h *journeytest.House, a id.Account, rp id.RelyingPart
 		}
 		for gid, c := range map[id.Grant]string{first: used, second: code} {
 			err := h.Lifecycle.Grants.Issue(tx, grant.Grant{
-				ID: gid, Account: a, RelyingParty: rp, Session: "S", Subject: subject, AuthTime: tx.Now(), Scopes: []string{"openid", "email"}, Resources: []string{"https://api.example/"}, Details: `[{"type":"fee"}]`, Verified: `{"userinfo":{"sets":[{"verification":{},"claims":{"name":{}}}]}}`,
+				ID: gid, Account: a, RelyingParty: rp, Session: "S", Subject: subject, AuthTime: tx.Now(), Scopes: []string{"openid", "email"}, Resources: []string{"https://api.example/"}, Details: `[{"type":"fee"}]`, Values: `{"userinfo":{"email":["anna@example.org"]}}`, Verified: `{"userinfo":{"sets":[{"verification":{},"claims":{"name":{}}}]}}`,
 				UserInfoClaims: []string{"email"}, IDTokenClaims: []string{"locale"}, ACR: "urn:parvis:acr:1", AMR: []string{"pwd"},
 			},
 				grant.Code{Digest: secret.Digest(c), RedirectURI: uri})

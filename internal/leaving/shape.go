@@ -160,6 +160,7 @@ type GivenData struct {
 	Details    string    `json:"authorization_details,omitempty"` // as JSON
 	UserInfo   []string  `json:"userinfo,omitempty"`
 	IDToken    []string  `json:"id_token,omitempty"`
+	Values     string    `json:"claim_values,omitempty"`    // as JSON
 	Verified   string    `json:"verified_claims,omitempty"` // as JSON
 	ACR        string    `json:"acr,omitempty"`
 	AMR        []string  `json:"amr,omitempty"`

@@ -3,6 +3,7 @@ package oidc_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -115,7 +116,7 @@ func TestScopesGiveTheClaimsThatAnAccountHas(t *testing.T) {
 }
 
 // OIDC Core, 5.5: single claims are given where they are asked for, of those only that the registration covers.
-// OIDC Core, 5.5.1: an essential claim that is lacking is no error; value and values of a claim about the person change nothing.
+// OIDC Core, 5.5.1: an essential claim that is lacking is no error.
 // OIDC Core, 5.5: members that are not understood are ignored.
 func TestTheClaimsParameterAsksWithinTheRegistration(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
@@ -124,8 +125,8 @@ func TestTheClaimsParameterAsksWithinTheRegistration(t *testing.T) {
 		b, a := h.agreed()
 		h.consent(a, "curious", everything()...)
 		h.consent(a, "narrow", everything()...)
-		asked := `{"userinfo":{"all_emails":{"essential":true},"phone_number":{"essential":true},"given_name#fr":null,"picture":null,"locale":{"value":"de"}},
-			"id_token":{"email":{"values":["x@example.org"],"essential":true},"birthdate":{"essential":true},"verified_claims":{"claims":{"given_name":null}}}}`
+		asked := `{"userinfo":{"all_emails":{"essential":true},"phone_number":{"essential":true},"given_name#fr":null,"picture":null,"locale":{"value":null,"values":[]}},
+			"id_token":{"email":{"values":["anna@example.org"],"essential":true},"birthdate":{"essential":true},"verified_claims":{"claims":{"given_name":null}}}}`
 		info, idToken, _ := h.heard(b, "curious", "scope", "openid", "claims", asked, "claims_locales", "fr en")
 		if diff := cmp.Diff(map[string]any{"sub": info["sub"], "all_emails": []any{"anna@example.org"}, "locale": "fr"}, info); diff != "" {
 			t.Error(diff)
@@ -139,6 +140,71 @@ func TestTheClaimsParameterAsksWithinTheRegistration(t *testing.T) {
 		}
 		if idToken["email"] != nil {
 			t.Error("a claim of no registered scope is told")
+		}
+	})
+}
+
+// OIDC Core, 5.5.1: a claim that has none of the values which are asked for is not told, essential or not, whatever else asks for it; it is no error, and nothing is compared before the person agreed.
+// OIDC Core, 5.5.1: each place is asked for by itself, and what counts is the value when it is told.
+func TestAClaimIsToldWithTheValueThatIsAskedFor(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.curious("curious")
+		b, a := h.agreed("es256")
+		ask := func(client, scope, claims string) url.Values {
+			return request(client, "scope", scope, "claims", claims, "prompt", "none")
+		}
+		right, wrong := `{"userinfo":{"email":{"value":"anna@example.org","essential":true}}}`, `{"userinfo":{"email":{"value":"x@example.org","essential":true}}}`
+		for _, c := range []string{right, wrong} {
+			if got := b.authorize(ask("curious", "openid", c)).answer(t); got.Get("error") != "consent_required" || got.Get("error_description") == "" {
+				t.Errorf("before she agreed: %s: %v", c, got)
+			}
+		}
+		h.consent(a, "curious", everything()...)
+		for _, c := range []struct {
+			name, scope, claims string
+			info                map[string]any
+			idToken             any // its email
+		}{
+			{"the value", "openid", right, map[string]any{"email": "anna@example.org"}, nil},
+			{"another value", "openid", wrong, map[string]any{}, nil},
+			{"one of several", "openid", `{"userinfo":{"locale":{"values":["de","fr"]}}}`, map[string]any{"locale": "fr"}, nil},
+			{"none of several", "openid", `{"userinfo":{"locale":{"values":["de","en"]},"email":null}}`, map[string]any{"email": "anna@example.org"}, nil},
+			{"of a scope", "openid email locale", wrong, map[string]any{"locale": "fr"}, nil},
+			{"what says whether it is verified", "openid email", `{"userinfo":{"email_verified":{"value":false}}}`, map[string]any{"email": "anna@example.org"}, nil},
+			{"elsewhere", "openid email", `{"id_token":{"email":{"value":"x@example.org"}}}`, map[string]any{"email": "anna@example.org", "email_verified": true}, nil},
+			{"in the ID token", "openid", `{"id_token":{"email":{"value":"anna@example.org"}},"userinfo":{"email":{"value":"x"}}}`, map[string]any{}, "anna@example.org"},
+			{"in another case", "openid", `{"userinfo":{"email":{"value":"Anna@example.org"}}}`, map[string]any{}, nil},
+			{"of another type", "openid", `{"userinfo":{"email":{"value":["anna@example.org"]}}}`, map[string]any{}, nil},
+		} {
+			got := b.authorize(ask("curious", c.scope, c.claims)).answer(t)
+			tok := h.asClient("curious", exchange(got.Get("code")))
+			info, _ := h.userinfo(tok.Access)
+			idToken := h.claims(tok.ID, jose.RS256)
+			c.info["sub"] = idToken["sub"]
+			if diff := cmp.Diff(c.info, info); diff != "" || idToken["email"] != c.idToken {
+				t.Errorf("%s: %s, ID token %v", c.name, diff, idToken["email"])
+			}
+		}
+		many := `{"userinfo":{"email":{"values":[` + strings.Repeat(`"x",`, 20) + `"y"]}}}`
+		if got := b.authorize(ask("curious", "openid", many)).answer(t); got.Get("error") != "invalid_request" {
+			t.Errorf("too many: %v", got)
+		}
+		t.Run("a service that is told everything in the ID token", func(t *testing.T) {
+			for claims, want := range map[string]any{wrong: nil, right: "anna@example.org", `{"userinfo":{"email":{"value":"x"}},"id_token":{"email":null}}`: "anna@example.org"} {
+				var tok tokens
+				check(t, json.Unmarshal([]byte(h.post("/token", exchange(b.authorize(ask("es256", "openid email", claims)).answer(t).Get("code"), "client_id", "es256", "client_secret", password)).text), &tok))
+				if got := h.claims(tok.ID, jose.ES256); got["email"] != want {
+					t.Errorf("%s: %v", claims, got)
+				}
+			}
+		})
+		tok := h.asClient("curious", exchange(b.authorize(ask("curious", "openid", `{"userinfo":{"all_emails":{"value":["anna@example.org"]}}}`)).answer(t).Get("code")))
+		if info, _ := h.userinfo(tok.Access); !slices.Equal(info["all_emails"].([]any), []any{"anna@example.org"}) {
+			t.Errorf("before: %v", info)
+		}
+		h.reach(a)
+		if info, status := h.userinfo(tok.Access); info["all_emails"] != nil || status != 200 {
+			t.Errorf("with another address: %d %v", status, info)
 		}
 	})
 }

@@ -203,7 +203,7 @@ func openWith(t *testing.T, d *db.DB, clock *dbtest.Clock, first *house, identit
 	})
 	check(t, err)
 	m.Routes(mux)
-	(&deviceendpoint.Endpoint{Issuer: h.issuer, Door: door, DB: d, Devices: devices, Grants: h.grants, Limiter: limiter, Audit: log}).Routes(mux)
+	(&deviceendpoint.Endpoint{Issuer: h.issuer, Door: door, DB: d, Devices: devices, Grants: h.grants, Limiter: limiter, Audit: log, Table: table}).Routes(mux)
 	people, err := deviceui.New(deviceui.Config{
 		Site: site, DB: d, Registry: h.registry, Visitor: visitor, Flows: h.flows, Devices: devices, Connections: h.connections, Grants: h.grants,
 		Limiter: limiter, Audit: log, Table: table,
@@ -216,7 +216,7 @@ func openWith(t *testing.T, d *db.DB, clock *dbtest.Clock, first *house, identit
 	outbox := &notify.Outbox{Keys: keys, Settings: notify.Preset(""), Mails: mails, Channels: []notice.Channel{notice.Text}}
 	h.asking = &cibaendpoint.Endpoint{
 		Issuer: h.issuer, Door: door, DB: d, Keys: partnerKeys, Keyring: h.keyring, Accounts: h.accounts, Phones: h.phones, Connections: h.connections, Asked: h.asked,
-		Grants: h.grants, Limiter: limiter, Outbox: outbox, Audit: log, Now: clock.Now,
+		Grants: h.grants, Limiter: limiter, Outbox: outbox, Audit: log, Now: clock.Now, Table: table,
 	}
 	h.asking.Routes(mux)
 	asked, err := askedui.New(askedui.Config{

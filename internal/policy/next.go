@@ -75,3 +75,8 @@ func renewal(d Demand) Reason {
 	}
 	return ReasonTooOld
 }
+
+// Possible reports whether there is somebody who could meet a demand in this deployment.
+func (t Table) Possible(d Demand) bool {
+	return t.Next(d, Facts{}, time.Time{}).Step != StepImpossible
+}

@@ -292,7 +292,7 @@ func demand(in incoming) policy.Demand {
 // begin stores the request in a flow and sends the browser on: to the
 // dispatcher, or, when the cookies could not be read, to finish, which can.
 func (e *Endpoint) begin(w http.ResponseWriter, r *http.Request, in incoming, step verdict) error {
-	if e.unreachable(demand(in)) {
+	if !e.Table.Possible(demand(in)) {
 		return e.refuse(w, r, in, impossible())
 	}
 	if err := e.Limiter.Allow(r.Context(), ratelimit.FlowIP, kit.ClientIP(r)); err != nil {
@@ -324,11 +324,6 @@ func (e *Endpoint) begin(w http.ResponseWriter, r *http.Request, in incoming, st
 	}
 	redirect(w, next)
 	return nil
-}
-
-// unreachable reports whether nobody can meet a demand in this deployment.
-func (e *Endpoint) unreachable(d policy.Demand) bool {
-	return e.Table.Next(d, policy.Facts{}, time.Time{}).Step == policy.StepImpossible
 }
 
 func (e *Endpoint) state(in incoming, text []byte) flow.State {

@@ -75,14 +75,8 @@ func (v verdict) cause() protocol.Cause {
 	}
 }
 
-// impossible answers an essential acr that does not exist here (OpenID Connect
-// Core Error Code unmet_authentication_requirements 1.0).
-func impossible() *protocol.Error {
-	return &protocol.Error{
-		Code: protocol.UnmetAuthentication, Where: protocol.ToClient, Cause: protocol.ClassUnknown,
-		Description: "none of the requested acr values can be reached",
-	}
-}
+// impossible answers an essential acr that does not exist here.
+func impossible() *protocol.Error { return protocol.Unreachable(protocol.ToClient) }
 
 // look judges by the request alone one that has no flow yet. What only the
 // database knows, mint judges in the transaction that makes the code: it is
@@ -94,7 +88,7 @@ func (e *Endpoint) look(r *http.Request, in incoming) verdict {
 	if e.Visitor.Of(r).Session != "" {
 		return ready
 	}
-	if e.unreachable(demand(in)) {
+	if !e.Table.Possible(demand(in)) {
 		return refused
 	}
 	return needLogin
@@ -107,7 +101,7 @@ func (e *Endpoint) judge(tx *db.Tx, v visit.Visit, in incoming, f flow.Flow) (ou
 		Kind: f.State.Kind, Progress: f.State.Progress, RelyingParty: in.party.ID, Demand: f.State.Demand,
 		SelectAccount: f.State.SelectAccount, ForceConsent: f.State.ForceConsent, Finish: f.State.Finish,
 	}
-	if e.unreachable(f.State.Demand) {
+	if !e.Table.Possible(f.State.Demand) {
 		return refused, "", nil
 	}
 	if v.SignedIn {
@@ -313,21 +307,14 @@ func (e *Endpoint) issue(tx *db.Tx, v visit.Visit, in incoming, subject string, 
 			return err
 		}
 	}
-	claims := in.request.Claims()
-	idToken := in.request.IDToken
-	if in.party.IDTokenClaims {
-		idToken = append(append([]string{}, claims...), idToken...)
-	}
-	verified, err := in.request.Verified.Text()
+	g, err := grant.Asked(in.request, in.party.IDTokenClaims)
 	if err != nil {
-		return err //nolint:wrapcheck // wrapped there
+		return err
 	}
-	return e.Grants.Issue(tx, grant.Grant{
-		ID: gid, Account: v.Account.ID, RelyingParty: in.party.ID, Session: v.Session.ID, Lineage: v.Session.Lineage, Subject: subject,
-		Scopes: in.request.Scopes, UserInfoClaims: claims, IDTokenClaims: idToken, Verified: verified,
-		ACR: e.Table.ACR(d, v.Session.Facts), AMR: policy.AMR(v.Session.Facts),
-		AuthTime: v.Session.Facts.AuthenticatedAt(), Nonce: in.request.Nonce, Resources: in.request.Resources, Details: in.request.Details,
-	}, grant.Code{Digest: secret.Digest(code), RedirectURI: in.request.RedirectURI, Challenge: in.request.Challenge, Thumbprint: in.request.Thumbprint})
+	g.ID, g.Account, g.RelyingParty, g.Subject = gid, v.Account.ID, in.party.ID, subject
+	g.Session, g.Lineage = v.Session.ID, v.Session.Lineage
+	g.ACR, g.AMR, g.AuthTime = e.Table.ACR(d, v.Session.Facts), policy.AMR(v.Session.Facts), v.Session.Facts.AuthenticatedAt()
+	return e.Grants.Issue(tx, g, grant.Code{Digest: secret.Digest(code), RedirectURI: in.request.RedirectURI, Challenge: in.request.Challenge, Thumbprint: in.request.Thumbprint})
 }
 
 // cancel gives a request up: the service is told that access was denied.

@@ -33,6 +33,7 @@ import (
 	"parvis/internal/oidc/claim"
 	"parvis/internal/oidc/machine"
 	"parvis/internal/oidc/protocol"
+	"parvis/internal/policy"
 	"parvis/internal/ratelimit"
 	"parvis/internal/relyingparty"
 )
@@ -53,6 +54,7 @@ type Endpoint struct {
 	Outbox      *notify.Outbox
 	Audit       *audit.Log
 	Now         func() time.Time
+	Table       policy.Table
 }
 
 // Routes adds the endpoint's address.
@@ -84,7 +86,10 @@ func (e *Endpoint) begin(w http.ResponseWriter, r *http.Request) error {
 	}
 	var request *wanted
 	if bad == nil {
-		request, bad = readRequest(params, party)
+		request, bad = readRequest(params, party, e.Issuer)
+	}
+	if bad == nil && !e.Table.Possible(policy.Demand{ACR: request.ACR, Essential: request.EssentialACR, Floor: party.ACR}) {
+		bad = protocol.Unreachable(protocol.Direct)
 	}
 	token := ""
 	if bad == nil && party.Pinged() {
@@ -94,7 +99,10 @@ func (e *Endpoint) begin(w http.ResponseWriter, r *http.Request) error {
 		return e.Door.Refused(r, party, bad)
 	}
 	asked := ciba.Prepare(party.ID)
-	asked.Scopes, asked.ACR, asked.Message = request.Scopes, request.ACR, request.Message
+	asked.Scopes, asked.ACR, asked.Message, asked.Resources = request.Scopes, request.ACR, request.Message, request.Resources
+	if asked.Claims, err = request.KeepClaims(); err != nil {
+		return fmt.Errorf("ciba: %w", err)
+	}
 	asked.NotificationToken = token
 	asked.Life = e.Asked.Settings.LifeOf(request.Expiry)
 	bad, err = e.keep(r, party, request, asked, spent{assertion: assertion, object: object})
@@ -166,6 +174,12 @@ func (e *Endpoint) find(tx *db.Tx, party *relyingparty.RelyingParty, request *wa
 	}
 	if err != nil || !found {
 		return person{}, false, err
+	}
+	if request.Subject != "" { // the claims parameter names who it must be (OpenID Connect Core 1.0, 5.5.1)
+		named, found, err := e.Connections.BySubject(tx, party.Sector, request.Subject)
+		if err != nil || !found || named != who {
+			return person{}, false, err
+		}
 	}
 	want := connection.Asked{Account: who, RelyingParty: party.ID, Claims: request.Attributes(), Period: party.ConsentPeriod}
 	if why, err := e.Connections.Needed(tx, want); err != nil || why != connection.NotNeeded {

@@ -38,13 +38,21 @@ func refusal(code protocol.Code, description string) *protocol.Error {
 
 // readRequest reads what a service asks (CIBA, 7.1): exactly one hint, openid among the
 // scopes, and nothing that is not supported. Scopes that are unknown, or not registered for
-// the client, are ignored.
-func readRequest(p protocol.Params, party *relyingparty.RelyingParty) (*wanted, *protocol.Error) {
+// the client, are ignored. Beside the parameters of CIBA there are resource (RFC 8707) and
+// claims (OpenID Connect Core 1.0, 5.5).
+func readRequest(p protocol.Params, party *relyingparty.RelyingParty, issuer string) (*wanted, *protocol.Error) {
 	out := &wanted{Request: protocol.Request{ClientID: string(party.ID), Identities: party.Identities}}
 	for _, rule := range []func(*wanted, protocol.Params, *relyingparty.RelyingParty) *protocol.Error{asksWhat, asksWhom, asksHow} {
 		if bad := rule(out, p, party); bad != nil {
 			return nil, bad
 		}
+	}
+	of := protocol.Client{Scopes: party.Scopes, Identities: party.Identities, Resources: append(party.ResourceURIs(), protocol.OwnResources(issuer)...)}
+	if bad := out.ReadResources(p, of); bad != nil {
+		return nil, bad
+	}
+	if bad := out.ReadClaims(p, of); bad != nil {
+		return nil, bad
 	}
 	return out, nil
 }

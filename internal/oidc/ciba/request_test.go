@@ -13,6 +13,7 @@ func FuzzReadRequest(f *testing.F) {
 	f.Add("scope=openid&login_hint=a%40example.org&binding_message=W4SC&requested_expiry=60", true)
 	f.Add("scope=openid+email&id_token_hint=x&acr_values=a+b", false)
 	f.Add("scope=openid&login_hint=x&binding_message=a%0Ab", true)
+	f.Add("scope=openid&login_hint=x&resource=urn%3Aa&claims=%7B%22userinfo%22%3A%7B%22email%22%3Anull%7D%7D", false)
 	f.Fuzz(func(t *testing.T, body string, strict bool) {
 		p, bad := protocol.ParseParams(body)
 		if bad != nil {
@@ -22,7 +23,7 @@ func FuzzReadRequest(f *testing.F) {
 		if strict {
 			party.Profile = relyingparty.ProfileFAPI2
 		}
-		out, bad := readRequest(p, party)
+		out, bad := readRequest(p, party, "https://parvis.example")
 		if bad != nil {
 			if bad.Code == "" || bad.Description == "" {
 				t.Errorf("an error without words: %+v", bad)

@@ -23,13 +23,22 @@ func (p Problem) Error() string { return string(p) }
 
 // Parameter is what a claims parameter asks for (OpenID Connect Core 1.0, 5.5).
 type Parameter struct {
-	UserInfo     []string // claims for the userinfo endpoint
-	IDToken      []string // claims for the ID token
-	Subject      string   // the subject that must be signed in (5.5.1); "" for any
-	ACR          []string // wished for classes; none: not named
-	EssentialACR bool     // one of ACR must be reached (5.5.1.1)
-	Verified     VerifiedRequest
+	UserInfo     []string        `json:"userinfo,omitempty"`     // claims for the userinfo endpoint
+	IDToken      []string        `json:"idToken,omitempty"`      // claims for the ID token
+	Values       Values          `json:"values,omitzero"`        // which these must have to be told (5.5.1)
+	Subject      string          `json:"subject,omitempty"`      // the subject that must be signed in (5.5.1); "" for any
+	ACR          []string        `json:"acr,omitempty"`          // wished for classes; none: not named
+	EssentialACR bool            `json:"essentialAcr,omitempty"` // one of ACR must be reached (5.5.1.1)
+	Verified     VerifiedRequest `json:"verified,omitzero"`
 }
+
+// KeepClaims keeps a parameter with a request that waits; "" when it asks for nothing.
+func (p Parameter) KeepClaims() (string, error) {
+	return written(p, len(p.UserInfo)+len(p.IDToken)+len(p.ACR)+len(p.Verified.UserInfo.Sets)+len(p.Verified.IDToken.Sets) == 0 && p.Subject == "")
+}
+
+// KeptParameter is the parameter that KeepClaims kept.
+func KeptParameter(text string) (Parameter, error) { return kept[Parameter](text) }
 
 // wanted is one member of the claims parameter (OpenID Connect Core 1.0, 5.5.1).
 type wanted struct {
@@ -82,6 +91,12 @@ func ReadParameter(raw string, scopes []string, identities bool) (Parameter, err
 		return out, err
 	}
 	out.UserInfo, out.IDToken = covered(userinfo, scopes, identities), covered(idToken, scopes, identities)
+	if out.Values.UserInfo, err = only(userinfo, out.UserInfo); err != nil {
+		return Parameter{}, err
+	}
+	if out.Values.IDToken, err = only(idToken, out.IDToken); err != nil {
+		return Parameter{}, err
+	}
 	for _, group := range []map[string]*wanted{userinfo, idToken} {
 		if w := group["sub"]; w != nil && len(w.Value) > 0 {
 			var sub string
@@ -140,12 +155,9 @@ func (p *Parameter) class(w *wanted) error {
 	if w == nil {
 		return nil
 	}
-	values := w.Values
-	if len(w.Value) > 0 {
-		values = append([]json.RawMessage{w.Value}, values...)
-	}
-	if len(values) > maxValues {
-		return Problem("claims has too many acr values")
+	values, err := w.any()
+	if err != nil {
+		return err
 	}
 	for _, v := range values {
 		var acr string

@@ -3,7 +3,6 @@ package claim
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"slices"
 
 	"parvis/internal/jose"
@@ -55,26 +54,11 @@ type Wish struct {
 
 // Text keeps a request with a grant; "" when it asks for nothing.
 func (r VerifiedRequest) Text() (string, error) {
-	if len(r.UserInfo.Sets) == 0 && len(r.IDToken.Sets) == 0 {
-		return "", nil
-	}
-	text, err := json.Marshal(r)
-	if err != nil {
-		return "", fmt.Errorf("claim: verified claims: %w", err)
-	}
-	return string(text), nil
+	return written(r, len(r.UserInfo.Sets)+len(r.IDToken.Sets) == 0)
 }
 
 // KeptVerified is the request that Text kept.
-func KeptVerified(text string) (out VerifiedRequest, err error) {
-	if text == "" {
-		return out, nil
-	}
-	if err := json.Unmarshal([]byte(text), &out); err != nil {
-		return VerifiedRequest{}, fmt.Errorf("claim: verified claims: %w", err)
-	}
-	return out, nil
-}
+func KeptVerified(text string) (VerifiedRequest, error) { return kept[VerifiedRequest](text) }
 
 // Names are the claims that people are asked about: when the verification was is one of them
 // where it is asked for.

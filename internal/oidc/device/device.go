@@ -15,6 +15,7 @@ import (
 	"parvis/internal/grant"
 	"parvis/internal/oidc/machine"
 	"parvis/internal/oidc/protocol"
+	"parvis/internal/policy"
 	"parvis/internal/ratelimit"
 	"parvis/internal/relyingparty"
 	"parvis/internal/web/kit"
@@ -32,6 +33,7 @@ type Endpoint struct {
 	Grants  grant.Grants
 	Limiter *ratelimit.Limiter
 	Audit   *audit.Log
+	Table   policy.Table
 }
 
 // Routes adds the endpoint's address.
@@ -52,7 +54,13 @@ func (e *Endpoint) begin(w http.ResponseWriter, r *http.Request) error {
 	if !party.Grants(protocol.GrantDeviceCode) {
 		return e.Door.Refused(r, party, protocol.NotRegistered())
 	}
-	request, bad := protocol.ReadDevice(sent, protocol.Client{ID: string(party.ID), Scopes: party.MayAsk(), Details: party.DetailFields()})
+	request, bad := protocol.ReadDevice(sent, protocol.Client{
+		ID: string(party.ID), Scopes: party.MayAsk(), Identities: party.Identities, Details: party.DetailFields(),
+		Resources: append(party.ResourceURIs(), protocol.OwnResources(e.Issuer)...),
+	})
+	if bad == nil && !e.Table.Possible(policy.Demand{ACR: request.ACR, Essential: request.EssentialACR, Floor: party.ACR}) {
+		bad = protocol.Unreachable(protocol.Direct)
+	}
 	if bad != nil {
 		return e.Door.Refused(r, party, bad)
 	}
@@ -80,9 +88,13 @@ func (e *Endpoint) begin(w http.ResponseWriter, r *http.Request) error {
 
 // keep stores a request, unless the assertion of its client was used before.
 func (e *Endpoint) keep(r *http.Request, party *relyingparty.RelyingParty, request *protocol.Request, assertion *grant.Assertion) (device.New, *protocol.Error, error) {
+	claims, err := request.KeepClaims()
+	if err != nil {
+		return device.New{}, nil, fmt.Errorf("device: begin: %w", err)
+	}
 	for range tries {
 		n := device.Prepare(party.ID, request.Scopes)
-		n.Details = request.Details
+		n.Details, n.Resources, n.Claims = request.Details, request.Resources, claims
 		var spent grant.Result
 		stored := false
 		err := e.DB.WriteStatement(r.Context(), func(tx *db.Tx) (err error) {

@@ -37,8 +37,9 @@ func DeviceExpired() *Error { return direct(ExpiredToken, "the person did not de
 func DeviceDenied() *Error { return direct(AccessDenied, "the person did not allow it") }
 
 // ReadDevice reads what a device asks for (RFC 8628, 3.1): the request that people are asked
-// about. Scopes that are unknown, or not registered for the client, are ignored; details are
-// those that the client is registered for (RFC 9396, 2).
+// about. Scopes that are unknown, or not registered for the client, are ignored; details and
+// resources are those that the client is registered for (RFC 9396, 2; RFC 8707, 2). Single
+// claims can be asked for as elsewhere, but not who must sign in, which is the person's choice.
 func ReadDevice(p Params, c Client) (*Request, *Error) {
 	scope := p.Get("scope")
 	switch {
@@ -57,8 +58,19 @@ func ReadDevice(p Params, c Client) (*Request, *Error) {
 		return nil, direct(InvalidScope, "scope must contain openid")
 	}
 	var bad *Error
-	r.Details, bad = c.details(p.Get(paramDetails))
-	return r, bad
+	if r.Details, bad = c.details(p.Get(paramDetails)); bad != nil {
+		return nil, bad
+	}
+	if bad = r.ReadResources(p, c); bad != nil {
+		return nil, bad
+	}
+	if bad = r.ReadClaims(p, c); bad != nil {
+		return nil, bad
+	}
+	if r.Subject != "" {
+		return nil, direct(InvalidRequest, "claims of a device cannot name a sub: whoever types the code decides")
+	}
+	return r, nil
 }
 
 // withDevice reads the code of a device.

@@ -45,29 +45,25 @@ type Prompt struct {
 
 // Request is an authorization request that kept every rule. It is stored in a flow as JSON.
 type Request struct {
-	ClientID     string                `json:"client"`
-	RedirectURI  string                `json:"redirect"`
-	ResponseMode string                `json:"mode"`
-	Scopes       []string              `json:"scopes"`
-	State        string                `json:"state,omitempty"`
-	Nonce        string                `json:"nonce,omitempty"`
-	Challenge    string                `json:"challenge,omitempty"` // S256
-	Prompt       Prompt                `json:"prompt"`
-	MaxAge       *int64                `json:"maxAge,omitempty"` // seconds; absent: not asked
-	UILocales    []string              `json:"-"`
-	LoginHint    string                `json:"-"`
-	Hint         string                `json:"-"` // id_token_hint, not yet verified
-	ACR          []string              `json:"acr,omitempty"`
-	EssentialACR bool                  `json:"essentialAcr,omitempty"` // one of ACR must be reached
-	UserInfo     []string              `json:"userinfo,omitempty"`     // claims by the claims parameter
-	IDToken      []string              `json:"idToken,omitempty"`      // claims by the claims parameter
-	Verified     claim.VerifiedRequest `json:"verified,omitzero"`      // by the claims parameter
-	Subject      string                `json:"subject,omitempty"`      // the subject that must be signed in
-	Thumbprint   string                `json:"jkt,omitempty"`          // of the key that the code is bound to (RFC 9449, 10)
-	Resources    []string              `json:"resources,omitempty"`    // that tokens are wanted for (RFC 8707)
-	Details      string                `json:"details,omitempty"`      // what exactly the service wants to do (RFC 9396)
-	Identities   bool                  `json:"identities,omitempty"`   // verified identities can be told
-	Pushed       string                `json:"pushed,omitempty"`       // the pushed request that this is; used up when a code is made
+	claim.Parameter // the claims parameter; its ACR are also those of acr_values, its Subject also that of id_token_hint
+
+	ClientID     string   `json:"client"`
+	RedirectURI  string   `json:"redirect"`
+	ResponseMode string   `json:"mode"`
+	Scopes       []string `json:"scopes"`
+	State        string   `json:"state,omitempty"`
+	Nonce        string   `json:"nonce,omitempty"`
+	Challenge    string   `json:"challenge,omitempty"` // S256
+	Prompt       Prompt   `json:"prompt"`
+	MaxAge       *int64   `json:"maxAge,omitempty"` // seconds; absent: not asked
+	UILocales    []string `json:"-"`
+	LoginHint    string   `json:"-"`
+	Hint         string   `json:"-"`                    // id_token_hint, not yet verified
+	Thumbprint   string   `json:"jkt,omitempty"`        // of the key that the code is bound to (RFC 9449, 10)
+	Resources    []string `json:"resources,omitempty"`  // that tokens are wanted for (RFC 8707)
+	Details      string   `json:"details,omitempty"`    // what exactly the service wants to do (RFC 9396)
+	Identities   bool     `json:"identities,omitempty"` // verified identities can be told
+	Pushed       string   `json:"pushed,omitempty"`     // the pushed request that this is; used up when a code is made
 }
 
 // Named are the two parameters that decide where an error may go.

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"parvis/internal/oidc/claim"
 )
 
 const challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM" // RFC 7636, appendix B
@@ -56,7 +58,7 @@ func TestAGoodRequestKeepsEveryRule(t *testing.T) {
 	want := &Request{
 		ClientID: "service", RedirectURI: "https://service.example/cb", ResponseMode: ModeFormPost, Scopes: []string{"openid", "email"},
 		State: "s1", Nonce: "n1", Challenge: challenge, Prompt: Prompt{Login: true, Consent: true}, MaxAge: &age,
-		UILocales: []string{"fr-CA", "en"}, LoginHint: "anna@example.org", ACR: []string{"a", "b"},
+		UILocales: []string{"fr-CA", "en"}, LoginHint: "anna@example.org", Parameter: claim.Parameter{ACR: []string{"a", "b"}},
 	}
 	if diff := cmp.Diff(want, r); diff != "" {
 		t.Error(diff)
@@ -177,7 +179,7 @@ func TestTheClaimsParameterAsksOnlyForWhatTheScopesCover(t *testing.T) {
 	}
 	want := &Request{
 		ClientID: "service", RedirectURI: "https://service.example/cb", ResponseMode: ModeQuery, Scopes: []string{"openid"}, State: "s1", Nonce: "n1",
-		Challenge: challenge, ACR: []string{"one", "two"}, EssentialACR: true, UserInfo: []string{"email"}, IDToken: []string{"locale"}, Subject: "abc",
+		Challenge: challenge, Parameter: claim.Parameter{ACR: []string{"one", "two"}, EssentialACR: true, UserInfo: []string{"email"}, IDToken: []string{"locale"}, Subject: "abc"},
 	}
 	if diff := cmp.Diff(want, r); diff != "" {
 		t.Error(diff)

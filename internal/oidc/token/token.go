@@ -282,13 +282,13 @@ func (e *Endpoint) alive(ctx context.Context, g grant.Grant) (alive bool, err er
 // idToken signs what the service is told of the sign-in.
 func (e *Endpoint) idToken(ctx context.Context, signer jose.Protector, g grant.Grant, access string) (string, error) {
 	var person map[string]any
-	verified, err := claim.KeptVerified(g.Verified)
+	verified, only, err := keptOf(g)
 	if err != nil {
 		return "", fmt.Errorf("token: %w", err)
 	}
 	if assured := verified.IDToken.Names(); len(g.IDTokenClaims)+len(assured) > 0 {
 		err := e.DB.Read(ctx, func(tx *db.Tx) (err error) {
-			person, _, err = e.known(tx, g, g.IDTokenClaims, verified.IDToken, assured)
+			person, _, err = e.known(tx, g, wished{claims: g.IDTokenClaims, only: only.IDToken, verified: verified.IDToken, assured: assured})
 			return err
 		})
 		if err != nil {

@@ -95,12 +95,14 @@ func (e *Endpoint) learned(w http.ResponseWriter, r *http.Request) (token grant.
 			claims = map[string]any{}
 			return nil
 		}
-		verified, err := claim.KeptVerified(token.Grant.Verified)
+		verified, only, err := keptOf(token.Grant)
 		if err != nil {
 			return err
 		}
 		left := func(names []string) []string { return claim.Remaining(names, token.Grant.Scopes, token.Scopes) }
-		told, alive, err := e.known(tx, token.Grant, left(token.Grant.UserInfoClaims), verified.UserInfo, left(verified.UserInfo.Names()))
+		told, alive, err := e.known(tx, token.Grant, wished{
+			claims: left(token.Grant.UserInfoClaims), only: only.UserInfo, verified: verified.UserInfo, assured: left(verified.UserInfo.Names()),
+		})
 		if err != nil || !alive {
 			cause = protocol.AccountNotActive
 			return err
@@ -170,15 +172,34 @@ func (e *Endpoint) holder(w http.ResponseWriter, r *http.Request, presented prot
 	return nil
 }
 
+// wished is what a service asked to be told in one place.
+type wished struct {
+	claims   []string
+	only     claim.Only // values that some of them must have
+	verified claim.Verified
+	assured  []string // of verified, what may be told
+}
+
+// keptOf reads what a grant keeps of the claims that were asked for one by one.
+func keptOf(g grant.Grant) (claim.VerifiedRequest, claim.Values, error) {
+	verified, err := claim.KeptVerified(g.Verified)
+	if err != nil {
+		return verified, claim.Values{}, err //nolint:wrapcheck // wrapped by the endpoints
+	}
+	only, err := claim.KeptValues(g.Values)
+	return verified, only, err //nolint:wrapcheck // wrapped by the endpoints
+}
+
 // known are claims about an account as a service is told them, and those of a request for
 // verified claims that may be told; false when it is not active.
-func (e *Endpoint) known(tx *db.Tx, g grant.Grant, claims []string, verified claim.Verified, assured []string) (map[string]any, bool, error) {
-	p, alive, err := e.person(tx, g, slices.Concat(claims, assured))
+func (e *Endpoint) known(tx *db.Tx, g grant.Grant, wish wished) (map[string]any, bool, error) {
+	p, alive, err := e.person(tx, g, slices.Concat(wish.claims, wish.assured))
 	if err != nil || !alive {
 		return nil, false, err
 	}
-	out := p.Claims(claims)
-	if told := p.Assured(verified, assured, tx.Now()); told != nil {
+	out := p.Claims(wish.claims)
+	wish.only.Keep(out)
+	if told := p.Assured(wish.verified, wish.assured, tx.Now()); told != nil {
 		out[claim.VerifiedClaims] = told
 	}
 	return out, true, nil

@@ -177,7 +177,12 @@ func (u *UI) enter(w http.ResponseWriter, r *http.Request) error {
 	if !u.journey.Asks(party) {
 		return u.journey.Ended(w, r, "over")
 	}
-	return u.journey.Begin(w, r, party, &order{Name: asked.ID}, elsewhere.Wanted{Scopes: asked.Scopes, ACR: asked.ACR, For: asked.Account}) //nolint:wrapcheck // wrapped there
+	return u.journey.Begin(w, r, party, &order{Name: asked.ID}, wanted(asked)) //nolint:wrapcheck // wrapped there
+}
+
+// wanted is what a service wants of who was asked.
+func wanted(r ciba.Request) elsewhere.Wanted {
+	return elsewhere.Wanted{Scopes: r.Scopes, ACR: r.ACR, For: r.Account, Resources: r.Resources, Claims: r.Claims}
 }
 
 func (u *UI) find(r *http.Request, name string) (asked ciba.Request, found bool, err error) {

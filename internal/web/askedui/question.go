@@ -40,7 +40,7 @@ func (u *UI) read(tx *db.Tx, r *http.Request, party *relyingparty.RelyingParty, 
 	if out.other = out.Visit.Account.ID != out.asked.Account; out.other {
 		return out, nil
 	}
-	err = u.journey.Judge(tx, &out.Standing, out.asked.Scopes)
+	err = u.journey.Judge(tx, &out.Standing, wanted(out.asked))
 	return out, err
 }
 
@@ -159,7 +159,7 @@ func (u *UI) settle(tx *db.Tx, s standing, gid id.Grant, allow bool) (how string
 	if err != nil || !first {
 		return "over", err
 	}
-	answer := elsewhere.Answer{Allowed: allow, Name: audit.CIBADenied, Grant: gid, Digest: s.asked.Digest, Scopes: s.asked.Scopes, Expires: s.asked.Expires}
+	answer := elsewhere.Answer{Allowed: allow, Name: audit.CIBADenied, Grant: gid, Digest: s.asked.Digest, Expires: s.asked.Expires}
 	how = "denied"
 	if allow {
 		answer.Name, how = audit.CIBAAllowed, "allowed"

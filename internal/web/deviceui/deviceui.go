@@ -90,9 +90,6 @@ func (u *UI) Routes(mux *http.ServeMux) {
 type order struct {
 	Digest string      `json:"digest"` // of the device's code, in hex
 	Code   device.Code `json:"code"`
-	Scopes []string    `json:"scopes"`
-	// Details are what exactly the device wants to do (RFC 9396).
-	Details string `json:"details,omitempty"`
 }
 
 func (o *order) digest() []byte {
@@ -158,8 +155,13 @@ func (u *UI) open(w http.ResponseWriter, r *http.Request) error {
 		form.Fail("user_code", "device.error.code")
 		return u.askAgain(w, r, form, http.StatusBadRequest)
 	}
-	o := &order{Digest: hex.EncodeToString(found.Digest), Code: code, Scopes: found.Scopes, Details: found.Details}
-	return u.journey.Begin(w, r, party, o, elsewhere.Wanted{Scopes: found.Scopes, Details: found.Details}) //nolint:wrapcheck // wrapped there
+	o := &order{Digest: hex.EncodeToString(found.Digest), Code: code}
+	return u.journey.Begin(w, r, party, o, wanted(found)) //nolint:wrapcheck // wrapped there
+}
+
+// wanted is what a device wants of whoever types its code.
+func wanted(r device.Request) elsewhere.Wanted {
+	return elsewhere.Wanted{Scopes: r.Scopes, Details: r.Details, Resources: r.Resources, Claims: r.Claims}
 }
 
 // standing is where the journey of a device stands.
@@ -167,8 +169,8 @@ type standing struct {
 	elsewhere.Standing
 
 	order order
-	begun time.Time // when the device asked
-	waits bool      // the device waits still
+	asked device.Request
+	waits bool // the device waits still
 }
 
 // load is the device of a journey of this browser, and its service.
@@ -183,12 +185,10 @@ func (u *UI) read(tx *db.Tx, r *http.Request, party *relyingparty.RelyingParty, 
 	if out.Standing, err = u.journey.Come(tx, r, party); err != nil {
 		return out, err
 	}
-	var found device.Request
-	if found, out.waits, err = u.Devices.Find(tx, o.digest()); err != nil {
+	if out.asked, out.waits, err = u.Devices.Find(tx, o.digest()); err != nil || !out.waits {
 		return out, err
 	}
-	out.begun = found.Begun
-	err = u.journey.Judge(tx, &out.Standing, o.Scopes)
+	err = u.journey.Judge(tx, &out.Standing, wanted(out.asked))
 	return out, err
 }
 
@@ -224,10 +224,10 @@ func (u *UI) confirm(w http.ResponseWriter, r *http.Request) error {
 		return u.journey.Back(w, r, s.Flow.ID) //nolint:wrapcheck // writes only
 	}
 	data := confirmPage{
-		Flow: s.Flow.ID, Service: party.Name.In(kit.Lang(r)), Department: party.Department.In(kit.Lang(r)), Begun: s.begun, Address: s.Visit.Address, Code: o.Code.String(), Form: formOf(s.Flow.ID, s.Visit.Account.ID),
+		Flow: s.Flow.ID, Service: party.Name.In(kit.Lang(r)), Department: party.Department.In(kit.Lang(r)), Begun: s.asked.Begun, Address: s.Visit.Address, Code: o.Code.String(), Form: formOf(s.Flow.ID, s.Visit.Account.ID),
 	}
 	tr := u.Site.Tr(r)
-	if data.Tasks, err = party.Tasks(tr, o.Details); err != nil {
+	if data.Tasks, err = party.Tasks(tr, s.asked.Details); err != nil {
 		return fmt.Errorf("deviceui: %w", err)
 	}
 	err = u.pages.Render(w, r, http.StatusOK, kit.View{
@@ -290,15 +290,11 @@ func (u *UI) settle(tx *db.Tx, s standing, gid id.Grant, allow bool) (how string
 	if _, err := u.Flows.End(tx, s.Flow.ID); err != nil {
 		return "", err
 	}
-	found, _, err := u.Devices.Find(tx, s.order.digest())
-	if err != nil {
-		return "", err
-	}
 	first, err := u.Devices.Decide(tx, s.order.digest(), allow)
 	if err != nil || !first {
 		return "over", err
 	}
-	answer := elsewhere.Answer{Allowed: allow, Name: audit.DeviceDenied, Grant: gid, Digest: s.order.digest(), Scopes: s.order.Scopes, Details: s.order.Details, Expires: found.Expires}
+	answer := elsewhere.Answer{Allowed: allow, Name: audit.DeviceDenied, Grant: gid, Digest: s.order.digest(), Expires: s.asked.Expires}
 	how = "denied"
 	if allow {
 		answer.Name, how = audit.DeviceAllowed, "allowed"

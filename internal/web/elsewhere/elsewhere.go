@@ -22,6 +22,7 @@ import (
 	"parvis/internal/grant"
 	"parvis/internal/i18n"
 	"parvis/internal/id"
+	"parvis/internal/oidc/claim"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/policy"
 	"parvis/internal/relyingparty"
@@ -54,8 +55,15 @@ func (j *Journey) Asks(party *relyingparty.RelyingParty) bool {
 }
 
 // request is what the person is asked about.
-func request(party *relyingparty.RelyingParty, scopes []string) *protocol.Request {
-	return &protocol.Request{ClientID: string(party.ID), Scopes: scopes, Identities: party.Identities}
+func (w Wanted) request(party *relyingparty.RelyingParty) (*protocol.Request, error) {
+	asked, err := claim.KeptParameter(w.Claims)
+	if err != nil {
+		return nil, fmt.Errorf("elsewhere: %w", err)
+	}
+	out := &protocol.Request{ClientID: string(party.ID), Scopes: w.Scopes, Resources: w.Resources, Details: w.Details, Identities: party.Identities}
+	out.ACR = w.ACR
+	out.Want(asked)
+	return out, nil
 }
 
 // Order is what a journey keeps of its question, as JSON.
@@ -66,10 +74,12 @@ type Order interface {
 
 // Wanted is what a service wants of the person.
 type Wanted struct {
-	Scopes  []string
-	ACR     []string   // classes of sign-in, by preference
-	For     id.Account // only who may answer; "" for anybody
-	Details string     // what exactly it wants to do, as JSON (RFC 9396); asked each time
+	Scopes    []string
+	ACR       []string   // classes of sign-in, by preference
+	For       id.Account // only who may answer; "" for anybody
+	Details   string     // what exactly it wants to do, as JSON (RFC 9396); asked each time
+	Resources []string   // that it wants tokens for (RFC 8707)
+	Claims    string     // that it asks for one by one, as claim.Parameter keeps them
 }
 
 // Begin begins a journey to a question, and leads to its first step.
@@ -78,12 +88,16 @@ func (j *Journey) Begin(w http.ResponseWriter, r *http.Request, party *relyingpa
 	if err != nil {
 		return fmt.Errorf("elsewhere: %w", err)
 	}
-	d := policy.Demand{ACR: want.ACR, Floor: party.ACR, Doors: party.Doors}
+	asked, err := want.request(party)
+	if err != nil {
+		return err
+	}
+	d := policy.Demand{ACR: asked.ACR, Essential: asked.EssentialACR, Floor: party.ACR, Doors: party.Doors}
 	if party.MaxAge > 0 {
 		d.MaxAge = &party.MaxAge
 	}
 	n := flow.Prepare(party.ID, flow.State{
-		Kind: flow.SignIn, Demand: d, Request: text, Attributes: request(party, want.Scopes).Attributes(), Details: want.Details, For: want.For, ForceConsent: want.Details != "",
+		Kind: flow.SignIn, Demand: d, Request: text, Attributes: asked.Attributes(), Details: want.Details, For: want.For, ForceConsent: want.Details != "",
 	})
 	n.State.Finish, n.State.CancelPath = j.Confirm+string(n.ID), j.Cancel+string(n.ID)
 	n.IP, n.Browser = kit.ClientIP(r), secret.Digest(kit.EnsureBrowser(w, r))
@@ -163,6 +177,7 @@ type Standing struct {
 	Ready bool // nothing is left to ask but the question
 
 	subject string
+	request *protocol.Request // that Judge judged
 }
 
 // Come reads who comes with which journey.
@@ -178,12 +193,12 @@ func (j *Journey) Come(tx *db.Tx, r *http.Request, party *relyingparty.RelyingPa
 
 // Judge says by the dispatcher's own rule whether nothing is left to ask but the question,
 // with what the database says now.
-func (j *Journey) Judge(tx *db.Tx, at *Standing, scopes []string) error {
-	if !at.Visit.SignedIn {
-		return nil
+func (j *Journey) Judge(tx *db.Tx, at *Standing, want Wanted) (err error) {
+	if at.request, err = want.request(at.Party); err != nil || !at.Visit.SignedIn {
+		return err
 	}
 	known, err := j.Connections.Stand(tx, connection.Asked{
-		Account: at.Visit.Account.ID, RelyingParty: at.Party.ID, Claims: request(at.Party, scopes).Attributes(), Period: at.Party.ConsentPeriod,
+		Account: at.Visit.Account.ID, RelyingParty: at.Party.ID, Claims: at.request.Attributes(), Period: at.Party.ConsentPeriod,
 	}, at.Party.Sector)
 	if err != nil {
 		return err //nolint:wrapcheck // wrapped by the pages
@@ -199,15 +214,14 @@ func (j *Journey) Judge(tx *db.Tx, at *Standing, scopes []string) error {
 	return nil
 }
 
-// Answer is what was decided, once, about a code that the service waits with.
+// Answer is what was decided, once, about a code that the service waits with. What is allowed
+// is what Judge found nothing more to ask about.
 type Answer struct {
 	Allowed bool
 	Name    audit.Name // of its event
 	Grant   id.Grant   // made before the transaction; of what is allowed
 	Digest  []byte     // of the code
-	Scopes  []string
-	Details string    // what exactly is allowed
-	Expires time.Time // of the code
+	Expires time.Time  // of the code
 }
 
 // Decided records an answer, and gives what is allowed: a grant of no session, since the
@@ -229,14 +243,13 @@ func (j *Journey) Decided(tx *db.Tx, at Standing, a Answer) error {
 	if err := j.Connections.Used(tx, at.Visit.Account.ID, at.Party.ID); err != nil {
 		return err //nolint:wrapcheck // wrapped by the pages
 	}
-	claims, facts := request(at.Party, a.Scopes).Claims(), at.Visit.Session.Facts
-	g := grant.Grant{
-		ID: a.Grant, Account: at.Visit.Account.ID, RelyingParty: at.Party.ID, Subject: at.subject, Scopes: a.Scopes, UserInfoClaims: claims,
-		ACR: j.Table.ACR(at.Flow.State.Demand, facts), AMR: policy.AMR(facts), AuthTime: facts.AuthenticatedAt(), Details: a.Details,
+	g, err := grant.Asked(at.request, at.Party.IDTokenClaims)
+	if err != nil {
+		return err //nolint:wrapcheck // wrapped by the pages
 	}
-	if at.Party.IDTokenClaims {
-		g.IDTokenClaims = claims
-	}
+	facts := at.Visit.Session.Facts
+	g.ID, g.Account, g.RelyingParty, g.Subject = a.Grant, at.Visit.Account.ID, at.Party.ID, at.subject
+	g.ACR, g.AMR, g.AuthTime = j.Table.ACR(at.Flow.State.Demand, facts), policy.AMR(facts), facts.AuthenticatedAt()
 	if err := j.Grants.Issue(tx, g, grant.Code{Digest: a.Digest, Life: a.Expires.Sub(tx.Now())}); err != nil {
 		return err //nolint:wrapcheck // wrapped by the pages
 	}
