@@ -1,6 +1,7 @@
 package oidc_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -11,7 +12,6 @@ import (
 	"time"
 
 	"parvis/internal/clientcert"
-	"parvis/internal/db"
 	"parvis/internal/jose"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/relyingparty"
@@ -361,14 +361,13 @@ func TestFAPI2ClientAssertions(t *testing.T) {
 	check(t, err)
 	showing(t, clientcert.PEM, func(t *testing.T, h *house, ca identity) {
 		a, other := applicants(t, h, ca, variant{keys: true, dpop: true})
-		set, err := jose.NewKeySet(a.signer.JWK(), signs(t, jose.PS256, rsa).JWK()).JSON()
+		ed, err := jose.Generate(jose.EdDSA)
 		check(t, err)
-		h.write(func(tx *db.Tx) error {
-			stored := parties()[0]
-			stored.ID, stored.Profile, stored.Auth, stored.JWKS = "fapi-rsa", "fapi2", "private_key_jwt", anyAlg(set)
-			return h.store.Create(tx, stored, nil)
-		})
-		check(t, h.registry.Refresh(t.Context()))
+		set, err := jose.NewKeySet(a.signer.JWK(), signs(t, jose.PS256, rsa).JWK(), signs(t, jose.EdDSA, ed).JWK()).JSON()
+		check(t, err)
+		for client, profile := range map[string]string{"fapi-rsa": "fapi2", "plain-rsa": ""} {
+			h.adds(client, func(s *relyingparty.Settings) { s.Profile, s.JWKS = profile, anyAlg(set) })
+		}
 		push := func(client string, s *jose.Signer, changes ...any) (map[string]any, int) {
 			t.Helper()
 			claims := a.claims(append([]any{"iss", client, "sub", client}, changes...)...)
@@ -385,8 +384,13 @@ func TestFAPI2ClientAssertions(t *testing.T) {
 		}
 		now := h.clock.Now()
 		t.Run("FAPI 2.0 SP, 5.4.1: PS256, ES256 and EdDSA sign assertions; RS256 and none do not", func(t *testing.T) {
-			if out, status := push("fapi-rsa", signs(t, jose.PS256, rsa)); status != http.StatusCreated {
-				t.Errorf("PS256: %d %v", status, out)
+			for _, s := range []*jose.Signer{signs(t, jose.PS256, rsa), a.signer, signs(t, jose.EdDSA, ed)} {
+				if out, status := push("fapi-rsa", s); status != http.StatusCreated {
+					t.Errorf("%s: %d %v", s.Algorithm(), status, out)
+				}
+			}
+			if out, status := push("plain-rsa", signs(t, jose.RS256, rsa)); status != http.StatusCreated { // whose keys are the same
+				t.Errorf("RS256 without the profile: %d %v", status, out)
 			}
 			for what, s := range map[string]*jose.Signer{"RS256": signs(t, jose.RS256, rsa), "none": nil} {
 				out, status := push("fapi-rsa", s)
@@ -439,7 +443,6 @@ func TestFAPI2ClientAssertions(t *testing.T) {
 }
 
 // FAPI 2.0 SP, 5.3.2.1: the document says what there is, and that all must push only where it is so.
-// FAPI 2.0 SP, 5.4.1: no proof and no token of the profile is signed with RS256.
 func TestTheDocumentHasWhatThePlanOfFAPILooksFor(t *testing.T) {
 	showing(t, clientcert.PEM, func(t *testing.T, h *house, _ identity) {
 		for _, path := range []string{"/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"} {
@@ -475,4 +478,51 @@ func TestTheDocumentHasWhatThePlanOfFAPILooksFor(t *testing.T) {
 			}
 		}
 	})
+}
+
+// FAPI 2.0 SP, 5.4.1: no proof and no token of the profile is signed with RS256.
+func TestNothingOfFAPI2IsSignedWithRS256(t *testing.T) {
+	rsa, err := jose.Generate(jose.RS256)
+	check(t, err)
+	each(t, func(t *testing.T, h *house) {
+		h.adds("fapi-api", func(s *relyingparty.Settings) {
+			s.Profile, s.Resources = "fapi2", []relyingparty.Resource{{URI: charts, AccessTokens: "jwt"}}
+		})
+		b, _ := h.agreed("fapi-api")
+		answer := func(changes ...string) url.Values {
+			t.Helper()
+			return b.authorize(named("fapi-api", h.push("", h.assert("fapi-api", wanting(request("fapi-api", changes...), charts))))).answer(t)
+		}
+		for _, alg := range []jose.Algorithm{jose.RS256, jose.PS256} { // by the same key
+			k := holder{t, h, signs(t, alg, rsa)}
+			got := h.post("/token", wanting(h.assert("fapi-api", exchange(answer().Get("code"))), charts), "DPoP", k.proof("POST", "/token"))
+			var tok tokens
+			check(t, json.Unmarshal([]byte(got.text), &tok))
+			if alg == jose.RS256 {
+				if got.StatusCode != http.StatusBadRequest || tok.Error != "invalid_dpop_proof" || tok.Access != "" {
+					t.Errorf("a proof by RS256: %d %s", got.StatusCode, got.text)
+				}
+				continue
+			}
+			if got.StatusCode != http.StatusOK || tok.Type != "DPoP" {
+				t.Fatalf("a proof by PS256: %d %s", got.StatusCode, got.text)
+			}
+			signed := map[string]string{"ID token": tok.ID, "access token": tok.Access, "answer": answer("response_mode", "jwt").Get("response")}
+			for what, token := range signed {
+				if head := headOf(t, token); head["alg"] != "ES256" {
+					t.Errorf("%s: %v", what, head)
+				}
+				h.claims(token, jose.ES256)
+			}
+		}
+	})
+}
+
+// headOf is the header of a JWT.
+func headOf(t *testing.T, token string) (out map[string]any) {
+	t.Helper()
+	text, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[0])
+	check(t, err)
+	check(t, json.Unmarshal(text, &out))
+	return out
 }

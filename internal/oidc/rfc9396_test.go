@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -166,9 +167,34 @@ func TestEachRuleOfAuthorizationDetails(t *testing.T) {
 			}
 		})
 		t.Run("RFC 9396, 6: nobody is asked what a service wants to do for itself", func(t *testing.T) {
-			out := h.ask("office", url.Values{"grant_type": {"client_credentials"}, "authorization_details": {fee}})
-			if out["error"] != "invalid_authorization_details" && out["error"] != "unauthorized_client" {
+			h.enroll("worker", func(s *relyingparty.Settings) {
+				s.GrantTypes, s.OwnScopes, s.DetailTypes = append(s.GrantTypes, protocol.GrantClientCredentials), []string{"fees.read"}, payments()
+			})
+			own := url.Values{"grant_type": {"client_credentials"}, "authorization_details": {fee}}
+			if out := h.ask("worker", own); out["error"] != "invalid_authorization_details" || out["access_token"] != nil {
 				t.Errorf("%v", out)
+			}
+			own.Del("authorization_details")
+			if out := h.ask("worker", own); out["access_token"] == nil || out["authorization_details"] != nil {
+				t.Errorf("without: %v", out)
+			}
+		})
+		t.Run("RFC 9396, 6: the token request of a code asks for what was granted, or some of it; more is refused, and the code is good still", func(t *testing.T) {
+			f := b.authorize(request("office", "authorization_details", fee)).flow(t)
+			b.agrees(f)
+			code := b.get("/authorize/finish/" + string(f)).answer(t).Get("code")
+			for _, more := range []string{`[{"type":"read","what":["all"]}]`, `[{"type":"fee","amount":{"currency":"CAD","value":99},"for":"Licence 2026"}]`, `[{"type":"other"}]`, "[]", "x"} {
+				if out := h.ask("office", exchange(code, "authorization_details", more)); out["error"] != "invalid_authorization_details" || out["access_token"] != nil {
+					t.Errorf("%s: %v", more, out)
+				}
+			}
+			tok := h.ask("office", exchange(code, "authorization_details", `[{"what":["permits"],"type":"read"}]`))
+			want := list(t, `[{"type":"read","what":["permits"]}]`)
+			if !reflect.DeepEqual(tok["authorization_details"], want) || !reflect.DeepEqual(h.claims(tok["access_token"].(string), "RS256")["authorization_details"], want) {
+				t.Errorf("%v", tok)
+			}
+			if again := h.ask("office", exchange(b.code("office"), "authorization_details", fee)); again["error"] != "invalid_authorization_details" {
+				t.Errorf("of a code that was asked for none: %v", again)
 			}
 		})
 	})

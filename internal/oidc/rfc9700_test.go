@@ -70,7 +70,7 @@ func TestTheFrontChannelLeaksNothing(t *testing.T) {
 
 // RFC 9700, 2.1.1 and 4.5: a code that was stolen is worth nothing in another session of the same client, whose verifier is another one.
 // RFC 9700, 4.4: a code that was given for another provider's answer names its issuer, and its client is told apart by iss.
-// RFC 9700, 4.10 and 2.2.1: an access token can be bound to its client.
+// RFC 9700, 4.10 and 2.2.1: an access token can be bound to its client: who stole it has not the key, and is given nothing.
 func TestACodeIsWorthNothingInAnotherSessionOfItsClient(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		b, _ := h.agreed("service")
@@ -83,6 +83,21 @@ func TestACodeIsWorthNothingInAnotherSessionOfItsClient(t *testing.T) {
 		}
 		var document protocol.Metadata
 		check(t, json.Unmarshal([]byte(b.get(protocol.PathMetadata).text), &document))
+		k, thief := h.holder(), h.holder()
+		tok, _ := k.tokens(h, "service", b.code("service"), k.proof("POST", "/token"))
+		for who, c := range map[string]struct {
+			headers []string
+			want    int
+		}{
+			"without a proof":    {[]string{"Authorization", "DPoP " + tok.Access}, http.StatusUnauthorized},
+			"as a bearer token":  {[]string{"Authorization", "Bearer " + tok.Access}, http.StatusUnauthorized},
+			"by the thief's key": {[]string{"Authorization", "DPoP " + tok.Access, "DPoP", thief.proof("GET", "/userinfo", "ath", ath(tok.Access))}, http.StatusUnauthorized},
+			"by its client":      {[]string{"Authorization", "DPoP " + tok.Access, "DPoP", k.proof("GET", "/userinfo", "ath", ath(tok.Access))}, http.StatusOK},
+		} {
+			if got := h.browser().get("/userinfo", c.headers...); got.StatusCode != c.want || strings.Contains(got.text, "anna@") != (c.want == http.StatusOK) {
+				t.Errorf("%s: %d %s", who, got.StatusCode, got.text)
+			}
+		}
 		if len(document.ProofAlgs) == 0 || !slices.Contains(document.AuthMethods, "private_key_jwt") {
 			t.Errorf("announced: %v %v", document.ProofAlgs, document.AuthMethods)
 		}

@@ -9,7 +9,7 @@ import (
 )
 
 // FAPI 2.0 SP, 5.3.2: profile: fapi2 switches pushed requests, PKCE, private_key_jwt and bound tokens on at once.
-// FAPI 2.0 SP, 5.4.1: PS256, ES256 and EdDSA only.
+// FAPI 2.0 SP, 5.4.1: a client of the profile signs its assertions and request objects with PS256, ES256 and EdDSA only, and its ID tokens and answers are signed with ES256 where it does not say.
 func TestFAPI2ProfileSwitchesItsRulesOnAtOnce(t *testing.T) {
 	_, set := signed(t)
 	s := good()
