@@ -99,7 +99,7 @@ func TestATextThatNamesAServiceFitsTwoMessagesHoweverLongTheNameIs(t *testing.T)
 				if n := parts(l.Text); n > 2 || !strings.HasSuffix(l.Text, ": "+address) || strings.Contains(l.Text, "\n") {
 					t.Errorf("%.60q, %s: %d parts: %q", name, lang, n, l.Text)
 				}
-				if strings.Contains(l.Text, "W4") || len(l.Codes) != 0 || strings.Contains(l.Text, "Natural Resources") {
+				if strings.Contains(l.Text, "W4 SC") || len(l.Codes) != 0 || strings.Contains(l.Text, "Natural Resources") {
 					t.Errorf("says too much: %q", l.Text)
 				}
 			}
