@@ -122,9 +122,18 @@ func TestOfVeryManyServicesTheNewestAreFramedAndTheOthersNamed(t *testing.T) {
 		}
 		hint = h.asClient(services[many-1], exchange(hint)).ID
 		to := b.logout("id_token_hint", hint, "post_logout_redirect_uri", landing).Header.Get("Location")
-		for lang, want := range map[string]string{"en": "The ", "fr": "Le "} {
+		for lang, words := range map[string][]string{
+			"en": {"The ", "We are telling most of the services", "Sign out of 2 services yourself", "Here you may still be signed in:", "close all windows of the browser", ">Continue</a>"},
+			"fr": {"Le ", "Nous en avisons la plupart des services", "Fermez aussi votre session dans 2 services", "Votre session y est peut-être encore ouverte", "toutes les fenêtres du navigateur", ">Continuer</a>"},
+		} {
+			want := words[0]
 			page := b.get(to, "Accept-Language", lang)
 			frames, next := page.frames(t)
+			for _, said := range words {
+				if !strings.Contains(page.text, said) {
+					t.Errorf("%s: the page does not say %q", lang, said)
+				}
+			}
 			if len(frames) != 30 || next != landing || page.Header.Get("Refresh") != "" || strings.Contains(page.text, "data-frames") {
 				t.Fatalf("%d frames, next %q, goes on by itself: %q", len(frames), next, page.Header.Get("Refresh"))
 			}
