@@ -247,6 +247,23 @@ func TestWhoIsSignedInChoosesToContinueOrToSwitch(t *testing.T) {
 	})
 }
 
+// RFC 8252, 8.6: an application can pretend to be another one, so whoever is signed in is asked, and warned.
+func TestWhoIsSignedInIsWarnedOfApplicationsOfTheDevice(t *testing.T) {
+	for _, language := range []string{"en-CA", "fr-CA"} {
+		t.Run(language, func(t *testing.T) {
+			const back = "ca.fishing.pocket:/callback"
+			h := webtest.Open(t, func(c *config.Config) {
+				c.Partners[0].Type, c.Partners[0].Auth, c.Partners[0].Secret, c.Partners[0].RedirectURIs = "native", "none", "", []string{back}
+			})
+			p := h.Person(language)
+			enrol(h, p)
+			page := p.Open(webtest.Authorize(webtest.Fishing, "redirect_uri", back)).Must("continue-as", http.StatusOK)
+			page.MustSay(email, say(language, "Continue only if you have just opened Fishing licences yourself", "Continuez seulement si vous venez d'ouvrir vous-même Permis de pêche"))
+			p.Open(webtest.Authorize(webtest.Aid, "prompt", "select_account")).Must("continue-as", http.StatusOK).MustNotSay(say(language, "may pretend", "se faire passer"))
+		})
+	}
+}
+
 func TestReauthenticationFixesTheAddress(t *testing.T) {
 	each(t, func(t *testing.T, h *webtest.House, language string) {
 		p := h.Person(language)
