@@ -196,11 +196,27 @@ func (u *UI) find(r *http.Request, name string) (asked ciba.Request, found bool,
 	return asked, found, nil
 }
 
+// donePage is the data of pages/confirmation-done.html.
+type donePage struct {
+	How     string
+	Address string // of who is signed in, when another account was asked; "" when nobody is
+}
+
 // done says what became of it.
 func (u *UI) done(w http.ResponseWriter, r *http.Request) error {
 	how := r.URL.Query().Get("how")
 	if how != "allowed" && how != "denied" && how != "other" && how != "waits" {
 		how = "over"
 	}
-	return u.render(w, r, kit.View{Page: "confirmation-done", Title: u.Site.Tr(r).T("confirmation-done." + how), Data: how})
+	data := donePage{How: how}
+	if how == "other" { // they are told which account they use
+		v, err := u.Visitor.Peek(r)
+		if err != nil {
+			return fmt.Errorf("askedui: %w", err)
+		}
+		if v.SignedIn {
+			data.Address = v.Address
+		}
+	}
+	return u.render(w, r, kit.View{Page: "confirmation-done", Title: u.Site.Tr(r).T("confirmation-done." + how), Data: data})
 }

@@ -191,7 +191,16 @@ func TestWhoIsSignedInWithAnotherAccountIsToldThat(t *testing.T) {
 		rose.Open(path).Must("confirmation", http.StatusOK)
 		page := rose.Submit("confirmation") // they are not asked to agree to anything
 		page.Must("confirmation-done", http.StatusOK).MustSay(a.say("Another account was asked", "La demande concerne un autre compte"))
+		page.MustSay("rose.lake@example.org", a.say("Nothing was confirmed", "Rien n'a été confirmé"), a.say("Open the link of the message again", "Ouvrez de nouveau le lien du message"))
 		page.MustNotSay(words, email)
+		if page.Href("sign-out") != "/signout" || page.Href("stay") != "/services" {
+			t.Errorf("%s", page.Body)
+		}
+		nobody := a.h.Person(a.Language).Open("/confirmations/done?how=other").Must("confirmation-done", http.StatusOK)
+		nobody.MustSay(a.say("than the one that you were signed in with", "que celui que vous utilisiez")).MustNotSay("rose.lake@example.org", a.say("Sign out here", "Déconnectez-vous ici"))
+		if nobody.Has("sign-out") || nobody.Has("stay") {
+			t.Errorf("who is not signed in can sign out: %s", nobody.Body)
+		}
 		if out := a.told(code); out["error"] != "authorization_pending" {
 			t.Errorf("%v", out)
 		}
