@@ -65,6 +65,10 @@ func (n Number) Show() string {
 	return phonenumbers.Format(p, phonenumbers.INTERNATIONAL)
 }
 
+// Shown is a number in E.164 as its owner may read it, whatever is accepted today; the text
+// itself when it is no number.
+func Shown(e164 string) string { return kept(e164).Show() }
+
 // Ending are the last four digits, which a page may say aloud; two of a short number.
 func (n Number) Ending() string {
 	shown := 4

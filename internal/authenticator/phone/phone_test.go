@@ -95,6 +95,14 @@ func TestANumberIsReadAsPeopleTypeIt(t *testing.T) {
 	}
 }
 
+func TestAStoredNumberIsShownInGroups(t *testing.T) {
+	for e164, want := range map[string]string{"+14165550134": "+1 416-555-0134", "+33612345678": "+33 6 12 34 56 78", "nonsense": "nonsense"} {
+		if got := phone.Shown(e164); got != want {
+			t.Errorf("%s is shown as %q, want %q", e164, got, want)
+		}
+	}
+}
+
 func TestWhatCannotBeCalledOrCostsMoreIsRefused(t *testing.T) {
 	open := phone.Settings{Region: "CA", VoIP: true, Landlines: true}
 	closed := phone.Settings{Region: "CA", Countries: []string{"CA", "FR"}}

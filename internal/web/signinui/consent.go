@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"parvis/internal/authenticator/phone"
 	"parvis/internal/i18n"
 	"parvis/internal/id"
 	"parvis/internal/oidc/claim"
@@ -117,6 +118,10 @@ func claimValue(tr *i18n.Tr, times kit.Times, item signin.SharedItem) string {
 	case claim.Locale:
 		if lang, ok := i18n.Parse(item.Value); ok {
 			return tr.T("consent.value." + string(lang))
+		}
+	case claim.PhoneNumber:
+		if item.Value != "" { // in groups, which are read out one by one, and in one line
+			return strings.ReplaceAll(phone.Shown(item.Value), " ", "\u00a0")
 		}
 	case claim.UpdatedAt, claim.VerifiedAt:
 		if seconds, err := strconv.ParseInt(item.Value, 10, 64); err == nil {
