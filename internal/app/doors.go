@@ -134,7 +134,7 @@ func (h *House) provider(mux *http.ServeMux) error {
 	devices.Routes(mux)
 	people, err := deviceui.New(deviceui.Config{
 		Site: h.Site, DB: h.DB, Registry: h.Registry, Visitor: h.Visitor, Flows: h.Flows, Devices: h.Devices, Connections: h.Connections,
-		Grants: h.Grants, Limiter: h.Limiter, Audit: h.Audit, Table: h.Table,
+		Grants: h.Grants, Limiter: h.Limiter, Audit: h.Audit, Table: h.Table, Places: h.Places,
 	})
 	if err != nil {
 		return err

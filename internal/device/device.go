@@ -12,8 +12,11 @@ package device
 import (
 	"context"
 	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -61,6 +64,12 @@ const letters = "BCDFGHJKLMNPQRSTVWXZ"
 const codeLength = 8
 
 const indexPurpose = "device-user-code"
+
+// What the origin of a request is sealed for.
+const (
+	table        = "device_request"
+	originColumn = "origin"
+)
 
 // Code is the code of a person, as Clean gave it.
 type Code string
@@ -117,7 +126,17 @@ type New struct {
 	Details      string   // what exactly it wants to do, as JSON (RFC 9396); "" for nothing in particular
 	Resources    []string // that it wants tokens for (RFC 8707); nil for none in particular
 	Claims       string   // that it asks for one by one, as claim.Parameter keeps them; "" for none
+	Origin       Origin   // from where it asks; the zero Origin when that tells nothing of the device
 }
+
+// Origin is from where a device asks. It is kept until somebody decides.
+type Origin struct {
+	IP     string `json:"ip,omitempty"`
+	System string `json:"system,omitempty"` // that it says it is, of a closed list; "" for an unknown one
+}
+
+// LogValue keeps the address out of the log.
+func (o Origin) LogValue() slog.Value { return slog.StringValue(o.System) }
 
 // Prepare makes the codes of a new request.
 func Prepare(rp id.RelyingParty, scopes []string) New {
@@ -129,9 +148,10 @@ type Request struct {
 	Digest       []byte // of the device's code
 	RelyingParty id.RelyingParty
 	Scopes       []string
-	Details      string // this and the next two as in New
+	Details      string // this and the next three as in New
 	Resources    []string
 	Claims       string
+	Origin       Origin
 	Begun        time.Time
 	Expires      time.Time
 }
@@ -142,17 +162,25 @@ type Requests struct {
 	Settings Settings
 }
 
-const columns = `digest, relying_party, scope, created_at, expires_at, authorization_details, resource, claims`
+const columns = `digest, relying_party, scope, created_at, expires_at, authorization_details, resource, claims, origin`
 
 // Begin stores a request; false when its user code is taken, which asks for another one. Run
 // it in DB.WriteStatement.
 func (s Requests) Begin(tx *db.Tx, n New) (bool, error) {
-	now := tx.Now()
-	stored, err := tx.Exec(`INSERT INTO device_request (digest, user_index, relying_party, scope, state, opened, pause, created_at, expires_at, authorization_details, resource, claims)
-		VALUES ($1, $2, $3, $4, 'waiting', 0, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
-		secret.Digest(n.Device), s.Keys.Index(indexPurpose, string(n.User)), string(n.RelyingParty), strings.Join(n.Scopes, " "),
+	now, digest := tx.Now(), secret.Digest(n.Device)
+	var origin []byte
+	if n.Origin != (Origin{}) {
+		text, err := json.Marshal(n.Origin)
+		if err != nil {
+			return false, fmt.Errorf("device: begin: %w", err)
+		}
+		origin = s.Keys.Seal(table, originColumn, hex.EncodeToString(digest), text)
+	}
+	stored, err := tx.Exec(`INSERT INTO device_request (digest, user_index, relying_party, scope, state, opened, pause, created_at, expires_at, authorization_details, resource, claims, origin)
+		VALUES ($1, $2, $3, $4, 'waiting', 0, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING`,
+		digest, s.Keys.Index(indexPurpose, string(n.User)), string(n.RelyingParty), strings.Join(n.Scopes, " "),
 		s.Settings.Interval.Milliseconds(), db.Millis(now), db.Millis(now.Add(s.Settings.Life)), db.NullText(n.Details),
-		db.NullText(strings.Join(n.Resources, " ")), db.NullText(n.Claims))
+		db.NullText(strings.Join(n.Resources, " ")), db.NullText(n.Claims), origin)
 	if err != nil {
 		return false, fmt.Errorf("device: begin: %w", err)
 	}
@@ -163,7 +191,7 @@ func (s Requests) Begin(tx *db.Tx, n New) (bool, error) {
 // decided, or was opened too often.
 func (s Requests) Open(tx *db.Tx, code Code) (Request, bool, error) {
 	for _, index := range s.Keys.Indexes(indexPurpose, string(code)) {
-		r, found, err := scan(tx.QueryRow(`UPDATE device_request SET opened = opened + 1
+		r, found, err := s.scan(tx.QueryRow(`UPDATE device_request SET opened = opened + 1
 			WHERE user_index = $1 AND state = 'waiting' AND expires_at > $2 AND opened < $3
 			RETURNING `+columns, index, db.Millis(tx.Now()), mostOpen))
 		if err != nil || found {
@@ -175,14 +203,15 @@ func (s Requests) Open(tx *db.Tx, code Code) (Request, bool, error) {
 
 // Find is a request that waits still.
 func (s Requests) Find(tx *db.Tx, digest []byte) (Request, bool, error) {
-	return scan(tx.QueryRow(`SELECT `+columns+` FROM device_request
+	return s.scan(tx.QueryRow(`SELECT `+columns+` FROM device_request
 		WHERE digest = $1 AND state = 'waiting' AND expires_at > $2`, digest, db.Millis(tx.Now())))
 }
 
-func scan(row interface{ Scan(dest ...any) error }) (Request, bool, error) {
+func (s Requests) scan(row interface{ Scan(dest ...any) error }) (Request, bool, error) {
 	var r Request
 	var scopes, resources string
-	err := row.Scan(&r.Digest, &r.RelyingParty, &scopes, db.ScanTime(&r.Begun), db.ScanTime(&r.Expires), db.ScanText(&r.Details), db.ScanText(&resources), db.ScanText(&r.Claims))
+	var origin []byte
+	err := row.Scan(&r.Digest, &r.RelyingParty, &scopes, db.ScanTime(&r.Begun), db.ScanTime(&r.Expires), db.ScanText(&r.Details), db.ScanText(&resources), db.ScanText(&r.Claims), &origin)
 	if errors.Is(err, db.ErrNoRows) {
 		return Request{}, false, nil
 	}
@@ -190,6 +219,16 @@ func scan(row interface{ Scan(dest ...any) error }) (Request, bool, error) {
 		return Request{}, false, fmt.Errorf("device: find: %w", err)
 	}
 	r.Scopes, r.Resources = strings.Fields(scopes), strings.Fields(resources)
+	if len(origin) == 0 {
+		return r, true, nil
+	}
+	plain, err := s.Keys.Open(table, originColumn, hex.EncodeToString(r.Digest), origin)
+	if err == nil {
+		err = json.Unmarshal(plain, &r.Origin)
+	}
+	if err != nil {
+		return Request{}, false, fmt.Errorf("device: origin: %w", err)
+	}
 	return r, true, nil
 }
 
@@ -200,7 +239,7 @@ func (s Requests) Decide(tx *db.Tx, digest []byte, allowed bool) (bool, error) {
 	if allowed {
 		state = "allowed"
 	}
-	n, err := tx.Exec(`UPDATE device_request SET state = $1 WHERE digest = $2 AND state = 'waiting' AND expires_at > $3`,
+	n, err := tx.Exec(`UPDATE device_request SET state = $1, origin = NULL WHERE digest = $2 AND state = 'waiting' AND expires_at > $3`,
 		state, digest, db.Millis(tx.Now()))
 	if err != nil {
 		return false, fmt.Errorf("device: decide: %w", err)

@@ -63,6 +63,45 @@ func FuzzClean(f *testing.F) {
 	})
 }
 
+func TestFromWhereADeviceAskedIsKeptSealedUntilSomebodyDecides(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s := requests(t)
+		n := Prepare("tv", []string{"openid"})
+		n.Origin = Origin{IP: "198.51.100.7", System: "Android"}
+		var found Request
+		var raw []byte
+		kept := func(do func(tx *db.Tx) error) {
+			t.Helper()
+			err := d.Write(t.Context(), func(tx *db.Tx) error {
+				if err := do(tx); err != nil {
+					return err
+				}
+				return tx.QueryRow(`SELECT origin FROM device_request WHERE digest = $1`, secret.Digest(n.Device)).Scan(&raw)
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		kept(func(tx *db.Tx) (err error) {
+			if _, err := s.Begin(tx, n); err != nil {
+				return err
+			}
+			found, _, err = s.Find(tx, secret.Digest(n.Device))
+			return err
+		})
+		if found.Origin != n.Origin || len(raw) == 0 || strings.Contains(string(raw), "198.51") || strings.Contains(string(raw), "Android") {
+			t.Errorf("%+v of %q", found.Origin, raw)
+		}
+		kept(func(tx *db.Tx) error {
+			_, err := s.Decide(tx, found.Digest, true)
+			return err
+		})
+		if raw != nil {
+			t.Errorf("%d bytes are kept after the decision", len(raw))
+		}
+	})
+}
+
 func TestACodeIsOpenedAFewTimesAndNotAfterItsEnd(t *testing.T) {
 	clock := dbtest.NewClock()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {

@@ -206,7 +206,7 @@ func openWith(t *testing.T, d *db.DB, clock *dbtest.Clock, first *house, identit
 	(&deviceendpoint.Endpoint{Issuer: h.issuer, Door: door, DB: d, Devices: devices, Grants: h.grants, Limiter: limiter, Audit: log, Table: table}).Routes(mux)
 	people, err := deviceui.New(deviceui.Config{
 		Site: site, DB: d, Registry: h.registry, Visitor: visitor, Flows: h.flows, Devices: devices, Connections: h.connections, Grants: h.grants,
-		Limiter: limiter, Audit: log, Table: table,
+		Limiter: limiter, Audit: log, Table: table, Places: nearby(t),
 	})
 	check(t, err)
 	people.Routes(mux)

@@ -1,7 +1,9 @@
 package oidc_test
 
 import (
+	"encoding/json"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"strings"
@@ -17,6 +19,9 @@ import (
 	"parvis/internal/jose"
 	"parvis/internal/oidc/claim"
 	"parvis/internal/oidc/protocol"
+	"parvis/internal/place"
+	"parvis/internal/place/placetest"
+	"parvis/internal/relyingparty"
 	"parvis/internal/web/kit"
 )
 
@@ -146,6 +151,68 @@ func TestADeviceIsGivenTokensWhenItsPersonSaysYes(t *testing.T) {
 		h.write(func(tx *db.Tx) error { return h.grants.EndOthers(tx, a, "this-session") })
 		if _, status := h.userinfo(got.Access); status != http.StatusUnauthorized {
 			t.Errorf("after signing out everywhere else: %d", status)
+		}
+	})
+}
+
+// nearby knows where this machine is.
+func nearby(t *testing.T) *place.Places {
+	t.Helper()
+	out, err := place.Parse(placetest.File(map[netip.Prefix]placetest.Names{netip.MustParsePrefix("127.0.0.0/8"): {
+		City: map[string]string{"en": "Quebec City", "fr": "Québec"}, Country: map[string]string{"en": "Canada", "fr": "Canada"},
+	}}))
+	check(t, err)
+	return out
+}
+
+// RFC 8628, 5.4: the person reads when and from where a device asked, and which system it says it is, in words of ours, so that they can tell that somebody else began.
+// RFC 8628, 5.6: of a device that shows who it is with a secret nothing is said: it may be a machine of the service that asks.
+func TestThePersonReadsFromWhereADeviceAsked(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.enroll("desk", func(s *relyingparty.Settings) { s.GrantTypes = append(s.GrantTypes, protocol.GrantDeviceCode) })
+		b, _ := h.viewer("television", "desk")
+		kept := func() int64 { return h.count(`SELECT COUNT(*) FROM device_request WHERE origin IS NOT NULL`) }
+		begin := func(client, agent string) string {
+			r := post(t, h, "/device_authorization", url.Values{"client_id": {client}, "scope": {"openid"}}.Encode())
+			r.Header.Set("User-Agent", agent)
+			if client == "desk" {
+				r.SetBasicAuth(client, password)
+			}
+			resp, err := http.DefaultClient.Do(r)
+			check(t, err)
+			defer func() { _ = resp.Body.Close() }()
+			var out map[string]any
+			check(t, json.NewDecoder(resp.Body).Decode(&out))
+			return out["user_code"].(string)
+		}
+		fid := b.types(begin("television", "NorthlandTV/2 (Linux; Android 14; call 0900 111 222 now)"))
+		if n := kept(); n != 1 {
+			t.Fatalf("%d origins are kept", n)
+		}
+		for lang, want := range map[string][]string{
+			"en": {"Approximate place", ">Quebec City, Canada<", ">Android<", "We cannot check it", "If it is far from you, stop", "just now, on a device of your own"},
+			"fr": {"Lieu approximatif", ">Québec, Canada<", ">Android<", "Nous ne pouvons pas le vérifier", "loin de vous, arrêtez", "Continuez seulement si vous venez vous-même de commencer"},
+		} {
+			page := b.get("/device/confirm/"+string(fid), "Accept-Language", lang)
+			for _, said := range want {
+				if !strings.Contains(page.text, said) {
+					t.Errorf("%s: the question does not say %q", lang, said)
+				}
+			}
+			if strings.Contains(page.text, "0900") || strings.Contains(page.text, "127.0.0.1") {
+				t.Error("the question repeats what a device says of itself, or its address")
+			}
+		}
+		if to := b.answers(fid, "deny"); to != "/device/done?how=denied" || kept() != 0 {
+			t.Errorf("to %q; %d origins are kept", to, kept())
+		}
+		fid = b.types(begin("television", "curl/8"))
+		if page := b.get("/device/confirm/" + string(fid)); !strings.Contains(page.text, "device-place") || strings.Contains(page.text, "device-system") {
+			t.Error("a program that is not known has a system, or no place")
+		}
+		fid = b.types(begin("desk", "NorthlandTV/2 (Linux; Android 14)"))
+		if page := b.get("/device/confirm/" + string(fid)); strings.Contains(page.text, "device-place") || strings.Contains(page.text, "device-system") || !strings.Contains(page.text, `id="user-code"`) {
+			t.Error("the place of the service's machine is shown as the device's")
 		}
 	})
 }

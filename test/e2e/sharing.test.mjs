@@ -104,7 +104,7 @@ for (const kind of kinds) {
     await at(page, "consent");
     await sound(page, "choice");
     assert.equal(await page.locator("form#consent input[type=radio]").count(), 2);
-    assert.ok((await page.locator("h2").first().textContent()).includes(own.task));
+    assert.ok((await page.locator("h3").first().textContent()).includes(own.task));
     const tasks = page.locator("dl.facts");
     assert.equal(await tasks.count(), 3);
     assert.ok((await tasks.nth(1).textContent()).includes(own.no));

@@ -13,6 +13,7 @@ import (
 	"parvis/internal/db"
 	"parvis/internal/device"
 	"parvis/internal/grant"
+	"parvis/internal/notify/notice"
 	"parvis/internal/oidc/machine"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/policy"
@@ -95,6 +96,9 @@ func (e *Endpoint) keep(r *http.Request, party *relyingparty.RelyingParty, reque
 	for range tries {
 		n := device.Prepare(party.ID, request.Scopes)
 		n.Details, n.Resources, n.Claims = request.Details, request.Resources, claims
+		if party.Public() { // else it may be the service's own machine that asks, which says nothing of the device
+			n.Origin = device.Origin{IP: kit.ClientIP(r), System: notice.DeviceOf(r.UserAgent()).System}
+		}
 		var spent grant.Result
 		stored := false
 		err := e.DB.WriteStatement(r.Context(), func(tx *db.Tx) (err error) {

@@ -23,6 +23,7 @@ import (
 	"parvis/internal/grant"
 	"parvis/internal/id"
 	"parvis/internal/oidc/protocol"
+	"parvis/internal/place"
 	"parvis/internal/policy"
 	"parvis/internal/ratelimit"
 	"parvis/internal/relyingparty"
@@ -41,7 +42,7 @@ const (
 	pathDone    = "/device/done"
 )
 
-// Config is what New needs; every field must be set.
+// Config is what New needs; every field but Places must be set.
 type Config struct {
 	Site        *kit.Site
 	DB          *db.DB
@@ -54,6 +55,7 @@ type Config struct {
 	Limiter     *ratelimit.Limiter
 	Audit       *audit.Log
 	Table       policy.Table
+	Places      *place.Places // where IP addresses are; nil: no place is named
 }
 
 // UI serves the pages. Made by New; safe for concurrent use.
@@ -194,14 +196,14 @@ func (u *UI) read(tx *db.Tx, r *http.Request, party *relyingparty.RelyingParty, 
 
 // confirmPage is the data of pages/device-confirm.html.
 type confirmPage struct {
-	Flow       id.Flow
-	Service    string
-	Department string
-	Begun      time.Time // by which somebody who was sent a link can tell that it was not them
-	Address    string
-	Code       string
-	Tasks      []relyingparty.Task // what exactly it wants to do
-	Form       string              // names the form for its token: that of this journey
+	Flow    id.Flow
+	Begun   time.Time // this and the next two: by which somebody who was sent a link can tell that it was not them
+	Place   string    // near which the device is; "" when that is not known
+	System  string    // that the device says it is; "" when it says none that is known
+	Address string
+	Code    string
+	Tasks   []relyingparty.Task // what exactly it wants to do
+	Form    string              // names the form for its token: that of this journey
 }
 
 // confirm asks the last question.
@@ -224,14 +226,15 @@ func (u *UI) confirm(w http.ResponseWriter, r *http.Request) error {
 		return u.journey.Back(w, r, s.Flow.ID) //nolint:wrapcheck // writes only
 	}
 	data := confirmPage{
-		Flow: s.Flow.ID, Service: party.Name.In(kit.Lang(r)), Department: party.Department.In(kit.Lang(r)), Begun: s.asked.Begun, Address: s.Visit.Address, Code: o.Code.String(), Form: formOf(s.Flow.ID, s.Visit.Account.ID),
+		Flow: s.Flow.ID, Begun: s.asked.Begun, Place: u.Places.Of(s.asked.Origin.IP, kit.Lang(r)), System: s.asked.Origin.System, Address: s.Visit.Address,
+		Code: o.Code.String(), Form: formOf(s.Flow.ID, s.Visit.Account.ID),
 	}
 	tr := u.Site.Tr(r)
 	if data.Tasks, err = party.Tasks(tr, s.asked.Details); err != nil {
 		return fmt.Errorf("deviceui: %w", err)
 	}
 	err = u.pages.Render(w, r, http.StatusOK, kit.View{
-		Page: "device-confirm", Title: tr.T("device-confirm.title", "service", data.Service), Data: data,
+		Page: "device-confirm", Title: tr.T("device-confirm.title", "service", party.Name.In(tr.Lang())), Data: data,
 	})
 	if err != nil {
 		return fmt.Errorf("deviceui: %w", err)
