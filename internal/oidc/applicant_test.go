@@ -159,17 +159,6 @@ func (a *applicant) claims(changes ...any) map[string]any {
 	return changed(out, changes...)
 }
 
-func changed(out map[string]any, changes ...any) map[string]any {
-	for i := 0; i+1 < len(changes); i += 2 {
-		if changes[i+1] == nil {
-			delete(out, changes[i].(string))
-			continue
-		}
-		out[changes[i].(string)] = changes[i+1]
-	}
-	return out
-}
-
 func (a *applicant) sign(s *jose.Signer, typ string, claims map[string]any) string {
 	a.Helper()
 	out, err := s.Sign(typ, claims)
@@ -201,13 +190,7 @@ func (a *applicant) parameters(changes ...string) url.Values {
 	if a.jarm {
 		v.Set("response_mode", "jwt")
 	}
-	for i := 0; i+1 < len(changes); i += 2 {
-		v.Del(changes[i])
-		if changes[i+1] != "" {
-			v.Set(changes[i], changes[i+1])
-		}
-	}
-	return v
+	return with(v, changes...)
 }
 
 // objected puts parameters into a signed request object, where the plan signs them.

@@ -71,13 +71,7 @@ func (c *candidate) request(changes ...string) url.Values {
 	if c.formPost {
 		v.Set("response_mode", "form_post")
 	}
-	for i := 0; i+1 < len(changes); i += 2 {
-		v.Del(changes[i])
-		if changes[i+1] != "" {
-			v.Set(changes[i], changes[i+1])
-		}
-	}
-	return v
+	return with(v, changes...)
 }
 
 // signsIn plays the pages of a journey: the person signs in and goes back. No page is an answer.

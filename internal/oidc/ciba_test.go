@@ -25,18 +25,21 @@ import (
 func (h *house) asks(client string, pairs ...string) (code, name string) {
 	h.t.Helper()
 	v := url.Values{"scope": {"openid email"}, "login_hint": {"anna@example.org"}}
-	for i := 0; i+1 < len(pairs); i += 2 {
-		v.Set(pairs[i], pairs[i+1])
-	}
-	out, status := h.call("/bc-authorize", client, v)
+	out, status := h.call("/bc-authorize", client, with(v, pairs...))
 	if status != http.StatusOK {
 		h.t.Fatalf("%d %v", status, out)
 	}
 	code, _ = out["auth_req_id"].(string)
+	return code, h.named(code)
+}
+
+// named is by what the links of its person name a request.
+func (h *house) named(authReqID string) (name string) {
+	h.t.Helper()
 	check(h.t, h.db.Read(h.t.Context(), func(tx *db.Tx) error {
-		return tx.QueryRow(`SELECT id FROM ciba_request WHERE digest = $1`, secret.Digest(code)).Scan(&name)
+		return tx.QueryRow(`SELECT id FROM ciba_request WHERE digest = $1`, secret.Digest(authReqID)).Scan(&name)
 	}))
-	return code, name
+	return name
 }
 
 // confirmed asks as a service what its person said.
@@ -230,10 +233,7 @@ func TestAServiceReachesOnlyWhoIsConnectedAndAgreed(t *testing.T) {
 			"an unasked object": {"caller", []string{"request", "x.y.z"}, 400, "invalid_request"},
 		} {
 			v := url.Values{"scope": {"openid email"}, "login_hint": {"anna@example.org"}}
-			for i := 0; i+1 < len(c.change); i += 2 {
-				v.Set(c.change[i], c.change[i+1])
-			}
-			if out, status := h.call("/bc-authorize", c.client, v); out["error"] != c.want || status != c.status {
+			if out, status := h.call("/bc-authorize", c.client, with(v, c.change...)); out["error"] != c.want || status != c.status {
 				t.Errorf("%s: %d %v", name, status, out)
 			}
 		}
@@ -364,14 +364,7 @@ func TestAClientThatSignsItsRequestsSendsNoOthers(t *testing.T) {
 				"iss": "counter", "aud": h.issuer, "exp": now + 300, "iat": now, "nbf": now, "jti": "one",
 				"scope": "openid email", "login_hint": "anna@example.org", "binding_message": "W4SC",
 			}
-			for i := 0; i+1 < len(changes); i += 2 {
-				if changes[i+1] == nil {
-					delete(c, changes[i].(string))
-					continue
-				}
-				c[changes[i].(string)] = changes[i+1]
-			}
-			return c
+			return changed(c, changes...)
 		}
 		ask := func(v url.Values) string {
 			t.Helper()

@@ -21,10 +21,7 @@ func (h *house) nightly() {
 
 func own(changes ...string) url.Values {
 	v := url.Values{"grant_type": {"client_credentials"}}
-	for i := 0; i+1 < len(changes); i += 2 {
-		v.Set(changes[i], changes[i+1])
-	}
-	return v
+	return with(v, changes...)
 }
 
 func TestAServicesOwnTokenEndsIsPurgedAndCanBeBoundToAKey(t *testing.T) {

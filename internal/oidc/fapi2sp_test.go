@@ -1,7 +1,6 @@
 package oidc_test
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -516,13 +515,4 @@ func TestNothingOfFAPI2IsSignedWithRS256(t *testing.T) {
 			}
 		}
 	})
-}
-
-// headOf is the header of a JWT.
-func headOf(t *testing.T, token string) (out map[string]any) {
-	t.Helper()
-	text, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[0])
-	check(t, err)
-	check(t, json.Unmarshal(text, &out))
-	return out
 }

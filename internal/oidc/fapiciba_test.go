@@ -93,14 +93,7 @@ func (b bank) claims(changes ...any) map[string]any {
 		"iss": b.name, "aud": b.h.issuer, "exp": now + 300, "iat": now, "nbf": now, "jti": secret.NewToken(),
 		"scope": "openid email", "login_hint": "anna@example.org", "binding_message": "W4SC",
 	}
-	for i := 0; i+1 < len(changes); i += 2 {
-		if changes[i+1] == nil {
-			delete(c, changes[i].(string))
-			continue
-		}
-		c[changes[i].(string)] = changes[i+1]
-	}
-	return c
+	return changed(c, changes...)
 }
 
 // sign makes a request of claims.

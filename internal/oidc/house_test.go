@@ -455,14 +455,7 @@ func request(client string, changes ...string) url.Values {
 		"client_id": {client}, "redirect_uri": {callback}, "response_type": {"code"}, "scope": {"openid email"}, "state": {"st4te"},
 		"nonce": {"n0nce"}, "code_challenge": {grant.Challenge(verifier)}, "code_challenge_method": {"S256"},
 	}
-	for i := 0; i+1 < len(changes); i += 2 {
-		if changes[i+1] == "" {
-			v.Del(changes[i])
-		} else {
-			v.Set(changes[i], changes[i+1])
-		}
-	}
-	return v
+	return with(v, changes...)
 }
 
 func (b *browser) authorize(v url.Values) reply {
@@ -510,14 +503,7 @@ func (b *browser) code(client string, changes ...string) string {
 // exchange are the parameters of a good token request.
 func exchange(code string, changes ...string) url.Values {
 	v := url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {callback}, "code_verifier": {verifier}}
-	for i := 0; i+1 < len(changes); i += 2 {
-		if changes[i+1] == "" {
-			v.Del(changes[i])
-		} else {
-			v.Set(changes[i], changes[i+1])
-		}
-	}
-	return v
+	return with(v, changes...)
 }
 
 // tokens are a token endpoint's answer.

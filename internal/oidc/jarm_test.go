@@ -1,7 +1,6 @@
 package oidc_test
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -57,15 +56,9 @@ func TestAnAnswerInAJWTIsSignedForItsClient(t *testing.T) {
 // JARM, 2.2 and 3: an answer is signed, and then encrypted for the key of the service, where authorization_encrypted_response_alg is registered.
 func TestAnAnswerIsEncryptedForTheServiceThatWantsIt(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		key, err := jose.Generate(jose.RS256)
-		check(t, err)
-		reader, err := jose.NewDecrypter(key)
-		check(t, err)
-		raw, err := reader.JSON()
-		check(t, err)
-		both := strings.TrimSuffix(keySet(signingKey), "]}") + "," + strings.TrimPrefix(string(raw), `{"keys":[`)
+		reader, keys := sealed(t)
 		h.adds("sealed", func(s *relyingparty.Settings) {
-			s.JWKS, s.AnswerAlg, s.AnswerKeyAlg, s.AnswerContentAlg = both, "ES256", "RSA-OAEP-256", "A256GCM"
+			s.JWKS, s.AnswerAlg, s.AnswerKeyAlg, s.AnswerContentAlg = keys, "ES256", "RSA-OAEP-256", "A256GCM"
 		})
 		b, _ := h.agreed("sealed")
 		for want, got := range map[string]url.Values{
@@ -75,10 +68,8 @@ func TestAnAnswerIsEncryptedForTheServiceThatWantsIt(t *testing.T) {
 			if len(got) != 1 || strings.Count(got.Get("response"), ".") != 4 {
 				t.Fatalf("%s: %v", want, got)
 			}
-			head, err := base64.RawURLEncoding.DecodeString(strings.Split(got.Get("response"), ".")[0])
-			check(t, err)
-			if !strings.Contains(string(head), `"alg":"RSA-OAEP-256"`) || !strings.Contains(string(head), `"enc":"A256GCM"`) || !strings.Contains(string(head), `"cty":"JWT"`) {
-				t.Errorf("%s: %s", want, head)
+			if head := headOf(t, got.Get("response")); head["alg"] != "RSA-OAEP-256" || head["enc"] != "A256GCM" || head["cty"] != "JWT" {
+				t.Errorf("%s: %v", want, head)
 			}
 			inside, err := reader.Decrypt(got.Get("response"))
 			check(t, err)

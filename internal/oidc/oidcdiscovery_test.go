@@ -2,7 +2,6 @@ package oidc_test
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -132,10 +131,7 @@ func TestTheModuleOfTheSuiteThatReadsDiscovery(t *testing.T) {
 		keys, err := jose.ParseKeySet([]byte(published))
 		check(t, err)
 		for name, token := range map[string]string{"before": before, "after": h.asClient("service", exchange(b.code("service"))).ID} {
-			var head map[string]any
-			raw, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[0])
-			check(t, err)
-			check(t, json.Unmarshal(raw, &head))
+			head := headOf(t, token)
 			if _, _, err := keys.Verify(token, jose.RS256); err != nil || !kids[head["kid"]] || head["alg"] != "RS256" {
 				t.Errorf("%s the rotation: %v %v", name, head, err)
 			}

@@ -77,17 +77,11 @@ func TestEachServiceIsSignedForWithItsAlgorithm(t *testing.T) {
 // OIDC Core, 10.2: ID tokens and userinfo are encrypted for the key of the service with use enc, after they are signed.
 func TestWhatIsToldIsEncryptedForTheServiceThatWantsIt(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		key, err := jose.Generate(jose.RS256)
-		check(t, err)
-		reader, err := jose.NewDecrypter(key)
-		check(t, err)
-		raw, err := reader.JSON()
-		check(t, err)
-		both := strings.TrimSuffix(keySet(signingKey), "]}") + "," + strings.TrimPrefix(string(raw), `{"keys":[`)
+		reader, keys := sealed(t)
 		h.adds("sealed", func(s *relyingparty.Settings) {
-			s.JWKS, s.IDTokenKeyAlg, s.UserInfoKeyAlg, s.UserInfoContentAlg, s.UserInfoAlg = both, "RSA-OAEP-256", "RSA-OAEP-256", "A256GCM", "ES256"
+			s.JWKS, s.IDTokenKeyAlg, s.UserInfoKeyAlg, s.UserInfoContentAlg, s.UserInfoAlg = keys, "RSA-OAEP-256", "RSA-OAEP-256", "A256GCM", "ES256"
 		})
-		h.adds("sealed-only", func(s *relyingparty.Settings) { s.JWKS, s.UserInfoKeyAlg = both, "RSA-OAEP-256" })
+		h.adds("sealed-only", func(s *relyingparty.Settings) { s.JWKS, s.UserInfoKeyAlg = keys, "RSA-OAEP-256" })
 		b, _ := h.agreed("sealed", "sealed-only")
 		var tok tokens
 		check(t, json.Unmarshal([]byte(h.post("/token", h.assert("sealed", exchange(b.code("sealed")))).text), &tok))

@@ -83,11 +83,7 @@ func (h *house) first(b *browser, client string, proofs ...string) map[string]an
 // again asks with a refresh token, which is a text in an answer.
 func (h *house) again(client string, token any, changes ...string) map[string]any {
 	h.t.Helper()
-	v := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token.(string)}}
-	for i := 0; i+1 < len(changes); i += 2 {
-		v.Set(changes[i], changes[i+1])
-	}
-	return h.ask(client, v)
+	return h.ask(client, with(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token.(string)}}, changes...))
 }
 
 // FAPI 2.0 SP, 5.3.2.1: refresh tokens of confidential clients are not rotated.

@@ -55,11 +55,7 @@ func (b *browser) submit(page reply, path string, pairs ...string) reply {
 	if m == nil {
 		b.h.t.Fatalf("no form: %d %s", page.StatusCode, page.text)
 	}
-	v := url.Values{"form_token": {m[1]}}
-	for i := 0; i+1 < len(pairs); i += 2 {
-		v.Set(pairs[i], pairs[i+1])
-	}
-	return b.do(http.MethodPost, path, v, "Origin", b.h.issuer, "Sec-Fetch-Site", "same-origin")
+	return b.do(http.MethodPost, path, with(url.Values{"form_token": {m[1]}}, pairs...), "Origin", b.h.issuer, "Sec-Fetch-Site", "same-origin")
 }
 
 // types the code of a device, and gives the journey that it opens.

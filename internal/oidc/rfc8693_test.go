@@ -33,10 +33,7 @@ func (h *house) chain() *browser {
 func exchanged(token any, changes ...string) url.Values {
 	v := url.Values{"grant_type": {protocol.GrantTokenExchange}, "subject_token_type": {protocol.TypeOfAccessToken}, "resource": {tiles}}
 	v.Set("subject_token", token.(string))
-	for i := 0; i+1 < len(changes); i += 2 {
-		v.Set(changes[i], changes[i+1])
-	}
-	return v
+	return with(v, changes...)
 }
 
 // RFC 8693, 2.2.1 and 4.1: the answer names the type of the token, and the token who acts, each for the one after it.

@@ -29,14 +29,7 @@ func objectClaims(h *house, client string, changes ...any) map[string]any {
 	for name, value := range request(client) {
 		c[name] = value[0]
 	}
-	for i := 0; i+1 < len(changes); i += 2 {
-		if changes[i+1] == nil {
-			delete(c, changes[i].(string))
-			continue
-		}
-		c[changes[i].(string)] = changes[i+1]
-	}
-	return c
+	return changed(c, changes...)
 }
 
 // object signs a request object.
@@ -51,10 +44,7 @@ func object(t *testing.T, key crypto.Signer, typ string, claims map[string]any) 
 
 func inObject(client, object string, more ...string) url.Values {
 	v := url.Values{"client_id": {client}, "request": {object}}
-	for i := 0; i+1 < len(more); i += 2 {
-		v.Set(more[i], more[i+1])
-	}
-	return v
+	return with(v, more...)
 }
 
 // RFC 9101, 5 and 6.3: of parameters beside the object none counts.

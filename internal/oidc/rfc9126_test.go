@@ -56,10 +56,7 @@ func (h *house) push(client string, v url.Values) pushes {
 // named is the authorization request that names a pushed one.
 func named(client string, p pushes, more ...string) url.Values {
 	v := url.Values{"client_id": {client}, "request_uri": {p.URI}}
-	for i := 0; i+1 < len(more); i += 2 {
-		v.Set(more[i], more[i+1])
-	}
-	return v
+	return with(v, more...)
 }
 
 // RFC 9126, 2.2: the answer is 201 with request_uri and expires_in.

@@ -46,13 +46,7 @@ func (h *house) holder() holder {
 func (k holder) proof(method, path string, changes ...any) string {
 	k.t.Helper()
 	claims := map[string]any{"jti": secret.NewToken(), "htm": method, "htu": k.h.issuer + path, "iat": k.h.clock.Now().Unix()}
-	for i := 0; i+1 < len(changes); i += 2 {
-		if changes[i+1] == nil {
-			delete(claims, changes[i].(string))
-			continue
-		}
-		claims[changes[i].(string)] = changes[i+1]
-	}
+	changed(claims, changes...)
 	out, err := k.key.SignWithKey("dpop+jwt", claims)
 	check(k.t, err)
 	return out

@@ -71,17 +71,11 @@ func TestAnAnswerAboutATokenIsSignedWhenAskedFor(t *testing.T) {
 // RFC 9701, 5: a refusal is not signed.
 func TestAnAnswerAboutATokenIsProtectedAsIsRegistered(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		key, err := jose.Generate(jose.RS256)
-		check(t, err)
-		reader, err := jose.NewDecrypter(key)
-		check(t, err)
-		raw, err := reader.JSON()
-		check(t, err)
-		both := strings.TrimSuffix(keySet(signingKey), "]}") + "," + strings.TrimPrefix(string(raw), `{"keys":[`)
+		reader, keys := sealed(t)
 		h.adds("default", func(s *relyingparty.Settings) { s.IDTokenAlg = "ES256" })
 		h.adds("chosen", func(s *relyingparty.Settings) { s.IntrospectionAlg = "ES256" })
 		h.adds("sealed", func(s *relyingparty.Settings) {
-			s.JWKS, s.IntrospectionAlg, s.IntrospectionKeyAlg, s.IntrospectionContentAlg = both, "ES256", "RSA-OAEP-256", "A256GCM"
+			s.JWKS, s.IntrospectionAlg, s.IntrospectionKeyAlg, s.IntrospectionContentAlg = keys, "ES256", "RSA-OAEP-256", "A256GCM"
 		})
 		const accept = "application/token-introspection+jwt"
 		for client, alg := range map[string]jose.Algorithm{"default": jose.RS256, "chosen": jose.ES256, "sealed": jose.ES256, "fapi2": jose.ES256} {
@@ -99,6 +93,7 @@ func TestAnAnswerAboutATokenIsProtectedAsIsRegistered(t *testing.T) {
 			got := h.post("/introspect", h.assert(client, url.Values{"token": {"x"}}), "Accept", accept)
 			text := got.text
 			if client == "sealed" {
+				var err error
 				if text, err = reader.Decrypt(got.text); err != nil {
 					t.Fatalf("%v: %s", err, got.text)
 				}

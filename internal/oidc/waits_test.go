@@ -20,7 +20,6 @@ import (
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/policy"
 	"parvis/internal/relyingparty"
-	"parvis/internal/secret"
 )
 
 // elsewhere is a way by which a service waits for anna.
@@ -36,13 +35,7 @@ type elsewhere struct {
 func (h *house) ways(b *browser, client string) []elsewhere {
 	return []elsewhere{
 		{h, b, client, "/device_authorization", protocol.GrantDeviceCode, "device_code", "/device/confirm/", func(out map[string]any) id.Flow { return b.types(out["user_code"].(string)) }},
-		{h, b, client, "/bc-authorize", protocol.GrantCIBA, "auth_req_id", "/confirmations/confirm/", func(out map[string]any) id.Flow {
-			var name string
-			check(h.t, h.db.Read(h.t.Context(), func(tx *db.Tx) error {
-				return tx.QueryRow(`SELECT id FROM ciba_request WHERE digest = $1`, secret.Digest(out["auth_req_id"].(string))).Scan(&name)
-			}))
-			return b.opens(name)
-		}},
+		{h, b, client, "/bc-authorize", protocol.GrantCIBA, "auth_req_id", "/confirmations/confirm/", func(out map[string]any) id.Flow { return b.opens(h.named(out["auth_req_id"].(string))) }},
 	}
 }
 
