@@ -187,6 +187,7 @@ func TestAServiceIsToldNoTooSoonAndTooLate(t *testing.T) {
 }
 
 // CIBA, 13: unknown_user_id is one answer for everybody that the service cannot reach.
+// RFC 9396, 5: authorization_details are not ignored where nobody would be asked about them: invalid_authorization_details.
 // CIBA, 13: invalid_request, invalid_scope, invalid_binding_message, unauthorized_client and invalid_client by the book.
 func TestAServiceReachesOnlyWhoIsConnectedAndAgreed(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
@@ -220,6 +221,7 @@ func TestAServiceReachesOnlyWhoIsConnectedAndAgreed(t *testing.T) {
 			"no secret":         {"", []string{"client_id", "caller"}, 401, "invalid_client"},
 			"two hints":         {"caller", []string{"id_token_hint", "x"}, 400, "invalid_request"},
 			"no hint":           {"caller", []string{"login_hint", ""}, 400, "invalid_request"},
+			"details":           {"caller", []string{"authorization_details", `[{"type":"fee"}]`}, 400, "invalid_authorization_details"},
 			"a hint token":      {"caller", []string{"login_hint_token", "x"}, 400, "invalid_request"},
 			"a bad ID token":    {"caller", []string{"login_hint", "", "id_token_hint", "x.y.z"}, 400, "invalid_request"},
 			"no scope":          {"caller", []string{"scope", ""}, 400, "invalid_request"},

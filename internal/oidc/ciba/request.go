@@ -66,6 +66,8 @@ func asksWhat(out *wanted, p protocol.Params, party *relyingparty.RelyingParty) 
 		return refusal(protocol.InvalidRequest, "a parameter was sent twice")
 	case p.Get("client_id") != "" && p.Get("client_id") != out.ClientID:
 		return refusal(protocol.InvalidRequest, "client_id differs from who authenticated")
+	case p.Get("authorization_details") != "": // RFC 9396, 5: not to be ignored, and nobody would read them
+		return refusal(protocol.InvalidDetails, "authorization_details cannot be asked for here")
 	case scope == "":
 		return refusal(protocol.InvalidRequest, "scope is missing")
 	case len(scope) > maxScope:
