@@ -41,9 +41,9 @@ func (e *Endpoint) proveSector(ctx context.Context, m metadata) error {
 	if !ok {
 		return bad("sector_identifier_uri", "must answer a JSON array of addresses")
 	}
-	for _, uri := range m.RedirectURIs {
+	for i, uri := range m.RedirectURIs {
 		if !slices.Contains(listed, uri) {
-			return bad("sector_identifier_uri", "must list every one of redirect_uris")
+			return bad("sector_identifier_uri", "must list every one of redirect_uris, and does not list "+at("redirect_uris", i))
 		}
 	}
 	if (m.direct() || !byAddress) && !slices.Contains(listed, m.JWKSURI) {

@@ -16,22 +16,30 @@ import (
 // authorization_code alone (RFC 7591, 2.1).
 func (m *metadata) grants(t registrar.Terms) *protocol.Error {
 	allowed := t.GrantTypes()
-	for _, g := range m.GrantTypes {
+	for i, g := range m.GrantTypes {
 		if g != protocol.GrantRefreshToken && slices.Contains(protocol.GrantTypes, g) && !slices.Contains(allowed, g) {
-			return bad("grant_types", "asks for one that the initial access token does not allow")
+			return bad(at("grant_types", i), "is not allowed by the initial access token, which allows "+listed(allowed))
 		}
 	}
 	m.GrantTypes = known(m.GrantTypes, allowed)
 	byCode := m.grantsTo(protocol.GrantAuthorizationCode)
 	switch {
 	case len(m.GrantTypes) == 0:
-		return bad("grant_types", "must contain one that the initial access token allows")
+		return bad("grant_types", "must contain one that the initial access token allows: "+listed(allowed))
 	case byCode:
 		m.ResponseTypes = []string{"code"}
 	case len(m.ResponseTypes) > 0:
 		return bad("response_types", "goes with the grant type authorization_code, which is not asked for")
 	}
 	return nil
+}
+
+// listed are values that an initial access token allows.
+func listed(values []string) string {
+	if len(values) == 0 {
+		return "none"
+	}
+	return explained("", strings.Join(values, ", "))
 }
 
 // grantsTo reports whether the service registers for a grant type.
@@ -110,9 +118,9 @@ func (m *metadata) details(t registrar.Terms) *protocol.Error {
 		types = append(types, d.Type)
 	}
 	given := known(m.DetailTypes, types)
-	for _, name := range m.DetailTypes {
+	for i, name := range m.DetailTypes {
 		if !slices.Contains(given, name) {
-			return bad("authorization_details_types", "asks for one that the initial access token does not allow")
+			return bad(at("authorization_details_types", i), "is not allowed by the initial access token, which allows "+listed(types))
 		}
 	}
 	m.DetailTypes = given

@@ -1,6 +1,7 @@
 package registration
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"net/mail"
@@ -101,7 +102,7 @@ var assigned = []string{"registration_access_token", "registration_client_uri", 
 // bad is a refusal of metadata. What it says is fixed text: nothing of the request is repeated.
 func bad(member, why string) *protocol.Error {
 	code := protocol.InvalidClientMetadata
-	if member == "redirect_uris" {
+	if strings.HasPrefix(member, "redirect_uris") {
 		code = protocol.InvalidRedirectURI
 	}
 	return &protocol.Error{Code: code, Description: member + " " + why, Where: protocol.Direct}
@@ -127,7 +128,7 @@ func parse(raw []byte) (metadata, *protocol.Error) {
 		err = jose.Exact(clean, &m)
 	}
 	if err != nil {
-		return metadata{}, bad("a member", "is not of its type")
+		return metadata{}, mistyped(all)
 	}
 	m.texts = map[string]map[string]string{}
 	for _, member := range human {
@@ -149,7 +150,7 @@ func parse(raw []byte) (metadata, *protocol.Error) {
 		Secret string `json:"client_secret"`
 	}
 	if err := jose.Exact(clean, &sent); err != nil {
-		return metadata{}, bad("client_id", "is not of its type")
+		return metadata{}, bad("client_id and client_secret", "must be texts")
 	}
 	m.clientID, m.clientSecret = sent.ID, sent.Secret
 	return m, nil
@@ -170,7 +171,7 @@ func (m *metadata) text(member string, all map[string]json.RawMessage) *protocol
 		}
 		var value string
 		if err := json.Unmarshal(all[name], &value); err != nil {
-			return bad(member, "is not of its type")
+			return bad(member, "must be a text")
 		}
 		if _, there := out[lang]; value != "" && (!there || region == "") {
 			out[lang] = value
@@ -270,9 +271,9 @@ func (m metadata) MarshalJSON() ([]byte, error) {
 // stands here afterwards is what is registered (RFC 7591, 3.2.1).
 func (m *metadata) complete(t registrar.Terms) *protocol.Error {
 	m.defaults(t)
-	for _, kind := range m.ResponseTypes {
+	for i, kind := range m.ResponseTypes {
 		if kind != "code" {
-			return bad("response_types", "may be code only")
+			return bad(at("response_types", i), "must be code: there is no other response type")
 		}
 	}
 	if refusal := m.grants(t); refusal != nil {
@@ -344,13 +345,22 @@ func (m metadata) check(issuer string, door machine.Settings, t registrar.Terms)
 	if len(m.Contacts) > maxContact {
 		return bad("contacts", "may be ten at most")
 	}
-	for _, c := range append(slices.Clone(m.Contacts), m.SoftwareID, m.SoftwareVersion) {
-		if len(c) > 254 || strings.ContainsFunc(c, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-			return bad("contacts, software_id and software_version", "must be short lines")
+	line := func(member, text string) *protocol.Error {
+		if len(text) > 254 || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+			return bad(member, "must be one line of 254 bytes at most")
+		}
+		return nil
+	}
+	for i, c := range m.Contacts {
+		if refusal := line(at("contacts", i), c); refusal != nil {
+			return refusal
 		}
 	}
+	if refusal := cmp.Or(line("software_id", m.SoftwareID), line("software_version", m.SoftwareVersion)); refusal != nil {
+		return refusal
+	}
 	if age := m.DefaultMaxAge; age != nil && (*age < 0 || *age > int64(10*365*24*time.Hour/time.Second)) {
-		return bad("default_max_age", "is out of range")
+		return bad("default_max_age", "must be 0 to 315360000 seconds")
 	}
 	return m.checkAddresses(issuer, door.MTLS.PublicURL)
 }
@@ -358,26 +368,24 @@ func (m metadata) check(issuer string, door machine.Settings, t registrar.Terms)
 // checkAddresses asks that everything is https, but for applications on a device, and that
 // nobody is sent to the provider itself.
 func (m metadata) checkAddresses(issuer, certificates string) *protocol.Error {
-	for _, uri := range m.RedirectURIs {
-		u, err := url.Parse(uri)
-		switch {
-		case err != nil:
-			return bad("redirect_uris", "must be addresses")
-		case m.ApplicationType != "native" && u.Scheme != "https":
-			return bad("redirect_uris", "must be https; for an application on a device, application_type is native")
+	native := m.ApplicationType == "native"
+	for i, uri := range m.RedirectURIs {
+		switch why := unusable(uri, native); {
+		case why != "":
+			return bad(at("redirect_uris", i), why)
 		case place(uri) == place(issuer), certificates != "" && place(uri) == place(certificates):
-			return bad("redirect_uris", "must not be addresses of the provider")
+			return bad(at("redirect_uris", i), "must not be an address of the provider")
 		}
 	}
-	for member, values := range m.texts {
-		for _, value := range values {
-			if member != "client_name" && (!strings.HasPrefix(value, "https://") || protocol.CheckRedirectURI(value, false) != nil) {
-				return bad(member, "must be an https address")
+	for _, name := range slices.Sorted(maps.Keys(m.texts)) {
+		for lang, value := range m.texts[name] {
+			if lang != "" {
+				lang = "#" + lang
+			}
+			if why := unusable(value, false); name != "client_name" && why != "" {
+				return bad(name+lang, why)
 			}
 		}
-	}
-	if m.SectorURI != "" && (!strings.HasPrefix(m.SectorURI, "https://") || protocol.CheckRedirectURI(m.SectorURI, false) != nil) {
-		return bad("sector_identifier_uri", "must be an https address")
 	}
 	return m.secure()
 }
@@ -399,18 +407,31 @@ func place(uri string) string {
 // secure wants https wherever we call a service, or send people, and plain http would go to
 // this machine or to theirs.
 func (m metadata) secure() *protocol.Error {
-	plain := func(uri string) bool { return uri != "" && !strings.HasPrefix(uri, "https://") }
-	switch {
-	case plain(m.JWKSURI):
-		return bad("jwks_uri", "must be an https address")
-	case plain(m.BackchannelURI):
-		return bad("backchannel_logout_uri", "must be an https address")
-	case plain(m.NotificationURI):
-		return bad("backchannel_client_notification_endpoint", "must be an https address")
-	case plain(m.InitiateLoginURI):
-		return bad("initiate_login_uri", "must be an https address")
-	case m.ApplicationType != "native" && slices.ContainsFunc(m.PostLogoutURIs, plain):
-		return bad("post_logout_redirect_uris", "must be https; for an application on a device, application_type is native")
+	for _, one := range []struct{ member, uri string }{
+		{"jwks_uri", m.JWKSURI},
+		{"backchannel_logout_uri", m.BackchannelURI},
+		{"frontchannel_logout_uri", m.FrontchannelURI},
+		{"backchannel_client_notification_endpoint", m.NotificationURI},
+		{"initiate_login_uri", m.InitiateLoginURI},
+		{"sector_identifier_uri", m.SectorURI},
+	} {
+		if one.uri == "" {
+			continue
+		}
+		native := one.member == "frontchannel_logout_uri" && m.ApplicationType == "native" // of the origin of a redirect address
+		if why := unusable(one.uri, native); why != "" {
+			return bad(one.member, why)
+		}
+	}
+	for i, uri := range m.PostLogoutURIs {
+		if why := unusable(uri, m.ApplicationType == "native"); why != "" {
+			return bad(at("post_logout_redirect_uris", i), why)
+		}
+	}
+	for i, uri := range m.RequestURIs {
+		if why := unusableObject(uri); why != "" {
+			return bad(at("request_uris", i), why)
+		}
 	}
 	return nil
 }
@@ -492,16 +513,16 @@ func memberOf(setting string) string {
 	return ""
 }
 
-// refusal puts the first problem of settings into a member's name. The text of the problem
-// repeats what was sent, and stays out.
+// refusal puts the first problem of settings into a member's name and the words of the
+// standards, without what it repeats of what was sent.
 func refusal(problems []string) *protocol.Error {
 	_, rest, _ := strings.Cut(problems[0], "].")
-	key, _, _ := strings.Cut(rest, ":")
+	key, why, _ := strings.Cut(rest, ": ")
 	first, _, _ := strings.Cut(key, ".")
 	for _, k := range []string{key, first} {
 		if member := memberOf(k); k != "" && member != "" {
-			return bad(member, "cannot be used so").Because(protocol.Cause(k))
+			return bad(member+":", explained(member, why)).Because(protocol.Cause(k))
 		}
 	}
-	return bad("the metadata", "cannot be used so").Because(protocol.Cause(first))
+	return bad("the metadata", "cannot be used so: "+explained("", why)).Because(protocol.Cause(first))
 }

@@ -435,6 +435,7 @@ func (e *Endpoint) answer(w http.ResponseWriter, status int, s said) error {
 			return err
 		}
 	}
+	withContent(out)
 	out["client_id"], out["client_id_issued_at"] = s.party, s.at.Unix()
 	if s.secret != "" {
 		out["client_secret"], out["client_secret_expires_at"] = s.secret, 0

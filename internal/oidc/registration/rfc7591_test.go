@@ -107,7 +107,7 @@ func TestMetadataThatCannotBeIsRefused(t *testing.T) {
 			"an array":                         {"[]", protocol.InvalidClientMetadata, "the body"},
 			"null":                             {"null", protocol.InvalidClientMetadata, "the body"},
 			"too long":                         {`{"x": "` + strings.Repeat("a", maxBody) + `"}`, protocol.InvalidClientMetadata, "the body"},
-			"another type":                     {body("redirect_uris", callback), protocol.InvalidClientMetadata, "type"},
+			"another type":                     {body("redirect_uris", callback), protocol.InvalidClientMetadata, "redirect_uris must be a list of texts"},
 			"a name that is no text":           {body("client_name", 7), protocol.InvalidClientMetadata, "client_name"},
 			"no address":                       {body("redirect_uris", nil), protocol.InvalidRedirectURI, "redirect_uris"},
 			"plain http":                       {body("redirect_uris", []string{"http://service.example/cb"}), protocol.InvalidRedirectURI, "https"},
