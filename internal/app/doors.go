@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	asked "parvis/internal/ciba"
 	"parvis/internal/frontchannel"
@@ -20,6 +21,7 @@ import (
 	"parvis/internal/web/accountui"
 	"parvis/internal/web/askedui"
 	"parvis/internal/web/deviceui"
+	"parvis/internal/web/kit"
 	"parvis/internal/web/portal"
 	"parvis/internal/web/signinui"
 )
@@ -82,6 +84,9 @@ func (h *House) doors(Options) error {
 	}
 	h.mux = mux
 	site := h.Site.Wrap(mux)
+	if strings.HasPrefix(c.Server.PublicURL, "http://") {
+		site = kit.OverHTTP(site)
+	}
 	h.handler = h.outer(h.certificateHost(site, onlyHost(c.Server.PublicURL, site)))
 	return nil
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // The cookies. All are Secure, SameSite=Lax and for the path "/", and HttpOnly but that of
-// the zone, which the script of a page writes.
+// the zone, which the script of a page writes. OverHTTP is the one exception.
 const (
 	SessionCookie = "__Host-parvis_session" // the signed-in session
 	BrowserCookie = "__Host-parvis_browser" // binds journeys and form tokens to one browser
