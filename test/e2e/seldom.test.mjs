@@ -172,8 +172,7 @@ for (const kind of kinds) {
     const untold = page.locator('ul[aria-labelledby="untold"] li');
     assert.deepEqual(await untold.allTextContents(), [2, 1, 0].map((i) => names(i)[kind.lang]), "the services that were opened first");
     assert.equal(await untold.locator("a").count(), 2, "one says no address");
-    await page.waitForTimeout(6000); // longer than the page waits where it goes on by itself
-    await at(page, "signing-out");
+    assert.equal(await page.locator("[data-frames], meta[http-equiv=refresh]").count(), 0, "it does not go on before it is read");
     await page.click("#continue");
     await at(page, "signed-out");
     await page.context().close();
