@@ -170,7 +170,7 @@ func (c *candidate) idToken(tok tokens, nonce string) map[string]any {
 	at, isTime := claims["auth_time"].(float64)
 	acr, _ := claims["acr"].(string)
 	if head.KeyID == "" || claims["iss"] != c.h.issuer || claims["aud"] != c.client || sub == "" || len(sub) > 255 || issued != now || expires <= now || !isTime || at > now ||
-		acr == "" || claims["at_hash"] != protocol.LeftHash(tok.Access) || claims["azp"] != nil || claims["c_hash"] != nil || claims["s_hash"] != nil {
+		acr == "" || claims["at_hash"] != protocol.LeftHash(tok.Access) || claims["azp"] != nil || claims["s_hash"] != nil {
 		c.Errorf("ID token %v", claims)
 	}
 	if got, _ := claims["nonce"].(string); got != nonce {

@@ -20,6 +20,7 @@ import (
 // OIDC Core, 3.1.2.5: the answer brings code and state.
 // OIDC Core, 2: an ID token has iss, sub, aud, exp, iat, auth_time, nonce, acr and sid.
 // OIDC Core, 3.1.3.6: at_hash is the left half of the hash of the access token.
+// OIDC Core, 3.3.2.11: c_hash is the left half of the hash of the code.
 // OIDC Core, 5.3.2: userinfo has the sub of the ID token and the claims that were agreed to.
 // RFC 6749, 5.1: the answer of the token endpoint names token_type, expires_in and scope.
 // RFC 9207, 2: iss is in the answer.
@@ -38,7 +39,7 @@ func TestALiveSessionWithConsentIsGivenACodeAtOnce(t *testing.T) {
 		now := float64(h.clock.Now().Unix())
 		for name, want := range map[string]any{
 			"iss": h.issuer, "aud": "service", "nonce": "n0nce", "acr": "urn:parvis:acr:1", "iat": now, "auth_time": now,
-			"exp": now + 600, "at_hash": protocol.LeftHash(tok.Access),
+			"exp": now + 600, "at_hash": protocol.LeftHash(tok.Access), "c_hash": protocol.LeftHash(got.Get("code")),
 		} {
 			if claims[name] != want {
 				t.Errorf("%s is %v, want %v", name, claims[name], want)
@@ -370,7 +371,7 @@ func TestTheIDTokenOfARenewalIsThatOfTheSameSignIn(t *testing.T) {
 					t.Errorf("%s: %s was %v and is %v", client, same, was[same], is[same])
 				}
 			}
-			if is["nonce"] != nil || is["iat"].(float64)-was["iat"].(float64) != 3*3600 || is["at_hash"] != protocol.LeftHash(two["access_token"].(string)) || is["jti"] == was["jti"] {
+			if is["nonce"] != nil || was["c_hash"] == nil || is["c_hash"] != nil || is["iat"].(float64)-was["iat"].(float64) != 3*3600 || is["at_hash"] != protocol.LeftHash(two["access_token"].(string)) || is["jti"] == was["jti"] {
 				t.Errorf("%s: %v", client, is)
 			}
 			if two["scope"] != offline || two["expires_in"] != float64(900) || two["token_type"] != "Bearer" {

@@ -31,6 +31,7 @@ func (h *house) adds(id string, change func(*relyingparty.Settings)) {
 
 // OIDC Core, 15.1: ID tokens are signed with the algorithm that is registered, RS256 by default.
 // OIDC Core, 3.1.3.6: at_hash uses the hash of that algorithm.
+// OIDC Core, 3.3.2.11: so does c_hash, the left half of the hash of the code.
 // OIDC Core, 5.3.2: userinfo answers in a signed JWT with iss and aud where that is registered.
 // JARM, 3: answers are signed with authorization_signed_response_alg.
 func TestEachServiceIsSignedForWithItsAlgorithm(t *testing.T) {
@@ -45,15 +46,18 @@ func TestEachServiceIsSignedForWithItsAlgorithm(t *testing.T) {
 				t.Errorf("%s before anybody wants it: %v", alg, err)
 			}
 			check(t, h.keyring.Prepare(t.Context(), alg))
-			got := h.post("/token", h.assert(name, exchange(b.code(name))))
+			code := b.code(name)
+			got := h.post("/token", h.assert(name, exchange(code)))
 			var tok tokens
 			check(t, json.Unmarshal([]byte(got.text), &tok))
-			want := protocol.LeftHash(tok.Access)
+			hash := protocol.LeftHash
 			if alg == jose.EdDSA {
-				sum := sha512.Sum512([]byte(tok.Access))
-				want = base64.RawURLEncoding.EncodeToString(sum[:32])
+				hash = func(text string) string {
+					sum := sha512.Sum512([]byte(text))
+					return base64.RawURLEncoding.EncodeToString(sum[:32])
+				}
 			}
-			if claims := h.claims(tok.ID, alg); claims["aud"] != name || claims["at_hash"] != want {
+			if claims := h.claims(tok.ID, alg); claims["aud"] != name || claims["at_hash"] != hash(tok.Access) || claims["c_hash"] != hash(code) {
 				t.Errorf("%s: %v", alg, claims)
 			}
 			info := b.get("/userinfo", "Authorization", "Bearer "+tok.Access)

@@ -10,7 +10,7 @@ import (
 	"parvis/internal/jose"
 )
 
-// IDToken is what an ID token says (OpenID Connect Core 1.0, 2 and 3.1.3.6).
+// IDToken is what an ID token says (OpenID Connect Core 1.0, 2, 3.1.3.6 and 3.3.2.11).
 type IDToken struct {
 	Issuer      string
 	Subject     string
@@ -23,7 +23,8 @@ type IDToken struct {
 	AMR         []string
 	SessionID   string         // sid (Front- and Back-Channel Logout 1.0)
 	AccessToken string         // for at_hash
-	Algorithm   string         // that will sign it, for at_hash
+	Code        string         // that it was given for, for c_hash; "" for none
+	Algorithm   string         // that will sign it, for both hashes
 	ID          string         // jti
 	Person      map[string]any // claims about the person; can never replace one of ours
 }
@@ -49,20 +50,24 @@ func (t IDToken) Claims() map[string]any {
 	if len(t.AMR) > 0 {
 		out["amr"] = t.AMR
 	}
-	if t.AccessToken != "" {
-		out["at_hash"] = hashFor(t.Algorithm, t.AccessToken)
+	for name, of := range map[string]string{"at_hash": t.AccessToken, "c_hash": t.Code} {
+		delete(out, name)
+		if of != "" {
+			out[name] = hashFor(t.Algorithm, of)
+		}
 	}
 	return out
 }
 
-// LeftHash is the left half of the SHA-256 of a token, for at_hash beside signatures that use
-// that hash (OpenID Connect Core 1.0, 3.1.3.6): all that there are but those of Ed25519.
+// LeftHash is the left half of the SHA-256 of a token or code, for at_hash and c_hash beside
+// signatures that use that hash (OpenID Connect Core 1.0, 3.1.3.6 and 3.3.2.11): all that there
+// are but those of Ed25519.
 func LeftHash(token string) string {
 	sum := sha256.Sum256([]byte(token))
 	return base64.RawURLEncoding.EncodeToString(sum[:len(sum)/2])
 }
 
-// hashFor is at_hash beside a signature of an algorithm: that of Ed25519 uses SHA-512 (RFC
+// hashFor is at_hash or c_hash beside a signature of an algorithm: that of Ed25519 uses SHA-512 (RFC
 // 8032, 5.1).
 func hashFor(alg, token string) string {
 	if alg != "EdDSA" {

@@ -184,8 +184,8 @@ func TestAnAssertionMustBeTheClientsForUsNowAndOnce(t *testing.T) {
 func TestNoClaimAboutAPersonReplacesOneOfTheProtocol(t *testing.T) {
 	at := time.Unix(1_800_000_000, 0)
 	token := IDToken{
-		Issuer: "https://id.example", Subject: "s", Audience: "service", IssuedAt: at, Expires: at.Add(time.Minute), AuthTime: at, AccessToken: "t",
-		Person: map[string]any{"sub": "evil", "iss": "evil", "aud": "evil", "acr": "evil", "amr": "evil", "nonce": "evil", "sid": "evil", "exp": 1, "at_hash": "evil", "auth_time": 1, "jti": "evil", "email": "a@b.example"},
+		Issuer: "https://id.example", Subject: "s", Audience: "service", IssuedAt: at, Expires: at.Add(time.Minute), AuthTime: at, AccessToken: "t", Code: "c",
+		Person: map[string]any{"sub": "evil", "iss": "evil", "aud": "evil", "acr": "evil", "amr": "evil", "nonce": "evil", "sid": "evil", "exp": 1, "at_hash": "evil", "c_hash": "evil", "auth_time": 1, "jti": "evil", "email": "a@b.example"},
 	}
 	for name, value := range token.Claims() {
 		if value == "evil" || value == 1 {

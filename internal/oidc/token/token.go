@@ -187,7 +187,7 @@ func (e *Endpoint) redeem(w http.ResponseWriter, r *http.Request, party *relying
 	if result.Outcome != grant.Redeemed {
 		return e.refusedGrant(r, party, result, protocol.GrantRefused())
 	}
-	out := given{result: result, signer: signer, access: access, proof: proof, readable: shape.readable}
+	out := given{result: result, signer: signer, access: access, code: request.Code, proof: proof, readable: shape.readable}
 	if result.Offline {
 		out.refresh = redemption.Offline.Refresh.Text()
 	}
@@ -211,6 +211,7 @@ type given struct {
 	result   grant.Result
 	signer   jose.Protector
 	access   string
+	code     string // "" for none
 	refresh  string // "" for none
 	proof    *grant.Proof
 	readable bool     // the access token is a JWT
@@ -258,7 +259,7 @@ func (e *Endpoint) answer(w http.ResponseWriter, r *http.Request, party *relying
 		}
 	}
 	if slices.Contains(g.result.Grant.Scopes, claim.ScopeOpenID) {
-		idToken, err := e.idToken(r.Context(), g.signer, g.result.Grant, g.access)
+		idToken, err := e.idToken(r.Context(), g)
 		if err != nil {
 			return err
 		}
@@ -280,7 +281,8 @@ func (e *Endpoint) alive(ctx context.Context, g grant.Grant) (alive bool, err er
 }
 
 // idToken signs what the service is told of the sign-in.
-func (e *Endpoint) idToken(ctx context.Context, signer jose.Protector, g grant.Grant, access string) (string, error) {
+func (e *Endpoint) idToken(ctx context.Context, out given) (string, error) {
+	g := out.result.Grant
 	var person map[string]any
 	verified, only, err := keptOf(g)
 	if err != nil {
@@ -296,10 +298,10 @@ func (e *Endpoint) idToken(ctx context.Context, signer jose.Protector, g grant.G
 		}
 	}
 	now := e.Now()
-	token, err := signer.Protect("JWT", protocol.IDToken{
+	token, err := out.signer.Protect("JWT", protocol.IDToken{
 		Issuer: e.Issuer, Subject: g.Subject, Audience: string(g.RelyingParty), IssuedAt: now, Expires: now.Add(e.Settings.IDTokenLife),
 		AuthTime: g.AuthTime, Nonce: g.Nonce, ACR: g.ACR, AMR: g.AMR, SessionID: protocol.SessionID(string(g.Session), string(g.RelyingParty)),
-		AccessToken: access, Algorithm: string(signer.Algorithm()), ID: id.New[string](), Person: person,
+		AccessToken: out.access, Code: out.code, Algorithm: string(out.signer.Algorithm()), ID: id.New[string](), Person: person,
 	}.Claims())
 	if err != nil {
 		return "", fmt.Errorf("token: sign: %w", err)
