@@ -81,11 +81,13 @@ func Exact(raw []byte, into any) error {
 			wanted[name] = value
 		}
 	}
-	exact, err := json.Marshal(wanted)
-	if err != nil {
+	var exact bytes.Buffer
+	to := json.NewEncoder(&exact)
+	to.SetEscapeHTML(false) // what is kept as it came stays as long as it came
+	if err := to.Encode(wanted); err != nil {
 		return fmt.Errorf("%w: %s", ErrMalformed, err.Error())
 	}
-	if err := json.Unmarshal(exact, into); err != nil {
+	if err := json.Unmarshal(exact.Bytes(), into); err != nil {
 		return fmt.Errorf("%w: a member is not of its type", ErrMalformed)
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // Values say which values claims must have to be told (OpenID Connect Core 1.0, 5.5.1).
@@ -102,11 +103,13 @@ func written(v any, empty bool) (string, error) {
 	if empty {
 		return "", nil
 	}
-	text, err := json.Marshal(v)
-	if err != nil {
+	var text strings.Builder
+	to := json.NewEncoder(&text)
+	to.SetEscapeHTML(false) // else a "<" of a service takes six times its room
+	if err := to.Encode(v); err != nil {
 		return "", fmt.Errorf("claim: %w", err)
 	}
-	return string(text), nil
+	return strings.TrimSuffix(text.String(), "\n"), nil
 }
 
 func kept[T any](text string) (out T, err error) {

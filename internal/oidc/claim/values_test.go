@@ -2,6 +2,7 @@ package claim
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -74,5 +75,24 @@ func TestWhatIsToldEverywhereIsToldAsTheIDTokenAsksForIt(t *testing.T) {
 	}
 	if _, err := KeptValues("x"); err == nil {
 		t.Error("what was not kept is read")
+	}
+}
+
+// A service fills no more room with the values that it asks for than it sends.
+func TestWhatIsKeptOfAParameterIsNoLongerThanWhatWasSent(t *testing.T) {
+	sent := `{"userinfo":{"email":{"value":"` + strings.Repeat("<&>", 1300) + `"}}}`
+	p, err := ReadParameter(sent, []string{"openid", "email"}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, err := p.KeepClaims()
+	if err != nil || len(kept) > len(sent)+100 {
+		t.Errorf("%d bytes of %d are kept: %v", len(kept), len(sent), err)
+	}
+	if again, err := KeptParameter(kept); err != nil || !cmp.Equal(again, p) {
+		t.Errorf("%v %s", err, cmp.Diff(p, again))
+	}
+	if values, err := p.Values.Text(); err != nil || len(values) > len(sent) {
+		t.Errorf("%d bytes of values: %v", len(values), err)
 	}
 }
