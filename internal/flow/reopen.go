@@ -17,8 +17,10 @@ import (
 // It goes for Settings.AgainFor after the journey ran out, and never beyond its
 // Settings.LongestFor. One that nobody held yet is the browser's that comes first. For a
 // live flow, and for who was overtaken by another tab, it is Load; it has the faults of
-// Load: what is done, was given up, or ran out too long ago stays Expired.
-func (f Flows) Reopen(tx *db.Tx, flow id.Flow, browser []byte) (Flow, error) {
+// Load: what is done, was given up, or ran out too long ago stays Expired. Its first step is
+// to be sent again, and until then it counts among those of ip that Start bounds: beyond the
+// cap it is a fault of kind Throttled, as there.
+func (f Flows) Reopen(tx *db.Tx, flow id.Flow, browser []byte, ip string) (Flow, error) {
 	old := Flow{ID: flow}
 	var sealed []byte
 	var posted, ended time.Time
@@ -48,6 +50,9 @@ func (f Flows) Reopen(tx *db.Tx, flow id.Flow, browser []byte) (Flow, error) {
 	case err != nil:
 		return Flow{}, err
 	}
+	if state.Progress.Account != "" { // they may have signed out: at a shared computer it would tell the next person who it was
+		state.LoginHint = ""
+	}
 	state.Progress = state.Progress.again(!posted.IsZero())
 	if sealed, err = f.encode(flow, state); err != nil {
 		return Flow{}, err
@@ -56,9 +61,19 @@ func (f Flows) Reopen(tx *db.Tx, flow id.Flow, browser []byte) (Flow, error) {
 	if last.Before(ends) {
 		ends = last
 	}
-	n, err := tx.Exec(`UPDATE flow SET browser = $1, state = $2, posted_at = NULL, ip_index = NULL, expires_at = $3, row_version = row_version + 1
-		WHERE id = $4 AND (browser IS NULL OR browser = $1) AND ended_at IS NULL AND expires_at = $5`,
-		browser, sealed, db.Millis(ends), flow, db.Millis(old.ExpiresAt))
+	index := f.ipIndex(ip)
+	var waiting int
+	err = tx.QueryRow(`SELECT COUNT(*) FROM (SELECT 1 FROM flow WHERE ip_index = $1 AND expires_at > $2 LIMIT $3) AS waiting`,
+		index, db.Millis(now), f.Settings.PerIP).Scan(&waiting)
+	if err != nil {
+		return Flow{}, fmt.Errorf("flow: reopen: %w", err)
+	}
+	if waiting >= f.Settings.PerIP {
+		return old, tooMany()
+	}
+	n, err := tx.Exec(`UPDATE flow SET browser = $1, state = $2, posted_at = NULL, ip_index = $3, expires_at = $4, row_version = row_version + 1
+		WHERE id = $5 AND (browser IS NULL OR browser = $1) AND ended_at IS NULL AND expires_at = $6`,
+		browser, sealed, index, db.Millis(ends), flow, db.Millis(old.ExpiresAt))
 	if err != nil {
 		return Flow{}, fmt.Errorf("flow: reopen: %w", err)
 	}

@@ -14,7 +14,7 @@ import (
 
 func (h *house) reopen(flow id.Flow, b []byte) (f flow.Flow, err error) {
 	h.Helper()
-	err = h.try(func(tx *db.Tx) (err error) { f, err = h.Reopen(tx, flow, b); return err })
+	err = h.try(func(tx *db.Tx) (err error) { f, err = h.Reopen(tx, flow, b, "192.0.2.7"); return err })
 	return f, err
 }
 
@@ -73,8 +73,12 @@ func TestAFlowThatRanOutIsTakenUpAgainWithoutWhatWasProvenOnIt(t *testing.T) {
 func TestWhoSignedInOnAFlowIsNotAskedToCreateAnAccountAgain(t *testing.T) {
 	each(t, func(h *house) {
 		old := h.ranOut(func(s *flow.State) { s.Progress.Account = "account" })
-		if f, err := h.reopen(old.ID, browser(1)); err != nil || f.State.Progress != (flow.Progress{Notice: flow.NoticeAgain}) {
+		f, err := h.reopen(old.ID, browser(1))
+		if err != nil || f.State.Progress != (flow.Progress{Notice: flow.NoticeAgain}) {
 			h.Errorf("%v %+v", err, f.State.Progress)
+		}
+		if f.State.LoginHint != "" { // they may have signed out since
+			h.Errorf("the next person at this computer is told of %q", f.State.LoginHint)
 		}
 		detached := h.ranOut(func(s *flow.State) { s.Progress = flow.Progress{Detached: true, Address: "canary@example.org"} })
 		if f, err := h.reopen(detached.ID, browser(1)); err != nil || f.State.Progress != (flow.Progress{Detached: true, Notice: flow.NoticeAgain}) {
@@ -93,6 +97,53 @@ func TestAFlowThatNobodyUsedIsTakenUpAgainWithoutAWord(t *testing.T) {
 		}
 		if _, err := h.load(f.ID, browser(2)); !fault.Is(err, fault.NotFound) {
 			h.Errorf("it is the first one's: %v", err)
+		}
+	})
+}
+
+// What runs out and is taken up again, again and again, counts as what was just begun.
+func TestANetworkAddressCannotFillTheDatabaseWithWhatItTakesUpAgain(t *testing.T) {
+	each(t, func(h *house) {
+		h.Settings.PerIP = 10
+		var begun []flow.Flow
+		start := func() error {
+			n := flow.Prepare("fishing", sample())
+			n.Browser, n.IP = browser(len(begun)), "192.0.2.7"
+			f, err := h.beginErr(n)
+			if err == nil {
+				begun = append(begun, f)
+			}
+			return err
+		}
+		for range 10 {
+			if err := start(); err != nil {
+				h.Fatal(err)
+			}
+		}
+		h.clock.Advance(h.Settings.StartedFor)
+		for range 4 {
+			if err := start(); err != nil {
+				h.Fatal(err)
+			}
+		}
+		for i, f := range begun[:10] {
+			got, err := h.reopen(f.ID, browser(i))
+			if fault.Is(err, fault.Throttled) != (i >= 6) || i < 6 && err != nil {
+				h.Errorf("%d is taken up again beside 4 that wait: %v %+v", i+1, err, got)
+			}
+		}
+		if err := start(); !fault.Is(err, fault.Throttled) {
+			h.Errorf("another one: %v", err)
+		}
+		first, err := h.load(begun[0].ID, browser(0))
+		if err == nil {
+			_, err = h.save(first) // a flow in which somebody has done something no longer counts
+		}
+		if err != nil {
+			h.Fatal(err)
+		}
+		if _, err := h.reopen(begun[9].ID, browser(9)); err != nil {
+			h.Errorf("after a step: %v", err)
 		}
 	})
 }

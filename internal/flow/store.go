@@ -35,19 +35,15 @@ func (f Flows) Start(tx *db.Tx, n New) (Flow, error) {
 	}
 	now := tx.Now()
 	ends := now.Add(f.Settings.StartedFor)
-	var index any // NULL without an address
-	if n.IP != "" {
-		index = f.Keys.Index("flow-ip", ratelimit.IPKey(n.IP))
-	}
 	inserted, err := tx.Exec(`INSERT INTO flow (id, browser, relying_party, reference, state, ip_index, created_at, expires_at, row_version)
 		SELECT $1, $2, $3, $4, $5, $6, $7, $8, 1
 		WHERE (SELECT COUNT(*) FROM (SELECT 1 FROM flow WHERE ip_index = $6 AND expires_at > $7 LIMIT $9) AS waiting) < $9`,
-		n.ID, nullBytes(n.Browser), n.RelyingParty, n.Reference, sealed, index, db.Millis(now), db.Millis(ends), f.Settings.PerIP)
+		n.ID, nullBytes(n.Browser), n.RelyingParty, n.Reference, sealed, f.ipIndex(n.IP), db.Millis(now), db.Millis(ends), f.Settings.PerIP)
 	if err != nil {
 		return Flow{}, fmt.Errorf("flow: start: %w", err)
 	}
 	if inserted == 0 {
-		return Flow{}, fault.Retry(fault.Throttled, "error.flow.too-many", retryAfter)
+		return Flow{}, tooMany()
 	}
 	n.State.Version = Version
 	out := Flow{
@@ -58,6 +54,14 @@ func (f Flows) Start(tx *db.Tx, n New) (Flow, error) {
 		return out, nil
 	}
 	return out, f.endSurplus(tx, n.ID, n.Browser)
+}
+
+// ipIndex is what stands for a network address; NULL without one.
+func (f Flows) ipIndex(ip string) any {
+	if ip == "" {
+		return nil
+	}
+	return f.Keys.Index("flow-ip", ratelimit.IPKey(ip))
 }
 
 func nullBytes(b []byte) any {
@@ -142,6 +146,7 @@ func (f Flows) Load(tx *db.Tx, flow id.Flow, browser []byte) (Flow, error) {
 
 func notFound() error { return fault.New(fault.NotFound, "error.flow.not-found") }
 func expired() error  { return fault.New(fault.Expired, "error.flow.expired") }
+func tooMany() error  { return fault.Retry(fault.Throttled, "error.flow.too-many", retryAfter) }
 
 // Save stores the state of a flow if nobody else has saved it since it was
 // loaded, and lets it live longer; it returns the flow as it is now. When

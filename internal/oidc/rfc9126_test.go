@@ -155,7 +155,7 @@ func TestAPushedRequestWhoseSignInPageRanOutIsAuthorizedOnce(t *testing.T) {
 			t.Fatalf("its end: %d %s", r.StatusCode, r.Header.Get("Location"))
 		}
 		err := h.db.Write(t.Context(), func(tx *db.Tx) error { // as the sign-in page does, when it is loaded
-			_, err := h.flows.Reopen(tx, began, secret.Digest(b.cookies[kit.BrowserCookie]))
+			_, err := h.flows.Reopen(tx, began, secret.Digest(b.cookies[kit.BrowserCookie]), "192.0.2.7")
 			return err
 		})
 		if err != nil {

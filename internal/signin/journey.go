@@ -135,7 +135,7 @@ func (j *Journey) find(ctx context.Context, v flow.Visitor, fid id.Flow) (flow.F
 func (j *Journey) again(ctx context.Context, v flow.Visitor, fid id.Flow) (flow.Flow, error) {
 	var f flow.Flow
 	err := j.DB.Write(ctx, func(tx *db.Tx) (err error) {
-		f, err = j.Flows.Reopen(tx, fid, v.Browser)
+		f, err = j.Flows.Reopen(tx, fid, v.Browser, v.IP)
 		return err
 	})
 	return f, err

@@ -478,5 +478,17 @@ func TestWhoSignedOutIsNotNamedByAJourneyThatStaysOpen(t *testing.T) {
 			}
 			p.Page.MustNotSay(email)
 		}
+		// Nor does one that is taken up again hours later, though the service named them.
+		p.Open(webtest.Authorize(webtest.Aid, "login_hint", email)).Must("sign-in", http.StatusOK)
+		at = p.Page.URL
+		p.Submit("sign-in", "password", good).Must("consent", http.StatusOK)
+		tab.Open("/signout")
+		tab.Submit("sign-out").Must("signed-out", http.StatusOK)
+		for _, wait := range []time.Duration{0, 3 * time.Hour} {
+			h.Advance(wait)
+			if got := p.Open(at).Must("sign-in", http.StatusOK).MustNotSay(email).Field("email", "value"); got != "" {
+				t.Errorf("after %v it shows %q", wait, got)
+			}
+		}
 	})
 }
