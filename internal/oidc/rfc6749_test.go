@@ -292,7 +292,8 @@ func TestNobodyElseIsGivenATokenForItselfAndNoScopeThatIsNotRegistered(t *testin
 	each(t, func(t *testing.T, h *house) {
 		h.nightly()
 		for _, scope := range []string{"openid", "permits.delete", "permits.read openid", "offline_access"} {
-			if out := h.ask("nightly", own("scope", scope)); out["error"] != "invalid_scope" {
+			out := h.ask("nightly", own("scope", scope))
+			if told, _ := out["error_description"].(string); out["error"] != "invalid_scope" || !strings.Contains(told, "own_scopes") {
 				t.Errorf("%s: %v", scope, out)
 			}
 		}

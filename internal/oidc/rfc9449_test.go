@@ -116,6 +116,8 @@ func TestATokenThatIsBoundToAKeyIsGoodWithThatKeyOnly(t *testing.T) {
 		} {
 			if status, challenge := ask(c.scheme, c.proof); status != http.StatusUnauthorized || !strings.HasPrefix(challenge, "DPoP ") || !strings.Contains(challenge, `algs="`) {
 				t.Errorf("%s: %d %s", name, status, challenge)
+			} else if told, unproven := strings.Contains(challenge, "is bound to a key: send it as Authorization: DPoP"), c.scheme == "Bearer" || c.proof == ""; told != unproven {
+				t.Errorf("%s: what to do is told: %v: %s", name, told, challenge)
 			}
 		}
 		if status, _ := ask("DPoP", k.proof("GET", "/userinfo", "ath", ath(tok.Access), "iat", h.clock.Now().Add(10*time.Second).Unix())); status != http.StatusOK {

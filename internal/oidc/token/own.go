@@ -20,6 +20,8 @@ func (e *Endpoint) own(w http.ResponseWriter, r *http.Request, party *relyingpar
 		return e.Door.Refused(r, party, protocol.NotRegistered())
 	}
 	if bad := request.Exceeds(party.OwnScopes); bad != nil {
+		// Libraries send the scopes of their sign-ins along.
+		bad.Description = "a token for the client itself has the scopes that are registered as its own_scopes: name some of them, or none to have them all"
 		return e.Door.Refused(r, party, bad)
 	}
 	audience, bad := request.Narrowed(party.ResourceURIs())

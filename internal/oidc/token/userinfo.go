@@ -133,6 +133,14 @@ func (e *Endpoint) learned(w http.ResponseWriter, r *http.Request) (token grant.
 	return token, claims, nil
 }
 
+// unproven refuses a token that is good, but bound to a key, and came as if it were not (RFC
+// 9449, 7.1): some libraries ask here with Bearer whatever token_type they were told.
+func unproven() *protocol.Error {
+	out := protocol.Presented{Scheme: protocol.SchemeDPoP}.Refused().Because(protocol.ProofMissing)
+	out.Description = "the access token is bound to a key: send it as Authorization: DPoP, with a proof of that key in the header DPoP"
+	return out
+}
+
 // holder checks that a token which is bound to a key came with a proof of that key, made
 // for this request (RFC 9449, 7). A bearer token needs none.
 func (e *Endpoint) holder(w http.ResponseWriter, r *http.Request, presented protocol.Presented, token grant.Token) error {
@@ -148,7 +156,7 @@ func (e *Endpoint) holder(w http.ResponseWriter, r *http.Request, presented prot
 		}
 		return nil
 	case presented.Scheme != protocol.SchemeDPoP: // 7.2: not to be downgraded
-		return dpop.Refused().Because(protocol.ProofMissing)
+		return unproven()
 	}
 	proof, err := e.Door.Proof(w, r, presented.Token)
 	if bad, ok := errors.AsType[*protocol.Error](err); ok {
@@ -158,7 +166,7 @@ func (e *Endpoint) holder(w http.ResponseWriter, r *http.Request, presented prot
 	case err != nil:
 		return err //nolint:wrapcheck // wrapped there
 	case proof == nil:
-		return dpop.Refused().Because(protocol.ProofMissing)
+		return unproven()
 	case proof.Thumbprint != token.Thumbprint:
 		return dpop.Refused().Because(protocol.ProofOfOther)
 	}
