@@ -46,7 +46,7 @@ e2e: build ## the journeys in Chromium; AXE=all checks every screen, language an
 	@scripts/npm.sh test/e2e
 	@AXE=$(AXE) scripts/fresh-postgres.sh node --test --test-concurrency=$$(($$(nproc) > 2 ? $$(nproc) - 1 : 2)) test/e2e/*.test.mjs
 
-interop: build ## sign-ins by foreign clients (openid-client, oauth4webapi, go-oidc, Authlib, mod_auth_openidc) and with foreign partners (oidc-provider, another Parvis, SimpleSAMLphp)
+interop: build ## sign-ins by foreign clients (openid-client, oauth4webapi, go-oidc, Authlib, mod_auth_openidc, oidc-client-ts in Chromium), by people at Lynx, and with foreign partners (oidc-provider, another Parvis, SimpleSAMLphp)
 	@scripts/npm.sh test/e2e
 	@scripts/interop.sh
 

@@ -7,10 +7,12 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { Jar } from "../e2e/lib/jar.mjs";
+import { browserClient } from "./browser.mjs";
 import { elsewhere } from "./elsewhere.mjs";
 import { fapi } from "./fapi.mjs";
 import { walkTheGuide } from "./guide.mjs";
 import { identity } from "./identity.mjs";
+import { lynx } from "./lynx.mjs";
 import { signInWithNodeClients } from "./node-clients.mjs";
 import { office } from "./office.mjs";
 import { receiver } from "./receiver.mjs";
@@ -130,9 +132,10 @@ async function signInWithAll(engine, env) {
   const redirect = (id) => `http://127.0.0.1:${callback}/callback/${id}`;
   const [high, bound] = [await fapi(await freePort()), await strict(redirect)];
   const [away, desk] = [elsewhere(told, redirect), office(told, redirect)];
+  const [inBrowser, text] = [browserClient(await freePort()), lynx(`http://127.0.0.1:${await freePort()}/callback`)];
   // One person signs in more often here than people do.
   const limits = Object.fromEntries(["SIGNIN_IP", "SIGNIN_BROWSER", "SIGNIN_ADDRESS", "SIGNIN_ADDRESS_IP", "SIGNIN_BURST_ADDRESS_IP", "CIBA_ACCOUNT", "CIBA_MAIL", "DEVICE_BROWSER", "DEVICE_IP", "DEVICE_ACCOUNT"].map((n) => [`PARVIS_LIMITS_${n}_COUNT`, "0"]));
-  const serve = await startServe([...Object.values(partners), ...high.partners, ...bound.partners, ...away.partners, ...desk.partners], {
+  const serve = await startServe([...Object.values(partners), ...high.partners, ...bound.partners, ...away.partners, ...desk.partners, ...inBrowser.partners, ...text.partners], {
     ...env, ...limits, ...high.env, ...desk.env, PARVIS_OIDC_DEVICE_INTERVAL: "1s", PARVIS_OIDC_CIBA_INTERVAL: "1s",
   }, { settings: { outbound: { allow: ["127.0.0.0/8", "::1/128"], ca_file: join(folder, "localhost.crt") } } });
   console.log(`with ${engine}`);
@@ -145,6 +148,8 @@ async function signInWithAll(engine, env) {
     go: () => withProgram("coreos/go-oidc", goOIDC, serve, partners.go, "interop-device"),
     authlib: () => withProgram("Authlib", authlib, serve, partners.authlib),
     authlibByKey: () => withProgram("Authlib with PAR and private_key_jwt", authlib, serve, partners.byKey),
+    browser: () => inBrowser.run(serve.issuer, person),
+    ...(engine === "SQLite" ? { lynx: () => text.run(serve, person) } : {}), // pages know no engine
     apache: () => withApache(serve, partners.apache),
   };
   try {
