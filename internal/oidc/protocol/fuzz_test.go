@@ -1,6 +1,8 @@
 package protocol
 
 import (
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -55,6 +57,42 @@ func FuzzWhatADeviceAndAResourceSendNeverPanics(f *testing.F) {
 		}
 		if r, err := ReadDevice(p, Client{ID: "tv", Scopes: []string{"email"}}); err == nil && len(r.Scopes) == 0 {
 			t.Fatal("a device that asks for nothing")
+		}
+	})
+}
+
+func FuzzASignOutLandsWhereItIsRegisteredOnly(f *testing.F) {
+	registered := []string{"https://good.example/bye", "https://good.example/bye?a=1", "http://127.0.0.1/bye"}
+	f.Add("post_logout_redirect_uri=https%3A%2F%2Fgood.example%2Fbye&state=x%26state%3Dy%23z")
+	f.Add("post_logout_redirect_uri=http%3A%2F%2F127.0.0.1%3A9%2Fbye&state=%0d%0aLocation%3A%20//evil.example&id_token_hint=a.b.c&ui_locales=fr%20en")
+	f.Add("post_logout_redirect_uri=https%3A%2F%2Fgood.example%40evil.example%2Fbye&client_id=%00")
+	for _, uri := range hostile {
+		f.Add("post_logout_redirect_uri=" + url.QueryEscape(uri))
+	}
+	f.Fuzz(func(t *testing.T, query string) {
+		p, bad := ParseParams(query)
+		if bad != nil {
+			return
+		}
+		r, bad := ReadLogout(p)
+		if bad != nil {
+			return
+		}
+		if !MatchLanding(registered, false, r.RedirectURI) {
+			return
+		}
+		if !slices.Contains(registered, r.RedirectURI) {
+			t.Fatalf("%q is taken for a registered address", r.RedirectURI)
+		}
+		to, err := url.Parse(AppendQuery(r.RedirectURI, []Param{{Name: "state", Value: r.State}}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if own, _ := url.Parse(r.RedirectURI); to.Scheme != own.Scheme || to.Host != own.Host || to.Path != own.Path || to.Fragment != "" {
+			t.Fatalf("%q leads to %q", query, to)
+		}
+		if got := to.Query()["state"]; len(got) != 1 || got[0] != r.State {
+			t.Fatalf("the state %q came back as %q", r.State, got)
 		}
 	})
 }
