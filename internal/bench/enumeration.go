@@ -56,7 +56,7 @@ func addingAddress(ctx context.Context, b *bench, turn int) (*visitor, step, err
 		}
 		facts := policy.Facts{}.With(policy.Password, tx.Now(), "").With(policy.Email, tx.Now(), "")
 		n := session.Prepare(a.ID, facts)
-		v.cookies["parvis_session"] = n.Token
+		v.cookies["__Host-parvis_session"] = n.Token
 		_, err = b.house.Sessions.Start(tx, n)
 		return err
 	})

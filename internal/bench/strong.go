@@ -124,7 +124,7 @@ func (b *bench) stepUp(ctx context.Context, _ int) error {
 		return err
 	}
 	v := b.visitor()
-	v.cookies["parvis_session"] = p.session
+	v.cookies["__Host-parvis_session"] = p.session
 	s, err := v.follow(ctx, b.strongURL())
 	if err != nil {
 		return err

@@ -111,7 +111,7 @@ func (v *visitor) signIn(ctx context.Context, email string) error {
 	if err != nil {
 		return err
 	}
-	if status != http.StatusSeeOther || v.cookies["parvis_session"] == "" {
+	if status != http.StatusSeeOther || v.cookies["__Host-parvis_session"] == "" {
 		return fmt.Errorf("the sign-in was answered %d %s", status, location)
 	}
 	return nil

@@ -55,7 +55,7 @@ func TestNothingOfAPersonStandsReadableInLogOrDatabase(t *testing.T) {
 	w.follow(t).Must("service-signed-in", http.StatusOK).MustSay(address)
 	w.visit(t, r.Issuer+"/en/contact")
 	w.Submit("contact", "email", address, "message", written).Must("contact-sent", http.StatusOK)
-	for _, name := range []string{"parvis_session", "parvis_browser", "parvis_device"} {
+	for _, name := range []string{"__Host-parvis_session", "__Host-parvis_browser", "__Host-parvis_device"} {
 		secrets = append(secrets, w.Cookie(name))
 	}
 	stop()

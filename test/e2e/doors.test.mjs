@@ -143,7 +143,7 @@ for (const kind of kinds) {
   test(`the sign-in page says how somebody signed in last time, and forgets it (${how})`, async () => {
     const page = await owner(kind);
     const keepDoors = async () => { // the session ends, what the browser remembers of doors does not
-      for (const name of ["session", "device", "browser"]) await page.context().clearCookies({ name: `parvis_${name}` });
+      for (const name of ["session", "device", "browser"]) await page.context().clearCookies({ name: `__Host-parvis_${name}` });
     };
     await keepDoors();
     await openService(page, demo.plain);

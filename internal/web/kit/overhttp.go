@@ -5,50 +5,63 @@ import (
 	"strings"
 )
 
-const hostPrefix = "__Host-"
+const (
+	hostPrefix  = "__Host-"
+	plainPrefix = "parvis_"
+)
 
 // OverHTTP lets every browser keep our cookies where the public address begins with http:,
 // which the configuration takes for this machine only. Chromium and Firefox count such an
 // address as safe; Safari, text browsers and HtmlUnit do not, and drop each cookie there
-// that is Secure (RFC 6265bis, 5.7). So they travel without the prefix and the attribute;
-// inside, their names are the same. A cookie that comes with the prefix all the same is left
-// from before and does not count, but for that of the zone, which a script writes.
+// that is Secure (RFC 6265bis, 5.7). So who brings no cookie of ours yet is given each one
+// twice, as it is and without the prefix and the attribute, and shows by what comes back
+// which of them are kept. From then on it is given that kind only, and the plain ones of
+// who keeps the others are taken away. Inside, the names are the same.
 func OverHTTP(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		out := &overHTTP{ResponseWriter: w}
 		if sent := r.Header["Cookie"]; len(sent) > 0 {
 			r = r.Clone(r.Context())
-			r.Header["Cookie"] = withPrefix(sent)
+			r.Header["Cookie"] = out.read(sent)
 		}
-		out := &overHTTP{ResponseWriter: w}
 		next.ServeHTTP(out, r)
 		out.unfix() // of an answer without a body
 	})
 }
 
-func withPrefix(lines []string) []string {
-	var out []string
+// overHTTP changes the cookies of an answer before it begins.
+type overHTTP struct {
+	http.ResponseWriter
+	safe  bool     // the browser keeps cookies with the prefix
+	plain []string // names of the cookies without it that it brought
+	begun bool
+}
+
+// read notes which cookies a browser keeps, and gives those that count by their usual names.
+func (w *overHTTP) read(lines []string) []string {
+	var others, safe, plain []string
 	for _, line := range lines {
 		for pair := range strings.SplitSeq(line, ";") {
 			pair = strings.TrimSpace(pair)
 			name, _, _ := strings.Cut(pair, "=")
 			switch {
-			case strings.HasPrefix(name, "parvis_"):
-				out = append(out, hostPrefix+pair)
-			case !strings.HasPrefix(name, hostPrefix+"parvis_"), name == ZoneCookie:
-				out = append(out, pair)
+			case strings.HasPrefix(name, plainPrefix):
+				plain = append(plain, hostPrefix+pair)
+				w.plain = append(w.plain, name)
+			case strings.HasPrefix(name, hostPrefix+plainPrefix):
+				safe = append(safe, pair)
+			default:
+				others = append(others, pair)
 			}
 		}
 	}
-	if out == nil {
+	if w.safe = len(safe) > 0; w.safe {
+		plain = safe
+	}
+	if others = append(others, plain...); others == nil {
 		return nil
 	}
-	return []string{strings.Join(out, "; ")}
-}
-
-// overHTTP changes the cookies of an answer before it begins.
-type overHTTP struct {
-	http.ResponseWriter
-	begun bool
+	return []string{strings.Join(others, "; ")}
 }
 
 func (w *overHTTP) unfix() {
@@ -56,11 +69,23 @@ func (w *overHTTP) unfix() {
 		return
 	}
 	w.begun = true
-	given := w.Header()["Set-Cookie"]
-	for i, line := range given {
-		if after, ok := strings.CutPrefix(line, hostPrefix); ok {
-			given[i] = strings.Replace(after, "; Secure", "", 1)
+	var out []string
+	for _, line := range w.Header()["Set-Cookie"] {
+		after, ours := strings.CutPrefix(line, hostPrefix)
+		if !ours || w.safe || len(w.plain) == 0 {
+			out = append(out, line)
 		}
+		if ours && !w.safe {
+			out = append(out, strings.Replace(after, "; Secure", "", 1))
+		}
+	}
+	if w.safe {
+		for _, name := range w.plain {
+			out = append(out, (&http.Cookie{Name: name, Path: "/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteLaxMode}).String())
+		}
+	}
+	if out != nil {
+		w.Header()["Set-Cookie"] = out
 	}
 }
 

@@ -3,6 +3,7 @@ package kit
 import (
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
 	"time"
 )
@@ -12,9 +13,10 @@ import (
 func TestOverHTTPCookiesAreKeptByEveryBrowser(t *testing.T) {
 	cases := []struct{ name, sent, session, zone string }{
 		{"a plain name is ours", "parvis_session=one; other=two", "one", ""},
-		{"one with the prefix is left from before", "__Host-parvis_session=old; parvis_session=new", "new", ""},
-		{"and does not count alone", "__Host-parvis_session=old", "", ""},
-		{"but that of the zone, which a script writes", "__Host-parvis_zone=America/Toronto", "", "America/Toronto"},
+		{"one with the prefix is", "__Host-parvis_session=one; other=two", "one", ""},
+		{"and counts where there are both", "__Host-parvis_session=one; parvis_session=planted", "one", ""},
+		{"as where another one has the prefix", "__Host-parvis_browser=one; parvis_session=planted", "", ""},
+		{"that of the zone is written by a script", "__Host-parvis_zone=America/Toronto", "", "America/Toronto"},
 		{"two values are none", "parvis_session=one; parvis_session=two", "", ""},
 		{"nothing", "", "", ""},
 	}
@@ -37,33 +39,37 @@ func TestOverHTTPCookiesAreKeptByEveryBrowser(t *testing.T) {
 			}
 		})
 	}
+	plain := []string{"parvis_device=value; Path=/; Max-Age=3600; HttpOnly; SameSite=Lax", "parvis_held=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"}
+	safe := []string{"__Host-parvis_device=value; Path=/; Max-Age=3600; HttpOnly; Secure; SameSite=Lax", "__Host-parvis_held=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax"}
+	const other, gone = "other=kept; Secure", "parvis_session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"
 	for name, answer := range map[string]func(http.ResponseWriter){
 		"with a status":  func(w http.ResponseWriter) { w.WriteHeader(http.StatusSeeOther) },
 		"with a body":    func(w http.ResponseWriter) { _, _ = w.Write([]byte("page")) },
 		"without either": func(http.ResponseWriter) {},
 	} {
-		t.Run("an answer "+name, func(t *testing.T) {
-			w := httptest.NewRecorder()
-			OverHTTP(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				SetCookie(w, DeviceCookie, "value", time.Hour)
-				ClearCookie(w, HeldCookie)
-				http.SetCookie(w, &http.Cookie{Name: "other", Value: "kept", Secure: true})
-				answer(w)
-			})).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
-			got := w.Header()["Set-Cookie"]
-			want := []string{
-				"parvis_device=value; Path=/; Max-Age=3600; HttpOnly; SameSite=Lax",
-				"parvis_held=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax",
-				"other=kept; Secure",
-			}
-			if len(got) != len(want) {
-				t.Fatalf("cookies %q", got)
-			}
-			for i := range want {
-				if got[i] != want[i] {
-					t.Errorf("cookie %q, want %q", got[i], want[i])
+		for sent, want := range map[string][]string{
+			"":                          {safe[0], plain[0], safe[1], plain[1], other},
+			"other=kept":                {safe[0], plain[0], safe[1], plain[1], other},
+			"parvis_session=one":        {plain[0], plain[1], other},
+			"__Host-parvis_zone=UTC":    {safe[0], safe[1], other},
+			"__Host-parvis_session=one": {safe[0], safe[1], other},
+			"__Host-parvis_browser=one; parvis_session=one": {safe[0], safe[1], other, gone},
+		} {
+			t.Run("an answer "+name+" to who sent "+sent, func(t *testing.T) {
+				w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil)
+				if sent != "" {
+					r.Header.Set("Cookie", sent)
 				}
-			}
-		})
+				OverHTTP(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					SetCookie(w, DeviceCookie, "value", time.Hour)
+					ClearCookie(w, HeldCookie)
+					http.SetCookie(w, &http.Cookie{Name: "other", Value: "kept", Secure: true})
+					answer(w)
+				})).ServeHTTP(w, r)
+				if got := w.Header()["Set-Cookie"]; !slices.Equal(got, want) {
+					t.Errorf("cookies %q, want %q", got, want)
+				}
+			})
+		}
 	}
 }
