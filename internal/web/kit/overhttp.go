@@ -81,7 +81,7 @@ func (w *overHTTP) unfix() {
 	}
 	if w.safe {
 		for _, name := range w.plain {
-			out = append(out, (&http.Cookie{Name: name, Path: "/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteLaxMode}).String())
+			out = append(out, (&http.Cookie{Name: name, Path: "/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteLaxMode}).String()) //nolint:gosec // over http: it is not Secure
 		}
 	}
 	if out != nil {
