@@ -3,13 +3,19 @@ package grant
 import (
 	"slices"
 
+	"parvis/internal/fault"
+	"parvis/internal/oidc/claim"
 	"parvis/internal/oidc/protocol"
 )
 
 // Asked begins the grant of a request that was agreed to, with what it asks for; who agreed,
-// and how they signed in, is for the caller. everywhere says that the service is told in the
-// ID token what it is told at userinfo.
-func Asked(r *protocol.Request, everywhere bool) (Grant, error) {
+// and how they signed in, is for the caller. may are the scopes that the service may ask for
+// now: fault Denied when they were taken from it since it asked. everywhere says that it is
+// told in the ID token what it is told at userinfo.
+func Asked(r *protocol.Request, may []string, everywhere bool) (Grant, error) {
+	if !within(r, may) {
+		return Grant{}, fault.New(fault.Denied, "oidc.redirect-gone")
+	}
 	out := Grant{
 		Scopes: r.Scopes, UserInfoClaims: r.Claims(), IDTokenClaims: r.IDToken, Nonce: r.Nonce, Resources: r.Resources, Details: r.Details,
 	}
@@ -24,4 +30,17 @@ func Asked(r *protocol.Request, everywhere bool) (Grant, error) {
 	}
 	out.Values, err = values.Text()
 	return out, err //nolint:wrapcheck // wrapped there
+}
+
+// within reports whether some scopes cover what a request asks for.
+func within(r *protocol.Request, may []string) bool {
+	claims := []string{claim.VerifiedAt} // part of a verification, whatever it is of
+	for _, s := range may {
+		claims = append(claims, claim.Of(s)...)
+	}
+	beyond := func(all []string) func(string) bool {
+		return func(name string) bool { return !slices.Contains(all, name) }
+	}
+	asked := slices.Concat(r.UserInfo, r.IDToken, r.Verified.UserInfo.Names(), r.Verified.IDToken.Names())
+	return !slices.ContainsFunc(r.Scopes, beyond(append([]string{claim.ScopeOpenID}, may...))) && !slices.ContainsFunc(asked, beyond(claims))
 }

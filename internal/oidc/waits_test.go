@@ -350,3 +350,59 @@ func TestTheClaimsOfASignedRequestAreToldOfWhoAgreed(t *testing.T) {
 		}
 	})
 }
+
+// What is taken from a service while somebody is asked for it is not given to it any more: by a
+// journey, which can be under way for a day, and to a device or a service that waits.
+func TestAScopeThatIsTakenFromAServiceMeanwhileIsNotGiven(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		var kept relyingparty.Settings
+		h.enroll("less", func(s *relyingparty.Settings) {
+			s.GrantTypes, s.Scopes = []string{protocol.GrantAuthorizationCode}, []string{"openid", "email"}
+			both(s)
+			kept = *s
+		})
+		b, a := h.agreed("less")
+		b.known()
+		may := func(scopes ...string) {
+			kept.Scopes = scopes
+			h.write(func(tx *db.Tx) error { return h.store.Update(tx, kept) })
+			check(t, h.registry.Refresh(t.Context()))
+		}
+		single := `{"userinfo":{"email":null}}`
+		for _, asked := range []url.Values{{"scope": {"openid email"}}, {"scope": {"openid"}, "claims": {single}}} {
+			may("openid", "email")
+			began := b.authorize(request("less", "prompt", "login", "scope", asked.Get("scope"), "claims", asked.Get("claims"))).flow(t)
+			ways := h.ways(b, "less")
+			var flows []id.Flow
+			for _, way := range ways {
+				out, status := way.begins(asked)
+				if status != http.StatusOK {
+					t.Fatalf("%s: %v", way.path, out)
+				}
+				flows = append(flows, way.enters(out))
+			}
+			may("openid", "locale")
+			b.signIn(a, began)
+			if r := b.get("/authorize/finish/" + string(began)); r.StatusCode != http.StatusForbidden || r.Header.Get("Location") != "" {
+				t.Errorf("%v: %d %s", asked, r.StatusCode, r.Header.Get("Location"))
+			}
+			for i, way := range ways {
+				path := way.question + string(flows[i])
+				if r := b.submit(b.get(path), path, "choice", "allow"); r.StatusCode != http.StatusForbidden {
+					t.Errorf("%s %v: %d %s", way.path, asked, r.StatusCode, r.Header.Get("Location"))
+				}
+			}
+			if n := h.count(`SELECT COUNT(*) FROM authorization_grant WHERE relying_party = 'less'`); n != 0 {
+				t.Fatalf("%v: %d grants", asked, n)
+			}
+			may("openid", "email", "locale") // and given back: nothing was used up
+			if code := b.get("/authorize/finish/" + string(began)).answer(t).Get("code"); code == "" {
+				t.Errorf("%v: no code", asked)
+			}
+			h.write(func(tx *db.Tx) error {
+				_, err := tx.Exec(`DELETE FROM authorization_grant WHERE account = $1`, string(a))
+				return err
+			})
+		}
+	})
+}

@@ -47,7 +47,7 @@ func readRequest(p protocol.Params, party *relyingparty.RelyingParty, issuer str
 			return nil, bad
 		}
 	}
-	of := protocol.Client{Scopes: party.Scopes, Identities: party.Identities, Resources: append(party.ResourceURIs(), protocol.OwnResources(issuer)...)}
+	of := protocol.Client{Scopes: party.MayAsk(), Identities: party.Identities, Resources: append(party.ResourceURIs(), protocol.OwnResources(issuer)...)}
 	if bad := out.ReadResources(p, of); bad != nil {
 		return nil, bad
 	}
@@ -76,7 +76,7 @@ func asksWhat(out *wanted, p protocol.Params, party *relyingparty.RelyingParty) 
 		return refusal(protocol.InvalidRequest, "acr_values is too long")
 	}
 	for _, s := range split(scope) {
-		if slices.Contains(claim.Scopes, s) && (s == claim.ScopeOpenID || slices.Contains(party.Scopes, s)) {
+		if slices.Contains(claim.Scopes, s) && (s == claim.ScopeOpenID || slices.Contains(party.MayAsk(), s)) {
 			out.Scopes = append(out.Scopes, s)
 		}
 	}
