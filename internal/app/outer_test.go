@@ -8,8 +8,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
+
+	"parvis/internal/config"
 )
 
 func pipe(t *testing.T) (server, client net.Conn) {
@@ -71,5 +74,21 @@ func TestAForeignPathCannotLeadElsewhere(t *testing.T) {
 	h.ServeHTTP(w, r)
 	if to := w.Header().Get("Location"); to != "" || w.Code != http.StatusMisdirectedRequest {
 		t.Errorf("without a path: %d, leads to %q", w.Code, to)
+	}
+}
+
+// Cookies are __Host- and Secure wherever the public address is https; on one's own machine
+// every browser keeps them.
+func TestCookiesAreNamedForTheSchemeOfThePublicAddress(t *testing.T) {
+	for public, want := range map[string]string{
+		"https://localhost:8080": "__Host-parvis_lang=fr; Path=/; Max-Age=31536000; HttpOnly; Secure; SameSite=Lax",
+		"http://localhost:8080":  "parvis_lang=fr; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax",
+	} {
+		h := houseWith(t, func(c *config.Config, _ *Options) { c.Server.PublicURL = public })
+		start(t, h)
+		w := ask(h.Handler(), "GET", "/signin?lang=fr")
+		if got := w.Header().Values("Set-Cookie"); len(got) == 0 || !slices.Contains(got, want) {
+			t.Errorf("%s: %d %q", public, w.Code, got)
+		}
 	}
 }
