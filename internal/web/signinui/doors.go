@@ -21,7 +21,7 @@ func (u *UI) doors(c *call, data *signInPage) error {
 		data.Partners = slices.Insert(slices.Delete(data.Partners, at, at+1), 0, first)
 	}
 	data.First = at >= 0 || !data.Password
-	data.Ways = data.Fixed == "" && data.Coming == "" && !data.Other && (len(data.Partners) > 0 || !c.view.Doors.All())
+	data.Ways = !data.Proves && data.Coming == "" && !data.Other && (len(data.Partners) > 0 || !c.view.Doors.All())
 	if c.view.Doors.All() || data.Coming != "" {
 		return nil
 	}

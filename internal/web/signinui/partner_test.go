@@ -504,7 +504,10 @@ func TestAnotherAccountsPartnerIsAPageWithWaysOn(t *testing.T) {
 		if !page.Has("again") && !page.Has("partner-bank") {
 			t.Error("it cannot be tried again")
 		}
-		p.Submit("partner-back").Must("sign-in", http.StatusOK).MustSay(email, say(language, "Use another account", "Utiliser un autre compte"))
+		page = p.Submit("partner-back").Must("sign-in", http.StatusOK).MustSay(say(language, "Use another account", "Utiliser un autre compte"))
+		if page.Field("email", "value") != email {
+			t.Errorf("it is not said who signs in again: %q", page.Field("email", "value"))
+		}
 	})
 }
 

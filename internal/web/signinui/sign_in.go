@@ -1,6 +1,8 @@
 package signinui
 
 import (
+	"strings"
+
 	"parvis/internal/flow"
 	"parvis/internal/screening"
 	"parvis/internal/signin"
@@ -11,10 +13,10 @@ import (
 type signInPage struct {
 	journey
 
-	Check *kit.Check // that the form is not sent by a program; nil when it does not ask
-	Fixed string     // address of who must prove it again; "" lets the person type one
-	Done  string     // catalogue key of what has just ended well
-	Again string     // why a person is asked again
+	Check  *kit.Check // that the form is not sent by a program; nil when it does not ask
+	Proves bool       // somebody is signed in who must prove again who it is
+	Done   string     // catalogue key of what has just ended well
+	Again  string     // why a person is asked again
 
 	Partners []partnerDoor // other doors
 	Other    bool          // the account that is to be merged into the one set aside
@@ -35,7 +37,7 @@ func (u *UI) renderSignIn(c *call, form *kit.Form, status int) error {
 		data.Done = "sign-in.password-changed"
 	}
 	if c.reauth() {
-		data.Fixed = c.view.Person.Address
+		data.Proves = true
 		data.Again = c.tr.T("sign-in.again-direct")
 		switch {
 		case c.journey.Service == "":
@@ -85,10 +87,11 @@ func (c *call) reauth() bool { return c.view.Reauth && c.view.Person != nil }
 
 // signIn takes the form sign-in.
 func (u *UI) signIn(c *call, form *kit.Form) error {
-	if c.reauth() {
-		form.Set("email", c.view.Person.Address)
-	}
 	in := readSignIn(form)
+	// Who signs in again is nobody else: another address is a mistake, or wants another way.
+	if c.reauth() && in.Address != "" && !strings.EqualFold(in.Address, c.view.Person.Address) {
+		form.Fail("email", "sign-in.error.other", "address", c.view.Person.Address)
+	}
 	if !form.OK() {
 		return nil
 	}
