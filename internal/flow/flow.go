@@ -78,6 +78,7 @@ type Flow struct {
 	CreatedAt    time.Time
 	ExpiresAt    time.Time
 	Posted       bool  // a step was saved: the flow lives longer
+	Over         bool  // it expired for good: Reopen does not take it up again
 	Row          int64 // version of the row, for compare-and-set
 }
 

@@ -38,7 +38,7 @@ func (f Flows) Reopen(tx *db.Tx, flow id.Flow, browser []byte, ip string) (Flow,
 	switch {
 	case len(browser) == 0 || bound && !secret.Equal(old.Browser, browser):
 		return Flow{}, notFound()
-	case !ended.IsZero() || sealed == nil || !now.Before(last) || !now.Before(old.ExpiresAt.Add(f.Settings.AgainFor)):
+	case !ended.IsZero() || sealed == nil || !f.resumable(old, now):
 		return old, expired()
 	case now.Before(old.ExpiresAt):
 		return f.Load(tx, flow, browser)

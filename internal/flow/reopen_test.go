@@ -1,6 +1,7 @@
 package flow_test
 
 import (
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -184,6 +185,10 @@ func TestAFlowIsNotTakenUpAgain(t *testing.T) {
 		for name, c := range cases {
 			h.Settings = h1
 			f := c.do()
+			// What cannot be seen from outside its state is found out by Reopen.
+			if seen, err := h.load(f.ID, mine); fault.Is(err, fault.Expired) && seen.Over != slices.Contains([]string{"too late", "that has ended", "beyond its longest life", "where that is off"}, name) {
+				h.Errorf("%s: over is %v", name, seen.Over)
+			}
 			got, err := h.reopen(f.ID, c.as)
 			if !fault.Is(err, c.kind) || got.State.Kind != "" {
 				h.Errorf("%s: %v %+v", name, err, got)

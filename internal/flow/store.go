@@ -112,7 +112,7 @@ func (f Flows) endSurplus(tx *db.Tx, keep id.Flow, browser []byte) error {
 // NotFound; so is a live one that is not bound yet, with ErrUnbound inside. A
 // flow that ended or expired is a fault of kind Expired, and the flow returned
 // with it still has its ID, RelyingParty and Reference, so that the page can
-// lead back to the service.
+// lead back to the service; Over tells whether Reopen is of no use.
 func (f Flows) Load(tx *db.Tx, flow id.Flow, browser []byte) (Flow, error) {
 	out := Flow{ID: flow}
 	var sealed []byte
@@ -130,7 +130,8 @@ func (f Flows) Load(tx *db.Tx, flow id.Flow, browser []byte) (Flow, error) {
 	if len(browser) == 0 || (bound && !secret.Equal(out.Browser, browser)) {
 		return Flow{}, notFound()
 	}
-	if !ended.IsZero() || !tx.Now().Before(out.ExpiresAt) {
+	if now := tx.Now(); !ended.IsZero() || !now.Before(out.ExpiresAt) {
+		out.Over = !ended.IsZero() || sealed == nil || !f.resumable(out, now)
 		return out, expired()
 	}
 	if !bound {
@@ -142,6 +143,12 @@ func (f Flows) Load(tx *db.Tx, flow id.Flow, browser []byte) (Flow, error) {
 		return out, expired()
 	}
 	return out, err
+}
+
+// resumable reports whether a flow that has not ended lives or can be taken up again.
+func (f Flows) resumable(flow Flow, now time.Time) bool {
+	return now.Before(flow.ExpiresAt) ||
+		now.Before(flow.ExpiresAt.Add(f.Settings.AgainFor)) && now.Before(flow.CreatedAt.Add(f.Settings.LongestFor))
 }
 
 func notFound() error { return fault.New(fault.NotFound, "error.flow.not-found") }

@@ -21,7 +21,7 @@ import (
 // is a View with StepExpired that still knows its service.
 func (j *Journey) Open(ctx context.Context, v flow.Visitor, fid id.Flow) (View, error) {
 	f, err := j.find(ctx, v, fid)
-	if fault.Is(err, fault.Expired) {
+	if fault.Is(err, fault.Expired) && !f.Over {
 		f, err = j.again(ctx, v, fid)
 	}
 	if fault.Is(err, fault.Expired) {
