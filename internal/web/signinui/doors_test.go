@@ -98,8 +98,11 @@ func TestASessionOfAClosedDoorDoesNotOpenTheNextService(t *testing.T) {
 		if left, err := url.Parse(p.Left); err != nil || left.Query().Get("error") != "login_required" {
 			t.Errorf("prompt=none: %q", p.Left)
 		}
-		p.Open(webtest.Authorize(webtest.Aid)).Must("sign-in", http.StatusOK).MustSay(
-			say(l, "You are signed in, but not in a way that Student aid takes.", "Votre session est ouverte, mais Aide financière aux études n’accepte pas"), "sam@example.org")
+		page := p.Open(webtest.Authorize(webtest.Aid)).Must("sign-in", http.StatusOK).MustSay(
+			say(l, "You are signed in, but not in a way that Student aid takes.", "Votre session est ouverte, mais Aide financière aux études n’accepte pas"))
+		if page.Field("email", "value") != "sam@example.org" {
+			t.Errorf("it is not said who signs in again: %q", page.Field("email", "value"))
+		}
 		// The session of before still opens what takes it.
 		p.Open("/services").Must("connected-services", http.StatusOK)
 		// "Forgot password" makes a first password, and that opens it (R49).
