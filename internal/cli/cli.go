@@ -100,7 +100,7 @@ func run(ctx context.Context, c *console, args []string) int {
 		c.warnf("parvis: %v\n", err)
 		return 2
 	}
-	chosen, err := parser.Parse(meant(args))
+	chosen, err := parser.Parse(hyphens(parser.Model.Node, meant(args)))
 	if err != nil {
 		c.warnf("parvis: %v\nTry: parvis --help\n", err)
 		return 2

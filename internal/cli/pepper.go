@@ -106,7 +106,7 @@ func (p pepperAnswer) use() string {
 
 type keyDropPepper struct {
 	change
-	ID string `arg:"" help:"Id of the pepper, as in parvis key peppers; after -- where it begins with a hyphen."`
+	ID string `arg:"" help:"Id of the pepper, as in parvis key peppers."`
 }
 
 // dropped is the answer to drop-pepper.

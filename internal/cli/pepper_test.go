@@ -104,16 +104,16 @@ func TestThePepperIsChangedByFilesAndDoctorSaysHowManyRemain(t *testing.T) {
 		t.Error(out)
 	}
 	// Whoever did not come back chooses a new password.
-	if _, problems := o.run(t, 1, "key", "drop-pepper", "--apply", "--", list[0].ID); !strings.Contains(problems, "the pepper of new passwords") {
+	if _, problems := o.run(t, 1, "key", "drop-pepper", list[0].ID, "--apply"); !strings.Contains(problems, "the pepper of new passwords") {
 		t.Error(problems)
 	}
-	if out, _ := o.run(t, 0, "key", "drop-pepper", "--", list[1].ID); !strings.Contains(out, "1 password(s) and 0 set(s) of backup codes would be removed") || !strings.Contains(out, "Nothing was changed") {
+	if out, _ := o.run(t, 0, "key", "drop-pepper", list[1].ID); !strings.Contains(out, "1 password(s) and 0 set(s) of backup codes would be removed") || !strings.Contains(out, "Nothing was changed") {
 		t.Error(out)
 	}
-	if out, _ := o.run(t, 0, "key", "drop-pepper", "--apply", "--operator", "ann", "--", list[1].ID); !strings.Contains(out, "1 password(s) and 0 set(s) of backup codes were removed") {
+	if out, _ := o.run(t, 0, "key", "drop-pepper", list[1].ID, "--apply", "--operator", "ann"); !strings.Contains(out, "1 password(s) and 0 set(s) of backup codes were removed") {
 		t.Error(out)
 	}
-	if _, problems := o.run(t, 1, "key", "drop-pepper", "--", list[1].ID); !strings.Contains(problems, "no password or backup code was made with") {
+	if _, problems := o.run(t, 1, "key", "drop-pepper", list[1].ID); !strings.Contains(problems, "no password or backup code was made with") {
 		t.Error(problems)
 	}
 	if got := o.findings(t, "keys"); len(got) != 1 || !strings.HasPrefix(got[0], "ok: ") {
