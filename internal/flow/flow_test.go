@@ -387,9 +387,7 @@ func TestAStateOfANewerProgramLeadsBackInsteadOfFailing(t *testing.T) {
 	each(t, func(h *house) {
 		n := flow.Prepare("fishing", sample())
 		n.Browser = browser(1)
-		h.begin(n)
-		newer := h.Keys.Seal("flow", "state", string(n.ID), []byte(`{"version":99,"kind":"sign-in","more":true}`))
-		h.write(func(tx *db.Tx) error { return tx.ExecOne(`UPDATE flow SET state = $1 WHERE id = $2`, newer, n.ID) })
+		h.newer(h.begin(n))
 		h.write(func(tx *db.Tx) error {
 			f, err := h.Load(tx, n.ID, browser(1))
 			if !fault.Is(err, fault.Expired) || f.RelyingParty != "fishing" {

@@ -204,7 +204,7 @@ func TestAFlowIsNotTakenUpAgain(t *testing.T) {
 // newer makes a flow one that a newer program wrote.
 func (h *house) newer(f flow.Flow) flow.Flow {
 	h.Helper()
-	sealed := h.Keys.Seal("flow", "state", string(f.ID), []byte(`{"version":99,"kind":"sign-in"}`))
+	sealed := h.Keys.Seal("flow", "state", string(f.ID), []byte(`{"version":99,"kind":"sign-in","more":true}`))
 	h.write(func(tx *db.Tx) error { return tx.ExecOne(`UPDATE flow SET state = $1 WHERE id = $2`, sealed, f.ID) })
 	return f
 }

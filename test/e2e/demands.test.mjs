@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { at, dataPage, launch, person, submit } from "./lib/browser.mjs";
 import { newAddress, startDemo } from "./lib/demo.mjs";
-import { allow, codesTo, codeTo, createByCode, createWithApp, enterCode, goodPassword, notNow, openService, setUpApp, signIn } from "./lib/steps.mjs";
+import { allow, codesTo, codeTo, createByCode, createWithApp, enterCode, goodPassword, newPhone, notNow, openService, setUpApp, setUpPhone, signIn } from "./lib/steps.mjs";
 import { appCode, readKey, scan } from "./lib/totp.mjs";
 
 let demo;
@@ -71,16 +71,9 @@ for (const lang of ["en", "fr"]) {
     test(`a telephone is set up by text, and asked for by call when the person wants it (${how})`, async () => {
       const page = await person(browser, { lang, script });
       const email = newAddress("phone");
-      const number = `+1416555${String(1000 + Math.floor(Math.random() * 9000))}`;
+      const number = newPhone();
       await createByCode(page, demo, demo.strict, email);
-      await at(page, "set-up-method");
-      await page.locator("form#set-up-text button").click();
-      await at(page, "set-up-phone");
-      await page.fill("form#set-up-phone [name=number]", number);
-      await submit(page, "set-up-phone");
-      await at(page, "confirm-phone");
-      await page.fill("form#confirm-phone [name=code]", await codeTo(demo, number));
-      await submit(page, "confirm-phone");
+      await setUpPhone(page, demo, number);
       await notNow(page);
       await allow(page);
       atService(page, demo.strict);
