@@ -478,3 +478,26 @@ func FuzzParseReference(f *testing.F) {
 		}
 	})
 }
+
+// What a page would have to escape counts as it is: a service's state may be full of it.
+func TestAStateHoldsAsManyAnglesAsLetters(t *testing.T) {
+	each(t, func(h *house) {
+		many := strings.Repeat("<&>", 2000)
+		request, err := flow.Marshal(map[string]string{"state": many})
+		if err != nil {
+			h.Fatal(err)
+		}
+		f := h.begin(flow.Prepare("", flow.State{Kind: flow.SignIn, Request: request}))
+		loaded, err := h.bind(f.ID, browser(1))
+		if err != nil {
+			h.Fatal(err)
+		}
+		var got map[string]string
+		if err := json.Unmarshal(loaded.State.Request, &got); err != nil || got["state"] != many {
+			h.Errorf("%d bytes of state came back: %v", len(got["state"]), err)
+		}
+		if _, err := h.beginErr(flow.Prepare("", flow.State{Kind: flow.SignIn, LoginHint: strings.Repeat("x", 9000)})); err == nil {
+			h.Error("a state beyond the cap was taken")
+		}
+	})
+}

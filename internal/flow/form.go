@@ -33,7 +33,7 @@ func PackForm(form url.Values) (string, error) {
 			short.Add(name, shorter(value))
 		}
 	}
-	plain, err := json.Marshal(short)
+	plain, err := Marshal(short)
 	if err != nil {
 		return "", fmt.Errorf("form of a partner: %w", err)
 	}

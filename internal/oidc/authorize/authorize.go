@@ -19,7 +19,6 @@ package authorize
 
 import (
 	"embed"
-	"encoding/json"
 	"fmt"
 	"io"
 	"mime"
@@ -298,7 +297,7 @@ func (e *Endpoint) begin(w http.ResponseWriter, r *http.Request, in incoming, st
 	if err := e.Limiter.Allow(r.Context(), ratelimit.FlowIP, kit.ClientIP(r)); err != nil {
 		return fmt.Errorf("authorize: %w", err)
 	}
-	text, err := json.Marshal(in.request)
+	text, err := flow.Marshal(in.request)
 	if err != nil {
 		return fmt.Errorf("authorize: %w", err)
 	}

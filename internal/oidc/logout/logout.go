@@ -339,7 +339,7 @@ func (e *Endpoint) begin(r *http.Request, o order, blind bool) (id.Flow, error) 
 	if err := e.Limiter.Allow(r.Context(), ratelimit.FlowIP, kit.ClientIP(r)); err != nil {
 		return "", fmt.Errorf("logout: %w", err)
 	}
-	text, err := json.Marshal(o)
+	text, err := flow.Marshal(o)
 	if err != nil {
 		return "", fmt.Errorf("logout: %w", err)
 	}

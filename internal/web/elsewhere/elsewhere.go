@@ -84,7 +84,7 @@ type Wanted struct {
 
 // Begin begins a journey to a question, and leads to its first step.
 func (j *Journey) Begin(w http.ResponseWriter, r *http.Request, party *relyingparty.RelyingParty, o Order, want Wanted) error {
-	text, err := json.Marshal(o)
+	text, err := flow.Marshal(o)
 	if err != nil {
 		return fmt.Errorf("elsewhere: %w", err)
 	}
