@@ -1,7 +1,7 @@
 // Devices and sessions, and what happened to an account, in a real browser.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { at, launch, person, sound } from "./lib/browser.mjs";
+import { at, follow, launch, person, sound } from "./lib/browser.mjs";
 import { newAddress, startDemo } from "./lib/demo.mjs";
 import { allow, codesTo, codeTo, createByCode, enterCode, goodPassword, openService, signIn } from "./lib/steps.mjs";
 
@@ -18,8 +18,7 @@ const kinds = [
 
 // Presses the button of a form that is not its step's main one.
 async function press(page, form) {
-  await page.locator(`form#${form} button`).click();
-  await page.waitForLoadState();
+  await follow(page, page.locator(`form#${form} button`));
 }
 
 async function account(kind, name) {
@@ -57,8 +56,7 @@ for (const kind of kinds) {
     await at(page, "sessions");
     assert.equal(await page.locator("#sessions > li").count(), 3);
     await sound(page, "three");
-    await page.locator("#sessions button").first().click();
-    await page.waitForLoadState();
+    await follow(page, page.locator("#sessions button").first());
     await at(page, "sessions");
     await sound(page, "ended");
     assert.equal(await page.locator("#sessions > li").count(), 2);
@@ -122,12 +120,7 @@ for (const kind of kinds) {
     const { page, email } = await account(kind, "somebody-who-was-it-not");
     const stranger = await elsewhere(kind, email);
     await demo.advance("6m");
-    let link;
-    for (let i = 0; i < 100 && !link; i++) {
-      link = (await demo.mails(email)).flatMap((m) => m.links).find((l) => l.includes("/wasnt-me/"));
-      if (!link) await new Promise((r) => setTimeout(r, 300));
-    }
-    assert.ok(link, "the owner is told of the new device");
+    const link = await demo.linkTo(email, "/wasnt-me/"); // the owner is told of the new device
     const reader = await person(browser, kind);
     await reader.goto(link);
     await at(reader, "wasnt-me");

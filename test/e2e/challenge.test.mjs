@@ -2,7 +2,7 @@
 // itself, without them the way leads by mail.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { at, launch, person, sound, submit } from "./lib/browser.mjs";
+import { at, follow, launch, person, sound, submit } from "./lib/browser.mjs";
 import { newAddress, startDemo } from "./lib/demo.mjs";
 import { choosePassword, codeTo, codesTo, goodPassword, openService } from "./lib/steps.mjs";
 
@@ -17,8 +17,7 @@ const kinds = [
 
 // Presses a button that has no form of its own to wait for.
 async function press(page, id) {
-  await page.click(`#${id}`);
-  await page.waitForLoadState();
+  await follow(page, `#${id}`);
 }
 
 for (const kind of kinds) {

@@ -44,21 +44,12 @@ async function told(code) {
 
 // The service asks; gives its code and the link of the mail.
 async function asks(email, more = {}) {
-  const known = (await confirmLinks(email)).length;
+  const leads = (l) => l.includes("/confirmations/");
+  const known = (await demo.mails(email)).filter((m) => m.links.some(leads)).length;
   const out = await call("/bc-authorize", { scope, login_hint: email, ...more });
   assert.ok(out.auth_req_id, JSON.stringify(out));
-  for (let i = 0; i < 100; i++) {
-    const links = await confirmLinks(email);
-    if (links.length > known) return { code: out.auth_req_id, link: links[0] };
-    await new Promise((r) => setTimeout(r, 100));
-  }
-  throw new Error(`no link to ${email}`);
-}
-
-// The links of questions to an address, one a mail, the newest first.
-async function confirmLinks(email) {
-  const found = (await demo.mails(email)).map((m) => (m.links ?? []).find((l) => l.includes("/confirmations/")));
-  return found.filter(Boolean);
+  const mail = await demo.newest(email, (m) => m.links.some(leads), known);
+  return { code: out.auth_req_id, link: mail.links.find(leads) };
 }
 
 // Somebody who created an account from the service and agreed to what it is told.

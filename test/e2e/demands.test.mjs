@@ -1,7 +1,7 @@
 // The second step in a real browser: what a service demands, the methods, and the account's page of them.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { at, dataPage, launch, person, submit } from "./lib/browser.mjs";
+import { at, dataPage, follow, launch, person, submit } from "./lib/browser.mjs";
 import { newAddress, startDemo } from "./lib/demo.mjs";
 import { allow, codesTo, codeTo, createByCode, createWithApp, enterCode, goodPassword, newPhone, notNow, openService, setUpApp, setUpPhone, signIn } from "./lib/steps.mjs";
 import { appCode, readKey, scan } from "./lib/totp.mjs";
@@ -202,8 +202,7 @@ test("a remembered browser is not asked where that is enough, is asked where it 
   await at(page, "second-step");
   await page.goto(`${demo.issuer}/settings/methods`);
   await at(page, "methods");
-  await page.locator("form#forget-browsers button").click();
-  await page.waitForLoadState();
+  await follow(page, page.locator("form#forget-browsers button"));
   await signOut();
   await openFor(page, demo.plain, "urn:parvis:acr:2");
   await signIn(page, email, goodPassword);

@@ -1,7 +1,7 @@
 // The main job in a real browser: a person creates an account, signs in, and lands in the service.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { at, launch, person, sound, submit } from "./lib/browser.mjs";
+import { at, follow, launch, person, sound, submit } from "./lib/browser.mjs";
 import { newAddress, startDemo } from "./lib/demo.mjs";
 import { allow, askForAccount, choosePassword, codesTo, codeTo, createByCode, enterCode, goodPassword, notNow, openService, setUpApp, signIn } from "./lib/steps.mjs";
 
@@ -112,8 +112,7 @@ test("a link opened in another browser activates there and does not advance the 
   await at(first, "confirm-email");
   await second.locator("#continue-to-service").click();
   await at(second, "consent");
-  await second.click("#allow");
-  await second.waitForLoadState();
+  await follow(second, "#allow");
   atService(second, demo.plain);
   await first.context().close();
   await second.context().close();
@@ -123,8 +122,7 @@ test("declining returns to the service with access_denied", async () => {
   const page = await person(browser);
   await createByCode(page, demo, demo.plain, newAddress("decline"));
   await at(page, "consent");
-  await page.click("#deny");
-  await page.waitForLoadState();
+  await follow(page, "#deny");
   atService(page, demo.plain);
   assert.match(await page.locator("body").innerText(), /access_denied/);
   await page.context().close();

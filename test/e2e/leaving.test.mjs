@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
-import { at, launch, person, sound, submit } from "./lib/browser.mjs";
+import { at, follow, launch, person, sound, submit } from "./lib/browser.mjs";
 import { newAddress, startDemo } from "./lib/demo.mjs";
 import { allow, createByCode, goodPassword, openService, signIn } from "./lib/steps.mjs";
 
@@ -36,24 +36,9 @@ async function leave(page) {
 }
 
 // The link in the newest mail to an address that leads below a path.
-async function linkIn(email, path) {
-  for (let i = 0; i < 100; i++) {
-    for (const mail of await demo.mails(email)) {
-      const found = mail.links.find((l) => l.includes(path));
-      if (found) return found;
-    }
-    await new Promise((r) => setTimeout(r, 200));
-  }
-  throw new Error(`no link to ${path} in the mails to ${email}`);
-}
+const linkIn = (email, path) => demo.linkTo(email, path);
 
-async function mailThat(email, subject) {
-  for (let i = 0; i < 100; i++) {
-    if ((await demo.mails(email)).some((m) => subject.test(m.subject))) return;
-    await new Promise((r) => setTimeout(r, 200));
-  }
-  throw new Error(`no mail ${subject} to ${email}`);
-}
+const mailThat = (email, subject) => demo.newest(email, (m) => subject.test(m.subject));
 
 for (const kind of kinds) {
   test(`the pages of deleting an account are sound (${kind.lang}, ${kind.width} px${kind.dark ? ", dark" : ""})`, async () => {
@@ -124,8 +109,7 @@ for (const [lang, script] of [["en", true], ["en", false], ["fr", true], ["fr", 
     await at(page, "closing");
     await openService(page, demo.plain);
     await at(page, "closing");
-    await page.click("form#keep-account #keep");
-    await page.waitForLoadState();
+    await follow(page, "form#keep-account #keep");
     assert.ok(page.url().startsWith(demo.plain.url), page.url());
     await mailThat(email, lang === "fr" ? /ne sera pas supprimé/ : /will not be deleted/);
     await page.context().close();

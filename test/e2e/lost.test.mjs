@@ -42,14 +42,9 @@ async function setUpApp(page) {
 
 // The link of a recovery in the newest message to an address or number whose text says something.
 async function recoveryLink(to, says) {
-  for (let i = 0; i < 150; i++) {
-    for (const mail of await demo.mails(to)) {
-      const links = [...(mail.links ?? []), ...(mail.text ?? "").split(/\s+/)].filter((l) => l.includes("/recovery/"));
-      if (links.length > 0 && says.test(`${mail.subject ?? ""} ${mail.text ?? ""}`)) return links[0];
-    }
-    await new Promise((r) => setTimeout(r, 200));
-  }
-  throw new Error(`no link of a recovery to ${to} that says ${says}`);
+  const links = (m) => [...(m.links ?? []), ...(m.text ?? "").split(/\s+/)].filter((l) => l.includes("/recovery/"));
+  const mail = await demo.newest(to, (m) => links(m).length > 0 && says.test(`${m.subject ?? ""} ${m.text ?? ""}`));
+  return links(mail)[0];
 }
 
 // From the service to the page that says what losing everything means.
@@ -161,13 +156,7 @@ for (const [lang, script] of [["en", true], ["en", false], ["fr", true], ["fr", 
   });
 }
 
-async function recoveryOver(email, says) {
-  for (let i = 0; i < 100; i++) {
-    if ((await demo.mails(email)).some((m) => says.test(m.subject))) return;
-    await new Promise((r) => setTimeout(r, 200));
-  }
-  throw new Error(`no mail ${says} to ${email}`);
-}
+const recoveryOver = (email, says) => demo.newest(email, (m) => says.test(m.subject));
 
 // A new password with a code of the mailbox.
 async function forget(page, email, password) {

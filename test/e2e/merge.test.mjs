@@ -1,7 +1,7 @@
 // Two accounts of one person in a real browser: merged, undone from either side, and final after a week.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { at, launch, person, sound, submit } from "./lib/browser.mjs";
+import { at, follow, launch, person, sound, submit } from "./lib/browser.mjs";
 import { newAddress, startDemo } from "./lib/demo.mjs";
 import { allow, codesTo, codeTo, createByCode, enterCode, goodPassword, openService, signIn } from "./lib/steps.mjs";
 
@@ -41,7 +41,7 @@ async function toBoth(page, other) {
   await page.goto(`${demo.issuer}/settings`);
   await at(page, "settings");
   await page.click("#merge-link");
-  if ((await page.locator('body[data-page="merge"]').count()) === 0) throw new Error(`expected merge at ${page.url()}`);
+  await at(page, "merge");
   await submit(page, "merge");
   await prove(page, other);
   await at(page, "merge-both");
@@ -54,14 +54,7 @@ async function merge(page, which) {
 }
 
 // The newest mail to an address that a test looks for.
-async function mailThat(email, fits) {
-  for (let i = 0; i < 100; i++) {
-    const found = (await demo.mails(email)).find(fits);
-    if (found) return found;
-    await new Promise((r) => setTimeout(r, 200));
-  }
-  throw new Error(`no such mail to ${email}: ${(await demo.mails(email)).map((m) => m.subject).join(", ")}`);
-}
+const mailThat = (email, fits) => demo.newest(email, fits);
 
 // The link about a merging in the newest mail to an address.
 async function mergeLink(email) {
@@ -147,8 +140,7 @@ for (const [lang, script] of [["en", true], ["en", false], ["fr", true], ["fr", 
     await at(second.page, "merged");
     await openService(second.page, demo.plain);
     await at(second.page, "merged");
-    await second.page.click("form#undo-merge #undo");
-    await second.page.waitForLoadState();
+    await follow(second.page, "form#undo-merge #undo");
     assert.ok(second.page.url().startsWith(demo.plain.url), second.page.url());
     for (const { email } of [first, second]) await mailThat(email, (m) => /separate again|de nouveau séparés/.test(m.subject));
     await first.page.context().close();

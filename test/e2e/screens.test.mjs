@@ -2,7 +2,7 @@
 // Without AXE=all a representative part: English at 1280 px, French at 320 px.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { at, launch, person, sound, submit } from "./lib/browser.mjs";
+import { at, follow, launch, person, sound, submit } from "./lib/browser.mjs";
 import { newAddress, startDemo } from "./lib/demo.mjs";
 import { allow, askForAccount, choosePassword, createByCode, goodPassword, openService, signIn, twoFactors, twoSteps } from "./lib/steps.mjs";
 import { appCode } from "./lib/totp.mjs";
@@ -71,8 +71,7 @@ for (const kind of kinds) {
     await choosePassword(page);
     await at(page, "consent");
     await sound(page);
-    await page.click("#allow");
-    await page.waitForLoadState();
+    await follow(page, "#allow");
     const used = await person(browser, kind);
     await used.goto(link);
     await at(used, "link-used");

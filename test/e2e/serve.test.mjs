@@ -26,6 +26,7 @@ if (process.env.FRESH_POSTGRES) engines.push(["PostgreSQL", { PARVIS_DATABASE_UR
 for (const [engine, env] of engines) {
   test(`people create accounts, agree, come back and sign in again (${engine})`, async (t) => {
     const rp = await service();
+    t.after(() => rp.close());
     const redirectUri = `http://127.0.0.1:${rp.address().port}/callback`;
     const serve = await startServe([{ id: "chromium", name: "Chromium", secret: "a-secret-of-more-than-thirty-two-characters", redirectUri, more: { pkce: "optional" } }], env);
     try {
@@ -34,7 +35,6 @@ for (const [engine, env] of engines) {
       }
     } finally {
       const code = await serve.stop();
-      rp.close();
       assert.equal(code, 0, serve.log.slice(-2000));
     }
   });

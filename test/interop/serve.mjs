@@ -7,18 +7,11 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { Jar } from "../e2e/lib/jar.mjs";
+import { freePort } from "../e2e/lib/ports.mjs";
 
 export const binary = fileURLToPath(new URL("../../bin/parvis", import.meta.url));
 
-export function freePort() {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
-}
+export { freePort };
 
 // A mail server that keeps what it receives.
 export async function mailSink() {
@@ -93,7 +86,10 @@ export async function startServe(partners, env = {}, more = {}) {
     ...(more.tls ? { PARVIS_SERVER_TLS_CERTIFICATE_FILE: more.tls.certificate, PARVIS_SERVER_TLS_KEY_FILE: more.tls.key } : {}), ...env,
   };
   const running = new Serve({ folder, issuer, operations, sink, environment });
-  await running.start();
+  await running.start().catch(async (e) => {
+    await running.stop(); // what listens on would keep the caller's process alive
+    throw e;
+  });
   return running;
 }
 
@@ -108,7 +104,7 @@ class Serve {
     this.child.stderr.on("data", (b) => { this.log += b; });
     let ended = null;
     this.ended = new Promise((resolve) => this.child.once("exit", (code) => { ended = code ?? -1; resolve(code); }));
-    for (let i = 0; i < 200; i++) {
+    for (let i = 0; i < 600; i++) {
       if (ended !== null) throw new Error(`parvis serve ended with ${ended}:\n${this.log}`);
       const ready = await fetch(`http://127.0.0.1:${this.operations}/readyz`).then((r) => r.ok, () => false);
       if (ready) return;
@@ -137,7 +133,7 @@ class Serve {
 
   // The link in the newest mail to an address, once there are more than `after`.
   async mailTo(address, after = 0) {
-    for (let i = 0; i < 100; i++) {
+    for (let i = 0; i < 600; i++) {
       if (this.mailsTo(address) > after) return linkIn(this.sink.mails.findLast((m) => m.includes(address) && linkIn(m)));
       await new Promise((r) => setTimeout(r, 100));
     }

@@ -27,7 +27,7 @@ export async function person(browser, { lang = "en", script = true, width = 1280
     locale: words[lang].language, timezoneId: zone, javaScriptEnabled: script, viewport: { width, height: 900 },
     colorScheme: dark ? "dark" : "light", reducedMotion: "reduce",
   });
-  context.setDefaultTimeout(15000);
+  context.setDefaultTimeout(30000);
   const page = await context.newPage();
   page.lang = lang;
   page.script = script;
@@ -46,10 +46,17 @@ export async function dataPage(page) {
   return page.locator("body").getAttribute("data-page");
 }
 
+// Clicks on what leads to another page (also to the same one with an error) and waits until that is
+// there. A click alone may be over before the browser has set out, and a look at the page is then one at the old one.
+export async function follow(page, target) {
+  const arrived = page.waitForEvent("framenavigated", (frame) => frame === page.mainFrame());
+  await Promise.all([arrived, (typeof target === "string" ? page.locator(target) : target).click()]);
+  await page.waitForLoadState();
+}
+
 // Submits the form of a step by its main button and waits for the next page.
 export async function submit(page, form) {
-  await page.locator(`form#${form} :is(#submit, #logout-yes)`).click();
-  await page.waitForLoadState();
+  await follow(page, page.locator(`form#${form} :is(#submit, #logout-yes)`));
 }
 
 // axe over the page as it stands; also language, title, one h1, no sideways scroll at its width.

@@ -1,34 +1,15 @@
 // One demonstration per test file: the real binary, its ready file, its mailbox and its clock.
 import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { freePorts } from "./ports.mjs";
 
 const binary = fileURLToPath(new URL("../../../bin/parvis", import.meta.url));
 
-// Four free ports in a row: the sign-in service, the two example services and the bank. They are
-// below those that the kernel gives away, and two files at once share all four or none.
-async function freePort() {
-  for (let tries = 0; tries < 50; tries++) {
-    const port = 12000 + 4 * Math.floor(Math.random() * 5000);
-    const others = await Promise.all([1, 2, 3].map((i) => free(port + i, "127.0.0.1")));
-    if (await free(port, "localhost") && others.every(Boolean)) return port;
-  }
-  throw new Error("no four free ports in a row");
-}
-
-function free(port, host) {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once("error", () => resolve(false));
-    server.listen(port, host, () => server.close(() => resolve(true)));
-  });
-}
-
 export async function startDemo(...flags) {
-  const port = await freePort();
+  const port = await freePorts(4); // the sign-in service, the two example services and the bank
   const folder = await mkdtemp(join(tmpdir(), "parvis-e2e-"));
   const readyFile = join(folder, "ready.json");
   let log = "";
@@ -40,15 +21,21 @@ export async function startDemo(...flags) {
   return new Demo(ready, child, ended, folder, () => log);
 }
 
-async function waitForFile(path) {
-  for (let i = 0; i < 300; i++) {
-    try {
-      return JSON.parse(await readFile(path, "utf8"));
-    } catch {
-      await new Promise((r) => setTimeout(r, 100));
-    }
+const waitForFile = (path) => eventually(async () => {
+  const found = await readFile(path, "utf8").then(JSON.parse).catch(() => null);
+  return { found, or: "the demo was not ready" };
+});
+
+// Looks again and again until something is found, for a minute: a slow machine is no failure. What is
+// looked for comes as `found`, and what to say where it never comes as `or`.
+export async function eventually(look) {
+  const end = Date.now() + 60_000;
+  for (;;) {
+    const { found, or } = await look();
+    if (found) return found;
+    if (Date.now() > end) throw new Error(or);
+    await new Promise((r) => setTimeout(r, 100));
   }
-  throw new Error("the demo was not ready after 30 seconds");
 }
 
 class Demo {
@@ -71,23 +58,22 @@ class Demo {
   }
 
   // The newest mail to an address whose place in the mailbox is beyond `after` mails.
-  async mail(to, after = 0) {
-    for (let i = 0; i < 100; i++) {
-      const found = await this.mails(to);
-      if (found.length > after) return found[0];
-      await new Promise((r) => setTimeout(r, 100));
-    }
-    throw new Error(`no mail number ${after + 1} to ${to}`);
+  mail(to, after = 0) {
+    return this.newest(to, () => true, after, "mail");
   }
 
   // The newest one-time code to an address or number that got more than `after` codes before.
   async code(to, after = 0) {
-    for (let i = 0; i < 100; i++) {
-      const found = (await this.mails(to)).filter((m) => m.codes.length > 0);
-      if (found.length > after) return found[0].codes[0];
-      await new Promise((r) => setTimeout(r, 100));
-    }
-    throw new Error(`no code number ${after + 1} to ${to}`);
+    return (await this.newest(to, (m) => m.codes.length > 0, after, "code")).codes[0];
+  }
+
+  // The newest mail to an address or number that fits, beyond `after` that fitted before; subjects are told where none comes.
+  newest(to, fits, after = 0, what = "such mail") {
+    return eventually(async () => {
+      const all = await this.mails(to);
+      const found = all.filter(fits);
+      return { found: found.length > after && found[0], or: `no ${what} number ${after + 1} to ${to} among: ${all.map((m) => m.subject).join(", ")}` };
+    });
   }
 
   // The demonstration's time, in milliseconds.
@@ -99,6 +85,12 @@ class Demo {
   async fault(name) {
     const answer = await fetch(`${this.bank.url}/faults.json`, { method: "POST", body: new URLSearchParams({ fault: name }) });
     if (!answer.ok) throw new Error(`fault: ${answer.status} ${await answer.text()}`);
+  }
+
+  // The newest link in the mails to an address that leads below a path, and is none of those that were seen.
+  async linkTo(to, path, seen = []) {
+    const leads = (l) => l.includes(path) && !seen.includes(l);
+    return (await this.newest(to, (m) => m.links.some(leads), 0, `link to ${path}`)).links.find(leads);
   }
 
   link(mail) {

@@ -1,5 +1,5 @@
 // The steps of the journeys, as a person takes them.
-import { at, submit } from "./browser.mjs";
+import { at, follow, submit } from "./browser.mjs";
 import { appCode, readKey } from "./totp.mjs";
 
 export const goodPassword = "paper lantern over the river 7";
@@ -40,8 +40,7 @@ export async function choosePassword(page, password = goodPassword) {
 
 export async function allow(page) {
   await at(page, "consent");
-  await page.click("#allow");
-  await page.waitForLoadState();
+  await follow(page, "#allow");
 }
 
 // From the service's button to the page after the activation, by the typed code.
@@ -54,15 +53,8 @@ export async function createByCode(page, demo, service, email, password = goodPa
   await choosePassword(page, password);
 }
 
-// The code that was sent to an address or number after `before` messages.
-export async function codeTo(demo, to, before = 0) {
-  for (let i = 0; i < 100; i++) {
-    const all = (await demo.mails(to)).filter((m) => m.codes.length > 0);
-    if (all.length > before) return all[0].codes[0];
-    await new Promise((r) => setTimeout(r, 100));
-  }
-  throw new Error(`no code number ${before + 1} to ${to}`);
-}
+// The code that was sent to an address or number after `before` others.
+export const codeTo = (demo, to, before = 0) => demo.code(to, before);
 
 export const codesTo = async (demo, to) => (await demo.mails(to)).filter((m) => m.codes.length > 0).length;
 
@@ -100,8 +92,7 @@ export async function setUpPhone(page, demo, number) {
 
 export async function notNow(page) {
   await at(page, "set-up-another");
-  await page.click("#not-now");
-  await page.waitForLoadState();
+  await follow(page, "#not-now");
 }
 
 // An account that came from the service that demands two factors, with an app.
