@@ -36,6 +36,7 @@ type post struct {
 	mu       sync.Mutex
 	got      []received
 	sessions int
+	conns    []*server.Conn
 	logins   []string
 	answer   func(stage, value string) error // what to answer at "mail", "rcpt" or "data"; nil: accept
 	password string
@@ -47,11 +48,23 @@ type received struct {
 	raw      []byte
 }
 
-func (p *post) NewSession(*server.Conn) (server.Session, error) {
+func (p *post) NewSession(c *server.Conn) (server.Session, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.sessions++
+	p.conns = append(p.conns, c)
 	return &session{post: p}, nil
+}
+
+// hangUp ends all connections with a last word.
+func (p *post) hangUp(word string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.conns {
+		_, _ = io.WriteString(c.Conn(), word)
+		_ = c.Close()
+	}
+	p.conns = nil
 }
 
 func (p *post) ask(stage, value string) error {
@@ -156,7 +169,7 @@ func start(t *testing.T, p *post, way notify.TLS, change ...func(*server.Server)
 	cert, ca := certificate(t)
 	s := server.NewServer(p)
 	s.Domain, s.ErrorLog, s.EnableSMTPUTF8 = "localhost", log.New(io.Discard, "", 0), true
-	s.ReadTimeout, s.WriteTimeout = 5*time.Second, 5*time.Second
+	s.ReadTimeout, s.WriteTimeout = time.Minute, time.Minute
 	s.AllowInsecureAuth = false
 	if way != notify.TLSNone {
 		s.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
@@ -188,7 +201,7 @@ func client(t *testing.T, port int, way notify.TLS, ca string) *Transport {
 	t.Helper()
 	s := notify.Preset("parvis")
 	s.From = "noreply@signin.example.org"
-	s.Server = notify.Server{Host: "localhost", Port: port, TLS: way, CAFile: ca, Timeout: 3 * time.Second, Idle: time.Second, Hello: "node.example.org"}
+	s.Server = notify.Server{Host: "localhost", Port: port, TLS: way, CAFile: ca, Timeout: 30 * time.Second, Idle: time.Minute, Hello: "node.example.org"}
 	transport := &Transport{Settings: s}
 	t.Cleanup(transport.Close)
 	return transport
@@ -274,12 +287,19 @@ func TestAConnectionIsUsedAgainAndGivenUpWhenIdle(t *testing.T) {
 	if p.sessions > 2 { // EHLO before and after STARTTLS are two sessions of the test's server
 		t.Errorf("%d sessions for five letters", p.sessions)
 	}
-	time.Sleep(tr.Settings.Server.Idle + 300*time.Millisecond)
-	tr.mu.Lock()
-	kept := len(tr.idle)
-	tr.mu.Unlock()
-	if kept != 0 {
-		t.Errorf("%d connections are kept", kept)
+	tr.Settings.Server.Idle = 50 * time.Millisecond
+	if err := tr.Deliver(t.Context(), letter()); err != nil {
+		t.Fatal(err)
+	}
+	kept := func() int {
+		tr.mu.Lock()
+		defer tr.mu.Unlock()
+		return len(tr.idle)
+	}
+	for began := time.Now(); kept() != 0; time.Sleep(10 * time.Millisecond) {
+		if time.Since(began) > time.Minute {
+			t.Fatalf("%d connections are kept", kept())
+		}
 	}
 	if err := tr.Deliver(t.Context(), letter()); err != nil {
 		t.Fatal(err)
@@ -288,12 +308,12 @@ func TestAConnectionIsUsedAgainAndGivenUpWhenIdle(t *testing.T) {
 
 func TestAServerThatHungUpInBetweenCostsNothing(t *testing.T) {
 	p := &post{}
-	tr := start(t, p, notify.TLSStart, func(s *server.Server) { s.ReadTimeout = 100 * time.Millisecond })
-	for range 3 {
+	tr := start(t, p, notify.TLSStart)
+	for _, goodbye := range []string{"421 4.4.2 Idle timeout, bye bye\r\n", "", "once more"} {
 		if err := tr.Deliver(t.Context(), letter()); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(300 * time.Millisecond)
+		p.hangUp(goodbye)
 	}
 	if n := len(p.mails()); n != 3 {
 		t.Errorf("%d mails", n)
