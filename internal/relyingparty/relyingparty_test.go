@@ -195,6 +195,9 @@ func get(t *testing.T, r *Registry, pid id.RelyingParty) *RelyingParty {
 }
 
 func TestAChangeIsSeenOnAnotherNodeWithinASecond(t *testing.T) {
+	if PollEvery > time.Second/2 {
+		t.Errorf("it is looked at every %v", PollEvery)
+	}
 	clock := dbtest.NewClock()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		st := house(t, d, clock.Now)
@@ -213,7 +216,7 @@ func TestAChangeIsSeenOnAnotherNodeWithinASecond(t *testing.T) {
 		write(t, d, func(tx *db.Tx) error { return st.Create(tx, good(), secret.Digest(first)) })
 		soon := func(what string, ok func() bool) {
 			t.Helper()
-			for range 100 {
+			for range 3000 { // a busy machine may take longer than the promised second
 				if ok() {
 					return
 				}
