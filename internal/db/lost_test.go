@@ -41,7 +41,7 @@ func TestALostConnectionIsUnavailableAndTheNextRequestWorks(t *testing.T) {
 }
 
 func TestAnExhaustedPoolIsUnavailableInTime(t *testing.T) {
-	few := dbtest.WithSettings(func(s *db.Settings) { s.Connections, s.WaitTimeout = 2, 200*time.Millisecond })
+	few := dbtest.WithSettings(func(s *db.Settings) { s.Connections, s.WaitTimeout = 2, 3*time.Second }) // in which it connects, too
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		stuck, free := make(chan struct{}), make(chan struct{})
 		for range 2 {

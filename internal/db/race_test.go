@@ -105,7 +105,7 @@ func TestOfFiveHundredRacersOneWins(t *testing.T) {
 		if winners.Load() != 1 {
 			t.Errorf("%d racers won", winners.Load())
 		}
-	}, dbtest.WithSettings(func(s *db.Settings) { s.WaitTimeout = 30 * time.Second }))
+	})
 }
 
 func TestASerializationFailureIsRepeatedAndAnEndlessOneIsUnavailable(t *testing.T) {
@@ -193,7 +193,7 @@ func TestTheTransactionsClockIsTheOneGiven(t *testing.T) {
 		}
 	}, dbtest.WithClock(clock.Now))
 	d := dbtest.Open(t, db.PostgreSQL)
-	if skew, err := d.ClockSkew(t.Context()); err != nil || skew.Abs() > time.Second {
+	if skew, err := d.ClockSkew(t.Context()); err != nil || skew.Abs() > time.Minute { // half of a round trip is within it
 		t.Errorf("the same machine's clock is %s off: %v", skew, err)
 	}
 }

@@ -87,6 +87,8 @@ func Open(tb testing.TB, engine string, options ...Option) *db.DB {
 	}
 	settings := db.Preset("parvis")
 	settings.URL = URL(tb, engine)
+	// Hundreds at once on a busy machine wait longer than people would: no test fails of that.
+	settings.WaitTimeout, settings.TransactionTimeout = time.Minute, time.Minute
 	if s.settings != nil {
 		s.settings(&settings)
 	}

@@ -168,7 +168,7 @@ END $$`
 
 func connect(tb testing.TB, address string) *pgx.Conn {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, address)
 	if err != nil {
@@ -180,7 +180,7 @@ func connect(tb testing.TB, address string) *pgx.Conn {
 
 func order(tb testing.TB, conn *pgx.Conn, statement string) {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	if _, err := conn.Exec(ctx, statement); err != nil {
 		tb.Errorf("%s: %v", statement, err)
