@@ -85,7 +85,7 @@ func TestNothingOfAPersonStandsReadableInLogOrDatabase(t *testing.T) {
 // latest is the newest message to an address that brings a code.
 func latest(t *testing.T, r ready, to string) entry {
 	t.Helper()
-	for range 200 {
+	for range 1200 {
 		var box []entry
 		fetch(t, r.Issuer+"/demo/mailbox.json", &box)
 		for _, e := range box {

@@ -49,7 +49,7 @@ func running(t *testing.T, partners ...string) ready {
 // awaited waits for the ready file.
 func awaited(t *testing.T, file string, ended chan error) ready {
 	t.Helper()
-	for range 600 {
+	for range 6000 {
 		text, err := os.ReadFile(file)
 		if err == nil {
 			var r ready

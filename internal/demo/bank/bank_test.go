@@ -219,7 +219,7 @@ func TestTheBankIsSeenToGoDownAndComeBack(t *testing.T) {
 	defer stop()
 	await := func(down bool) {
 		t.Helper()
-		for range 200 {
+		for range 2400 {
 			if d.registry.Health("bank").Down == down {
 				return
 			}

@@ -97,7 +97,7 @@ func (b *Bank) until(known func() bool, what string) {
 	watch.Go(func() { b.h.Upstreams.Watch(ctx) })
 	defer watch.Wait()
 	defer cancel()
-	for range 200 {
+	for range 1200 {
 		if known() {
 			return
 		}
