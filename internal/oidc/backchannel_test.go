@@ -205,7 +205,7 @@ func TestWhoLandsIsSignedOutThere(t *testing.T) {
 		h.registers("first", at, nil)
 		ctx, stop := context.WithCancel(t.Context())
 		var running sync.WaitGroup
-		h.telling.Settings.Wait = 10 * time.Second
+		h.telling.Settings.Wait = time.Minute
 		running.Go(func() { h.telling.Run(ctx) })
 		b, _ := h.agreed("first")
 		hint := h.asClient("first", exchange(b.code("first"))).ID
