@@ -17,9 +17,10 @@ home = sys.argv[1]
 fd = None
 
 
-def read(quiet):
+# What is drawn, from its beginning, which a busy machine may keep us waiting for, until it is quiet.
+def read(quiet, patience=5):
     out, end = b"", time.time() + 20
-    while time.time() < end and select.select([fd], [], [], quiet)[0]:
+    while time.time() < end and select.select([fd], [], [], quiet if out else patience)[0]:
         try:
             part = os.read(fd, 65536)
         except OSError:
@@ -30,18 +31,18 @@ def read(quiet):
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]|\x1b[=>78]|[\x0e\x0f]", "", out.decode("utf-8", "replace"))
 
 
-def send(keys, quiet=0.15):
+def send(keys, quiet=0.3):
     os.write(fd, keys.encode())
     return read(quiet)
 
 
 # The page as it stands, drawn anew.
 def page():
-    return " ".join(send("\x0c", 0.3).split())
+    return " ".join(send("\x0c").split())
 
 
 def wait(words):
-    end = time.time() + 30
+    end = time.time() + 60
     while words not in (shown := page()):
         if time.time() > end:
             raise SystemExit(f"no page says {words!r}; this one says:\n{shown}")
