@@ -74,7 +74,7 @@ END
 		tail -n 20 "$home/log" >&2 || true
 		exit 1
 	fi
-	for _ in $(seq 50); do
+	for _ in $(seq 600); do
 		running && [ -S "$home/.s.PGSQL.$port" ] && break
 		sleep 0.1
 	done

@@ -22,9 +22,9 @@ from authlib.oidc.core import CodeIDToken
 issuer, client_id, secret, redirect = sys.argv[1:]
 os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"  # loopback only
 
-server = requests.get(f"{issuer}/.well-known/openid-configuration", timeout=10).json()
+server = requests.get(f"{issuer}/.well-known/openid-configuration", timeout=60).json()
 assert server["issuer"] == issuer, server["issuer"]
-keys = JsonWebKey.import_key_set(requests.get(server["jwks_uri"], timeout=10).json())
+keys = JsonWebKey.import_key_set(requests.get(server["jwks_uri"], timeout=60).json())
 verifier, nonce = generate_token(64), generate_token()
 by_key = os.path.isfile(secret)
 method = "private_key_jwt" if by_key else "client_secret_post"
@@ -67,7 +67,7 @@ def refused(call, error):
 url, state = service.create_authorization_url(server["authorization_endpoint"], code_verifier=verifier, nonce=nonce)
 if by_key:  # Authlib has nothing for RFC 9126 but the client's authentication
     sent = requests.post(
-        server["pushed_authorization_request_endpoint"], timeout=10, auth=service.client_auth(method),
+        server["pushed_authorization_request_endpoint"], timeout=60, auth=service.client_auth(method),
         data=dict(parse_qsl(urlsplit(url).query)),
     )
     assert sent.status_code == 201, sent.text
@@ -95,7 +95,7 @@ assert (worth["active"], worth["sub"], worth["client_id"]) == (True, claims["sub
 
 ended = service.revoke_token(server["revocation_endpoint"], token=token["access_token"], token_type_hint="access_token")
 assert ended.status_code == 200, ended.text
-refused_at = requests.get(server["userinfo_endpoint"], headers={"Authorization": f"Bearer {token['access_token']}"}, timeout=10)
+refused_at = requests.get(server["userinfo_endpoint"], headers={"Authorization": f"Bearer {token['access_token']}"}, timeout=60)
 assert refused_at.status_code == 401, refused_at.text
 ended = service.revoke_token(server["revocation_endpoint"], token=token["refresh_token"], token_type_hint="refresh_token")
 assert ended.status_code == 200, ended.text

@@ -22,14 +22,14 @@ export function browserClient(port) {
     const dpop = sessionStorage.dpop === "yes" ? { dpop: { bind_authorization_code: true, store: new oidc.IndexedDbDPoPStore() } } : {};
     window.users = new oidc.UserManager({
       authority: ${JSON.stringify(issuer)}, client_id: "interop-browser", redirect_uri: "${origin}/callback", silent_redirect_uri: "${origin}/silent",
-      post_logout_redirect_uri: "${origin}/", scope: "openid email offline_access", automaticSilentRenew: false, silentRequestTimeoutInSeconds: 10, ...dpop,
+      post_logout_redirect_uri: "${origin}/", scope: "openid email offline_access", automaticSilentRenew: false, silentRequestTimeoutInSeconds: 60, ...dpop,
     });
     if (location.pathname === "/silent") users.signinSilentCallback();
   </script>`;
 
   async function walk(browser, issuer, person, dpop) {
     const context = await browser.newContext();
-    context.setDefaultTimeout(15000);
+    context.setDefaultTimeout(60_000);
     try {
       const tab = await context.newPage();
       const told = [];

@@ -29,7 +29,7 @@ function run(folder, variables) {
 }
 
 async function answers(url) {
-  for (let i = 0; i < 100; i++) {
+  for (let i = 0; i < 600; i++) {
     if (await fetch(url, { redirect: "manual" }).then(() => true, () => false)) return;
     await new Promise((r) => setTimeout(r, 100));
   }

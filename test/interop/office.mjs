@@ -119,7 +119,7 @@ async function registered(serve, person, redirectUri) {
   const mine = config.clientMetadata();
   assert.deepEqual(mine.redirect_uris, [redirectUri]);
   assert.equal(mine.client_secret, undefined);
-  await new Promise((r) => setTimeout(r, 1000)); // by then every node knows it
+  await new Promise((r) => setTimeout(r, 5000)); // by then every node knows it
   const tokens = await signIn(config, new Jar(), person, redirectUri, { scope: "openid email" });
   assert.equal(tokens.claims().aud, mine.client_id);
   assert.equal(decodeProtectedHeader(tokens.id_token).alg, "ES256");

@@ -14,9 +14,9 @@ export async function receiver(own) {
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
     address: (path) => `https://localhost:${server.address().port}${path}`,
-    // The first post to a path that `is` the wanted one, within ten seconds.
+    // The first post to a path that `is` the wanted one, within a minute.
     async next(path, is = () => true) {
-      for (let i = 0; i < 100; i++) {
+      for (let i = 0; i < 600; i++) {
         const at = got.findIndex((g) => g.path === path && is(g));
         if (at >= 0) return got.splice(at, 1)[0];
         await new Promise((r) => setTimeout(r, 100));

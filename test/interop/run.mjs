@@ -82,7 +82,7 @@ OIDCSSLValidateServer Off
     const start = new URL("/", partner.redirectUri);
     for (let i = 0; ; i++) {
       if (await fetch(start, { redirect: "manual" }).then(() => true, () => false)) break;
-      if (i > 50) throw new Error("apache does not answer");
+      if (i > 600) throw new Error("apache does not answer");
       await new Promise((r) => setTimeout(r, 100));
     }
     const jar = new Jar();

@@ -146,7 +146,7 @@ class Serve {
   }
 
   async confirmationTo(address, after) {
-    for (let i = 0; i < 100; i++) {
+    for (let i = 0; i < 600; i++) {
       const all = this.confirmations(address);
       if (all.length > after) return new URL(all.at(-1));
       await new Promise((r) => setTimeout(r, 100));
@@ -170,7 +170,7 @@ class Serve {
   }
 
   async oneTimeCodeTo(address, after = 0) {
-    for (let i = 0; i < 100; i++) {
+    for (let i = 0; i < 600; i++) {
       const all = this.codes(address);
       if (all.length > after) return all.at(-1).replace(" ", "");
       await new Promise((r) => setTimeout(r, 100));

@@ -34,7 +34,7 @@ class Authority {
 
 // What openssl says of a handshake, or of the alert that the server sent in its place.
 const handshake = (port, ca, ...more) => new Promise((resolve) => {
-  const child = execFile("openssl", ["s_client", "-connect", `localhost:${port}`, "-servername", "localhost", "-CAfile", ca, "-verify_return_error", ...more], { timeout: 10_000 }, (failed, out, errors) => resolve(failed ? errors : out));
+  const child = execFile("openssl", ["s_client", "-connect", `localhost:${port}`, "-servername", "localhost", "-CAfile", ca, "-verify_return_error", ...more], { timeout: 60_000 }, (failed, out, errors) => resolve(failed ? errors : out));
   child.stdin.end();
 });
 
@@ -111,7 +111,7 @@ async function ownTLS(engine, env) {
     }
     console.log("openid-client: signed in with tls_client_auth and self_signed_tls_client_auth at the listener for certificates");
 
-    const curl = (url, ...more) => new Promise((resolve, reject) => execFile("curl", ["--silent", "--show-error", "--max-time", "10", "--cacert", authority.file, "--write-out", "\n%{http_code}", ...more, url], (failed, out) => (failed ? reject(failed) : resolve({ status: Number(out.trim().split("\n").at(-1)), text: out.slice(0, out.lastIndexOf("\n")) }))));
+    const curl = (url, ...more) => new Promise((resolve, reject) => execFile("curl", ["--silent", "--show-error", "--max-time", "60", "--cacert", authority.file, "--write-out", "\n%{http_code}", ...more, url], (failed, out) => (failed ? reject(failed) : resolve({ status: Number(out.trim().split("\n").at(-1)), text: out.slice(0, out.lastIndexOf("\n")) }))));
     const token = (...how) => curl(`https://localhost:${at}/token`, "--data", "grant_type=client_credentials&client_id=tls-ca&scope=files.read", ...how);
     for (const version of ["--http2", "--http1.1"]) for (const most of ["1.2", "1.3"]) {
       const answer = await token(version, "--tls-max", most, "--cert", mine.certFile, "--key", mine.keyFile);

@@ -83,7 +83,7 @@ async function arrive(page, service) {
   for (let i = 0; i < 3 && !page.url().startsWith(stop); i++) {
     await page.waitForLoadState();
     if (await page.locator('body[data-page="consent"]').count()) await page.locator("form#consent #allow").click();
-    await page.waitForURL((url) => url.href.startsWith(stop), { timeout: 5000 }).catch(() => {});
+    await page.waitForURL((url) => url.href.startsWith(stop), { timeout: 20_000 }).catch(() => {});
   }
   assert.ok(page.url().startsWith(stop), `the way to the service ends at ${page.url()}: ${page.blocked}`);
   assert.deepEqual(page.blocked, [], "no policy stopped anything");

@@ -119,7 +119,7 @@ $config = ['people' => ['PartnerLogin']];
     this.ended = new Promise((resolve) => this.child.once("exit", resolve));
     for (let i = 0; ; i++) {
       if (await fetch(`${this.issuer}saml2/idp/metadata.php`).then((r) => r.ok, () => false)) return;
-      if (i > 100) throw new Error(`SimpleSAMLphp does not answer: ${this.said}\n${this.log()}`);
+      if (i > 600) throw new Error(`SimpleSAMLphp does not answer: ${this.said}\n${this.log()}`);
       await new Promise((r) => setTimeout(r, 100));
     }
   }
