@@ -23,7 +23,7 @@ const sleep = (ms) => new Promise((r) => setTimeout(r, ms));
 
 // Repeats a step until the server answers it. Answers of the server, even refusals, are no reason to repeat.
 async function until(step) {
-  for (let tries = 0; tries < 60; tries++) {
+  for (let tries = 0; tries < 600; tries++) {
     try {
       return await step();
     } catch (e) {
@@ -68,9 +68,10 @@ async function journey(i) {
   return acknowledged;
 }
 
-// The outbox tries again with growing pauses, so a mail may take a minute after a crash.
+// The outbox tries again with growing pauses, and what a killed server was sending only when its lease ends, which may
+// happen to one mail more than once: it may take minutes.
 async function mailedLink(email, before) {
-  for (let i = 0; i < 12; i++) {
+  for (let i = 0; i < 10; i++) {
     const link = await serve.mailTo(email, before).catch(() => null);
     if (link) return link;
   }
