@@ -19,12 +19,12 @@ build: ## the one static binary, bin/parvis
 
 test: build ## all tests on SQLite and PostgreSQL, and the journeys in Chromium
 	@PARVIS_TEST_POSTGRES="$$(scripts/postgres.sh start $(POSTGRES))" && export PARVIS_TEST_POSTGRES && \
-	  go vet ./... && go test -shuffle=on ./... ; code=$$? ; scripts/postgres.sh stop $(POSTGRES) ; exit $$code
+	  go vet ./... && go test -timeout=1h -shuffle=on ./... ; code=$$? ; scripts/postgres.sh stop $(POSTGRES) ; exit $$code
 	@$(MAKE) --no-print-directory e2e
 
 check: lint ## lint, the race detector where concurrency lives, every axe state, foreign clients, a pooler, the systemd unit
 	@PARVIS_TEST_POSTGRES="$$(scripts/postgres.sh start $(POSTGRES))" && export PARVIS_TEST_POSTGRES && \
-	  CGO_ENABLED=1 go test -race -shuffle=on $(RACE) ; code=$$? ; scripts/postgres.sh stop $(POSTGRES) ; exit $$code
+	  CGO_ENABLED=1 go test -timeout=1h -race -shuffle=on $(RACE) ; code=$$? ; scripts/postgres.sh stop $(POSTGRES) ; exit $$code
 	@$(MAKE) --no-print-directory e2e AXE=all
 	@$(MAKE) --no-print-directory interop
 	@scripts/pooler.sh

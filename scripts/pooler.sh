@@ -13,7 +13,7 @@ trap end EXIT
 PARVIS_TEST_POSTGRES=$(scripts/postgres.sh start "$dir")
 export PARVIS_TEST_POSTGRES
 pooler=$(scripts/pgbouncer.sh start "$dir")
-PARVIS_TEST_POOLER=$pooler go test -count=1 -run /postgres ./internal/db/ ./internal/job/ ./internal/grant/ \
+PARVIS_TEST_POOLER=$pooler go test -timeout=1h -count=1 -run /postgres ./internal/db/ ./internal/job/ ./internal/grant/ \
 	./internal/enrollment/ ./internal/signin/ ./internal/recovery/ ./internal/oidc/
 scripts/npm.sh test/e2e
 ln -sfn ../e2e/node_modules test/interop/node_modules
