@@ -95,6 +95,7 @@ for (const kind of kinds) {
     for (let i = 0; i < 12; i++) { // more than a page of it
       await stranger.goto(`${demo.issuer}/signout`);
       await press(stranger, "sign-out");
+      await at(stranger, "signed-out");
       const sent = await codesTo(demo, email);
       await openService(stranger, demo.plain);
       await signIn(stranger, email, goodPassword);
@@ -143,7 +144,7 @@ for (const kind of kinds) {
     if ((await reader.locator("form#one-time-code").count()) > 0) await enterCode(reader, await codeTo(demo, email, sent));
     await at(reader, "secure");
     await sound(reader);
-    await reader.locator("#services button").first().click();
+    await follow(reader, reader.locator("#services button").first());
     await at(reader, "secure");
     await sound(reader, "removed");
     await reader.locator("form#secure-finish #submit").click();

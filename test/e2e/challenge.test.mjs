@@ -15,6 +15,13 @@ const kinds = [
   { lang: "en", width: 1280 }, { lang: "fr", width: 320 }, { lang: "fr", width: 320, script: false }, { lang: "en", width: 1280, script: false },
 ];
 
+// A person whose browser may take as long for the check as the page lets it, which is a minute and a half.
+async function patient(kind) {
+  const page = await person(browser, kind);
+  page.context().setDefaultTimeout(120_000);
+  return page;
+}
+
 // Presses a button that has no form of its own to wait for.
 async function press(page, id) {
   await follow(page, `#${id}`);
@@ -24,7 +31,7 @@ for (const kind of kinds) {
   const scripts = kind.script !== false;
   test(`a new account and a sign-in pass the check (${kind.lang}, ${kind.width} px, JavaScript ${scripts ? "on" : "off"})`, async () => {
     const email = newAddress("check");
-    const page = await person(browser, kind);
+    const page = await patient(kind);
     const loaded = [];
     page.on("response", (r) => loaded.push(r.url()));
     await openService(page, demo.plain);
@@ -51,7 +58,7 @@ for (const kind of kinds) {
     await choosePassword(page);
     await page.context().close();
 
-    const again = await person(browser, kind);
+    const again = await patient(kind);
     await openService(again, demo.plain);
     await at(again, "sign-in");
     await again.fill("form#sign-in [name=email]", email);
@@ -78,7 +85,7 @@ for (const kind of kinds) {
 }
 
 test("the page with the code is sound with scripts, too, and the key Enter sends the form and no mail", async () => {
-  const page = await person(browser, { lang: "fr", width: 320 });
+  const page = await patient({ lang: "fr", width: 320 });
   await openService(page, demo.plain);
   await at(page, "sign-in");
   const owner = demo.person("active");
@@ -97,7 +104,7 @@ test("the page with the code is sound with scripts, too, and the key Enter sends
 });
 
 test("a solution is taken once: the form sent again from the history does its check again", async () => {
-  const page = await person(browser, { lang: "en" });
+  const page = await patient({ lang: "en" });
   await openService(page, demo.plain);
   await at(page, "sign-in");
   await page.locator("#challenge [role=status]").filter({ hasText: "The check is done." }).waitFor();
@@ -118,7 +125,7 @@ test("a solution is taken once: the form sent again from the history does its ch
 
 test("the contact form passes the check", async () => {
   for (const script of [true, false]) {
-    const page = await person(browser, { lang: "fr", script });
+    const page = await patient({ lang: "fr", script });
     const email = newAddress("contact");
     await page.goto(`${demo.issuer}/fr/contact`);
     await page.fill("form#contact [name=email]", email);

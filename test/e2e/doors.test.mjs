@@ -5,7 +5,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { at, dataPage, launch, person, sound, submit } from "./lib/browser.mjs";
+import { at, dataPage, follow, launch, person, sound, submit } from "./lib/browser.mjs";
 import { newAddress, startDemo } from "./lib/demo.mjs";
 import { allow, createByCode, openService } from "./lib/steps.mjs";
 
@@ -173,7 +173,7 @@ for (const kind of kinds) {
     await openService(page, demo.plain);
     await at(page, "sign-in");
     await sound(page, "last-partner");
-    await page.click("#forget-door-submit");
+    await follow(page, "#forget-door-submit");
     await at(page, "sign-in");
     assert.equal(await page.locator("#last-door").count(), 0);
     await page.context().close();

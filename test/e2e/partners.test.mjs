@@ -268,6 +268,7 @@ test("the bank hears nothing of the service, the service nothing of the bank, an
   await sound(page, "partner");
   await page.click("#partner-sign-out");
   await page.locator("form#bank-sign-out").waitFor();
+  await page.waitForLoadState();
   assert.deepEqual(await page.locator("[data-parameter]").evaluateAll((all) => all.map((one) => one.dataset.parameter)),
     ["client_id", "post_logout_redirect_uri", "ui_locales", "Referer"]);
   for (const text of await sent(new URL(demo.bank.url).origin)) {

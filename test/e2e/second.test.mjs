@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { at, launch, person, submit } from "./lib/browser.mjs";
 import { newAddress, startDemo } from "./lib/demo.mjs";
-import { allow, createByCode, goodPassword, openService, signIn, twoFactors } from "./lib/steps.mjs";
+import { allow, createByCode, goodPassword, newPhone, openService, signIn, twoFactors } from "./lib/steps.mjs";
 import { appCode } from "./lib/totp.mjs";
 
 let demo;
@@ -75,6 +75,7 @@ test("backup codes are downloaded without JavaScript, and printed and copied wit
   await page.click("form#set-up-backup button");
   await at(page, "set-up-backup");
   await page.click("button.copy");
+  await page.waitForFunction(() => document.querySelector("button.copy").textContent === document.querySelector("button.copy").dataset.copied);
   const shown = await page.locator("#codes li").allTextContents();
   assert.deepEqual((await page.evaluate(() => navigator.clipboard.readText())).split("\n"), shown);
   await page.evaluate(() => { window.print = () => { document.title = "printed"; }; });
@@ -94,7 +95,7 @@ test("a code that arrives by text message on this device goes into its field by 
   });
   await page.click("form#set-up-text button");
   await at(page, "set-up-phone");
-  await page.fill("#number", `416555${String(1000 + Math.floor(Math.random() * 9000))}`);
+  await page.fill("#number", newPhone());
   await submit(page, "set-up-phone");
   await at(page, "confirm-phone");
   await page.waitForFunction(() => document.getElementById("code").value === "402917");

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { at, launch, person, sound, submit } from "./lib/browser.mjs";
-import { newAddress, startDemo } from "./lib/demo.mjs";
+import { eventually, newAddress, startDemo } from "./lib/demo.mjs";
 import { allow, createByCode, goodPassword, signIn } from "./lib/steps.mjs";
 
 let demo;
@@ -19,13 +19,12 @@ const kinds = [
 // on while it is waited for: a warning counts from when the mail server took it over, and what comes
 // after it is due later where a slow machine sent it late.
 async function mailThat(email, subject, path) {
-  for (let i = 0; i < 100; i++) {
-    const mail = (await demo.mails(email)).find((m) => subject.test(m.subject));
-    if (mail) return mail.links.find((l) => l.includes(path ?? "")) ?? "";
-    await new Promise((r) => setTimeout(r, 200));
-    if (i % 10 === 9) await demo.advance("1h");
-  }
-  throw new Error(`no mail ${subject} to ${email}`);
+  let looks = 0;
+  const mail = await eventually(async () => {
+    if (looks++ % 20 === 19) await demo.advance("1h");
+    return { found: (await demo.mails(email)).find((m) => subject.test(m.subject)), or: `no mail ${subject} to ${email}` };
+  });
+  return mail.links.find((l) => l.includes(path ?? "")) ?? "";
 }
 
 // One clock for all of them: everybody stays away for as long.

@@ -35,8 +35,9 @@ export async function person(browser, { lang = "en", script = true, width = 1280
   return page;
 }
 
+// Waits for a page of this name, down to its last line and its scripts; not for its frames.
 export async function at(page, name) {
-  await page.locator(`body[data-page="${name}"]`).waitFor({ state: "attached" }).catch(async (e) => {
+  await page.locator(`body[data-page="${name}"]`).waitFor({ state: "attached" }).then(() => page.waitForLoadState("domcontentloaded")).catch(async (e) => {
     const found = await page.locator("body").getAttribute("data-page").catch(() => null);
     throw new Error(`expected the page ${name}, found ${found} at ${page.url()}: ${await page.locator("h1").first().textContent().catch(() => "")}\n${e.message}`);
   });
@@ -49,8 +50,10 @@ export async function dataPage(page) {
 // Clicks on what leads to another page (also to the same one with an error) and waits until that is
 // there. A click alone may be over before the browser has set out, and a look at the page is then one at the old one.
 export async function follow(page, target) {
+  const button = typeof target === "string" ? page.locator(target) : target;
+  await button.waitFor(); // else the page that it stands on may be the one that arrives
   const arrived = page.waitForEvent("framenavigated", (frame) => frame === page.mainFrame());
-  await Promise.all([arrived, (typeof target === "string" ? page.locator(target) : target).click()]);
+  await Promise.all([arrived, button.click()]);
   await page.waitForLoadState();
 }
 

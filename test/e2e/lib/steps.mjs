@@ -45,10 +45,10 @@ export async function allow(page) {
 
 // From the service's button to the page after the activation, by the typed code.
 export async function createByCode(page, demo, service, email, password = goodPassword) {
+  const sent = await codesTo(demo, email);
   await openService(page, service);
   await askForAccount(page, email);
-  const mail = await demo.mail(email);
-  await page.fill("form#confirm-email [name=code]", mail.codes[0]);
+  await page.fill("form#confirm-email [name=code]", await codeTo(demo, email, sent));
   await submit(page, "confirm-email");
   await choosePassword(page, password);
 }
@@ -76,7 +76,13 @@ export async function setUpApp(page, read = readKey) {
   return { secret, used };
 }
 
-export const newPhone = () => `+1416555${String(1000 + Math.floor(Math.random() * 9000))}`;
+let phones = 1000;
+
+// A telephone number that no other account of the demonstration has.
+export function newPhone() {
+  phones += 1;
+  return `+1416555${phones}`;
+}
 
 // From the choice of a method to a telephone that codes go to by text.
 export async function setUpPhone(page, demo, number) {
