@@ -129,6 +129,23 @@ for (const kind of [{ lang: "en", width: 1280 }, { lang: "fr", width: 320, scrip
     await page.context().close();
   });
 
+  test(`a service that never answers keeps nobody (${how})`, async () => {
+    const page = await person(browser, kind);
+    const idToken = await visit(page, demo.person("active"));
+    let release;
+    service.holds(new Promise((resolve) => { release = resolve; }));
+    const out = new URL("/logout", demo.issuer);
+    out.search = new URLSearchParams({ id_token_hint: idToken, post_logout_redirect_uri: `${service.url}/bye`, ui_locales: page.lang });
+    await page.goto(out.href, { waitUntil: "commit" });
+    if (kind.script === false) { // a browser counts the page's own time from when all has loaded
+      await at(page, "signing-out");
+      await page.locator("#continue").click({ noWaitAfter: true });
+    }
+    await at(page, "service-bye");
+    release();
+    await page.context().close();
+  });
+
   test(`who signs out here is shown the services and then that they are signed out (${how})`, async () => {
     service.holds(Promise.resolve());
     const page = await person(browser, kind);

@@ -24,13 +24,15 @@ var pageFiles embed.FS
 // flow it leads to where its request lands.
 const pathServices = "/logout/services"
 
-// framesFor bounds how long the page waits for the frames. Its script goes on as soon as
-// all have loaded.
+// framesFor bounds how long the page waits for the frames. Its script goes on as soon as all have
+// loaded, or then. Without scripts the browser goes on so long after all have loaded; where one
+// never does, the person presses the button.
 const framesFor = 5 * time.Second
 
 // servicesPage is the data of pages/signing-out.html.
 type servicesPage struct {
 	Frames []template.URL // registered addresses
+	For    int            // that they are waited for, in seconds
 	Next   template.URL   // registered, or one of ours
 	Untold []untold       // the services that could not be told
 }
@@ -57,8 +59,7 @@ func (e *Endpoint) land(w http.ResponseWriter, r *http.Request, o order) error {
 }
 
 // services shows that page (Front-Channel Logout 1.0, 3). It goes on by itself, without
-// JavaScript, too, and whether the services load or not; but not before it was read that some
-// services could not be told.
+// JavaScript, too; but not before it was read that some services could not be told.
 func (e *Endpoint) services(w http.ResponseWriter, r *http.Request) error {
 	next := url.Values{"told": {"1"}}
 	if partner := r.URL.Query().Get("partner"); partner != "" && len(partner) <= 128 {
@@ -82,7 +83,7 @@ func (e *Endpoint) services(w http.ResponseWriter, r *http.Request) error {
 		redirect(w, to)
 		return nil
 	}
-	data := servicesPage{Next: template.URL(to)} //nolint:gosec // compared with the registered ones when the request came, or ours
+	data := servicesPage{For: int(framesFor / time.Second), Next: template.URL(to)} //nolint:gosec // compared with the registered ones when the request came, or ours
 	for _, f := range left.Frames {
 		data.Frames = append(data.Frames, template.URL(f)) //nolint:gosec // registered
 	}
