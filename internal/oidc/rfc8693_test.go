@@ -98,6 +98,8 @@ func TestAnExchangeEscalatesNothing(t *testing.T) {
 			"userinfo":                   {"hub", exchanged(first, "resource", h.issuer), "invalid_target"},
 			"an audience it has not":     {"hub", exchanged(first, "audience", "https://elsewhere.example"), "invalid_target"},
 			"no resource":                {"hub", exchanged(first, "resource", ""), "invalid_target"},
+			"a blank resource":           {"hub", exchanged(first, "resource", " "), "invalid_target"},
+			"a blank audience, too":      {"hub", exchanged(first, "resource", "\t", "audience", " \u00a0"), "invalid_target"},
 			"a service it may not":       {"second-hub", exchanged(first), "invalid_request"},
 			"no token":                   {"hub", exchanged("x"), "invalid_request"},
 			"a refresh token":            {"hub", exchanged(refresh["refresh_token"]), "invalid_request"},

@@ -1,9 +1,6 @@
 package protocol
 
-import (
-	"slices"
-	"strings"
-)
+import "slices"
 
 // GrantTokenExchange is the grant type of RFC 8693, 2.1.
 const GrantTokenExchange = "urn:ietf:params:oauth:grant-type:token-exchange" //nolint:gosec // a name
@@ -14,9 +11,7 @@ const TypeOfAccessToken = "urn:ietf:params:oauth:token-type:access_token" //noli
 // withSubject reads a token exchange (RFC 8693, 2.1).
 func (r TokenRequest) withSubject(p Params) (TokenRequest, *Error) {
 	r.Subject = p.Get("subject_token")
-	if audience := p.Get("audience"); audience != "" { // another name for the same: resources have one name here
-		r.Resource = strings.TrimSpace(r.Resource + " " + audience)
-	}
+	r.Resource = joinList(splitList(r.Resource + " " + p.Get("audience"))) // another name for the same: resources have one name here
 	wanted := p.Get("requested_token_type")
 	switch {
 	case r.Subject == "" || len(r.Subject) > maxPresented:

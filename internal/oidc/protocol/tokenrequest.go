@@ -153,7 +153,7 @@ func assertionOf(p Params, bodyID string) (Credentials, *Error) {
 
 // ReadTokenRequest reads what is asked for, after the client is known.
 func ReadTokenRequest(p Params) (TokenRequest, *Error) {
-	r := TokenRequest{GrantType: p.Get("grant_type"), Resource: p.Get(paramResource), Details: p.Get(paramDetails)}
+	r := TokenRequest{GrantType: p.Get("grant_type"), Resource: joinList(splitList(p.Get(paramResource))), Details: p.Get(paramDetails)}
 	switch r.GrantType {
 	case "":
 		return r, direct(InvalidRequest, "grant_type is missing")
