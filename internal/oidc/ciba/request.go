@@ -134,8 +134,10 @@ func plainMessage(text string) bool {
 // split cuts a space-separated list and drops repetitions, keeping the order.
 func split(list string) []string {
 	var out []string
+	seen := map[string]bool{}
 	for word := range strings.SplitSeq(list, " ") {
-		if word != "" && !slices.Contains(out, word) {
+		if word != "" && !seen[word] {
+			seen[word] = true
 			out = append(out, word)
 		}
 	}

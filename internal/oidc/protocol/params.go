@@ -105,10 +105,13 @@ func (p Params) Repeated(names ...string) bool {
 func joinList(list []string) string { return strings.Join(list, " ") }
 
 // splitList cuts a space-separated list and drops repetitions, keeping the order (RFC 6749, 3.3).
+// A list can have thousands of words, which are not compared one by one with each other.
 func splitList(s string) []string {
 	var out []string
+	seen := map[string]bool{}
 	for word := range strings.FieldsSeq(s) {
-		if !slices.Contains(out, word) {
+		if !seen[word] {
+			seen[word] = true
 			out = append(out, word)
 		}
 	}
