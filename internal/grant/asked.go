@@ -9,10 +9,10 @@ import (
 )
 
 // Asked begins the grant of a request that was agreed to, with what it asks for; who agreed,
-// and how they signed in, is for the caller. may are the scopes that the service may ask for
-// now: fault Denied when they were taken from it since it asked. everywhere says that it is
+// and how they signed in, is for the caller. may is the service as it is registered now: fault
+// Denied when something that it asks for was taken from it since. everywhere says that it is
 // told in the ID token what it is told at userinfo.
-func Asked(r *protocol.Request, may []string, everywhere bool) (Grant, error) {
+func Asked(r *protocol.Request, may protocol.Client, everywhere bool) (Grant, error) {
 	if !within(r, may) {
 		return Grant{}, fault.New(fault.Denied, "oidc.redirect-gone")
 	}
@@ -32,15 +32,16 @@ func Asked(r *protocol.Request, may []string, everywhere bool) (Grant, error) {
 	return out, err //nolint:wrapcheck // wrapped there
 }
 
-// within reports whether some scopes cover what a request asks for.
-func within(r *protocol.Request, may []string) bool {
+// within reports whether a service may ask for what a request asks for.
+func within(r *protocol.Request, may protocol.Client) bool {
 	claims := []string{claim.VerifiedAt} // part of a verification, whatever it is of
-	for _, s := range may {
+	for _, s := range may.Scopes {
 		claims = append(claims, claim.Of(s)...)
 	}
 	beyond := func(all []string) func(string) bool {
 		return func(name string) bool { return !slices.Contains(all, name) }
 	}
 	asked := slices.Concat(r.UserInfo, r.IDToken, r.Verified.UserInfo.Names(), r.Verified.IDToken.Names())
-	return !slices.ContainsFunc(r.Scopes, beyond(append([]string{claim.ScopeOpenID}, may...))) && !slices.ContainsFunc(asked, beyond(claims))
+	return !slices.ContainsFunc(r.Scopes, beyond(append([]string{claim.ScopeOpenID}, may.Scopes...))) && !slices.ContainsFunc(asked, beyond(claims)) &&
+		!slices.ContainsFunc(r.Resources, beyond(may.Resources)) && may.Knows(r.Details)
 }

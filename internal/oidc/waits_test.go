@@ -406,3 +406,82 @@ func TestAScopeThatIsTakenFromAServiceMeanwhileIsNotGiven(t *testing.T) {
 		}
 	})
 }
+
+// So are resources, and what exactly services can ask people to allow.
+func TestAResourceOrATypeOfDetailsThatIsTakenFromAServiceMeanwhileIsNotGiven(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		var kept relyingparty.Settings
+		has := func(s *relyingparty.Settings) {
+			s.Resources, s.DetailTypes = []relyingparty.Resource{{URI: permits}, {URI: tiles}}, payments()
+		}
+		h.enroll("less", func(s *relyingparty.Settings) {
+			both(s)
+			has(s)
+			kept = *s
+		})
+		b, a := h.agreed("less")
+		b.known()
+		settle := func(change func(*relyingparty.Settings)) {
+			change(&kept)
+			h.write(func(tx *db.Tx) error { return h.store.Update(tx, kept) })
+			check(t, h.registry.Refresh(t.Context()))
+		}
+		for name, c := range map[string]struct {
+			asked url.Values
+			taken func(*relyingparty.Settings)
+		}{
+			"resource": {url.Values{"resource": {permits}}, func(s *relyingparty.Settings) { s.Resources = s.Resources[1:] }},
+			"type":     {url.Values{"authorization_details": {fee}}, func(s *relyingparty.Settings) { s.DetailTypes = s.DetailTypes[1:] }},
+			"member": {url.Values{"authorization_details": {fee}}, func(s *relyingparty.Settings) {
+				s.DetailTypes[0].Fields = maps.Clone(s.DetailTypes[0].Fields)
+				delete(s.DetailTypes[0].Fields, "for")
+			}},
+		} {
+			c.asked.Set("scope", "openid email")
+			settle(has)
+			v := request("less", "prompt", "login")
+			maps.Copy(v, c.asked)
+			began := b.authorize(v).flow(t)
+			b.signIn(a, began)
+			if c.asked.Has("authorization_details") {
+				b.agrees(began)
+			}
+			var flows []id.Flow
+			var ways []elsewhere
+			for _, way := range h.ways(b, "less") {
+				if way.kind == protocol.GrantCIBA && c.asked.Has("authorization_details") {
+					continue // cannot be asked for there
+				}
+				out, status := way.begins(c.asked)
+				if status != http.StatusOK {
+					t.Fatalf("%s: %s: %v", name, way.path, out)
+				}
+				f := way.enters(out)
+				if c.asked.Has("authorization_details") {
+					b.agrees(f)
+				}
+				ways, flows = append(ways, way), append(flows, f)
+			}
+			pages := make([]reply, len(ways))
+			for i, way := range ways {
+				pages[i] = b.get(way.question + string(flows[i]))
+			}
+			settle(c.taken)
+			if r := b.get("/authorize/finish/" + string(began)); r.StatusCode != http.StatusForbidden || r.Header.Get("Location") != "" {
+				t.Errorf("%s: %d %s", name, r.StatusCode, r.Header.Get("Location"))
+			}
+			for i, way := range ways {
+				if r := b.submit(pages[i], way.question+string(flows[i]), "choice", "allow"); r.StatusCode != http.StatusForbidden {
+					t.Errorf("%s: %s: %d %s", name, way.path, r.StatusCode, r.Header.Get("Location"))
+				}
+			}
+			if n := h.count(`SELECT COUNT(*) FROM authorization_grant WHERE relying_party = 'less'`); n != 0 {
+				t.Errorf("%s: %d grants", name, n)
+				h.write(func(tx *db.Tx) error {
+					_, err := tx.Exec(`DELETE FROM authorization_grant WHERE account = $1`, string(a))
+					return err
+				})
+			}
+		}
+	})
+}

@@ -151,6 +151,15 @@ func (p *RelyingParty) MayAsk() []string {
 	return slices.DeleteFunc(slices.Clone(p.Scopes), func(s string) bool { return !slices.Contains(offered, s) })
 }
 
+// AsClient is the partner as the rules of requests know it. issuer names the resource of userinfo.
+func (p *RelyingParty) AsClient(issuer string) protocol.Client {
+	return protocol.Client{
+		ID: string(p.ID), RedirectURIs: p.RedirectURIs, Native: p.Native, Public: p.Unproven(),
+		RequirePKCE: p.RequirePKCE, FormPost: p.FormPost, Scopes: p.MayAsk(), Identities: p.Identities, RequirePushed: p.RequirePushed, RequireObject: p.RequireObject, PlainOAuth: p.PlainOAuth,
+		Resources: append(p.ResourceURIs(), protocol.OwnResources(issuer)...), Details: p.DetailFields(),
+	}
+}
+
 // Origins are those of all the partner's registered addresses, each once. Browsers
 // apply a page's form-action to every redirect after its form is sent, also to
 // those of the service itself: a callback on one host may lead on to another.

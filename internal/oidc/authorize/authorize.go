@@ -214,7 +214,7 @@ func (e *Endpoint) read(w http.ResponseWriter, r *http.Request, raw string) (in 
 	if bad != nil {
 		return in, true, e.page(w, r, bad, party)
 	}
-	request, bad := protocol.Check(params, e.client(party), how.Came)
+	request, bad := protocol.Check(params, party.AsClient(e.Issuer), how.Came)
 	if bad == nil {
 		bad = e.hint(request)
 	}
@@ -235,14 +235,6 @@ func (e *Endpoint) read(w http.ResponseWriter, r *http.Request, raw string) (in 
 func (e *Endpoint) speak(r *http.Request, request *protocol.Request) {
 	if l, ok := language(request.UILocales, e.Site); ok {
 		e.Site.UseLang(r, l)
-	}
-}
-
-func (e *Endpoint) client(p *relyingparty.RelyingParty) protocol.Client {
-	return protocol.Client{
-		ID: string(p.ID), RedirectURIs: p.RedirectURIs, Native: p.Native, Public: p.Unproven(),
-		RequirePKCE: p.RequirePKCE, FormPost: p.FormPost, Scopes: p.MayAsk(), Identities: p.Identities, RequirePushed: p.RequirePushed, RequireObject: p.RequireObject, PlainOAuth: p.PlainOAuth,
-		Resources: append(p.ResourceURIs(), protocol.OwnResources(e.Issuer)...), Details: p.DetailFields(),
 	}
 }
 

@@ -307,7 +307,7 @@ func (e *Endpoint) issue(tx *db.Tx, v visit.Visit, in incoming, subject string, 
 			return err
 		}
 	}
-	g, err := grant.Asked(in.request, in.party.MayAsk(), in.party.IDTokenClaims)
+	g, err := grant.Asked(in.request, in.party.AsClient(e.Issuer), in.party.IDTokenClaims)
 	if err != nil {
 		return err
 	}

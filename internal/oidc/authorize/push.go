@@ -77,7 +77,7 @@ func (e *Endpoint) pushable(r *http.Request, party *relyingparty.RelyingParty, s
 		return pushed.Request{}, &protocol.Error{Code: protocol.InvalidRequest, Description: "client_id differs from who authenticated"}, nil
 	}
 	how.Pushed = true
-	request, bad := protocol.Check(params, e.client(party), how.Came)
+	request, bad := protocol.Check(params, party.AsClient(e.Issuer), how.Came)
 	if bad == nil {
 		bad = e.hint(request)
 	}

@@ -47,7 +47,7 @@ func readRequest(p protocol.Params, party *relyingparty.RelyingParty, issuer str
 			return nil, bad
 		}
 	}
-	of := protocol.Client{Scopes: party.MayAsk(), Identities: party.Identities, Resources: append(party.ResourceURIs(), protocol.OwnResources(issuer)...)}
+	of := party.AsClient(issuer)
 	if bad := out.ReadResources(p, of); bad != nil {
 		return nil, bad
 	}

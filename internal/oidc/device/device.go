@@ -55,10 +55,7 @@ func (e *Endpoint) begin(w http.ResponseWriter, r *http.Request) error {
 	if !party.Grants(protocol.GrantDeviceCode) {
 		return e.Door.Refused(r, party, protocol.NotRegistered())
 	}
-	request, bad := protocol.ReadDevice(sent, protocol.Client{
-		ID: string(party.ID), Scopes: party.MayAsk(), Identities: party.Identities, Details: party.DetailFields(),
-		Resources: append(party.ResourceURIs(), protocol.OwnResources(e.Issuer)...),
-	})
+	request, bad := protocol.ReadDevice(sent, party.AsClient(e.Issuer))
 	if bad == nil && !e.Table.Possible(policy.Demand{ACR: request.ACR, Essential: request.EssentialACR, Floor: party.ACR}) {
 		bad = protocol.Unreachable(protocol.Direct)
 	}

@@ -51,6 +51,15 @@ func (c Client) details(raw string) (string, *Error) {
 	return writeDetails(list), nil
 }
 
+// Knows reports whether details, as they are kept, are still of the registration.
+func (c Client) Knows(kept string) bool {
+	if kept == "" {
+		return true
+	}
+	list, bad := readDetails(kept, keptDetails)
+	return bad == nil && !slices.ContainsFunc(list, func(one map[string]any) bool { return c.knows(one) != nil })
+}
+
 // knows checks one object against the registration.
 func (c Client) knows(one map[string]any) *Error {
 	kind, _ := one["type"].(string)

@@ -243,7 +243,7 @@ func (j *Journey) Decided(tx *db.Tx, at Standing, a Answer) error {
 	if err := j.Connections.Used(tx, at.Visit.Account.ID, at.Party.ID); err != nil {
 		return err //nolint:wrapcheck // wrapped by the pages
 	}
-	g, err := grant.Asked(at.request, at.Party.MayAsk(), at.Party.IDTokenClaims)
+	g, err := grant.Asked(at.request, at.Party.AsClient(j.Site.PublicURL), at.Party.IDTokenClaims)
 	if err != nil {
 		return err //nolint:wrapcheck // wrapped by the pages
 	}
