@@ -69,6 +69,49 @@ func TestWithoutProofThePersonIsAskedAndCanStay(t *testing.T) {
 	})
 }
 
+// OIDC RP-Initiated Logout, 3: nor are they when the address is registered no longer by the time they would be.
+func TestNobodyIsSentToAnAddressThatWasTakenFromAServiceMeanwhile(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		var kept relyingparty.Settings
+		h.enroll("less", func(s *relyingparty.Settings) {
+			s.PostLogoutRedirectURIs = []string{landing}
+			kept = *s
+		})
+		for _, c := range []struct {
+			taken    string
+			landings []string
+			disabled bool
+			want     string
+		}{
+			{"nothing", []string{landing}, false, landing + "?state=s"},
+			{"the address", []string{landing + "/elsewhere"}, false, "/signed-out"},
+			{"everything", []string{landing}, true, "/signed-out"},
+		} {
+			update := func(landings []string, disabled bool) {
+				kept.PostLogoutRedirectURIs = landings
+				h.write(func(tx *tx) error {
+					if err := h.store.Update(tx, kept); err != nil {
+						return err
+					}
+					if disabled {
+						return h.store.Disable(tx, "less")
+					}
+					return nil
+				})
+				check(t, h.registry.Refresh(t.Context()))
+			}
+			update([]string{landing}, false)
+			b := h.browser()
+			v := url.Values{"client_id": {"less"}, "post_logout_redirect_uri": {landing}, "state": {"s"}}
+			to := b.do(http.MethodPost, "/logout", v).Header.Get("Location")
+			update(c.landings, c.disabled)
+			if got := b.get(to).Header.Get("Location"); got != c.want {
+				t.Errorf("%s was taken: to %s, want %s", c.taken, got, c.want)
+			}
+		}
+	})
+}
+
 // OIDC RP-Initiated Logout, 2: the request may come by GET or POST.
 func TestASignOutByPostGoesOnByGet(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {

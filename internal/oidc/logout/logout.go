@@ -103,6 +103,7 @@ func Doors() []string { return []string{"POST " + protocol.PathLogout} }
 type order struct {
 	Client    string `json:"client,omitempty"`
 	Landing   string `json:"landing,omitempty"` // with state, ready to be sent to
+	Address   string `json:"address,omitempty"` // of Landing, as it is registered
 	SessionID string `json:"sid,omitempty"`     // of the verified id_token_hint
 	Door      string `json:"door,omitempty"`    // the sign-in partner that opened the session, which the person is asked about
 	Locale    string `json:"-"`
@@ -211,14 +212,41 @@ func (e *Endpoint) landing(r *http.Request, o *order, request protocol.LogoutReq
 	if request.RedirectURI == "" {
 		return nil
 	}
-	if party.Disabled || !protocol.MatchLanding(party.PostLogoutRedirectURIs, party.Native, request.RedirectURI) {
+	if !lands(party, request.RedirectURI) {
 		return fault.New(fault.Invalid, "logout.landing")
 	}
-	o.Landing = request.RedirectURI
+	o.Landing, o.Address = request.RedirectURI, request.RedirectURI
 	if request.State != "" {
 		o.Landing = protocol.AppendQuery(o.Landing, []protocol.Param{{Name: "state", Value: request.State}})
 	}
 	return nil
+}
+
+// lands reports whether a service may have people sent to an address.
+func lands(party *relyingparty.RelyingParty, address string) bool {
+	return party != nil && !party.Disabled && protocol.MatchLanding(party.PostLogoutRedirectURIs, party.Native, address)
+}
+
+// stored reads the request of a flow. The registration may have changed since: the address is
+// compared again, and nobody is sent to one that was taken away.
+func (e *Endpoint) stored(r *http.Request, f flow.Flow) (o order, err error) {
+	if f.State.Kind != flow.SignOut || len(f.State.Request) == 0 {
+		return o, kit.NotFound()
+	}
+	if err := json.Unmarshal(f.State.Request, &o); err != nil {
+		return o, fmt.Errorf("logout: stored request: %w", err)
+	}
+	if o.Landing == "" {
+		return o, nil
+	}
+	party, err := e.Registry.Find(r.Context(), id.RelyingParty(o.Client))
+	if err != nil {
+		return o, fmt.Errorf("logout: %w", err)
+	}
+	if !lands(party, o.Address) {
+		o.Landing, o.Address = "", ""
+	}
+	return o, nil
 }
 
 // decide ends the session when that is proven to be wanted, lands when there is none, and asks otherwise.
@@ -383,12 +411,9 @@ func (e *Endpoint) finish(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return fmt.Errorf("logout: %w", err)
 	}
-	var o order
-	if f.State.Kind != flow.SignOut || len(f.State.Request) == 0 {
-		return kit.NotFound()
-	}
-	if err := json.Unmarshal(f.State.Request, &o); err != nil {
-		return fmt.Errorf("logout: stored request: %w", err)
+	o, err := e.stored(r, f)
+	if err != nil {
+		return err
 	}
 	return e.decide(w, r, o, fid)
 }

@@ -3,7 +3,6 @@ package logout
 import (
 	"cmp"
 	"embed"
-	"encoding/json"
 	"fmt"
 	"html/template"
 	"net/http"
@@ -116,11 +115,6 @@ func (e *Endpoint) ordered(r *http.Request, fid id.Flow) (o order, found bool, e
 	if err != nil {
 		return order{}, false, fmt.Errorf("logout: %w", err)
 	}
-	if f.State.Kind != flow.SignOut || len(f.State.Request) == 0 {
-		return order{}, false, kit.NotFound()
-	}
-	if err := json.Unmarshal(f.State.Request, &o); err != nil {
-		return order{}, false, fmt.Errorf("logout: stored request: %w", err)
-	}
-	return o, true, nil
+	o, err = e.stored(r, f)
+	return o, err == nil, err
 }
