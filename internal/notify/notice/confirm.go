@@ -1,6 +1,9 @@
 package notice
 
-import "time"
+import (
+	"regexp"
+	"time"
+)
 
 // KindConfirmation is the message that a service asks its reader to confirm something.
 const KindConfirmation Kind = "confirmation"
@@ -11,7 +14,7 @@ const KindConfirmation Kind = "confirmation"
 type Confirmation struct {
 	Service Service
 	Name    string        // of the request; goes to <base URL>/confirmations/<name>
-	Message string        // of the service, which the person sees there, too; "" for none
+	Message string        // of the service, which the person sees there, too; "" for none. One that reads as an address stands there only
 	Valid   time.Duration // how long it waits, counted from At
 	At      time.Time
 }
@@ -25,11 +28,15 @@ func (d Confirmation) Ends() time.Time { return d.At.Add(d.Valid) }
 // pathConfirmations begins the address of a request.
 const pathConfirmations = "/confirmations/"
 
+// likeAddress finds what programs that show mails make a link of by themselves: in a mail of
+// ours it would lead wherever the service wants.
+var likeAddress = regexp.MustCompile(`(?i)www\.|[\pL\pN]@[\pL\pN]|[\pL\pN]\.\pL{2,}`)
+
 func (d Confirmation) compose(w *writer) {
 	name := w.name(d.Service.Name)
 	w.open("confirmation", "service", name)
 	w.say("confirmation.what", "service", w.service(d.Service))
-	if message := clean(d.Message); message != "" {
+	if message := clean(d.Message); message != "" && !likeAddress.MatchString(message) {
 		w.say("confirmation.message", "message", strong(message))
 	}
 	w.say("confirmation.only")

@@ -123,7 +123,8 @@ func asksHow(out *wanted, p protocol.Params, party *relyingparty.RelyingParty) *
 }
 
 // plainMessage reports whether a text can be shown to a person as it is: nothing that is
-// unseen, turns the direction of writing, or looks like a link.
+// unseen, turns the direction of writing, or is a link with its scheme. What mail programs make
+// a link of all the same is left out of the mail (notice.Confirmation).
 func plainMessage(text string) bool {
 	if !utf8.ValidString(text) || utf8.RuneCountInString(text) > maxBinding || text != strings.TrimSpace(text) || strings.Contains(text, "://") {
 		return false
