@@ -116,7 +116,7 @@ func scope(d *draft) *Error {
 			d.request.Scopes = append(d.request.Scopes, s)
 		}
 	}
-	exact := d.params.Get(paramDetails) != "" || d.params.Get(paramResource) != ""
+	exact := d.params.Get(paramDetails) != "" || len(splitList(d.params.Get(paramResource))) > 0
 	switch {
 	case slices.Contains(d.request.Scopes, claim.ScopeOpenID), d.client.PlainOAuth && (exact || len(d.request.Scopes) > 0):
 		return nil
