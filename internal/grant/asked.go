@@ -34,14 +34,10 @@ func Asked(r *protocol.Request, may protocol.Client, everywhere bool) (Grant, er
 
 // within reports whether a service may ask for what a request asks for.
 func within(r *protocol.Request, may protocol.Client) bool {
-	claims := []string{claim.VerifiedAt} // part of a verification, whatever it is of
-	for _, s := range may.Scopes {
-		claims = append(claims, claim.Of(s)...)
-	}
 	beyond := func(all []string) func(string) bool {
 		return func(name string) bool { return !slices.Contains(all, name) }
 	}
 	asked := slices.Concat(r.UserInfo, r.IDToken, r.Verified.UserInfo.Names(), r.Verified.IDToken.Names())
-	return !slices.ContainsFunc(r.Scopes, beyond(append([]string{claim.ScopeOpenID}, may.Scopes...))) && !slices.ContainsFunc(asked, beyond(claims)) &&
+	return !slices.ContainsFunc(r.Scopes, beyond(append([]string{claim.ScopeOpenID}, may.Scopes...))) && len(claim.Covered(asked, may.Scopes)) == len(asked) &&
 		!slices.ContainsFunc(r.Resources, beyond(may.Resources)) && may.Knows(r.Details)
 }

@@ -34,6 +34,7 @@ const (
 	RefreshUnknown  Cause = "refresh_unknown"      // there is no such refresh token, or it ended more than a day ago, or was replaced
 	RefreshExpired  Cause = "refresh_expired"      // it was not used for too long, or its family is over
 	RefreshOfOther  Cause = "refresh_of_other_client"
+	ScopesTaken     Cause = "scopes_taken"    // its service may ask for none of its scopes any more
 	RefreshReused   Cause = "refresh_reused"  // it was replaced before; its family is revoked
 	RefreshRevoked  Cause = "refresh_revoked" // its family was revoked
 )

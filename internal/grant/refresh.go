@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,6 +52,7 @@ type Renewal struct {
 	Refresh      Refresh
 	RelyingParty id.RelyingParty
 	Scopes       []string // that the access token has; nil: all of the grant
+	May          []string // scopes that the service may ask for now: the token has no others
 	Token        []byte   // digest of the access token to give
 	TokenLife    time.Duration
 	Audience     []string // that the token is for; nil: all of the grant
@@ -160,13 +162,24 @@ func (g Grants) repeated(tx *db.Tx, r Renewal) (Result, error) {
 	return g.renewed(tx, r, Result{Outcome: Repeated, Grant: gr, Sealed: sealed}, ends)
 }
 
-// renewed stores the access token. It lives no longer than its family may.
+// renewed stores the access token. It lives no longer than its family may, and has no scope that
+// was taken from its service since; where that leaves none, there is no token.
 func (g Grants) renewed(tx *db.Tx, r Renewal, out Result, ends time.Time) (Result, error) {
 	life := r.TokenLife
 	if life <= 0 {
 		life = g.Settings.AccessTokenLife
 	}
 	out.Expires = earlier(tx.Now().Add(life), ends)
+	all := out.Grant.Scopes
+	taken := func(s string) bool { return !slices.Contains(r.May, s) }
+	if slices.ContainsFunc(all, taken) {
+		if r.Scopes == nil {
+			r.Scopes = all
+		}
+		if r.Scopes = slices.DeleteFunc(slices.Clone(r.Scopes), taken); len(r.Scopes) == 0 {
+			return Result{Outcome: Unknown, Cause: ScopesTaken}, nil
+		}
+	}
 	if r.Scopes != nil { // the ID token tells no more than userinfo does with the new access token
 		out.Grant.IDTokenClaims = claim.Remaining(out.Grant.IDTokenClaims, out.Grant.Scopes, r.Scopes)
 		out.Grant.Scopes = r.Scopes

@@ -8,6 +8,7 @@ import (
 	"parvis/internal/db"
 	"parvis/internal/db/dbtest"
 	"parvis/internal/id"
+	"parvis/internal/oidc/claim"
 	"parvis/internal/secret"
 )
 
@@ -53,11 +54,11 @@ func mustRenew(t *testing.T, d *db.DB, g Grants, r Renewal) Result {
 // turned is a renewal by which another token takes the place of the one that is presented.
 func turned(of Refresh) (Renewal, Refresh) {
 	next := of.Next()
-	return Renewal{Refresh: of, RelyingParty: "s", Token: secret.Digest(secret.NewToken()), Next: &next, Sealed: []byte(next.Text())}, next
+	return Renewal{Refresh: of, RelyingParty: "s", May: claim.Scopes, Token: secret.Digest(secret.NewToken()), Next: &next, Sealed: []byte(next.Text())}, next
 }
 
 func kept(of Refresh) Renewal {
-	return Renewal{Refresh: of, RelyingParty: "s", Token: secret.Digest(secret.NewToken())}
+	return Renewal{Refresh: of, RelyingParty: "s", May: claim.Scopes, Token: secret.Digest(secret.NewToken())}
 }
 
 func (r Renewal) with(change func(*Renewal)) Renewal {
@@ -398,6 +399,22 @@ func FuzzParseRefresh(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		if r, ok := ParseRefresh(text); ok && r.Text() != text {
 			t.Errorf("%q is read as %q", text, r.Text())
+		}
+	})
+}
+
+func TestARefreshTokenOfScopesThatWereAllTakenGivesNothing(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		g := grants(t, d)
+		refresh, _ := family(t, d, g, nil)
+		for _, c := range []struct {
+			may  []string
+			want Outcome
+		}{{nil, Unknown}, {[]string{"email"}, Unknown}, {[]string{"openid"}, Redeemed}} {
+			got := mustRenew(t, d, g, kept(refresh).with(func(r *Renewal) { r.May = c.may }))
+			if got.Outcome != c.want || c.want == Unknown && got.Cause != ScopesTaken || c.want == Redeemed && len(got.Grant.Scopes) != 1 {
+				t.Errorf("%q: %+v", c.may, got)
+			}
 		}
 	})
 }

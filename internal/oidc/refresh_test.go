@@ -12,6 +12,7 @@ import (
 	"parvis/internal/db"
 	"parvis/internal/db/dbtest"
 	"parvis/internal/id"
+	"parvis/internal/jose"
 	"parvis/internal/oidc/claim"
 	"parvis/internal/relyingparty"
 	"parvis/internal/secret"
@@ -258,6 +259,59 @@ func TestFewerScopesGiveAnIDTokenThatTellsLess(t *testing.T) {
 			if told := h.claims(got["id_token"].(string), "RS256")["email"]; told != c.email {
 				t.Errorf("%s: the ID token tells %v", c.scope, told)
 			}
+		}
+	})
+}
+
+// What an operator takes from a service is told no more, also of what was given before.
+func TestAScopeThatIsTakenFromAServiceTellsNothingMore(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		for client, change := range map[string]func(*relyingparty.Settings){
+			"less":   func(*relyingparty.Settings) {},
+			"mobile": func(s *relyingparty.Settings) { s.Auth = string(relyingparty.AuthNone) },
+		} {
+			var kept relyingparty.Settings
+			h.enroll(client, func(s *relyingparty.Settings) {
+				s.Scopes = []string{"openid", "email", "offline_access"}
+				change(s)
+				kept = *s
+			})
+			may := func(scopes ...string) {
+				kept.Scopes = scopes
+				h.write(func(tx *db.Tx) error { return h.store.Update(tx, kept) })
+				check(t, h.registry.Refresh(t.Context()))
+			}
+			tells := func(when string, got map[string]any, email bool) {
+				t.Helper()
+				info, status := h.userinfo(got["access_token"].(string))
+				if _, told := info["email"]; status != http.StatusOK || told != email || info["sub"] == nil {
+					t.Errorf("%s, %s: userinfo is %d %v", client, when, status, info)
+				}
+			}
+			a := h.person(client + "@example.org")
+			h.consent(a, id.RelyingParty(client), claim.Email, claim.ScopeOffline)
+			b := h.browser()
+			b.signIn(a, "")
+			first := h.ask(client, exchange(b.code(client, "scope", offline, "claims", `{"id_token":{"email":null}}`)))
+			tells("first", first, true)
+
+			may("openid", "offline_access")
+			tells("taken", first, false)
+			again := h.again(client, first["refresh_token"])
+			if again["scope"] != "openid offline_access" {
+				t.Errorf("%s: renewed with %v", client, again["scope"])
+			}
+			if _, told := h.claims(again["id_token"].(string), jose.RS256)["email"]; told {
+				t.Errorf("%s: the ID token still tells it", client)
+			}
+			tells("renewed", again, false)
+			if next := again["refresh_token"]; next != nil {
+				first["refresh_token"] = next
+			}
+
+			may("openid", "email", "offline_access")
+			tells("given back", first, true)
+			tells("of a token without it", again, false)
 		}
 	})
 }

@@ -104,6 +104,16 @@ func (r *Registry) Get(ctx context.Context, pid id.RelyingParty) (*RelyingParty,
 	return p, nil
 }
 
+// Known finds partners by their identifier, nil for one that is not registered: for who learns in a
+// transaction which partner it is about. fault.Unavailable as Get.
+func (r *Registry) Known(ctx context.Context) (func(id.RelyingParty) *RelyingParty, error) {
+	s, err := r.fresh(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return func(pid id.RelyingParty) *RelyingParty { return s.parties[pid] }, nil
+}
+
 // Find is the partner that a journey, a link or a page is about: nil for none (""),
 // and for one that is registered no longer, whose name a page or a mail does without.
 // fault.Unavailable as Get.

@@ -165,6 +165,13 @@ func AskAbout(claims []string) []string {
 	return out
 }
 
+// Covered are those of some claims that scopes stand for, or that are part of a verification, whatever it is of.
+func Covered(claims, scopes []string) []string {
+	return slices.DeleteFunc(slices.Clone(claims), func(c string) bool {
+		return c != VerifiedAt && !slices.ContainsFunc(scopes, func(s string) bool { return slices.Contains(Of(s), c) })
+	})
+}
+
 // Remaining are those of a grant's claims that a token with fewer scopes lets a service
 // read: a claim goes with the last of the scopes that stand for it.
 func Remaining(claims, all, left []string) []string {

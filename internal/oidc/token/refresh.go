@@ -7,6 +7,7 @@ import (
 
 	"parvis/internal/db"
 	"parvis/internal/grant"
+	"parvis/internal/oidc/claim"
 	"parvis/internal/oidc/protocol"
 	"parvis/internal/relyingparty"
 	"parvis/internal/secret"
@@ -33,7 +34,7 @@ func (e *Endpoint) renew(w http.ResponseWriter, r *http.Request, party *relyingp
 	}
 	access, current := secret.NewToken(), presented
 	renewal := grant.Renewal{
-		Refresh: presented, RelyingParty: party.ID, Scopes: request.Scopes,
+		Refresh: presented, RelyingParty: party.ID, Scopes: request.Scopes, May: append(party.MayAsk(), claim.ScopeOpenID),
 		Token: secret.Digest(access), TokenLife: shape.life, Audience: shape.audience, Details: shape.details, Assertion: assertion, Proof: proof,
 	}
 	if party.Unproven() {

@@ -259,7 +259,7 @@ func (e *Endpoint) answer(w http.ResponseWriter, r *http.Request, party *relying
 		}
 	}
 	if slices.Contains(g.result.Grant.Scopes, claim.ScopeOpenID) {
-		idToken, err := e.idToken(r.Context(), g)
+		idToken, err := e.idToken(r.Context(), party, g)
 		if err != nil {
 			return err
 		}
@@ -280,17 +280,18 @@ func (e *Endpoint) alive(ctx context.Context, g grant.Grant) (alive bool, err er
 	return alive, nil
 }
 
-// idToken signs what the service is told of the sign-in.
-func (e *Endpoint) idToken(ctx context.Context, out given) (string, error) {
+// idToken signs what the service is told of the sign-in, as far as it may ask for it still.
+func (e *Endpoint) idToken(ctx context.Context, party *relyingparty.RelyingParty, out given) (string, error) {
 	g := out.result.Grant
 	var person map[string]any
 	verified, only, err := keptOf(g)
 	if err != nil {
 		return "", fmt.Errorf("token: %w", err)
 	}
-	if assured := verified.IDToken.Names(); len(g.IDTokenClaims)+len(assured) > 0 {
+	told, assured := claim.Covered(g.IDTokenClaims, party.MayAsk()), claim.Covered(verified.IDToken.Names(), party.MayAsk())
+	if len(told)+len(assured) > 0 {
 		err := e.DB.Read(ctx, func(tx *db.Tx) (err error) {
-			person, _, err = e.known(tx, g, wished{claims: g.IDTokenClaims, only: only.IDToken, verified: verified.IDToken, assured: assured})
+			person, _, err = e.known(tx, g, wished{claims: told, only: only.IDToken, verified: verified.IDToken, assured: assured})
 			return err
 		})
 		if err != nil {

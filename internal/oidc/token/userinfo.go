@@ -16,6 +16,7 @@ import (
 	"parvis/internal/oidc/claim"
 	"parvis/internal/oidc/machine"
 	"parvis/internal/oidc/protocol"
+	"parvis/internal/relyingparty"
 )
 
 // userinfo is GET and POST /userinfo: the claims the person agreed to share, as
@@ -58,23 +59,18 @@ func interact(w http.ResponseWriter) {
 // learned is the token of a request and what it lets the service know. A
 // *protocol.Error is the refusal; then the token names at most whose it was.
 func (e *Endpoint) learned(w http.ResponseWriter, r *http.Request) (token grant.Token, claims map[string]any, err error) {
-	var params protocol.Params
-	if r.Method == http.MethodPost && machine.IsForm(r) {
-		if params, err = machine.Form(r); err != nil {
-			return token, nil, err
-		}
-	}
-	authorization, bad := machine.Authorization(r, protocol.SchemeBearer)
-	if bad != nil {
-		return token, nil, bad
-	}
-	presented, bad := protocol.ReadPresentedToken(authorization, params)
-	if bad != nil {
-		return token, nil, bad
+	presented, err := presentedBy(r)
+	if err != nil {
+		return token, nil, err
 	}
 	var cause protocol.Cause
 	var narrow bool
 	digest := e.digest(presented.Token)
+	registered, err := e.Registry.Known(r.Context())
+	if err != nil {
+		return token, nil, fmt.Errorf("userinfo: %w", err)
+	}
+	var party *relyingparty.RelyingParty
 	err = e.DB.Read(r.Context(), func(tx *db.Tx) error {
 		claims = nil
 		found, ok, err := e.Grants.FindDigest(tx, digest)
@@ -83,12 +79,16 @@ func (e *Endpoint) learned(w http.ResponseWriter, r *http.Request) (token grant.
 		}
 		token = found
 		if !ok {
-			why, party, err := e.Grants.WhyNot(tx, digest)
-			cause, token.Grant.RelyingParty = protocol.Cause(why), party
+			why, whose, err := e.Grants.WhyNot(tx, digest)
+			cause, token.Grant.RelyingParty = protocol.Cause(why), whose
 			return err
 		}
 		if !protocol.ForUserInfo(token.Audience, e.Issuer) { // RFC 8707, 3
 			cause = protocol.TokenElsewhere
+			return nil
+		}
+		if party = registered(token.Grant.RelyingParty); party == nil {
+			cause = protocol.ClientUnknown
 			return nil
 		}
 		if narrow = !slices.Contains(token.Scopes, claim.ScopeOpenID); narrow {
@@ -99,7 +99,9 @@ func (e *Endpoint) learned(w http.ResponseWriter, r *http.Request) (token grant.
 		if err != nil {
 			return err
 		}
-		left := func(names []string) []string { return claim.Remaining(names, token.Grant.Scopes, token.Scopes) }
+		left := func(names []string) []string { // of the token, and not taken from the service since
+			return claim.Covered(claim.Remaining(names, token.Grant.Scopes, token.Scopes), party.MayAsk())
+		}
 		told, alive, err := e.known(tx, token.Grant, wished{
 			claims: left(token.Grant.UserInfoClaims), only: only.UserInfo, verified: verified.UserInfo, assured: left(verified.UserInfo.Names()),
 		})
@@ -119,18 +121,31 @@ func (e *Endpoint) learned(w http.ResponseWriter, r *http.Request) (token grant.
 	if err := e.holder(w, r, presented, token); err != nil {
 		return token, nil, err
 	}
-	party, err := e.Registry.Get(r.Context(), token.Grant.RelyingParty)
 	switch {
-	case fault.Is(err, fault.NotFound):
-		return token, nil, presented.Refused().Because(protocol.ClientUnknown)
-	case err != nil:
-		return token, nil, fmt.Errorf("userinfo: %w", err)
 	case party.Disabled:
 		return token, nil, presented.Refused().Because(protocol.ClientDisabled)
 	case narrow: // OpenID Connect Core 1.0, 5.3
 		return token, nil, presented.TooNarrow()
 	}
 	return token, claims, nil
+}
+
+// presentedBy is the token of a request, in its header or its form (RFC 6750, 2; RFC 9449, 7.1).
+func presentedBy(r *http.Request) (out protocol.Presented, err error) {
+	var params protocol.Params
+	if r.Method == http.MethodPost && machine.IsForm(r) {
+		if params, err = machine.Form(r); err != nil {
+			return out, err //nolint:wrapcheck // an error of the protocol
+		}
+	}
+	authorization, bad := machine.Authorization(r, protocol.SchemeBearer)
+	if bad != nil {
+		return out, bad
+	}
+	if out, bad = protocol.ReadPresentedToken(authorization, params); bad != nil {
+		return out, bad
+	}
+	return out, nil
 }
 
 // unproven refuses a token that is good, but bound to a key, and came as if it were not (RFC
