@@ -18,7 +18,10 @@ const css = sass.compile(join(here, "styles/app.scss"), {
   loadPaths: [join(here, "node_modules")],
   quietDeps: true,
 }).css;
-const style = await esbuild.transform(css, { loader: "css", minify: true, target, legalComments: "none" });
+// The design system also tells a class ":focus" that shows states in its documentation. No page of
+// ours has it, and HtmlUnit, the browser of the conformance suite, throws in old versions where it reads the escape.
+const used = css.replaceAll(":not(.\\:focus)", "");
+const style = await esbuild.transform(used, { loader: "css", minify: true, target, legalComments: "none" });
 const bundle = async (name, format) => {
   const built = await esbuild.build({
     entryPoints: [join(here, "scripts", name)],
