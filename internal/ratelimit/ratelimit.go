@@ -192,6 +192,32 @@ func (l *Limiter) TakeIn(tx *db.Tx, rule Rule, key string) (Decision, error) {
 	return refuse(ends.Sub(tx.Now())), nil
 }
 
+// Counter is one key of a rule.
+type Counter struct {
+	Rule Rule
+	Key  string
+}
+
+// GiveBackIn counts one less of each counter, in a transaction of the caller: what Take counted
+// before the work turned out to be nothing that the rule is against. A limit that is switched off,
+// or so large that its count is spread over rows, gives nothing back.
+func (l *Limiter) GiveBackIn(tx *db.Tx, counters ...Counter) error {
+	for _, c := range counters { // in the order of Take, so that of two who give back at once neither waits for the other
+		limit, name, err := l.find(c.Rule, c.Key)
+		if err != nil {
+			return err
+		}
+		if limit.Count == 0 || limit.Count >= spreadFrom {
+			continue
+		}
+		_, err = tx.Exec(`UPDATE rate_limit SET hits = hits - 1 WHERE id = $1 AND bucket = 0 AND hits > 0 AND ends_at > $2`, name, db.Millis(tx.Now()))
+		if err != nil {
+			return fmt.Errorf("ratelimit: %s: %w", c.Rule, err)
+		}
+	}
+	return nil
+}
+
 // CountedIn is how often a rule has counted a key in its window, in a transaction of the
 // caller and without counting. 0 for a limit that is switched off.
 func (l *Limiter) CountedIn(tx *db.Tx, rule Rule, key string) (hits int64, err error) {

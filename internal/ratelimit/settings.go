@@ -85,7 +85,8 @@ type Settings struct {
 	// SigninIP counts sign-in attempts from one IP address.
 	SigninIP Limit `yaml:"signin_ip"`
 	// SigninAddress counts sign-in attempts for one e-mail address, or for all
-	// addresses of one account together, from anywhere.
+	// addresses of one account together, from anywhere. Those with the
+	// right password count for nothing, here and in the next two.
 	SigninAddress Limit `yaml:"signin_address"`
 	// SigninAddressIP counts sign-in attempts for one e-mail address from one IP address.
 	SigninAddressIP Limit `yaml:"signin_address_ip"`

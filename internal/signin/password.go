@@ -129,25 +129,25 @@ func (j *Journey) addressOf(tx *db.Tx, s scene, typed string) (account.Addr, err
 // people out of their own browser. They go by the typed address: that one account has
 // two of them shows nowhere.
 func (j *Journey) limits(ctx context.Context, v flow.Visitor, a attempt) error {
-	key := a.address.Key
-	if a.device != nil {
-		key += "|" + hex.EncodeToString(a.device)
-	}
-	for _, l := range []struct {
-		rule ratelimit.Rule
-		key  string
-	}{
-		{ratelimit.SigninIP, v.IP},
-		{ratelimit.SigninBrowser, string(v.Browser)},
-		{ratelimit.SigninBurst, key + "|" + ratelimit.IPKey(v.IP)},
-		{ratelimit.SigninAddressIP, key + "|" + ratelimit.IPKey(v.IP)},
-		{ratelimit.SigninAddress, key},
-	} {
-		if err := j.Limiter.Allow(ctx, l.rule, l.key); err != nil {
+	for _, l := range append([]ratelimit.Counter{{Rule: ratelimit.SigninIP, Key: v.IP}, {Rule: ratelimit.SigninBrowser, Key: string(v.Browser)}}, a.counters(v)...) {
+		if err := j.Limiter.Allow(ctx, l.Rule, l.Key); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// counters are what attempts at one address are counted by. Who has the right password is given
+// back what it cost: these limits are against guesses.
+func (a attempt) counters(v flow.Visitor) []ratelimit.Counter {
+	key := a.address.Key
+	if a.device != nil {
+		key += "|" + hex.EncodeToString(a.device)
+	}
+	here := key + "|" + ratelimit.IPKey(v.IP)
+	return []ratelimit.Counter{
+		{Rule: ratelimit.SigninBurst, Key: here}, {Rule: ratelimit.SigninAddressIP, Key: here}, {Rule: ratelimit.SigninAddress, Key: key},
+	}
 }
 
 // compare hashes once, whoever the address belongs to. When the right password
@@ -315,6 +315,9 @@ func (j *Journey) succeed(ctx context.Context, v flow.Visitor, fid id.Flow, a at
 			return err
 		}
 		if err := j.Attempts.Clear(tx, key); err != nil {
+			return err
+		}
+		if err := j.Limiter.GiveBackIn(tx, a.counters(v)...); err != nil {
 			return err
 		}
 		if err := j.tellLeaked(tx, v, f, a); err != nil {

@@ -232,6 +232,31 @@ func TestASuccessForgetsTheFailures(t *testing.T) {
 	})
 }
 
+// Somebody who is in and out of new browsers all day, or a service's own tests, has the right password.
+func TestTheRightPasswordUsesUpNoLimitOfItsAddress(t *testing.T) {
+	limit := ratelimit.Limit{Count: 3, Window: time.Hour}
+	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
+		h.Active(address)
+		for i := range 8 {
+			b := h.Browser()
+			if r := b.SignIn(b.Direct(), address, journeytest.Password); r.Outcome != signin.SignedIn {
+				t.Fatalf("sign-in %d: %+v", i+1, r)
+			}
+		}
+		for i := range 5 { // a wrong one does, all the same
+			b := h.Browser()
+			_, err := h.Signin.Password(t.Context(), b.Visitor, b.Direct(), signin.PasswordForm{Address: address, Password: "wrong"})
+			if throttled := fault.Is(err, fault.Throttled); throttled != (i >= 3) {
+				t.Errorf("guess %d: %v", i+1, err)
+			}
+		}
+		b := h.Browser()
+		if _, err := h.Signin.Password(t.Context(), b.Visitor, b.Direct(), signin.PasswordForm{Address: address, Password: journeytest.Password}); !fault.Is(err, fault.Throttled) {
+			t.Errorf("beyond the limit the right one is compared: %v", err)
+		}
+	}, journeytest.WithLimits(ratelimit.Settings{SigninBurst: limit, SigninAddressIP: limit, SigninAddress: limit}))
+}
+
 func TestTheLimitsActBeforeAnythingIsCompared(t *testing.T) {
 	limits := ratelimit.Settings{SigninAddress: ratelimit.Limit{Count: 2, Window: time.Hour}}
 	journeytest.Each(t, func(t *testing.T, h *journeytest.House) {
