@@ -199,18 +199,19 @@ type Counter struct {
 }
 
 // GiveBackIn counts one less of each counter, in a transaction of the caller: what Take counted
-// before the work turned out to be nothing that the rule is against. A limit that is switched off,
-// or so large that its count is spread over rows, gives nothing back.
+// before the work turned out to be nothing that the rule is against.
 func (l *Limiter) GiveBackIn(tx *db.Tx, counters ...Counter) error {
 	for _, c := range counters { // in the order of Take, so that of two who give back at once neither waits for the other
 		limit, name, err := l.find(c.Rule, c.Key)
 		if err != nil {
 			return err
 		}
-		if limit.Count == 0 || limit.Count >= spreadFrom {
+		if limit.Count == 0 {
 			continue
 		}
-		_, err = tx.Exec(`UPDATE rate_limit SET hits = hits - 1 WHERE id = $1 AND bucket = 0 AND hits > 0 AND ends_at > $2`, name, db.Millis(tx.Now()))
+		now := db.Millis(tx.Now())
+		_, err = tx.Exec(`UPDATE rate_limit SET hits = hits - 1 WHERE id = $1 AND hits > 0 AND ends_at > $2
+			AND bucket = (SELECT MIN(bucket) FROM rate_limit WHERE id = $3 AND hits > 0 AND ends_at > $4)`, name, now, name, now)
 		if err != nil {
 			return fmt.Errorf("ratelimit: %s: %w", c.Rule, err)
 		}

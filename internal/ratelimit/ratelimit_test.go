@@ -71,6 +71,40 @@ func TestALimitRefusesWhatIsTooMuchUntilItsWindowEnds(t *testing.T) {
 	}, dbtest.WithClock(clock.Now))
 }
 
+func TestWhatIsGivenBackCanBeTakenAgainAndNoMore(t *testing.T) {
+	clock := dbtest.NewClock()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		for _, count := range []int{5, 160} { // in one row, and spread over many
+			l := limiter(t, d, clock.Now, func(s *ratelimit.Settings) {
+				s.SigninAddress = ratelimit.Limit{Count: int64(count), Window: time.Hour}
+			})
+			key := fmt.Sprint("of ", count)
+			back := func() {
+				t.Helper()
+				err := d.Write(t.Context(), func(tx *db.Tx) error {
+					return l.GiveBackIn(tx, ratelimit.Counter{Rule: ratelimit.SigninAddress, Key: key})
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			back() // where nothing was counted, nothing is given
+			for i := range 2 * count {
+				if !take(t, l, ratelimit.SigninAddress, key).Allowed {
+					t.Fatalf("%d: time %d is refused, and all before were given back", count, i+1)
+				}
+				back()
+			}
+			back()
+			for i := range count + 3 {
+				if got := take(t, l, ratelimit.SigninAddress, key); got.Allowed != (i < count) {
+					t.Errorf("%d: time %d: %+v", count, i+1, got)
+				}
+			}
+		}
+	}, dbtest.WithClock(clock.Now))
+}
+
 func TestManyAtOnceGetExactlyTheCountOnTwoNodes(t *testing.T) {
 	clock := dbtest.NewClock()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
