@@ -24,7 +24,7 @@ import (
 // is no form holds no token (RFC 6750, 2.2) and is not read.
 func (e *Endpoint) userinfo(w http.ResponseWriter, r *http.Request) error {
 	interact(w)
-	token, claims, err := e.learned(w, r)
+	token, party, claims, err := e.learned(w, r)
 	if bad, ok := errors.AsType[*protocol.Error](err); ok {
 		e.Door.Log(r, "userinfo request refused", token.Grant.RelyingParty, bad)
 	}
@@ -33,10 +33,6 @@ func (e *Endpoint) userinfo(w http.ResponseWriter, r *http.Request) error {
 	}
 	out := maps.Clone(claims)
 	out["sub"] = token.Grant.Subject
-	party, err := e.Registry.Get(r.Context(), token.Grant.RelyingParty)
-	if err != nil {
-		return fmt.Errorf("userinfo: %w", err)
-	}
 	if done, err := e.told(w, r, party, out); done {
 		return err
 	}
@@ -58,19 +54,18 @@ func interact(w http.ResponseWriter) {
 
 // learned is the token of a request and what it lets the service know. A
 // *protocol.Error is the refusal; then the token names at most whose it was.
-func (e *Endpoint) learned(w http.ResponseWriter, r *http.Request) (token grant.Token, claims map[string]any, err error) {
+func (e *Endpoint) learned(w http.ResponseWriter, r *http.Request) (token grant.Token, party *relyingparty.RelyingParty, claims map[string]any, err error) {
 	presented, err := presentedBy(r)
 	if err != nil {
-		return token, nil, err
+		return token, nil, nil, err
 	}
 	var cause protocol.Cause
 	var narrow bool
 	digest := e.digest(presented.Token)
 	registered, err := e.Registry.Known(r.Context())
 	if err != nil {
-		return token, nil, fmt.Errorf("userinfo: %w", err)
+		return token, nil, nil, fmt.Errorf("userinfo: %w", err)
 	}
-	var party *relyingparty.RelyingParty
 	err = e.DB.Read(r.Context(), func(tx *db.Tx) error {
 		claims = nil
 		found, ok, err := e.Grants.FindDigest(tx, digest)
@@ -113,21 +108,21 @@ func (e *Endpoint) learned(w http.ResponseWriter, r *http.Request) (token grant.
 		return nil
 	})
 	if err != nil {
-		return token, nil, fmt.Errorf("userinfo: %w", err)
+		return token, nil, nil, fmt.Errorf("userinfo: %w", err)
 	}
 	if claims == nil {
-		return token, nil, presented.Refused().Because(cause)
+		return token, nil, nil, presented.Refused().Because(cause)
 	}
 	if err := e.holder(w, r, presented, token); err != nil {
-		return token, nil, err
+		return token, nil, nil, err
 	}
 	switch {
 	case party.Disabled:
-		return token, nil, presented.Refused().Because(protocol.ClientDisabled)
+		return token, nil, nil, presented.Refused().Because(protocol.ClientDisabled)
 	case narrow: // OpenID Connect Core 1.0, 5.3
-		return token, nil, presented.TooNarrow()
+		return token, nil, nil, presented.TooNarrow()
 	}
-	return token, claims, nil
+	return token, party, claims, nil
 }
 
 // presentedBy is the token of a request, in its header or its form (RFC 6750, 2; RFC 9449, 7.1).
