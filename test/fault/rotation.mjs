@@ -53,7 +53,7 @@ const port = await freePort();
 const ports = [await freePort(), ...(two ? [await freePort()] : [])];
 const first = await startServe([rs, es], {
   ...limits, PARVIS_CHALLENGE_WHEN: "off",
-  PARVIS_KEYRING_CACHE_FOR: "2s", PARVIS_KEYRING_PUBLISH_BEFORE: "8s", PARVIS_KEYRING_KEEP_AFTER: "65s", PARVIS_KEYRING_ROTATE_EVERY: "0s", PARVIS_OIDC_ID_TOKEN_LIFE: "1m",
+  PARVIS_KEYRING_CACHE_FOR: "2s", PARVIS_KEYRING_PUBLISH_BEFORE: "5s", PARVIS_KEYRING_KEEP_AFTER: "65s", PARVIS_KEYRING_ROTATE_EVERY: "0s", PARVIS_OIDC_ID_TOKEN_LIFE: "1m",
   ...(two ? { PARVIS_DATABASE_URL: process.env.FRESH_POSTGRES } : {}),
 }, { port, listen: ports[0] });
 const nodes = [first];
@@ -186,15 +186,14 @@ async function rotator(until) {
   return rotations;
 }
 
-// Does something at the first node, and measures how long the last one goes on as before: a second at most, in which a
-// machine with time for it answers more than a hundred times. One that is busy may be late with the refusal as with the answers.
+// Does something at the first node, and measures how long the last one goes on as before: a second at most.
 let worst = 0;
 async function revoked(what, act, refused) {
   assert.ok(!(await refused()), `${what}: refused before anything happened`);
   await act();
   const start = performance.now();
-  for (let answers = 1; !(await refused()); answers++) {
-    assert.ok(performance.now() - start < 1000 || answers < 100, `${what}: still good after a second`);
+  while (!(await refused())) {
+    assert.ok(performance.now() - start < 1000, `${what}: still good after a second`);
     await sleep(10);
   }
   const took = performance.now() - start;
